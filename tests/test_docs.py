@@ -123,6 +123,7 @@ def workplace(here, trained) -> Path:
     ]
     stars = {"negative": (1, 2), "neutral": (3, 3), "positive": (4, 5)}
     topics = [(f"the {topic} number {i}", topic) for i in range(30) for topic in ("food", "price", "service")]
+    tickets = [(f"the {kind} number {i}", kind) for i in range(40) for kind in ("billing", "bug")]
     court = ["The king is a man and the queen is a woman."] * 3
     tables = {
         "reviews.csv": [("text", "label"), *rows],
@@ -134,6 +135,7 @@ def workplace(here, trained) -> Path:
             *[(text, stars[label][i % 2]) for i, (text, label) in enumerate(rows + plain)],
         ],
         "topics.csv": [("text", "label"), *topics],
+        "tickets.csv": [("text", "label"), *tickets],
         "films.csv": [("text", "label", "film"), *[(*row, f"film {i // 4}") for i, row in enumerate(rows)]],
         "new.csv": [("text", "comment"), *[(text, text) for text, _ in rows[:20]]],  # pages train on either column
         "unlabelled.csv": [("text",), *[(text,) for text in court + [text for text, _ in rows[:100]]]],

@@ -171,7 +171,7 @@ def _words(issue: LabelIssue, width: int, several: bool) -> Iterator[str]:
 def _train_command(target: AuditTarget, overrides: list[str], output: Path) -> str:
     """Return the command that trains on the corrected file."""
     from sentibp.data.labels import class_names
-    from sentibp.utils.label_key import label_value
+    from sentibp.utils.label_key import is_binary, label_value
     from sentibp.utils.repair import as_yaml
 
     settings = target.resolved.config.data
@@ -183,7 +183,7 @@ def _train_command(target: AuditTarget, overrides: list[str], output: Path) -> s
     if settings.labels is not None:
         names = class_names(settings.labels)  # the file has these as labels
         changes.append(
-            "data.labels=null" if len(names) == 2 else f"data.labels={as_yaml([label_value(n) for n in names])}"
+            "data.labels=null" if is_binary(names) else f"data.labels={as_yaml([label_value(n) for n in names])}"
         )
     if settings.weight_column not in (None, "weight"):
         changes.append("data.weight_column=weight")

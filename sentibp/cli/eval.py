@@ -160,7 +160,7 @@ def _better(classes: Classes) -> Mapping[str, str]:
     """Return the scalar metrics of a model with these classes, and whether higher or lower is better."""
     from sentibp.metrics import BETTER, CLASS_BETTER, ORDERED
 
-    if classes.number == 2:
+    if classes.are_binary:
         return BETTER
     return {name: better for name, better in CLASS_BETTER.items() if classes.ordered or name not in ORDERED}
 

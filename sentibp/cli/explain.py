@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -104,11 +105,14 @@ def explain(
 def _require_other_label(target: str, explanation: Explanation) -> None:
     """Raise a ConfigError if the target is no label of the model, or the predicted one."""
     from sentibp.errors import ConfigError
+    from sentibp.utils.label_mapping import meant_class
 
     others = [name for name in explanation.classes.names if name != explanation.label]
     if target not in others:
         fact = "is predicted already" if target == explanation.label else "is no label of the model"
-        raise ConfigError(f"--flip-to {target}: {fact}; choose from {', '.join(others)}")
+        meant = None if target == explanation.label else meant_class(target, others)
+        near = f"did you mean --flip-to {shlex.quote(meant)}? There are: " if meant else "choose from "
+        raise ConfigError(f"--flip-to {target}: {fact}; {near}{', '.join(others)}")
 
 
 def _flip_dict(explanation: Explanation, change: Counterfactual) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from sentibp.cli import Json, SetData
+from sentibp.cli import Json
 from sentibp.cli.output import print_json, print_message
 from sentibp.cli.output_file import free_name
 from sentibp.errors import ConfigError, DataError
@@ -23,7 +23,8 @@ def register(app: typer.Typer) -> None:
         epilog="""\b
 Examples:
   sentibp init reviews.csv
-  sentibp init reviews.csv --out mine.yaml""",
+  sentibp init reviews.csv --out mine.yaml
+  sentibp init tickets.csv --text-column Message --label-column Category""",
     )(init)
 
 
@@ -33,7 +34,20 @@ def init(
         Path | None,
         typer.Option(metavar="CONFIG", help="The config to write. Default: the name of the file, with .yaml."),
     ] = None,
-    set_: SetData = None,
+    text_column: Annotated[
+        str | None, typer.Option(metavar="C", help="The column with the texts. Default: the likeliest one.")
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option(metavar="C", help="The column with the labels. Default: the likeliest one.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="data.KEY=VALUE",
+            help="A setting of data to write into the config, such as data.text_column=comment. May be repeated.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write a commented config for a file of reviews.
@@ -42,6 +56,7 @@ def init(
     you can know is left open, and named. With fewer than 2,000 labels of short texts, the settings of the config
     few_labels are in it as comments.
     """
+    from sentibp.cli.short_options import with_short_options
     from sentibp.data.draft import draft_config
     from sentibp.data.sources import no_such_file
     from sentibp.utils.files import missing_folder, write_file
@@ -52,7 +67,8 @@ def init(
     config = out or Path(re.sub(r"[^\w.-]+", "_", path.resolve().name.split(".")[0]).strip("_") + ".yaml")
     if os.path.lexists(config):
         raise ConfigError(f"{config}: already there; write another with --out {shlex.quote(str(free_name(config)))}")
-    draft = draft_config(path, file, config.parent, set_ or [])
+    overrides = with_short_options(set_ or [], {"--text-column": text_column, "--label-column": label_column})
+    draft = draft_config(path, file, config.parent, overrides)
     try:
         write_file(config, "".join(f"{line}\n" for line in draft.lines).encode())
     except OSError as error:

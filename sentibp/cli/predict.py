@@ -168,6 +168,7 @@ def _predict(
     """Predict reviews, or one file."""
     from sentibp.cli.explain import may_colour
     from sentibp.cli.prediction_progress import Counter
+    from sentibp.data.blank import blank_note, count_blank
     from sentibp.model import file
     from sentibp.model.decision import answers, parse_decision
     from sentibp.runs import find
@@ -188,7 +189,7 @@ def _predict(
         pieces = _input(input, options, split, format, keep)
     colours = explain and format is Format.table and output is None and may_colour()
     to_terminal = output is None and sys.stdout.isatty()  # where the results show how far it is
-    rows = 0
+    rows = blank = 0
     with Counter(input is not None and not to_terminal) as counter, _sink(output, colours) as sink:
         if format is Format.table:
             writer: Writer = _Lines(sink, classifier, explain, colours)
@@ -205,7 +206,10 @@ def _predict(
             writer.write(piece, records)
             counter.add(len(records))
             rows += len(records)
+            blank += count_blank(piece.text)
         writer.close()
+    for note in blank_note(input, blank, rows, "their answer says nothing") if input is not None else ():
+        print_message(note)
     if output is not None:
         tell_written(output, counted(rows, "row"))
 

@@ -159,7 +159,7 @@ def top(model: Model = None, count: Count = 20, most_frequent: MostFrequent = 5_
     from sentibp.runs import find
 
     classifier = file.load_model(find.model_file(model))
-    if len(classifier.spec.labels) > 2:
-        print_class_top(words.top_class_features(classifier, count, most_frequent), json)
-    else:
+    if classifier.spec.label_set.are_binary:
         print_top(words.top_features(classifier, count, most_frequent), json)
+    else:
+        print_class_top(words.top_class_features(classifier, count, most_frequent), json)

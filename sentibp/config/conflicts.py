@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sentibp.config.messages import ALIASES, close, nearest, show
 from sentibp.config.yaml_file import Keys
-from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key
+from sentibp.utils.label_key import IGNORE, LABELS, is_binary, is_number, label_key
+from sentibp.utils.label_mapping import class_order, polarity, suggest, worse_first
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
 if TYPE_CHECKING:
@@ -42,6 +43,17 @@ class Conflict(NamedTuple):
     message: str
     reads: tuple[str, ...] = ()  # the other settings involved; their own mistakes are reported first
     keys: tuple[tuple[str, ...], ...] = ()  # the settings that an unknown key may mean
+    right: Any = None  # the value to write there; the message says only what is wrong then
+
+    @property
+    def text(self) -> str:
+        """The message with the repair."""
+        return self.message if self.right is None else f"{self.message}; write {self.option}"
+
+    @property
+    def option(self) -> str:
+        """The option that sets the right value."""
+        return set_option(".".join(map(str, self.path)), self.right)
 
 
 def find_conflicts(config: Config) -> Iterator[Conflict]:
@@ -80,19 +92,18 @@ def _classes(data: Data, output: str) -> Iterator[Conflict]:
     if conflict := _misspelt_class(data.labels, names):
         yield conflict
     elif len(names) < 3:
-        yield from _two_classes(data.labels, names)
+        yield from _two_classes(data.labels, names, ordered=data.ordered)
     elif len(names) > _MOST_CLASSES:
         yield Conflict(path, f"{len(names)} classes; give at most {_MOST_CLASSES}")
-    elif data.ordered and set(LABELS) < set(names) and names.index("positive") < names.index("negative"):
+    elif data.ordered and _are_best_first(names):
         lists = {name: data.labels[name] for name in [*reversed(names), *([IGNORE] if IGNORE in data.labels else [])]}
-        message = "the classes are in order from the worst to the best; write "
-        yield Conflict(path, message + set_option("data.labels", lists))
-    if len(names) > 2 and not data.ordered and output in ("scale", "cumulative"):
+        yield Conflict(path, "the classes are in order from the worst to the best", right=lists)
+    if not is_binary(names) and not data.ordered and output in ("scale", "cumulative"):
         message = f"{output} is for classes in order, and data.ordered is false; write "
         yield Conflict(("model", "output"), message + set_option("model.output", "auto"), ("data.ordered",))
 
 
-def _two_classes(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) -> Iterator[Conflict]:
+def _two_classes(labels: Mapping[str, Sequence[Value]], names: Sequence[str], *, ordered: bool) -> Iterator[Conflict]:
     path: Keys = ("data", "labels")
     missing = [name for name in LABELS if name not in names]
     if names and len(missing) == 2 and all(label_key(value) in LABELS for name in names for value in labels[name]):
@@ -102,9 +113,37 @@ def _two_classes(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) ->
         message = f"{' and '.join(map(repr, missing))} missing; give {'both' if missing[1:] else 'it'}"
         yield Conflict(path, message, tuple(f"data.labels.{name}" for name in missing))
     elif missing:
-        lists = {new: labels[name] for new, name in zip(LABELS, names, strict=True)}
-        message = "two classes are called negative and positive; write, with the worse one first, "
-        yield Conflict(path, message + set_option("data.labels", lists))
+        order = _worse_first(labels, names)
+        lists = {new: list(labels[name]) for new, name in zip(LABELS, order or names, strict=True)}
+        if IGNORE in labels:
+            lists[IGNORE] = list(labels[IGNORE])
+        if order:
+            yield Conflict(path, "two classes in order are called negative and positive", right=lists)
+        elif ordered:
+            message = "two classes in order are called negative and positive, and the worse one is first"
+            message += f" (if they have no order: {set_option('data.ordered', False)})"
+            yield Conflict(path, message, right=lists)
+
+
+def _worse_first(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) -> tuple[str, str] | None:
+    """Return the names of two classes, the worse one first, if their names or values say which it is."""
+    keys = {label_key(name): name for name in names}
+    if len(keys) == 2 and (order := worse_first(*keys)):
+        return keys[order[0]], keys[order[1]]
+    values = {name: {label_key(value) for value in labels[name]} for name in names}
+    meant = suggest({key for keys in values.values() for key in keys})
+    for worse, better in (names, [*reversed(names)]):
+        if set(meant.negative) == values[worse] and set(meant.positive) == values[better]:
+            return worse, better
+    return None
+
+
+def _are_best_first(names: Sequence[str]) -> bool:
+    """Return whether the names of classes say that the first is the best one."""
+    if set(LABELS) <= set(names):
+        return names.index("positive") < names.index("negative")
+    keys = list(map(label_key, names))
+    return not any(map(is_number, keys)) and None not in map(polarity, keys) and class_order(keys) == keys[::-1]
 
 
 def _misspelt_class(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) -> Conflict | None:
@@ -128,10 +167,10 @@ def _metric_of_other_classes(config: Config) -> Iterator[Conflict]:
     stopping, labels = config.train.early_stopping, config.data.labels
     if stopping is None:
         return
-    several = labels is not None and sum(name != IGNORE for name in labels) > 2
+    several = not _are_binary(labels)
     if several != (stopping.metric in ("macro_f1", "mae")) and stopping.metric not in ("accuracy", "log_loss"):
         other = "macro_f1" if several else "f1"
-        message = f"{stopping.metric} is a score of {'two' if several else 'more than two'} classes; write "
+        message = f"{stopping.metric} is a score of {'negative and positive' if several else 'other classes'}; write "
         message += set_option("train.early_stopping.metric", other)
         yield Conflict(("train", "early_stopping", "metric"), message, ("data.labels",))
 
@@ -263,7 +302,7 @@ def _pretraining(config: Config) -> Iterator[Conflict]:
 
 
 def _only_two_classes(config: Config) -> Iterator[Conflict]:
-    if config.data.labels is None or len(set(config.data.labels) - {IGNORE}) <= 2:
+    if _are_binary(config.data.labels):
         return
     settings: tuple[tuple[Keys, str, bool, Any], ...] = (
         (("text", "shifters"), "shifters are", config.text.shifters, False),
@@ -271,7 +310,8 @@ def _only_two_classes(config: Config) -> Iterator[Conflict]:
     )
     for key, what, is_used, off in settings:
         if is_used:
-            message = f"{what} for two classes; with more, write {set_option('.'.join(map(str, key)), off)}"
+            option = set_option(".".join(map(str, key)), off)
+            message = f"{what} for negative and positive; with other classes, write {option}"
             yield Conflict(key, message, ("data.labels",))
 
 
@@ -334,6 +374,10 @@ def _shards(config: Config) -> Iterator[Conflict]:
         yield Conflict(("model", "batch_norm"), message, reads)
 
 
+def _are_binary(labels: Mapping[str, Sequence[Value]] | None) -> bool:
+    return labels is None or is_binary(name for name in labels if name != IGNORE)
+
+
 def class_count(config: Config) -> int:
     """Return the number of classes that the settings name."""
     labels = config.data.labels
@@ -343,7 +387,7 @@ def class_count(config: Config) -> int:
 def _outputs(config: Config) -> int:
     """Return the number of outputs of the network, below its head."""
     classes, output = class_count(config), config.model.output
-    if classes == 2 or output == "cumulative":
+    if _are_binary(config.data.labels) or output == "cumulative":
         return 1
     return classes if output == "softmax" or not config.data.ordered else 2
 
@@ -351,7 +395,7 @@ def _outputs(config: Config) -> int:
 def _head(config: Config) -> list[str]:
     """Return the layer after the output layer that has parameters, if there is one."""
     classes, output = class_count(config), config.model.output
-    if classes < 3 or output == "softmax" or (output == "auto" and not config.data.ordered):
+    if _are_binary(config.data.labels) or output == "softmax" or (output == "auto" and not config.data.ordered):
         return []
     return ["thresholds"] if output == "cumulative" else ["scale"] if classes > 3 else []
 

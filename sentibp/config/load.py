@@ -24,7 +24,7 @@ from sentibp.errors import ConfigError
 from sentibp.utils.files import open_regular
 from sentibp.utils.messages import counted
 from sentibp.utils.near_names import near_or
-from sentibp.utils.repair import set_option, set_text
+from sentibp.utils.repair import as_yaml, set_option, set_text
 from sentibp.utils.stored_settings import complete_settings
 
 SIZE = 100_000  # bytes; a longer file is probably data, and checking it line by line would take long
@@ -344,6 +344,9 @@ def check_settings(settings: dict[str, Any]) -> tuple[Config | None, list[tuple[
 
 
 def _complaint(conflict: Conflict) -> Complaint:
+    if conflict.right is not None:
+        repair = f"write {conflict.path[-1]}: {as_yaml(conflict.right)} there, or {conflict.option} in the command"
+        return Complaint(conflict.message, repair, right=conflict.right)
     what, _, repair = conflict.message.partition("; ") if conflict.keys else (conflict.message, "", "")
     return Complaint(what, repair, keys=conflict.keys)
 

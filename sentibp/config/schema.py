@@ -25,7 +25,7 @@ from pydantic_core import PydanticCustomError
 from sentibp.config.conflicts import find_conflicts
 from sentibp.config.messages import MOST, dotted, number
 from sentibp.errors import ConfigError
-from sentibp.utils.label_key import IGNORE, LABELS, label_key
+from sentibp.utils.label_key import IGNORE, LABELS, is_binary, label_key
 from sentibp.utils.limits import LARGEST_RECORD_MB, RECORD_MB
 
 # --- the kinds of values --------------------------------------------------------------------------------------
@@ -225,7 +225,8 @@ class Data(_Section):
     of `ignore` are left out. A list such as `[1, 2, 3, 4, 5]` is short for a class for each value. null: negative and
     positive, by their usual names (0 and 1, neg and pos, negative and positive, ...)."""
     ordered: bool = True
-    """Whether more than two classes are in order, from the worst to the best. false: they have no order, as topics."""
+    """Whether the classes are in order, from the worst to the best. false: they have no order, as topics; two such
+    classes have names of their own."""
 
     @property
     def given_source(self) -> str | list[str]:
@@ -334,7 +335,7 @@ class Model(_Section):
     output: Literal["auto", "scale", "softmax", "cumulative"] = "auto"
     """How the network tells more than two classes apart. scale: by two numbers, polarity and neutrality, for ordered
     classes; softmax: by a number for each class; cumulative: by one number and thresholds, for comparison and teaching.
-    auto: scale if data.ordered, else softmax. With two classes there is one number, whatever is set."""
+    auto: scale if data.ordered, else softmax. With negative and positive there is one number, whatever is set."""
 
     @model_serializer(mode="wrap")
     def _leave_out_default(self, serialize: Any) -> dict[str, Any]:
@@ -596,8 +597,8 @@ class Config(_Section):
     @model_validator(mode="after")
     def _set_defaults_of_several_classes(self) -> Config:
         """Set the defaults that depend on the number of classes. They do not count as given."""
-        names = set(self.data.labels or ()) - {IGNORE}
-        if len(names) > 2 and self.model.init_from is None:  # a network is pooled as the one it starts from
+        names = [name for name in self.data.labels or LABELS if name != IGNORE]
+        if not is_binary(names) and self.model.init_from is None:  # a network is pooled as the one it starts from
             for (name, *path), value in OF_SEVERAL_CLASSES.items():
                 vars(self)[name] = _with_default(getattr(self, name), tuple(path), value)
         return self

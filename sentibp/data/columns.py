@@ -12,12 +12,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.readers.table import USUAL_NAMES, Table
+from sentibp.data.readers.table import USUAL_NAMES, Table, WrongKind
 from sentibp.utils.arrow import TEXT, scalar, to_numpy
+from sentibp.utils.label_key import is_number, label_key
+from sentibp.utils.label_mapping import class_spellings, suggest
 
 _SAMPLE = 100_000  # rows from which a column is judged, except that labels are counted in all
 
 _MOST_LABELS = 20  # different values of a column with labels, at most
+_MOST_SPELLINGS = 200  # of them
 _LONGEST_LABEL = 40  # characters
 
 ONE_VALUE = "one value only"  # as labels in a file of one class, too
@@ -30,6 +33,14 @@ _FEW_ROWS = 4  # with fewer, different values in all rows say nothing
 
 _NUMBER = r"^[+-]?[0-9.,:/-]+%?$"
 _DATE = r"^(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ].*)?$"
+
+_NOT_LABELS = {
+    *("customer", "client", "user", "author", "reviewer", "name", "product", "item", "film", "movie", "title", "brand"),
+    *("company", "country", "city", "region", "state", "language", "lang", "locale", "source", "channel", "store"),
+    *("shop", "branch", "platform", "device", "gender", "sex", "age", "version", "status", "year", "month", "day"),
+    *("weekday", "date", "time"),
+}
+"""Words in the names of columns that have few values, and seldom the labels."""
 
 _FEW_GROUPS = 10  # a column with as few values, such as a country, is no group
 
@@ -55,6 +66,16 @@ class Column:
         return self.characters / max(self.filled, 1)
 
     @property
+    def labels(self) -> dict[str, tuple[str, int]]:
+        """The different values as labels: normalized label -> its most frequent spelling and the number of its rows."""
+        found: dict[str, tuple[str, int]] = {}
+        for value, count in (self.counts or Counter()).most_common():
+            if key := label_key(value):
+                spelling, rows = found.get(key, (value, 0))
+                found[key] = spelling, rows + count
+        return found
+
+    @property
     def is_text(self) -> bool:
         """Whether the values look like texts: several words, and seldom the same."""
         wordy = self.words >= 2.5 * self.filled or (self.length > 12 and self.words <= 1.2 * self.filled)
@@ -70,27 +91,56 @@ class Profile:
     text: str | None  # the column that probably has the texts
     other_texts: Sequence[str]
     label: Column | None  # the column that probably has the labels
+    other_labels: Sequence[Column]  # that may have them, too
     groups: Sequence[Column]  # columns whose values occur several times each, such as an author
 
 
-def profile_table(table: Table) -> Profile:
-    """Read all rows of a table, and judge its columns."""
-    columns = [Column(name) for name in dict.fromkeys(table.columns) if table.columns.count(name) == 1]
-    names, rows = [column.name for column in columns], 0
-    with contextlib.closing(table.batches(names)) as batches:
-        for batch in batches:
-            for column in columns:
-                _add(column, batch[column.name], rows)
-            rows += len(next(iter(batch.values()))) if batch else 0
-    columns = [column for column in columns if column.filled]
+def profile_table(table: Table, text: str | None = None, label: str | None = None) -> Profile:
+    """Read all rows of a table, and judge its columns. `text` and `label` are known names of columns.
+
+    Columns of lists and objects do not count.
+    """
+    rows, columns = _columns(table)
     texts = sorted((column for column in columns if column.is_text), key=_text_rank)
-    text = texts[0].name if texts else None
-    label = min(
-        (column for column in columns if column.name != text and not not_labels(column)), key=label_rank, default=None
+    if not texts:  # short ones, or always the same
+        texts = [each for each in columns if _is_usual_text(each) and each.name != label][:1]
+    if text is None:
+        text = next((column.name for column in texts if column.name != label), None)
+    others = sorted((each for each in columns if each.name != text and not not_labels(each)), key=label_rank)
+    chosen = [column for column in columns if column.name == label] or others[:1]
+    used = {text, *(column.name for column in chosen)}
+    return Profile(
+        rows=rows,
+        columns=columns,
+        text=text,
+        other_texts=[column.name for column in texts if column.name not in used],
+        label=chosen[0] if chosen else None,
+        other_labels=[column for column in others if column.name not in used],
+        groups=[column for column in columns if column.name not in used and _may_be_group(column)],
     )
-    used = {text, label.name if label else None}
-    groups = [column for column in columns if column.name not in used and _may_be_group(column)]
-    return Profile(rows, columns, text, [column.name for column in texts[1:]], label, groups)
+
+
+def _columns(table: Table) -> tuple[int, list[Column]]:
+    """Return the number of rows, and what is known of each column that has values other than lists and objects."""
+    names = [name for name in dict.fromkeys(table.columns) if table.columns.count(name) == 1]
+    while True:
+        columns, rows = [Column(name) for name in names], 0
+        try:
+            with contextlib.closing(table.batches(names)) as batches:
+                for batch in batches:
+                    for column in columns:
+                        _add(column, batch[column.name], rows)
+                    rows += len(next(iter(batch.values()))) if batch else 0
+            return rows, [column for column in columns if column.filled]
+        except WrongKind as error:
+            if names == [error.column]:
+                raise
+            names.remove(error.column)
+
+
+def _is_usual_text(column: Column) -> bool:
+    """Return whether texts are often called so, and the values are no numbers."""
+    return _plain(column.name) in USUAL_NAMES["text"] and column.numbers < 0.5 * column.filled
 
 
 def _add(column: Column, values: pa.Array, rows: int) -> None:
@@ -101,7 +151,9 @@ def _add(column: Column, values: pa.Array, rows: int) -> None:
         counted = pc.value_counts(texts)
         for value, count in zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True):
             column.counts[value] += count
-        if len(column.counts) > _MOST_LABELS + 1:  # and one for empty values
+        if len(column.counts) > _MOST_SPELLINGS or (
+            len(column.counts) > _MOST_LABELS + 1 and len(set(map(label_key, column.counts))) > _MOST_LABELS + 1
+        ):  # and one for empty values
             column.counts = None
     if rows >= _SAMPLE:
         return
@@ -123,7 +175,7 @@ def _text_rank(column: Column) -> tuple[bool, float]:
 
 def not_labels(column: Column) -> str:
     """Return what a column holds instead of labels; an empty string if its values may be labels."""
-    values, is_usual = _values(column), usual_label_name(column.name)
+    values, is_usual = list(column.labels), usual_label_name(column.name)
     is_one = len(column.distinct) == 1 if column.counts is None else len(values) == 1
     many = column.counts is None or column.filled <= 1.5 * len(values)
     numerals = [value for value in values if re.fullmatch(r"[0-9]{6,}(\.0)?", value, re.ASCII)]
@@ -146,24 +198,38 @@ def is_id_like(different: int, rows: int, name: str) -> bool:
     return rows > _MOST_LABELS or _plain(name) in _ID_NAMES or (rows >= _FEW_ROWS and not usual_label_name(name))
 
 
+def has_clear_name(column: Column) -> bool:
+    """Return whether nothing else than labels is called so."""
+    return _plain(column.name) in ("label", "labels", "sentiment", "polarity")
+
+
 def usual_label_name(name: str) -> bool:
     """Return whether labels are often called so."""
     return _plain(name) in USUAL_NAMES["label"]
 
 
-def label_rank(column: Column) -> tuple[bool, bool, int]:
-    """Return how likely a column has labels, by its name and the number of its values: the least is the likeliest."""
+def label_rank(column: Column) -> tuple[bool, bool, bool, bool, int]:
+    """Return how likely a column has labels, by its name and values: the least is the likeliest."""
     name, usual = _plain(column.name), USUAL_NAMES["label"]
-    return name not in usual, not any(each in name for each in usual), len(_values(column))
+    words = {word.casefold() for word in re.split(r"[\W_]+|(?<=[a-z])(?=[A-Z])", column.name)}
+    return (
+        name not in usual,
+        not _have_meaning(column),
+        not any(each in name for each in usual),
+        not words.isdisjoint(_NOT_LABELS),
+        len(column.labels),
+    )
+
+
+def _have_meaning(column: Column) -> bool:
+    """Return whether the values are words or stars with a known meaning. Numbers may mean anything."""
+    keys = column.labels
+    return not all(map(is_number, keys)) and (suggest(keys).is_complete or class_spellings(keys) is not None)
 
 
 def _plain(name: str) -> str:
     """Return the name without capitals and punctuation."""
     return re.sub(r"[\W_]+", "", name).casefold()
-
-
-def _values(column: Column) -> list[str]:
-    return [value for value in column.counts or () if value]
 
 
 def _may_be_group(column: Column) -> bool:

@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sentibp.data.blank import all_blank, blank_note, count_blank
 from sentibp.data.columns import is_id_like
+from sentibp.data.label_values import parse_labels
 from sentibp.data.labels import (
     IGNORED,
     Labels,
@@ -20,7 +22,6 @@ from sentibp.data.labels import (
     class_names,
     distinct,
     first_place,
-    parse_labels,
     row_count,
 )
 from sentibp.data.readers.table import Records
@@ -37,6 +38,8 @@ _LOWER = bytes(range(256)).lower()
 _NO_GROUP = {"", "nan", "na", "n/a", "<na>", "none", "null"}
 
 _REPEATED = 0.5  # the share of distinct texts below which there is a note
+
+_CONTRADICTORY = 0.01  # the share of reviews with the text of others and another label, from which on there is a note
 
 _SMALLEST_WEIGHT, _LARGEST_WEIGHT = 1e-30, 1e30  # of a review: sums and ratios of them are still float32
 
@@ -182,6 +185,20 @@ def repeated_note(corpus: Corpus, hashes: np.ndarray, kind: str = "") -> list[st
     return [f"the {len(corpus):,} {kind}reviews are {texts}: repeated reviews make the intervals too narrow"]
 
 
+def contradiction_note(corpus: Corpus, hashes: np.ndarray) -> list[str]:
+    """Return a note if several reviews have the same text and different labels: no model can learn both."""
+    label, blank = _labels_of(corpus), np.frombuffer(_text_digest(""), np.int64)[0]
+    order = np.lexsort((label, hashes))
+    starts = np.flatnonzero(np.diff(hashes[order], prepend=hashes[order[:1]] - 1))
+    ends = np.append(starts[1:], len(order)) - 1
+    differ = (label[order[starts]] != label[order[ends]]) & (hashes[order[starts]] != blank)
+    count, texts = int((ends - starts + 1)[differ].sum()), int(differ.sum())
+    if count < _CONTRADICTORY * len(corpus):
+        return []
+    fact = f"{count:,} of {len(corpus):,} training reviews have the same text as others with another label"
+    return [f"{fact} ({counted(texts, 'text')}): no model can learn both; correct the labels, or remove these reviews"]
+
+
 def fingerprint(corpus: Corpus) -> str:
     """Return the SHA-256 of texts, labels and weights. It does not depend on the chunks of the Arrow array."""
     digest = hashlib.sha256()
@@ -241,11 +258,15 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     if wrong:
         raise DataError(*wrong)
     notes = (*records.notes, *_id_note(records, labels))
-    if kept.all():
-        return Corpus(records.text, label, weight, notes, group, class_names(labels), records.place)
-    notes = (*notes, *_left_out(records.name, kept, weightless))
     corpus = Corpus(records.text, label, weight, notes, group, class_names(labels), records.place)
-    return corpus.take(np.flatnonzero(kept))
+    if not kept.all():
+        notes = (*notes, *_left_out(records.name, kept, weightless))
+        corpus = replace(corpus.take(np.flatnonzero(kept)), notes=notes)
+    blank = count_blank(corpus.text)
+    if blank == len(corpus) and label is not None:
+        raise DataError(all_blank(records.name, blank, records.other_columns, "fill them in"))
+    what = "they only say how frequent their labels are" if label is not None else "they say nothing"
+    return replace(corpus, notes=(*notes, *blank_note(records.name, blank, len(corpus), what)))
 
 
 def _id_note(records: Records, labels: Labels | None) -> list[str]:

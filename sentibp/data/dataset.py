@@ -88,7 +88,7 @@ def hold_out(corpus: Corpus, config: Config) -> tuple[Corpus, Corpus | None]:
     share = config.data.validation
     if isinstance(share, str) or share == 0:
         return corpus, None
-    return split_corpus(corpus, share, rng.random_stream(0, "split"), config.data.block_size)
+    return split_corpus(corpus, share, rng.random_stream(0, "split"), config.data.block_size, config.data)
 
 
 def load_folds(config: Config, folds: int) -> list[tuple[Corpus, Corpus]]:

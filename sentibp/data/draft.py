@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,16 +13,21 @@ import yaml
 
 from sentibp.config.load import override_data
 from sentibp.config.schema import Data
-from sentibp.data import few_labels, label_mapping, readers, sources
-from sentibp.data.columns import Profile, not_labels, profile_table
-from sentibp.data.readers.table import Table
+from sentibp.data import few_labels, readers, sources
+from sentibp.data.columns import Profile, has_clear_name, not_labels, profile_table, usual_label_name
+from sentibp.data.readers.table import Table, WrongKind, require_columns, resolved
 from sentibp.errors import ConfigError, DataError
-from sentibp.utils.label_key import label_key
+from sentibp.utils import label_mapping
+from sentibp.utils.label_key import label_key, label_value
 from sentibp.utils.messages import counted
-from sentibp.utils.repair import PLACEHOLDER, as_yaml
+from sentibp.utils.repair import PLACEHOLDER, as_yaml, set_option
 from sentibp.utils.resources import resource_folder
 
 _REPAIRS = ("encoding", "columns", "separator", "quoting", "sheet")  # settings that readers ask for, and suggest
+
+_COLUMNS = ("text_column", "label_column", "weight_column", "group_column")
+
+_OTHERS = 4  # columns that may have the labels, at most, in a note
 
 _SHOWN = 50  # characters of an example
 
@@ -43,22 +48,24 @@ class Draft(NamedTuple):
 def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] = ()) -> Draft:
     """Draft the config, in `folder`, for a file or folder of reviews. DataError if it cannot be read.
 
-    `overrides` are settings `data.KEY=VALUE` on how the file is read; the config has them, too.
+    `overrides` are settings `data.KEY=VALUE`; the config has them as they are.
     """
-    settings, table = _open(path, name, _given(overrides))
+    given = _given(overrides)
+    settings, table = _open(path, name, {key: value for key, value in given.items() if key in _REPAIRS})
     if table.columns and min(map(table.columns.count, table.columns)) > 1:
         repeated = [f"{column!r}" for column in dict.fromkeys(table.columns)]
         raise DataError(*(f"{name}: several columns are called {column}; rename all but one" for column in repeated))
-    profile = profile_table(table)
+    given |= _columns_as_written(table, given)
+    text = given.get("text_column")
+    profile = profile_table(table, text[-1] if isinstance(text, list) else text, given.get("label_column"))
     if not profile.rows:
         raise DataError(f"{name}: empty; give a file with reviews")
     where = os.path.relpath(path.absolute(), folder.absolute())
     where = where if os.sep in where or "." in where else os.path.join(os.curdir, where)  # no built-in name
     body: list[Line] = [(f"  source: {as_yaml(where)}", "")]
     body += [(f"  {key}: {as_yaml(value)}{_why(key)}", "") for key, value in settings.items()]
-    if not table.fixed_labels:
-        body += [*_texts(profile), *_labels(profile), *_groups(profile)]
-    body += _validation(path, name)
+    body += _with_given(given, [] if table.fixed_labels else [*_texts(profile), *_labels(profile), *_groups(profile)])
+    body += [] if "validation" in given else _validation(path, name)
     head = [
         f"# Written by sentibp init for {_printable(name)}: {counted(profile.rows, 'row')}, "
         f"{counted(len(table.columns), 'column')}.",
@@ -67,11 +74,80 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     ]
     open_lines = [(len(head) + i, what) for i, (_, what) in enumerate(body, 1) if what]
     lines, labels = [*head, *(line for line, _ in body)], _few_labels_of_short_texts(profile, table)
-    advice = []
+    advice = [] if table.fixed_labels or "labels" in given else _as_classes_advice(profile)
     if labels:
         advice.append(few_labels.advice(labels, "remove `# ` from the settings below `# Few labels`"))
         lines += ["", *_few_labels(labels)]
-    return Draft(lines, profile.rows, open_lines, list(table.notes), advice)
+    notes = [] if table.fixed_labels or "label_column" in given else _other_labels(profile, name)
+    return Draft(lines, profile.rows, open_lines, [*table.notes, *notes], advice)
+
+
+def _as_classes_advice(profile: Profile) -> list[str]:
+    """Return how to get a config with a class for each label, if these are not known to be negative and positive."""
+    keys = list(profile.label.labels) if profile.label is not None else []
+    if len(keys) < 2 or label_mapping.suggest(keys).is_complete:
+        return []
+    assert profile.label is not None and profile.label.counts is not None
+    classes = label_mapping.class_spellings(keys)
+    option = set_option("data.labels", _class_setting(keys, any(not label_key(each) for each in profile.label.counts)))
+    unordered = f" {set_option('data.ordered', False)}" * (classes is None)
+    return [f"for a class each instead of negative and positive, add {option}{unordered}"]
+
+
+def _columns_as_written(table: Table, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the given names of columns as the table writes them. MissingColumn if it has none of that name."""
+    names = {key: given[key] for key in _COLUMNS if key in given}
+    if not names or table.fixed_labels:
+        return names
+    data = Data.model_validate(names)
+    wanted = sources.read_options(data, labelled="label_column" in names)
+    if "text_column" not in names:
+        wanted = wanted._replace(text=())
+    options = resolved(wanted, table.columns)
+    require_columns(table.header, table.columns, options)
+    texts = options.text if isinstance(options.text, str) else list(options.text)
+    found = {
+        "text_column": texts,
+        "label_column": options.label,
+        "weight_column": options.weight,
+        "group_column": options.group,
+    }
+    return {key: value for key, value in found.items() if key in names}
+
+
+def _with_given(given: Mapping[str, Any], drafted: Sequence[Line]) -> list[Line]:
+    """Return the drafted lines, where the given settings replace those that are drafted for them."""
+    rest = [key for key in given if key not in _REPAIRS]
+    lines: list[Line] = []
+    key = ""
+    for line, what in drafted:
+        if not line.startswith(("   ", "  #")):
+            key = line.strip().partition(":")[0]
+        if line.startswith("  #"):
+            lines += [(line, what)] * (line[2:].lstrip("# ").partition(":")[0] not in rest)
+        elif key not in rest:
+            lines.append((line, what))
+        elif not line.startswith("   "):
+            lines.append((f"  {key}: {as_yaml(given[key])}{_comment(line) if key in _COLUMNS else ''}", ""))
+    written = {line.strip().partition(":")[0] for line, _ in lines}
+    return lines + [(f"  {key}: {as_yaml(given[key])}", "") for key in rest if key not in written]
+
+
+def _comment(line: str) -> str:
+    """Return the comment at the end of a line that `_texts` or `_labels` has written, if it says what a column has."""
+    column, mark, comment = line.partition("  # ")
+    return "" if PLACEHOLDER in column else mark + comment
+
+
+def _other_labels(profile: Profile, name: str) -> list[str]:
+    """Return a note if other columns than the chosen one may have the labels."""
+    chosen, others = profile.label, [each for each in profile.other_labels if each.length <= _SHOWN]
+    is_clear = chosen is not None and has_clear_name(chosen)
+    if chosen is None or not others or (is_clear and not any(usual_label_name(each.name) for each in others)):
+        return []
+    listed = ", ".join(repr(_printable(each.name)) for each in others[:_OTHERS]) + ", ..." * (len(others) > _OTHERS)
+    fact = f"{name}: {_printable(chosen.name)!r} is taken as the column with the labels; {listed} may be, too"
+    return [f"{fact}: choose with --set data.label_column=NAME"]
 
 
 def _few_labels_of_short_texts(profile: Profile, table: Table) -> int:
@@ -105,10 +181,11 @@ def _validation(path: Path, name: str) -> Iterator[Line]:
 
 
 def _given(overrides: Sequence[str]) -> dict[str, Any]:
-    """Return the settings of overrides. ConfigError if they are not on how a file is read."""
-    given = override_data(Data(), overrides).model_dump(exclude_unset=True)
-    if other := sorted(given.keys() - set(_REPAIRS)):
-        raise ConfigError(f"data.{other[0]}: is written into the config, where you can change it; leave it out")
+    """Return the settings of overrides. ConfigError for that of the source, which is the file itself."""
+    data = override_data(Data(), overrides)
+    given = {key: getattr(data, key) for key in Data.model_fields if key in data.model_fields_set}
+    if "source" in given:
+        raise ConfigError("data.source: is the FILE that the config is written for; leave it out")
     return {key: value for key, value in given.items() if value is not None}
 
 
@@ -119,6 +196,8 @@ def _open(path: Path, name: str, settings: dict[str, Any]) -> tuple[dict[str, An
         try:
             table = readers.open_table(path, name, options)
             next(table.batches(list(table.columns)[:1]), None)  # an encoding or quoting may fail here
+            return settings, table
+        except WrongKind:  # a column of lists
             return settings, table
         except DataError as error:
             repair = _repair(str(error))
@@ -168,13 +247,15 @@ def _labels(profile: Profile) -> Iterator[Line]:
             f"the column with the labels: no column looks like it{facts and f' ({facts})'}; if there is none, add one",
         )
         return
-    values = [(value, count) for value, count in label.counts.most_common() if value]
+    values = sorted(label.labels.values(), key=lambda each: -each[1])
     shown = ", ".join(f"{_printable(value)} ({count:,})" for value, count in values)
     yield f"  label_column: {as_yaml(label.name)}  # {shown}", ""
-    keys = list(dict.fromkeys(label_key(value) for value, _ in values))
+    for other in profile.other_labels[:_OTHERS]:
+        few = _printable(", ".join(value for value, _ in other.labels.values()))
+        yield f"  # label_column: {as_yaml(other.name)}  # {few}", ""
+    keys = [label_key(value) for value, _ in values]
     empty = sum(count for value, count in label.counts.items() if not label_key(value))
     without = f"{counted(empty, 'row')} without a label"
-    keys = [key for key in keys if key]
     mapping = label_mapping.suggest(keys)
     settings = mapping.to_setting()
     yield from _as_classes(keys, bool(empty))
@@ -190,7 +271,7 @@ def _labels(profile: Profile) -> Iterator[Line]:
                 (f"which labels are {kind}, of: {_printable(', '.join(rest))}"),
             )
         elif kind == "ignore" and mapping.is_complete and (rest or empty):
-            left_out = [label_mapping.label_value(key) for key in (*mapping.ignore, *rest)]
+            left_out = [label_value(key) for key in (*mapping.ignore, *rest)]
             why = f"reviews to leave out, and {without}" if empty else "reviews to leave out"
             yield f"    ignore: {as_yaml([*left_out, *[''] * bool(empty)])}  # {why}", ""
         elif kind != "ignore" or settings.get(kind):
@@ -202,14 +283,22 @@ def _labels(profile: Profile) -> Iterator[Line]:
 
 def _as_classes(keys: list[str], empty: bool) -> Iterator[Line]:
     """Yield the alternative to two classes, a class for each label, as a comment."""
-    if len(keys) < 3:
+    classes = label_mapping.class_spellings(keys)
+    if len(keys if classes is None else classes) < (2 if classes is None else 3):
         return
-    order = label_mapping.class_order(keys)
-    values = [label_mapping.label_value(key) for key in order or keys]
-    lists = as_yaml({str(value): [value] for value in values} | {"ignore": [""]} if empty else values)
+    lists = as_yaml(_class_setting(keys, empty))
     yield f"  # labels: {lists}  # instead of two classes, one for each label, from the worst to the best", ""
-    if order is None:
+    if classes is None:
         yield "  # ordered: false  # if these classes have no order", ""
+
+
+def _class_setting(keys: Sequence[str], empty: bool) -> Any:
+    """Return the value of `data.labels` with a class for each label, without the rows that have none."""
+    found = label_mapping.class_spellings(keys) or {key: [key] for key in keys}
+    if not empty and all(same == [name] for name, same in found.items()):
+        return list(map(label_value, found))
+    setting = {name: list(map(label_value, same)) for name, same in found.items()}
+    return setting | ({"ignore": [""]} if empty else {})
 
 
 def _groups(profile: Profile) -> Iterator[Line]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from sentibp.data.labels import BINARY, Classes
 from sentibp.nn.layers import Array
+from sentibp.utils.label_key import is_binary
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Train
@@ -49,14 +50,14 @@ def _class_weights(settings: Train, examples: Examples, weight: Array | None) ->
     if settings.class_weight != "balanced":
         given = settings.class_weight or {}
         per_class = np.array([given.get(name, 1.0) for name in names])
-    elif label.ndim == 1 and len(names) == 2:
+    elif label.ndim == 1 and is_binary(names):
         total = float(len(label)) if weight is None else weight.sum()
         positive = label.sum(dtype=np.float64) if weight is None else weight @ label
         per_class = total / (2 * np.array([total - positive, positive]))
     else:
         counts = class_shares(examples).sum(axis=0) if weight is None else weight @ class_shares(examples)
         per_class = counts.sum() / (len(names) * counts)
-    if len(names) == 2:
+    if is_binary(names):
         return (1 - label) * per_class[0] + label * per_class[1]
     return per_class[label] if label.ndim == 1 else label @ per_class
 
@@ -66,6 +67,6 @@ def class_shares(examples: Examples) -> Array:
     label = examples.label
     if label.ndim == 2:
         return label
-    if len(examples.classes.names) == 2:
+    if examples.classes.are_binary:
         return np.stack((1 - label.astype(np.float64), label.astype(np.float64)), axis=1)
     return (label[:, None] == np.arange(examples.classes.number)).astype(np.float64)

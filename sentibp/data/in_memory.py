@@ -14,6 +14,7 @@ from sentibp.data.dataset import hold_out
 from sentibp.data.label_encoder import label_list
 from sentibp.data.labels import IGNORED, Labels
 from sentibp.data.readers.table import Records
+from sentibp.data.split import TooFewReviews
 from sentibp.errors import DataError, InvalidInput
 from sentibp.utils.arrow import from_numpy, strings
 from sentibp.utils.files import data_error_on_failure
@@ -105,7 +106,9 @@ def fitting_validation(corpus: Corpus, config: Config, *, is_chosen: bool) -> tu
     except DataError as error:
         if is_chosen:
             raise
-        return 0.0, f"no review is held out for validation, as there are too few: {error.lines[0].partition(';')[0]}"
+        note = f"no review is held out for validation, as there are too few: {error.lines[0].partition(';')[0]}"
+        mild = f"; to hold out some, {error.leave_out}" if isinstance(error, TooFewReviews) and error.leave_out else ""
+        return 0.0, note + mild
     return share, None
 
 

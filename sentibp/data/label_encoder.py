@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sentibp.data.label_mapping import class_order, suggest
 from sentibp.data.labels import IGNORED, class_names, default_class
 from sentibp.errors import InvalidInput
-from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key
+from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key, label_value
+from sentibp.utils.label_mapping import class_order, suggest, worse_first
+from sentibp.utils.repair import set_option
 from sentibp.utils.sequences import is_missing, require_sequence, to_list
 
 if TYPE_CHECKING:
@@ -69,10 +70,29 @@ def label_encoder(labels: Any, data: Data, name: str = "y") -> LabelEncoder:
     keys = [label_key(value) for value in distinct.tolist()]
     if len(distinct) == 1:
         raise InvalidInput(f"all labels are {distinct.tolist()[0]!r}, one class; training needs at least two classes")
-    if "" in keys or len(set(keys)) < len(keys):
-        same = [value for value, key in zip(distinct.tolist(), keys, strict=True) if not key or keys.count(key) > 1]
-        raise InvalidInput(f"{name}: {', '.join(map(repr, same))}: empty, or the same but for capitals; rename them")
+    _require_separate(distinct.tolist(), keys, name)
     return _binary(distinct, keys) if len(distinct) == 2 else _several(distinct, keys, data, name)
+
+
+def _require_separate(values: Sequence[Any], keys: Sequence[str], name: str) -> None:
+    """Raise InvalidInput for a label that is empty, and for several that are one label, as files are read."""
+    for value, key in zip(values, keys, strict=True):
+        if not key:
+            raise InvalidInput(f"{name}: {value!r} is empty, as no label is; leave such texts out, or rename it")
+        if keys.count(key) > 1:
+            same = ", ".join(repr(each) for each, other in zip(values, keys, strict=True) if other == key)
+            fact = f"{name}: {same} are one label, as capitals, space around it and forms of numbers do not count"
+            raise InvalidInput(f"{fact}; write it in one way, or say so with {_as_one(dict.fromkeys(keys))}")
+
+
+def _as_one(keys: Iterable[str]) -> str:
+    """Return the setting with which each normalized label is a class, or one of two, whatever its spellings."""
+    keys = list(keys)
+    if len(keys) == 2:
+        order = worse_first(*keys) or keys
+        return set_option("data.labels", {kind: [label_value(key)] for kind, key in zip(LABELS, order, strict=True)})
+    each = set_option("data.labels", {key: [label_value(key)] for key in class_order(keys) or keys})
+    return each if class_order(keys) else f"{each} {set_option('data.ordered', False)}"
 
 
 def class_numbers(labels: Any, data: Data, name: str = "labels") -> np.ndarray:
@@ -169,12 +189,12 @@ def _binary(distinct: np.ndarray, keys: Sequence[str]) -> LabelEncoder:
     if set(usual) == {0, 1}:
         number = np.array(usual)
         return LabelEncoder(distinct, number, dict(zip(values, number.tolist(), strict=True)))
-    meant, notes = suggest(keys), ()
-    if len(meant.negative) == len(meant.positive) == 1:
-        number = np.array([int(key in meant.positive) for key in keys])
-    else:
-        number = np.array([0, 1])
-        notes = (f"{values[1]!r} is taken as positive and {values[0]!r} as negative: scikit-learn's order",)
+    order, notes = worse_first(*keys), ()
+    number = np.array([0, 1] if order is None else [order.index(key) for key in keys])
+    if not suggest(keys).is_complete:
+        worse, better = (values[i] for i in np.argsort(number))
+        why = ": scikit-learn's order" if order is None else ""
+        notes = (f"{better!r} is taken as positive and {worse!r} as negative{why}",)
     lists = {LABELS[n]: [value] for n, value in sorted(zip(number.tolist(), values, strict=True))}
     return LabelEncoder(distinct, number, dict(zip(values, number.tolist(), strict=True)), lists, notes=notes)
 

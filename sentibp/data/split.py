@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sentibp.data.corpus import Corpus, text_groups
+from sentibp.data.labels import without_classes
 from sentibp.errors import DataError
 from sentibp.utils.label_key import LABELS
 from sentibp.utils.messages import counted
 from sentibp.utils.repair import set_option
 
+if TYPE_CHECKING:
+    from sentibp.config.schema import Data
+
 _FAR = 0.25  # how far the share of validation reviews may be from what was wanted, relative to it, without a note
+
+
+class TooFewReviews(DataError):
+    """A class has too few reviews for both training and validation."""
+
+    def __init__(self, *lines: str, leave_out: str):
+        """`leave_out` says how to train without such classes; "" if that leaves no two."""
+        super().__init__(*lines)
+        self.leave_out = leave_out
 
 
 def groups_of(corpus: Corpus, block_size: int) -> tuple[np.ndarray | None, str]:
@@ -27,20 +41,22 @@ def groups_of(corpus: Corpus, block_size: int) -> tuple[np.ndarray | None, str]:
     return (np.arange(len(corpus)) // block_size if block_size > 1 else None), "data.block_size"
 
 
-def split_corpus(corpus: Corpus, share: float, rng: np.random.Generator, block_size: int = 1) -> tuple[Corpus, Corpus]:
+def split_corpus(
+    corpus: Corpus, share: float, rng: np.random.Generator, block_size: int = 1, data: Data | None = None
+) -> tuple[Corpus, Corpus]:
     """Split into training and validation data. `rng` chooses the share of each class for validation; order is kept.
 
     The reviews of a group, or of a block of neighbouring rows, lie on one side. DataError if a class has too few
-    reviews, or groups, for both.
+    reviews, or groups, for both, with the data.labels without it: `data` are the settings.
     """
     if corpus.label is None:
         raise ValueError("the corpus was loaded without labels")
     notes = []
     group, key = groups_of(corpus, block_size)
     if group is None:
-        chosen = _choose_reviews(corpus, corpus.label, share, rng)
+        chosen = _choose_reviews(corpus, corpus.label, share, rng, data)
     else:
-        chosen = _choose_groups(group, corpus.label, corpus.names, share, rng, key)
+        chosen = _choose_groups(group, corpus.label, corpus.names, share, rng, key, data)
         if len(np.unique(group)) == len(corpus):
             notes.append(f"{key}: has another value for each review, so it keeps none together")
         elif abs(chosen.mean() - share) > _FAR * share:
@@ -49,10 +65,12 @@ def split_corpus(corpus: Corpus, share: float, rng: np.random.Generator, block_s
     return replace(training, notes=(*corpus.notes, *notes)), validation
 
 
-def _choose_reviews(corpus: Corpus, label: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+def _choose_reviews(
+    corpus: Corpus, label: np.ndarray, share: float, rng: np.random.Generator, data: Data | None
+) -> np.ndarray:
     """Return which reviews are for validation: (n,) bool."""
     chosen = np.zeros(len(label), bool)
-    wrong = []
+    wrong = {}
     for number, name in enumerate(corpus.names):
         rows = np.flatnonzero(label == number)
         count = round(share * len(rows))
@@ -61,12 +79,20 @@ def _choose_reviews(corpus: Corpus, label: np.ndarray, share: float, rng: np.ran
             size = counted(len(rows), f"{name} review")
             if corpus.names != LABELS:  # a name may be a number
                 size = f"{counted(len(rows), 'review')} of {name}"
-            wrong.append(f"data.validation: {share:g} of {size} leaves none for {subset}")
+            wrong[name] = f"data.validation: {share:g} of {size} leaves none for {subset}"
         chosen[rng.permutation(rows)[:count]] = True
     if wrong:
+        leave_out = _leaving_out(list(wrong), data)
         repair = set_option("data.validation", _possible_share(np.bincount(label, minlength=len(corpus.names))))
-        raise DataError(*(f"{line}; give more reviews, or write {repair}{corpus.aside}" for line in wrong))
+        lines = [f"{line}; give more reviews, {leave_out}or write {repair}{corpus.aside}" for line in wrong.values()]
+        raise TooFewReviews(*lines, leave_out=leave_out.removesuffix(", "))
     return chosen
+
+
+def _leaving_out(names: Sequence[str], data: Data | None) -> str:
+    """Return how to leave classes out that are too small, followed by a comma; "" if that leaves no two classes."""
+    setting = None if data is None else without_classes(data, names)
+    return "" if setting is None else f"leave {', '.join(names)} out with {set_option('data.labels', setting)}, "
 
 
 def _possible_share(counts: np.ndarray) -> float:
@@ -76,7 +102,13 @@ def _possible_share(counts: np.ndarray) -> float:
 
 
 def _choose_groups(
-    group: np.ndarray, label: np.ndarray, names: Sequence[str], share: float, rng: np.random.Generator, key: str
+    group: np.ndarray,
+    label: np.ndarray,
+    names: Sequence[str],
+    share: float,
+    rng: np.random.Generator,
+    key: str,
+    data: Data | None,
 ) -> np.ndarray:
     """Return which reviews are for validation: (n,) bool, the same for all reviews of a group.
 
@@ -102,7 +134,7 @@ def _choose_groups(
                     repair = f"make them smaller with {set_option(key, max(len(group) // 100, 1))}"
                 raise DataError(
                     f"{key}: with {counted(len(counts), 'group')}, no {lacking} is left for {kind}; "
-                    f"{repair}, or hold out none with --set data.validation=0"
+                    f"{repair}, {_leaving_out([name], data)}or hold out none with --set data.validation=0"
                 )
     return chosen[number]
 

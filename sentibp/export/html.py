@@ -5,6 +5,7 @@ from __future__ import annotations
 from sentibp.export.files import javascript_data, read_runtime
 from sentibp.export.payload import Payload
 from sentibp.inspection.pages.render import read_template, render, trusted
+from sentibp.utils.label_key import is_binary
 
 _EXAMPLE = "Not a bad film at all: I loved the story, but the ending is dull."
 
@@ -17,7 +18,7 @@ def html_file(payload: Payload) -> bytes:
         "export.html",
         script=trusted(code),
         labels=labels,
-        several=len(labels) > 2,
+        several=not is_binary(labels),
         features=f"{payload.settings['features']:,}",
         version=payload.settings["sentibp"],
         example=_EXAMPLE,

@@ -111,7 +111,7 @@ def find_counterfactual(
 def _change_of(classifier: Classifier, explanation: Explanation, target: str | None) -> _Change:
     """Return the change of the predicted label, to any other, or to the target."""
     spec = classifier.spec
-    if len(spec.labels) == 2:
+    if spec.label_set.are_binary:
         side = 1.0 if explanation.logit >= 0 else -1.0
         return _Change(
             lambda logits: (logits >= 0) != (side > 0), lambda logits: side * logits, [(np.array([side]), 0.0)], True

@@ -27,6 +27,7 @@ from sentibp.runs.find import builtin_file
 from sentibp.training.loop import evaluate
 from sentibp.training.prepare import FEW
 from sentibp.training.recorded_data import RecordedData
+from sentibp.utils.label_key import is_binary
 from sentibp.utils.messages import counted
 from sentibp.utils.sequences import Texts
 
@@ -224,7 +225,7 @@ def load_reviews(
         if settings.labels != trained.labels:
             raise
         names = class_names(trained.labels)
-        usual = None if len(names) == 2 else {name: [name] for name in names}
+        usual = None if is_binary(names) else {name: [name] for name in names}
         corpus = read(usual)  # DataError if the data do not use these labels either
         by = "by their usual names" if usual is None else "by the names of the classes"
         note = f"{name}: labels {by}, as data.labels of the training lists none"

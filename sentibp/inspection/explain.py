@@ -276,7 +276,7 @@ def difference(explanation: Explanation, spec: NetworkSpec, label: str, other: s
 
 def _answer(spec: NetworkSpec, logits: Array) -> tuple[str, float | tuple[float, ...]]:
     """Return the label for the logits of a text, (1,) or (K,), and the probability of positive, or of each label."""
-    if len(spec.labels) == 2:
+    if spec.label_set.are_binary:
         answer = answer_of_logit(float(logits[0]))
         return answer.label, answer.positive
     positive = probability(logits[None])

@@ -44,6 +44,7 @@ from sentibp.nn.layers import Array, softmax
 from sentibp.runs import directory, find, influence_log
 from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.arrow import from_numpy, strings
+from sentibp.utils.label_key import is_binary
 from sentibp.utils.threads import single_threaded_blas
 
 _SHARED = 8  # shared features that are named of a review, at most
@@ -163,7 +164,7 @@ class _Explained(NamedTuple):
 def _explained_answer(classifier: Classifier, text: Ragged, towards: str | None) -> _Explained:
     """Return the answer for a text. Raises ConfigError if the label to explain is none of the model."""
     labels, logits = classifier.spec.labels, classifier.logits(text)
-    if len(labels) == 2:
+    if is_binary(labels):
         if towards is not None:
             raise ConfigError(f"--towards {towards}: with two labels both directions are shown; leave it out")
         answer = answer_of_logit(float(logits[0]))

@@ -135,7 +135,7 @@ def audit_labels(
     settings = _single_network(settings)
     classes = classes_of(settings.data)
     examples = Examples(features, label, corpus.weight, classes)
-    logits = np.zeros(n if classes.number == 2 else (n, classes.number))
+    logits = np.zeros(n if classes.are_binary else (n, classes.number))
     issues: dict[int, LabelIssue] = {}
     for number in range(folds):
         held_out = np.flatnonzero(fold == number)

@@ -13,6 +13,7 @@ from sentibp.inspection.worksheet import Formula, Line, Number, Section, Sheet, 
 from sentibp.model.head import label_number
 from sentibp.nn import Residual, sigmoid
 from sentibp.nn.losses import LOSSES
+from sentibp.utils.label_key import is_binary
 
 
 class Stage(NamedTuple):
@@ -48,7 +49,7 @@ def stages(trace: Trace, dims: int) -> list[Stage]:
 
 
 def _logits(trace: Trace) -> str:
-    return "the logit" if len(trace.labels) == 2 else "the logits"
+    return "the logit" if is_binary(trace.labels) else "the logits"
 
 
 def _backward(trace: Trace, dims: int) -> Iterator[Stage]:

@@ -178,7 +178,7 @@ class Classifier:
         if config.get("data", {}).get("max_record_mb") == RECORD_MB:  # nor does how much could be read
             config["data"] = {key: value for key, value in config["data"].items() if key != "max_record_mb"}
         header = {
-            "format": FORMAT if len(self.spec.labels) > 2 else _BINARY_FORMAT,
+            "format": _BINARY_FORMAT if self.spec.label_set.are_binary else FORMAT,
             "version": version("sentibp"),
             "config": config,
             "labels": list(self.spec.labels),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +15,7 @@ from sentibp.errors import ConfigError
 from sentibp.metrics import decide
 from sentibp.model.head import each_probability, expected_number, place, score_of
 from sentibp.nn.layers import Array
+from sentibp.utils.label_mapping import meant_class
 
 if TYPE_CHECKING:
     from sentibp.model.prediction import Prediction
@@ -60,27 +62,33 @@ def parse_decision(classes: Classes, threshold: str | float | None = None, cost:
 
 
 def _threshold(classes: Classes, given: str) -> tuple[int, float]:
-    name, equals, text = given.rpartition("=")
-    name = name.strip() if name.strip() in classes.names else ""
-    example = f"--threshold '{name or classes.names[-1]}=0.7'" if classes.number > 2 or name else "--threshold 0.7"
+    typed, equals, text = given.rpartition("=")
+    name = typed.strip() if typed.strip() in classes.names else ""
+    example = f"--threshold '{name or classes.names[-1]}=0.7'" if not classes.are_binary or name else "--threshold 0.7"
     try:
         least = float(text)
     except ValueError:
         least = math.nan
     if not 0 <= least <= 1:
         raise ConfigError(f"--threshold {given}: {text!r} is no probability from 0 to 1; write, for example, {example}")
-    if not equals and classes.number > 2:
+    if not equals and not classes.are_binary:
         raise ConfigError(f"--threshold {given}: of which class? write, for example, {example}")
     if equals and not name:
         known = f"the model has no such class, but {', '.join(classes.names)}"
-        raise ConfigError(f"--threshold {given}: {known}; write, for example, {example}")
+        meant = meant_class(typed, classes.names)
+        repair = f"write, for example, {example}"
+        if meant is not None:
+            repair = f"did you mean --threshold {shlex.quote(f'{meant}={text.strip()}')}?"
+        raise ConfigError(f"--threshold {given}: {known}; {repair}")
     return classes.names.index(name) if equals else 1, least
 
 
 def _cost(classes: Classes, given: Costs) -> Array:
     k, names = classes.number, ", ".join(classes.names)
     plain = json.dumps((1 - np.eye(k, dtype=int)).tolist(), separators=(",", ":"))
-    if isinstance(given, str) and given in _POWERS:
+    if isinstance(given, str) and (power := meant_class(given, _POWERS)):
+        if given != power:
+            raise ConfigError(f"--cost {given}: no such cost; did you mean --cost {power}?")
         if not classes.ordered:
             raise ConfigError(f"--cost {given}: the classes have no order; give a matrix, such as --cost '{plain}'")
         return np.abs(np.subtract.outer(np.arange(k), np.arange(k))).astype(np.float64) ** _POWERS[given]
@@ -126,7 +134,7 @@ def answers(prediction: Prediction, decision: Decision) -> list[dict[str, Any]]:
 
 def answer_columns(classes: Classes) -> tuple[str, ...]:
     """Return the keys of `answers`, in their order."""
-    if classes.number == 2:
+    if classes.are_binary:
         return "label", "score", "positive", "tokens", "unknown", "note"
     numbers = ("expected",) if expected_number(np.zeros((0, classes.number)), classes) is not None else ()
     ordered = ("place",) if classes.ordered else ()

@@ -112,7 +112,7 @@ OUTPUTS = ("auto", "scale", "softmax", "cumulative")
 
 def _head(output: str, classes: Classes) -> str:
     """Return the head that `model.output` means for these classes."""
-    if classes.number == 2:
+    if classes.are_binary:
         return "sigmoid"
     return ("scale" if classes.ordered else "softmax") if output == "auto" else output
 
@@ -122,10 +122,11 @@ def _classes(labels: Any, settings: Mapping[str, Any]) -> Classes:
     if not isinstance(labels, list | tuple) or not all(isinstance(label, str) for label in labels):
         raise ValueError(f"its labels are {labels!r:.40}, not a list of names")
     names, data = tuple(labels), settings.get("data")
-    if (len(names) == 2 and names != LABELS) or len(names) < 2 or len(set(names)) < len(names):
+    classes = Classes(names, _flag("data.ordered", data.get("ordered", True) if isinstance(data, Mapping) else True))
+    is_unlike = len(names) == 2 and classes.ordered and not classes.are_binary
+    if is_unlike or len(names) < 2 or len(set(names)) < len(names):
         raise ValueError(f"its labels are {labels!r:.40}, not {LABELS}")
-    ordered = data.get("ordered", True) if isinstance(data, Mapping) else True
-    return Classes(names, _flag("data.ordered", ordered))
+    return classes
 
 
 def require_labels(labels: Any, expected: Sequence[str]) -> None:

@@ -170,7 +170,8 @@ class SentimentClassifier(_Estimator):
         logits = model.checked_logits(model.encode(as_texts(X, "X"))[0])
         if logits.ndim == 1:
             return logits if self._encoder.number[1] == 1 else -logits
-        return logits[:, self._encoder.number]
+        logits = logits[:, self._encoder.number]
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits  # as scikit-learn has it
 
     def score(self, X: Texts, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy: the share of the texts, or of their weight, whose label is predicted.

@@ -255,7 +255,7 @@ def prepare_reviews(resolved: Resolved, given: Given, out: Path | None) -> Prepa
     if out is not None and given.validation is not None:
         config = paths.replace(config, "data.validation", absolute(out / _VALIDATION))
     if conflicts := list(find_conflicts(config)):
-        raise ConfigError(*(f"{keyword(dotted(each.path))}: {each.message}" for each in conflicts))
+        raise ConfigError(*(f"{keyword(dotted(each.path))}: {each.text}" for each in conflicts))
     return Prepared(config, InMemory(corpus, validation), encoder, (*notes, *encoder.notes, *more))
 
 

@@ -131,7 +131,7 @@ class _Rising(Schedule):
 def _loss_by_chance(settings: Train, training: Examples) -> float:
     """Return the loss of the answer that fits all reviews best, if it must be the same for all."""
     weight = example_weights(settings, training)
-    if training.classes.number > 2:
+    if not training.classes.are_binary:
         shares = np.average(class_shares(training), axis=0, weights=weight)
         logits = np.log(np.maximum(shares, np.finfo(np.float64).tiny))
         return loss_on(settings.loss)(np.tile(logits, (len(training), 1)), training.label, weight)[0]

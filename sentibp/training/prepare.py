@@ -22,7 +22,8 @@ from sentibp.data.encode import encode
 from sentibp.data.examples import Examples
 from sentibp.data.folding import FOLDING
 from sentibp.data.in_memory import InMemory
-from sentibp.data.labels import BINARY, Classes, classes_of, order_note
+from sentibp.data.label_notes import label_notes
+from sentibp.data.labels import BINARY, Classes, classes_of
 from sentibp.data.lexicon import Lexicon, load_lexicon
 from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes, require_separate
 from sentibp.data.sources import group_columns
@@ -139,7 +140,7 @@ def prepare_config(
         vocabulary=encoded.vocabulary,
         facts=facts | _files(config),
         hashes=overlap.hashes,
-        notes=tuple(dict.fromkeys([*notes, *_data_notes(config, reviews), *overlap.notes, *found, *more])),
+        notes=tuple(dict.fromkeys([*notes, *_data_notes(config, reviews, overlap), *overlap.notes, *found, *more])),
         caveats=(*overlap.caveats, *more),
         given=given,
         seconds=time.monotonic() - start,
@@ -181,10 +182,11 @@ def _load(config: Config, given: InMemory | None, fold: tuple[Corpus, Corpus] | 
     return _Reviews(training, validation, *load_pretraining_data(config))
 
 
-def _data_notes(config: Config, reviews: _Reviews) -> list[str]:
+def _data_notes(config: Config, reviews: _Reviews, overlap: _Overlap) -> list[str]:
     """Return what the user should know of the data as it was read."""
-    order = order_note(config.data)
-    notes = ([order] if order else []) + _shard_notes(config.train, len(reviews.training))
+    notes = label_notes(config.data)
+    notes += data_corpus.contradiction_note(reviews.training, overlap.hashes.training[: len(reviews.training)])
+    notes += _shard_notes(config.train, len(reviews.training))
     return notes + [note for corpus in reviews if corpus is not None for note in corpus.notes]
 
 

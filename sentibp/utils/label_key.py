@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Iterable
 
 LABELS = ("negative", "positive")
 """The classes of a model with two classes, in the order of their numbers: 0 is negative, 1 is positive."""
@@ -33,6 +34,11 @@ def label_key(value: object) -> str:
         return text
     number = float(text)
     return str(int(number)) if number.is_integer() else repr(number)
+
+
+def is_binary(names: Iterable[str]) -> bool:
+    """Return whether classes are negative and positive, which one logit tells apart. Two others have a logit each."""
+    return tuple(names) == LABELS
 
 
 def is_number(key: str) -> bool:

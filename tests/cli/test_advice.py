@@ -124,7 +124,7 @@ MISTAKES = [  # a command with a mistake, its exit code, and a word of its messa
     ([*TRAIN, "--set", "data.source=topics.csv"], 3, "[food,price,service] --set data.ordered=false"),
     ([*SHOW, "--set", "data.labels=[c,b,a]", "--set", "train.early_stopping.metric=f1"], 2, "metric=macro_f1"),
     ([*SHOW, "--set", "data.labels=[positive,neutral,negative]"], 2, "{negative: [negative], neutral: [neutral], "),
-    ([*SHOW, "--set", "data.labels=[good,bad]"], 2, "{negative: [good], positive: [bad]}"),
+    ([*SHOW, "--set", "data.labels=[good,bad]"], 2, "{negative: [bad], positive: [good]}"),
     (["eval", "-m", "rated", "--data", "classes.csv"], 3, "{1: [1, negative], 2: [2, neutral], 3: [3, positive]}"),
     (["eval", "-m", "base", "--data", "classes.csv"], 3, "ignore: [neutral]"),
     (["predict", "-m", "rated", "good", "--threshold", "0.2"], 2, "--threshold '3=0.7'"),

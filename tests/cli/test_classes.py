@@ -1,7 +1,8 @@
-"""More than two classes, from the terminal: three labels, five stars, topics without an order, and each head."""
+"""Other classes, from the terminal: three labels, five stars, topics without an order (also two), and each head."""
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import json
 import math
@@ -21,11 +22,13 @@ WORDS = {
     "three": {"negative": "awful dull", "neutral": "long average", "positive": "lovely superb"},
     "stars": {"1": "awful", "2": "dull", "3": "average", "4": "nice", "5": "superb"},
     "topics": {"food": "soup bread", "price": "cheap bill", "service": "waiter polite"},
+    "pair": {"Billing": "invoice refund", "Bug": "crash freeze"},
 }
 CLASSES = {
     "three": ["--set", "data.labels=[negative,neutral,positive]"],
     "stars": ["--set", "data.labels=[1,2,3,4,5]"],
     "topics": ["--set", "data.labels=[food,price,service]", "--set", "data.ordered=false"],
+    "pair": ["--set", "data.labels=[Billing,Bug]", "--set", "data.ordered=false"],
 }
 QUICK = ["--quiet", "--set", "train.epochs=2", "--set", "text.ngrams=1", "--set", "train.batch_size=16"]
 
@@ -42,7 +45,7 @@ def reviews(kind: str, seed: int = 0, n: int = 240) -> str:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
-    """Return a folder with reviews, three.csv and so on, and a run of each kind: three, stars, topics."""
+    """Return a folder with reviews, three.csv and so on, and a run of each kind: three, stars, topics, pair."""
     from contextlib import chdir
 
     folder = tmp_path_factory.mktemp("classes")
@@ -309,7 +312,11 @@ def test_costs(there):
     ("model", "options", "says"),
     [
         ("three", ["--threshold", "0.7"], "of which class? write, for example, --threshold 'positive=0.7'"),
-        ("three", ["--threshold", "good=0.7"], "the model has no such class, but negative, neutral, positive; write, "),
+        (
+            "three",
+            ["--threshold", "good=0.7"],
+            "the model has no such class, but negative, neutral, positive; did you mean --threshold positive=0.7?",
+        ),
         (
             "three",
             ["--threshold", "neutral=70"],
@@ -376,6 +383,8 @@ def right_labels(file: str) -> list[str]:
         ("three", ["--cost", "[[0,900,900],[1,0,1],[1,1,0]]"]),
         ("stars", ["--cost", "[[0,1,4,9,16],[1,0,1,4,9],[4,1,0,1,4],[900,4,1,0,1],[900,9,4,1,0]]"]),
         ("topics", ["--threshold", "price=0"]),
+        ("pair", ["--threshold", "Billing=0"]),
+        ("pair", ["--cost", "[[0,900],[1,0]]"]),
     ],
 )
 def test_the_scores_of_what_is_decided(there, model, options):
@@ -390,7 +399,7 @@ def test_the_scores_of_what_is_decided(there, model, options):
     assert scores["confusion"] != usual["confusion"]
     for name in {"log_loss", "brier", "calibration_error", "ranked_probability_score"} & set(scores):
         assert scores[name] == usual[name]
-    if model != "topics":
+    if model not in ("topics", "pair"):
         far = [abs(names.index(y) - names.index(each["label"])) for y, each in pairs]
         assert scores["mae"] == pytest.approx(np.mean(far))
 
@@ -456,7 +465,7 @@ def test_two_models_of_the_same_classes(there, tmp_path):
     assert {"macro_f1", "mae"} <= compared["scores"].keys()
     assert compared["paired"] is not None
     listed = invoke("runs", "list", ".", "--json").json
-    assert len(listed) == 3
+    assert len(listed) == 4
     assert all(run["accuracy"] is not None for run in listed)
 
 
@@ -518,3 +527,58 @@ def test_a_compressed_model_of_several_classes(there, tmp_path, kind):
     assert small == pytest.approx(whole, abs=0.1)
     for command in (["explain", text], ["words", "top"], ["trace", text, "--label", next(iter(WORDS[kind]))]):
         assert invoke(*command, "-m", out).out
+
+
+# --- two classes with names of their own
+
+
+def test_two_topics_keep_their_names(there, tmp_path):
+    """They are answered with their names everywhere: no bug is called positive."""
+    row = invoke("predict", "-m", "pair", "the crash").jsonl[0]
+    assert list(row) == ["label", "score", "probabilities", "tokens", "unknown"]
+    assert row["label"] == "Bug"
+    assert list(row["probabilities"]) == ["Billing", "Bug"]
+    assert math.fsum(row["probabilities"].values()) == pytest.approx(1)
+    low = invoke("predict", "-m", "pair", "the crash", "--threshold", "Billing=0").jsonl[0]
+    assert low["label"] == "Billing"
+    scores = invoke("eval", "pair", "--data", "pair-new.csv", "--json").json
+    assert list(scores["classes"]) == ["Billing", "Bug"]
+    assert scores["accuracy"] > 0.8
+    assert "positive" not in json.dumps(invoke("explain", "-m", "pair", "the crash", "--json").json)
+
+
+def test_two_topics_are_the_same_in_an_export(there, tmp_path):
+    invoke("export", "pair", "--to", "python", "--output", tmp_path / "pair.py")
+    spec = importlib.util.spec_from_file_location("pair_of_topics", tmp_path / "pair.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for text in ("the crash", "an invoice", "nothing known"):
+        there_, here = module.predict(text), invoke("predict", "-m", "pair", text).jsonl[0]
+        assert list(there_) == list(here)
+        assert there_["label"] == here["label"]
+        assert there_["probabilities"] == pytest.approx(here["probabilities"], abs=1e-6)
+
+
+def test_two_topics_from_a_file_need_one_setting(there, tmp_path):
+    message = refused(3, "train", "quickstart", *QUICK, "--set", "data.source=pair.csv")
+    option = "--set data.labels=[billing,bug] --set data.ordered=false"
+    assert message.endswith(f"; for two classes without an order: {option}")
+    invoke("train", "quickstart", *QUICK, "--set", "data.source=pair.csv", *option.split(), "--out", tmp_path / "run")
+    assert f"add {option}\n" in invoke("init", "pair.csv", "--out", tmp_path / "pair.yaml").out
+    message = refused(2, "train", "quickstart", *QUICK, *source("pair")[:-2])
+    assert "(if they have no order: --set data.ordered=false)" in message
+
+
+def test_two_topics_in_python(there):
+    from sentibp import SentimentClassifier
+
+    texts, labels = ["a crash", "an invoice"] * 30, ["Bug", "Billing"] * 30
+    settings = {"Billing": ["Billing"], "Bug": ["Bug"]}
+    model = SentimentClassifier(data__labels=settings, data__ordered=False, train__epochs=2).fit(texts, labels)
+    assert model.classes_.tolist() == ["Billing", "Bug"]
+    assert model.predict(["a crash"]).tolist() == ["Bug"]
+    decided = model.decision_function(["a crash", "an invoice"])
+    assert decided.shape == (2,), "as scikit-learn has it for two classes"
+    assert (decided > 0).tolist() == [True, False]
+    with pytest.raises(ValueError, match="two classes in order are called negative and positive"):
+        SentimentClassifier(data__labels=settings).fit(texts, labels)

@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 from command import Result
 
 from sentibp.data import sources
@@ -176,8 +177,88 @@ def test_settings_of_the_reader_are_given_and_kept(sentibp, fails, here):
     assert "--set data.quoting=none" in line
     sentibp("init", "open.csv", "--set", "data.quoting=none")
     assert "  quoting: none\n" in Path("open.yaml").read_text()
-    line = fails(2, "init", "open.csv", "--out", "x.yaml", "--set", "data.text_column=x")
-    assert line.startswith("data.text_column: ")
+    line = fails(2, "init", "open.csv", "--out", "x.yaml", "--set", "data.source=y.csv")
+    assert line.startswith("data.source: ")
+
+
+TICKETS = ["Date", "Customer", "Ticket text", "Category"]
+
+
+def tickets(path: str = "tickets.csv") -> None:
+    """Write tickets of few customers, in categories that are spelled in several ways, some of them empty."""
+    kinds = ["Billing", "bug", "Login", "BILLING", "Bug", "billing ", "", "Bug"]
+    rows = [[f"0{i % 9 + 1}.04.2025", f"Shop {i % 3}", text, kinds[i % 8]] for i, text in enumerate(texts(80))]
+    write(path, TICKETS, rows)
+
+
+def test_the_labels_are_in_the_column_that_is_most_like_labels(sentibp, here):
+    tickets()
+    done = sentibp("init", "tickets.csv")
+    config = Path("tickets.yaml").read_text()
+    assert "  label_column: Category  # Bug (30), Billing (30), Login (10)\n" in config
+    assert "  # label_column: Customer  # Shop 0, Shop 1, Shop 2\n" in config, "what else it may be"
+    assert done.err == (
+        "tickets.csv: 'Category' is taken as the column with the labels; 'Customer' may be, too: "
+        "choose with --set data.label_column=NAME\n"
+    )
+    each = (
+        "--set 'data.labels={bug: [bug], billing: [billing], login: [login], ignore: [\"\"]}' --set data.ordered=false"
+    )
+    assert f"advice   for a class each instead of negative and positive, add {each}\n" in done.out
+    sentibp("init", "tickets.csv", "--out", "classes.yaml", *shlex.split(each))
+    sentibp("train", "classes.yaml", "--dry-run")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--label-column", "Customer", "--text-column", "ticket text"],
+        ["--set", "data.label_column=customer", "--set", "data.text_column=Ticket text"],
+        ["--label-column", "Category", "--set", "data.label_column=Customer"],
+    ],
+)
+def test_the_columns_are_given(sentibp, here, options):
+    tickets()
+    sentibp("init", "tickets.csv", *options)
+    config = Path("tickets.yaml").read_text()
+    assert '  text_column: "Ticket text"  # ' in config
+    assert "  label_column: Customer  # Shop 0 (27), Shop 1 (27), Shop 2 (26)\n" in config
+    assert '  # labels: ["shop 0", "shop 1", "shop 2"]' in config, "the labels are those of the chosen column"
+
+
+def test_a_given_column_that_is_not_there(sentibp, fails, here):
+    tickets()
+    line = fails(3, "init", "tickets.csv", "--label-column", "Categry")
+    assert line == (
+        "tickets.csv:1: no 'Categry'; did you mean --set data.label_column=Category? "
+        "There are: Date, Customer, Ticket text, Category"
+    )
+    sentibp("init", "tickets.csv", "--label-column", "Categry", "--set", "data.label_column=Category")
+
+
+def test_all_settings_of_data_can_be_given(sentibp, here):
+    stars("stars.csv")
+    settings = ["data.labels=[1,2,3,4,5]", "data.validation=0.2", "data.ordered=true", "data.group_column=null"]
+    sentibp("init", "stars.csv", *(each for setting in settings for each in ("--set", setting)))
+    data = yaml.safe_load(Path("stars.yaml").read_text())["data"]
+    assert data["labels"] == {n: [n] for n in range(1, 6)}
+    assert data["validation"] == 0.2
+    assert data["ordered"] is True
+    assert "instead of two classes" not in Path("stars.yaml").read_text()
+
+
+def test_columns_that_are_not_used_do_not_matter(sentibp, here):
+    rows = [{"tags": ["a"], "by": {"ids": [i]}, "body": text, "stars": i % 5 + 1} for i, text in enumerate(texts())]
+    Path("tags.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert sentibp("init", "tags.jsonl", "--json").json["fill_in"] == []
+    assert "  text_column: body" in Path("tags.yaml").read_text()
+
+
+@pytest.mark.parametrize("texts", [["great {i}", "bad {i}"], ["ok", "no"], ["the same review again and again"] * 2])
+def test_a_usual_name_tells_the_text_column(sentibp, here, texts):
+    write("short.csv", ["stars", "text"], [[i % 5 + 1, texts[i % 2].format(i=i)] for i in range(60)])
+    assert sentibp("init", "short.csv", "--json").json["fill_in"] == []
+    assert "  text_column: text  # " in Path("short.yaml").read_text()
 
 
 def test_rows_without_a_label_are_left_out(sentibp, here):

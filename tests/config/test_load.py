@@ -195,13 +195,19 @@ MISTAKES = {
     "data: {labels: {negative: 0, positive: ' Pos ', ignore: __label__pos}}": "data.labels.ignore: '__label__pos' is "
     "in positive too, as ' Pos '; keep it in one list",
     "data: {labels: [1, 2, 1]}": "data.labels: [1, 2, 1] has a class twice; name each once",
-    "data: {labels: [a, b]}": "data.labels: two classes are called negative and positive; write, with the worse one "
-    "first, --set 'data.labels={negative: [a], positive: [b]}'",
+    "data: {labels: [a, b]}": "data.labels: two classes in order are called negative and positive, and "
+    "the worse one is first (if they have no order: --set data.ordered=false); write "
+    "labels: {negative: [a], positive: [b]} there, or --set 'data.labels={negative: [a], positive: [b]}' "
+    "in the command",
+    "data: {labels: [pos, neg]}": "data.labels: two classes in order are called negative and positive; write "
+    "labels: {negative: [neg], positive: [pos]} there, or --set 'data.labels={negative: [neg], positive: [pos]}' "
+    "in the command",
     "data: {labels: {negative: 0, neutral: 1, postive: 2}}": "data.labels.postive: unknown key; did you mean "
     "'positive'?",
     "data: {labels: {a: 0, b: 1, c: 2, ignored: 3}}": "data.labels.ignored: unknown key; did you mean 'ignore'?",
     "data: {labels: {positive: 5, neutral: 3, negative: 1, ignore: 0}}": "data.labels: the classes are in order from "
-    "the worst to the best; write --set 'data.labels={negative: [1], neutral: [3], positive: [5], ignore: [0]}'",
+    "the worst to the best; write labels: {negative: [1], neutral: [3], positive: [5], ignore: [0]} there, or "
+    "--set 'data.labels={negative: [1], neutral: [3], positive: [5], ignore: [0]}' in the command",
     "data: {labels: {negative: [...], positive: [1]}}": "data.labels.negative: ... is a placeholder; "
     "write the labels of the data that are negative",
     # settings that do not fit together
@@ -674,13 +680,14 @@ def test_settings_of_other_classes():
     ]
     assert complaints(three + "}\ntrain: {early_stopping: {metric: f1}, class_weight: {a: 2, bb: 1}}") == [
         "mine.yaml:2: train.class_weight.bb: 'bb' is not a class of data.labels, which has a, b, c; did you mean 'b'?",
-        "mine.yaml:2: train.early_stopping.metric: f1 is a score of two classes; "
+        "mine.yaml:2: train.early_stopping.metric: f1 is a score of negative and positive; "
         "write --set train.early_stopping.metric=macro_f1",
     ]
     (line,) = complaints("train: {early_stopping: {metric: mae}}")
-    assert line.endswith("mae is a score of more than two classes; write --set train.early_stopping.metric=f1")
+    assert line.endswith("mae is a score of other classes; write --set train.early_stopping.metric=f1")
     assert complaints(three + "}\ntext: {shifters: true}\nmodel: {hidden: []}") == [
-        "mine.yaml:2: text.shifters: shifters are for two classes; with more, write --set text.shifters=false"
+        "mine.yaml:2: text.shifters: shifters are for negative and positive; with other classes, write "
+        "--set text.shifters=false"
     ]
     assert complaints(three + "}\ntrain: {freeze: [scale]}") == [
         "mine.yaml:2: train.freeze: 'scale' is not a layer of this model, which has embedding, hidden.0, output"

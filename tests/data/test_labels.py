@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import yaml
 from sentibp.config.schema import Config, Data
 from sentibp.data import sources
 from sentibp.data.dataset import load_data
-from sentibp.data.labels import Labels, NoKnownLabel, order_note
+from sentibp.data.label_notes import label_notes
+from sentibp.data.labels import Labels, NoKnownLabel, OpenLabels
 from sentibp.errors import DataError
 from sentibp.utils.label_key import label_key, label_value
 
@@ -118,7 +120,7 @@ def test_a_mapping_with_none_of_the_labels():
     with pytest.raises(
         NoKnownLabel, match=r"--set 'data\.labels=\{negative: \[0, \.\.\.\], positive: \[4, \.\.\.\]\}'$"
     ):
-        sources.load_corpus(labelled("ja", "nein"), labels={"negative": [0], "positive": [4]})
+        sources.load_corpus(labelled("cold", "warm"), labels={"negative": [0], "positive": [4]})
 
 
 PAIRS = ["happy sad", "ja nein", "no yes", "a b", "cold warm", "LABEL_0 LABEL_1", "fresh frozen", "spam ham"]
@@ -230,7 +232,7 @@ def test_a_class_for_each_label_in_the_known_order(labels, option):
     config = Config.model_validate({"data": {"source": labelled(*split(labels)), "validation": 0, "labels": setting}})
     corpus, _ = load_data(config)
     assert sorted(corpus.label.tolist()) == list(range(len(setting)))
-    assert order_note(config.data) is None, "the names tell the order"
+    assert label_notes(config.data) == [], "the names tell the order"
 
 
 @pytest.mark.parametrize(
@@ -279,9 +281,9 @@ def test_what_else_is_wrong_is_reported_with_the_labels():
 )
 def test_the_order_that_only_the_list_tells(names, is_told):
     data = Data.model_validate({"labels": yaml.safe_load(names)})
-    assert (order_note(data) is not None) == is_told
+    assert (label_notes(data) != []) == is_told
     for ordered in True, False:
-        assert order_note(Data.model_validate({"labels": yaml.safe_load(names), "ordered": ordered})) is None
+        assert label_notes(Data.model_validate({"labels": yaml.safe_load(names), "ordered": ordered})) == []
 
 
 def test_labels_of_other_values_are_put_into_the_lists_of_the_classes():
@@ -298,3 +300,46 @@ def test_labels_of_other_values_are_put_into_the_lists_of_the_classes():
         )
     topics = {"food": ["food"], "price": ["price"], "service": ["service"]}
     assert "[food, ...]" in complaint(1, 2, 3, mapping=topics), "topics have no order"
+
+
+RATINGS = [5, "5.0", "5 stars", "4 stars", 4, "1 star", 1, 2, 2, 3, 3, ""]
+
+
+def test_mixed_spellings_and_empty_labels_need_one_repair():
+    """The setting that the first message offers is all that the data need."""
+    with pytest.raises(OpenLabels) as caught:
+        sources.load_corpus(labelled(*RATINGS))
+    options = re.findall(r"--set '(data\.labels=.*?)'", caught.value.as_classes[0])
+    assert options == [
+        'data.labels={1: [1, "1 star"], 2: [2], 3: [3], 4: [4, "4 stars"], 5: [5, "5 stars"], ignore: [""]}',
+        'data.labels={negative: [1, "1 star", 2], positive: [4, "4 stars", 5, "5 stars"], ignore: [3, ""]}',
+    ]
+    for option, number in zip(options, (11, 9), strict=True):
+        settings = Data.model_validate({"labels": yaml.safe_load(option.removeprefix("data.labels="))})
+        assert len(sources.load_corpus(labelled(*RATINGS), labels=settings.labels)) == number
+
+
+def test_empty_labels_and_single_rows_of_topics_are_left_out_at_once():
+    topics = ["bug", "bug", "billing", "billing", "login", "login", "careers", ""]
+    with pytest.raises(OpenLabels) as caught:
+        sources.load_corpus(labelled(*topics))
+    each = 'data.labels={billing: [billing], bug: [bug], login: [login], ignore: [careers, ""]}'
+    two = 'data.labels={negative: [...], positive: [...], ignore: [""]}'
+    assert f"for a class each, without careers, of one row: --set '{each}'" in caught.value.as_classes[0]
+    assert two in caught.value.as_classes[0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "is_told"),
+    [
+        ({"negative": ["pos"], "positive": ["neg", "bad"]}, True),
+        ({"negative": ["neg"], "positive": ["pos"]}, False),
+        ({"negative": [1], "positive": [0]}, False),
+        ({"negative": ["pos"], "positive": ["x"]}, False),
+    ],
+)
+def test_a_mapping_that_reverses_its_words_is_told(labels, is_told):
+    notes = label_notes(Data.model_validate({"labels": labels}))
+    assert bool(notes) == is_told
+    if is_told:
+        assert notes[0].endswith(mapping("neg, bad", "pos"))

@@ -178,9 +178,9 @@ def test_empty_files():
 
 
 def test_missing_texts_are_an_error_and_empty_ones_are_not():
-    lines = ['{"text": "", "label": 1}', "", '{"text": null, "label": 0}', '{"label": 0}']
+    lines = ['{"text": "", "label": 1}', '{"text": "a", "label": 1}', '{"text": null, "label": 0}', '{"label": 0}']
     assert complaint(write("x.jsonl", "\n".join(lines))) == 'x.jsonl:3: no text (2 rows); write an empty text as ""'
-    assert len(load(write("x.jsonl", "\n".join(lines[:1])))) == 1
+    assert len(load(write("x.jsonl", "\n".join(lines[:2])))) == 2
 
 
 # Labels

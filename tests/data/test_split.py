@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sentibp.config.schema import Data
 from sentibp.data.corpus import Corpus
+from sentibp.data.labels import without_classes
 from sentibp.data.split import fold_groups, split_corpus
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
@@ -142,6 +144,38 @@ def test_a_class_with_too_few_reviews_is_named():
         "data.validation: 0.1 of 3 reviews of c leaves none for validation",
         "data.validation: 0.1 of 1 review of d leaves none for validation",
     ]
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_classes_that_are_too_small_can_be_left_out(grouped):
+    """The milder repair keeps the scores of the other classes."""
+    labels = {"a": ["a", 1], "b": ["b"], "c": ["c"], "d": ["d"], "ignore": [""]}
+    whole = of_classes(range(61), [0] * 20 + [1] * 20 + [2] * 20 + [3])
+    whole = whole if grouped else replace(whole, group=None)
+    with pytest.raises(DataError) as caught:
+        split_corpus(whole, 0.1, np.random.default_rng(0), data=Data(labels=labels, ordered=False))
+    option = "--set 'data.labels={a: [a, 1], b: [b], c: [c], ignore: [d, \"\"]}'"
+    assert f", leave d out with {option}, or " in caught.value.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "small", "setting"),
+    [
+        ({"bad": ["bad"], "neutral": [3], "good": ["good"]}, ["neutral"], {"negative": ["bad"], "positive": ["good"]}),
+        ({"good": [2], "x": [3], "bad": [1]}, ["x"], {"positive": [2], "negative": [1]}),
+        ({"a": ["a"], "b": ["b"], "c": [3]}, ["c"], {"a": ["a"], "b": ["b"]}),
+        ({"negative": [0], "positive": [1]}, ["positive"], None),
+        (None, ["positive"], None),
+    ],
+)
+def test_the_setting_without_small_classes(labels, small, setting):
+    found = without_classes(Data(labels=labels, ordered=False), small)
+    assert found == (setting and {**setting, "ignore": [3]})
+
+
+def test_two_classes_in_order_that_are_left_are_negative_and_positive():
+    data = Data(labels={"cold": ["cold"], "mild": [3], "warm": ["warm"]})
+    assert without_classes(data, ["mild"]) == {"negative": ["cold"], "positive": ["warm"], "ignore": [3]}
 
 
 def test_folds_of_several_classes_are_about_equal():

@@ -315,3 +315,10 @@ def test_an_endless_stream_is_not_collected(form):
     found = stream_pieces(Endless(), "<stdin>", ReadOptions(), Kept.nothing)  # type: ignore[arg-type]
     for piece in itertools.islice(found, 5):
         assert len(piece.text) < 1_000_000
+
+
+def test_titles_above_the_names():
+    table = "Export of reviews\n\nText,label\n" + "".join(f'"good, {i}",1\n' for i in range(9))
+    assert texts(table) == [f"good, {i}" for i in range(9)]
+    assert pieces(table)[0].notes[0].startswith("<stdin>: the first line ('Export of reviews') is taken as a title")
+    assert texts("Nice\nGood, really\nBad, no\n") == ["Nice", "Good, really", "Bad, no"], "plain text with commas"

@@ -389,7 +389,7 @@ def test_data_labels_says_what_ratings_mean():
         (["a", "b"], [0, 1, 1], "y has 3 values, and X 2"),
         (["a", "b"], None, "requires y to be passed"),
         (["a", "b"], [0.5, 1.5], "Unknown label type: continuous"),
-        (["a", "b"], ["a", "A"], "the same but for capitals"),
+        (["a", "b"], ["a", "A"], "'A', 'a' are one label"),
         (["a", "b"], ["a", 1], "labels of several types"),
         (["a", "b"], [1, 1], "all labels are 1, one class"),
         (["a", "b"], ["x", "x"], "all labels are 'x', one class"),
@@ -440,6 +440,15 @@ def test_few_reviews_are_all_trained_on_unless_a_share_is_asked_for():
         small(data__validation=0.1).fit(["good", "bad"], [1, 0])
     grouped = small().fit(TEXTS, LABELS, groups=LABELS)  # each class is one group
     assert grouped.scored_on_ == "training"
+
+
+def test_a_class_with_one_review_can_be_left_out():
+    texts, labels = [*TEXTS, "so so"], [*(f"class {i % 3}" for i in range(len(TEXTS))), "rare"]
+    note = small().fit(texts, labels).notes_[0]
+    setting = {f"class {i}": [f"class {i}"] for i in range(3)} | {"ignore": ["rare"]}
+    assert note.endswith(f"; to hold out some, leave rare out with data__labels={setting}")
+    left_out = small(data__labels=setting, data__ordered=False).fit(texts, labels)
+    assert left_out.scored_on_ == "validation"
 
 
 def test_weights_and_groups_reach_the_scores_and_the_cut():

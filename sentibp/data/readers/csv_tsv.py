@@ -15,7 +15,7 @@ from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.batches import arrow_batches, batched, continued, row_size
 from sentibp.data.readers.content import count_bytes
 from sentibp.data.readers.dialect import Dialect, LongRow, MisplacedQuote, all_lines_have, head_lines, rows
-from sentibp.data.readers.header import own_names, require_header, suggested_names
+from sentibp.data.readers.header import own_names, require_header, suggested_names, title_note, title_rows
 from sentibp.data.readers.spans import check_spans
 from sentibp.data.readers.table import Batch, ReadOptions, Table, folded_name, is_set, too_long
 from sentibp.errors import DataError
@@ -78,6 +78,10 @@ def find_layout(
     lines = head_lines(data)
     if not lines:
         raise DataError(f"{name}: empty; the first line of a CSV file names its columns")
+    titles = [] if plain else titles_of(lines, options, order)
+    for _ in titles:
+        data, line = _after_first_row(data, Dialect(",", "none"), line)
+    lines = head_lines(data) if titles else lines
     separator = dialects.find_separator(lines, options, order)
     first = next(Dialect(separator, "double").reader(lines))
     width = len(first) if options.names is None else len(options.names)
@@ -88,6 +92,7 @@ def find_layout(
         data = dialects.doubled_backslashes(data, dialect)
     sample = list(itertools.islice(_short_rows(data, dialect, line, name, options, lines=_LOOK), _SAMPLE))
     header, first = f"{name}:{sample[0][0]}", sample[0][1]
+    notes += [title_note(name, "line", titles, f"line {sample[0][0]}")] if titles else []
     columns, is_named = tuple(first), options.names is None
     if options.names is not None and (note := own_names(first, header, options)):
         notes.append(note)
@@ -101,6 +106,20 @@ def find_layout(
     else:
         columns, header = options.names or (), "data.columns"
     return Layout(name, data, line, dialect, columns, options, notes, plain and not is_named), header
+
+
+def titles_of(lines: Sequence[str], options: ReadOptions, order: str) -> list[list[str]]:
+    """Return the first lines that are titles above the names of the columns, as rows."""
+    if dialects.header_separator(lines[0], options, order):
+        return []
+    for separator in order:
+        rows = [dialects.fields_of(line, separator) for line in lines]
+        titles = title_rows(rows, options)
+        if any('"' in line for line in lines[:titles]):  # perhaps a name over several lines
+            continue
+        if titles and dialects.find_separator(lines[titles:], options, order) == separator:
+            return rows[:titles]
+    return []
 
 
 def _short_rows(

@@ -7,7 +7,6 @@ allocates the rectangle of all cells at once: a file of 5 kB with a cell in the 
 from __future__ import annotations
 
 import datetime
-import functools
 import itertools
 import re
 import warnings
@@ -17,7 +16,7 @@ from typing import Any
 from sentibp.data.readers.batches import batched, row_size
 from sentibp.data.readers.compression import LIMIT, zip_members
 from sentibp.data.readers.content import as_file
-from sentibp.data.readers.header import own_names, require_header
+from sentibp.data.readers.header import own_names, require_header, title_note, title_rows
 from sentibp.data.readers.table import Batch, ReadOptions, Table, is_set, require_unset
 from sentibp.errors import DataError
 from sentibp.utils import environment
@@ -66,9 +65,15 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     if sheet not in sheets:
         choice = " or ".join(set_option("data.sheet", title) for title in sheets)
         raise DataError(f"{name}: no sheet {sheet!r}; choose one with {choice}")
-    rows = functools.partial(_rows, data, name, sheet)
+    sample = [row for _, row in itertools.islice(_rows(data, name, sheet), _SAMPLE)]
+    titles = title_rows(sample, options)
+
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        return itertools.islice(_rows(data, name, sheet), titles, None)
+
     number, first = next(rows(), (1, []))
-    place, notes = f"{name}: row {number}", []
+    place = f"{name}: row {number}"
+    notes = [title_note(name, "row", sample[:titles], f"row {number}")] if titles else []
     header = _given_names(rows, first, place, name, options, notes)
     is_named = header is None
     header = header or _header(first)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
-from sentibp.data.readers.table import ReadOptions, folded_name
+from sentibp.data.readers.dialect import fields_of
+from sentibp.data.readers.table import ReadOptions, folded_name, is_set
 from sentibp.errors import DataError
 from sentibp.utils.repair import set_option
 
@@ -17,6 +19,14 @@ _DATE = re.compile(
 _LABELS = {"0", "1", "-1", "neg", "pos", "negative", "positive", "neutral", "true", "false"}
 
 _FEW = 20  # distinct values of a column that may have labels, at most
+
+_TITLES = 20  # rows at the top that may be titles, at most
+
+_LONGEST_NAME = 60  # characters of the name of a column below a title
+
+_SEPARATORS = ",;\t|"
+
+_SHOWN = 40  # characters of a title in a note
 
 Rows = Sequence[Sequence[str]]
 
@@ -34,6 +44,67 @@ def require_header(first: Sequence[str], rows: Rows, place: str, options: ReadOp
             f"{place}: no {missing[0]!r}; the file seems to have no header, as its first line looks like data; "
             f"name the columns with {repair}"
         )
+
+
+def title_rows(rows: Rows, options: ReadOptions) -> int:
+    """Return how many rows at the top are titles, as reports have them above the names of the columns.
+
+    These have the wanted names, or they fill each cell of a row, and the rows above them fill few or one.
+    """
+    if is_set("names", options):
+        return 0
+    wanted = {folded_name(column) for _, column in options.wanted()}
+    folded = [set(map(folded_name, row)) for row in rows[:_TITLES]]
+    if (found := next((i for i, names in enumerate(folded) if len(wanted) > 1 and wanted <= names), None)) is not None:
+        return found
+    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    usual = Counter(filled).most_common(1)[0][0] if rows else 0
+
+    def is_title(i: int) -> bool:
+        return bool(rows[i][0].strip()) and filled[i] <= max(1, usual // 2)
+
+    first = next((i for i in range(min(len(rows), _TITLES)) if not is_title(i)), 0)
+    if usual < 2 or not first:
+        return 0
+    names = [cell for cell in rows[first] if cell.strip()]
+    below = [row for row in rows[first + 1 :] if len(row) == len(rows[first])]
+    are_names = 1 < len(set(map(folded_name, names))) == len(names) and max(map(len, names)) <= _LONGEST_NAME
+    return first if are_names and below and not looks_like_data(rows[first], below) else 0
+
+
+def title_note(name: str, unit: str, titles: Rows, header: str) -> str:
+    """Return the note that the first rows are titles. `unit` is line or row; `header` is the place of the names."""
+    shown = next((cell.strip() for row in titles for cell in row if cell.strip()), "")
+    shown = shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 1]}…"
+    which, are = (f"the first {unit}", "is") if len(titles) == 1 else (f"the first {len(titles)} {unit}s", "are")
+    fact = f"{name}: {which} ({shown!r}) {are} taken as a title, and {header} as the names of the columns"
+    return f"{fact}; otherwise, give every column a name in the first {unit}"
+
+
+def possible_table(lines: Sequence[str], name: str, options: ReadOptions) -> tuple[str, ...]:
+    """Return a note if plain text may be a table: with the names of columns in its first line, or without any."""
+    what = f"{name}: read as plain text, a review a line"
+    for separator in _SEPARATORS:
+        rows = [fields_of(line, separator) for line in lines]
+        width = len(rows[0]) if rows else 0
+        if width < 2:
+            continue
+        if are_names(rows[0]):
+            choice = ", ".join(rows[0])
+            repair = set_option("data.text_column", "NAME")
+            return (f"{what}; if the first line names columns, name the one of the reviews with {repair}: {choice}",)
+        quoted = all(line.startswith('"') and f'"{separator}"' in line for line in lines)
+        alike = len(rows) > 1 and looks_like_data(rows[0], [row for row in rows[1:] if len(row) == width])
+        if all(len(row) == width for row in rows) and (quoted or alike):
+            repair = set_option("data.columns", suggested_names(rows, options))
+            return (f"{what}; if its lines have columns, but no header, name these: {repair}",)
+    return ()
+
+
+def are_names(fields: Sequence[str]) -> bool:
+    """Return whether the fields of a line look like the names of columns: several distinct ones of few words."""
+    short = all(re.fullmatch(r"[^\W\d][\w.-]{0,30}( [\w.-]{1,20}){0,2}", field) for field in fields)
+    return len(fields) > 1 and short and len(set(fields)) == len(fields)
 
 
 def own_names(first: Sequence[str], place: str, options: ReadOptions) -> str:
@@ -112,10 +183,10 @@ def suggested_names(rows: Rows, options: ReadOptions) -> list[str]:
 def label_column(columns: Rows, candidates: Sequence[int]) -> int | None:
     """Return the column that probably has the labels: with few different short values, best known ones; or None."""
 
-    def rank(i: int) -> tuple[int, int, int]:
+    def rank(i: int) -> tuple[int, bool, int, int]:
         values = {folded_name(value).removeprefix("__label__") for value in columns[i]}
         digits = all(re.fullmatch(r"-?\d(\.0)?", value) for value in values)
-        return (0 if values <= _LABELS else 1 if digits else 2), len(values) == 1, i
+        return (0 if values <= _LABELS else 1 if digits else 2), len(values) == 1, sum(map(len, columns[i])), i
 
     most = max(2, min(_FEW, len(columns[0]) // 3)) if columns else 0
     few = [i for i in candidates if len(set(columns[i])) <= most and max(map(len, columns[i])) <= 40]

@@ -15,7 +15,7 @@ import pyarrow as pa
 from sentibp.data.readers.batches import arrow_batches, batched, continued
 from sentibp.data.readers.content import filled_lines
 from sentibp.data.readers.lengths import require_short_lines
-from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table
+from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table, WrongKind
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
 
@@ -107,7 +107,7 @@ def text_at(record: Record, column: str, place: str) -> str | None:
     if isinstance(value, float) and np.isnan(value):
         return None
     if not isinstance(value, str | None):
-        raise DataError(f"{place}: {column!r} is not a string; put it in quotes")
+        raise WrongKind(f"{place}: {column!r} is not a string; put it in quotes", column)
     return value
 
 
@@ -173,7 +173,7 @@ def _record_size(row: tuple[int, Record]) -> int:
 def _json_text(value: Any, column: str, place: str) -> str | None:
     """Return a label or weight as text, since a column may mix strings and numbers. None if it is missing."""
     if isinstance(value, list | dict):
-        raise DataError(f"{place}: {column!r} is neither a string nor a number; give a column that is")
+        raise WrongKind(f"{place}: {column!r} is neither a string nor a number; give a column that is", column)
     missing = value is None or (isinstance(value, float) and np.isnan(value))
     return None if missing else whole(str(value))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
@@ -13,8 +14,9 @@ import pyarrow.compute as pc
 from sentibp.data.readers.content import first_bytes, line_chunks, one_string
 from sentibp.data.readers.csv_tsv import COMMA, open_csv
 from sentibp.data.readers.dialect import fields_of, find_quoting, find_separator, head_lines, long_fields
-from sentibp.data.readers.header import are_labels, label_column
+from sentibp.data.readers.header import are_labels, are_names, label_column, possible_table
 from sentibp.data.readers.table import (
+    USUAL_NAMES,
     Batch,
     ReadOptions,
     Table,
@@ -66,8 +68,10 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
             return _pairs(data, name, options.names, separator, options, ())
     if options.names is not None or is_set("separator", options) or is_set("quoting", options):
         return open_csv(data, name, options, "\t,;|")
-    if (table := _recognised(data, name, options)) is not None:
-        return table
+    with long_fields():
+        if (table := _recognised(data, name, options)) is not None:
+            return table
+        notes = () if options.label is not None else _notes(lines, name, options)
     require_no_columns(name, options)
     if options.label is not None:
         raise _no_labels(data, name, options)
@@ -76,7 +80,7 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     def batches(wanted: list[str]) -> Generator[Batch]:
         yield from ({text: lines} for lines in lines_of(data))
 
-    return Table(name, (text,), batches, numbered(f"{name}:"), header=name, notes=_label_note(data, name))
+    return Table(name, (text,), batches, numbered(f"{name}:"), header=name, notes=notes)
 
 
 def _fit(lines: list[str], options: ReadOptions) -> bool:
@@ -109,14 +113,19 @@ def pair_separator(lines: list[str], options: ReadOptions) -> str | None:
 
 
 def _recognised(data: memoryview, name: str, options: ReadOptions) -> Table | None:
-    """Return the table in a text file if labels are wanted and the file is one, else None."""
+    """Return the table in a text file, or None: its first line names columns, or labels are wanted and there."""
     lines = head_lines(data)
-    if options.label is None or not lines:
+    if not lines:
         return None
     wanted = {folded_name(column) for _, column in options.wanted()}
     for separator in "\t" + COMMA:
-        if wanted <= set(map(folded_name, fields_of(lines[0], separator))):
+        names = list(map(folded_name, fields_of(lines[0], separator)))
+        if wanted <= set(names) and len(names) > 1:
             return open_csv(data, name, options, "\t" + COMMA)
+    if _has_header(lines):
+        return open_csv(data, name, options, "\t")
+    if options.label is None:
+        return None
     position = _label_position(lines, "\t")
     if position is None or len(options.wanted()) > 2:
         return None
@@ -124,6 +133,18 @@ def _recognised(data: memoryview, name: str, options: ReadOptions) -> Table | No
     names = (text, label) if position else (label, text)
     note = f"{name}: no header; its lines are read as with {set_option('data.columns', list(names))}"
     return _pairs(data, name, names, "\t", options, (note,))
+
+
+def _has_header(lines: list[str]) -> bool:
+    """Return whether tabs separate as many fields in every line, and the first has usual names of columns."""
+    names, below = fields_of(lines[0], "\t"), lines[1:]
+    usual = set().union(*USUAL_NAMES.values())
+    return (
+        are_names(names)
+        and not usual.isdisjoint(re.sub(r"[\W_]+", "", each).casefold() for each in names)
+        and bool(below)
+        and all(len(fields_of(line, "\t")) == len(names) for line in below)
+    )
 
 
 def _label_position(lines: list[str], separator: str) -> int | None:
@@ -149,12 +170,11 @@ def _no_labels(data: memoryview, name: str, options: ReadOptions) -> DataError:
     return NoLabels(f"{fact}; give CSV, TSV, JSONL, Parquet or __label__ lines")
 
 
-def _label_note(data: memoryview, name: str) -> tuple[str, ...]:
-    """Return a note if the lines seem to have labels beside the texts, which are then read as text."""
-    lines = head_lines(data)
+def _notes(lines: list[str], name: str, options: ReadOptions) -> tuple[str, ...]:
+    """Return a note if the lines seem to have labels beside the texts, or to be a table; they are read as text."""
     position = _label_position(lines, "\t") if len(lines) > 1 else None
     if position is None:
-        return ()
+        return possible_table(lines, name, options)
     repair = set_option("data.columns", ["text", "label"] if position else ["label", "text"])
     return (f"{name}: its lines are read as whole texts, and seem to have labels too; to leave these out: {repair}",)
 

@@ -15,16 +15,15 @@ from typing import IO, Any
 from sentibp.data import readers
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.arriving import Blocks, LongDocument, arriving, everything, in_utf8
-from sentibp.data.readers.dialect import fields_of, head_lines
-from sentibp.data.readers.header import looks_like_data, suggested_names
+from sentibp.data.readers.dialect import head_lines
+from sentibp.data.readers.header import possible_table
 from sentibp.data.readers.json_lines import leaves, parse_lines, value_at
 from sentibp.data.readers.pieces import MOST_ROWS, json_pieces, table_pieces
 from sentibp.data.readers.plain import lines_of, split_labels
-from sentibp.data.readers.stream_tables import SEPARATORS, find_table, row_pieces
+from sentibp.data.readers.stream_tables import find_table, row_pieces
 from sentibp.data.readers.table import JsonRow, ReadOptions, require_columns, require_unset, resolved
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
-from sentibp.utils.repair import set_option
 
 _WHOLE = (b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # Parquet, zip and .xlsx, .xls
 
@@ -135,7 +134,7 @@ def _line_pieces(blocks: Blocks, lines: list[str], name: str, options: ReadOptio
     """Yield a review for each line."""
     labelled = bool(lines) and lines[0].lstrip().startswith("__label__")
     column = options.wanted()[0][1]
-    notes = () if labelled else _possible_table(lines, name, options)
+    notes = () if labelled else possible_table(lines, name, options)
     require_unset(name, "plain text has no sheets", options, ("sheet",))
     empty = True
     for block in blocks:
@@ -146,29 +145,3 @@ def _line_pieces(blocks: Blocks, lines: list[str], name: str, options: ReadOptio
             notes, empty = (), False
     if empty:
         yield Piece(strings([]), {} if kept is Kept.nothing else {column: strings([])})
-
-
-def _possible_table(lines: list[str], name: str, options: ReadOptions) -> tuple[str, ...]:
-    """Return a note if plain text may be a table: with the names of columns in its first line, or without any."""
-    what = f"{name}: read as plain text, a review a line"
-    for separator in SEPARATORS:
-        rows = [fields_of(line, separator) for line in lines]
-        width = len(rows[0]) if rows else 0
-        if width < 2:
-            continue
-        if _are_names(rows[0]):
-            choice = ", ".join(rows[0])
-            repair = set_option("data.text_column", "NAME")
-            return (f"{what}; if the first line names columns, name the one of the reviews with {repair}: {choice}",)
-        quoted = all(line.startswith('"') and f'"{separator}"' in line for line in lines)
-        alike = len(rows) > 1 and looks_like_data(rows[0], [row for row in rows[1:] if len(row) == width])
-        if all(len(row) == width for row in rows) and (quoted or alike):
-            repair = set_option("data.columns", suggested_names(rows, options))
-            return (f"{what}; if its lines have columns, but no header, name these: {repair}",)
-    return ()
-
-
-def _are_names(fields: list[str]) -> bool:
-    """Return whether the fields of a line look like the names of columns: several distinct ones of few words."""
-    short = all(re.fullmatch(r"[^\W\d][\w.-]{0,30}( [\w.-]{1,20}){0,2}", field) for field in fields)
-    return len(fields) > 1 and short and len(set(fields)) == len(fields)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.arriving import Blocks
-from sentibp.data.readers.csv_tsv import SAMPLE_ROWS, Layout, checked_rows, find_layout, typical_values
+from sentibp.data.readers.csv_tsv import SAMPLE_ROWS, Layout, checked_rows, find_layout, titles_of, typical_values
 from sentibp.data.readers.dialect import Dialect, all_lines_have, fields_of, find_quoting, find_separator
 from sentibp.data.readers.plain import pair_separator
 from sentibp.data.readers.spans import SwallowedRows, check_spans
@@ -36,7 +36,7 @@ def find_table(head: memoryview, lines: list[str], options: ReadOptions) -> Read
     named, _ = dialects.separator_line(head)
     if named is not None or is_set("separator", options) or is_set("quoting", options):
         return options
-    if separator := dialects.header_separator(lines[0], options, SEPARATORS):
+    if separator := _header_separator(lines, options):
         return _separated(options, separator)
     if options.names is None:
         return None
@@ -47,6 +47,13 @@ def find_table(head: memoryview, lines: list[str], options: ReadOptions) -> Read
     if width == len(options.names) and (width > 2 or "names" not in options.inherited):
         return _separated(options, separator)
     return None if "names" in options.inherited else options
+
+
+def _header_separator(lines: list[str], options: ReadOptions) -> str | None:
+    """Return the separator of the line that names the wanted columns, the first one or that below titles."""
+    with dialects.long_fields():
+        titles = titles_of(lines, options, SEPARATORS)
+    return dialects.header_separator(lines[len(titles)], options, SEPARATORS)
 
 
 def _separated(options: ReadOptions, separator: str) -> ReadOptions:

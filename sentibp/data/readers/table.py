@@ -37,11 +37,19 @@ USUAL_NAMES = {  # without capitals and punctuation
     ),
     "label": (
         *("label", "labels", "sentiment", "airlinesentiment", "polarity", "stars", "star", "rating", "overall"),
-        *("score", "class", "target"),
+        *("score", "class", "target", "category", "topic", "emotion", "intent"),
     ),
 }
 
 _STRINGS = ("string", "large_string", "string_view")
+
+
+class WrongKind(DataError):
+    """A column has a value that no column of its role can have, such as a list."""
+
+    def __init__(self, line: str, column: str):
+        super().__init__(line)
+        self.column = column
 
 
 class MissingColumn(DataError):
@@ -155,6 +163,7 @@ class Records:
     label_names: Sequence[str] = ()  # of the integer labels 0, 1, ..., if the source defines them
     fixed_labels: bool = False  # labels are 0/1 or neg/pos by construction: data.labels does not apply
     notes: tuple[str, ...] = ()  # messages for the user about what was assumed
+    other_columns: tuple[str, ...] = ()  # those that are not read
     place: pa.ChunkedArray | None = None  # of each row, if the options ask for it
 
 
@@ -191,6 +200,7 @@ def read_records(table: Table, options: ReadOptions) -> Records:
         label_names=table.label_names,
         fixed_labels=table.fixed_labels,
         notes=tuple(table.notes),
+        other_columns=tuple(name for name in dict.fromkeys(table.columns) if name not in names),
         place=pa.chunked_array([strings(itertools.islice(table.places(), rows))]) if options.places else None,
     )
 

@@ -18,7 +18,7 @@ export function predict(text) {
   const { ids, count, unknown } = model.encode(valid(text));
   const each = model.probabilities(ids), number = decide(each, answer);
   const result = { label: labels[number], score: each[number] };
-  if (labels.length === 2) result.positive = each[1];
+  if (model.settings.network.head.kind === "sigmoid") result.positive = each[1];
   else {
     result.probabilities = Object.fromEntries(labels.map((label, k) => [label, each[k]]));
     if (answer.ordered) result.place = sum(each.map((p, k) => p * (k / (each.length - 1))));

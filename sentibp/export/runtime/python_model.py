@@ -80,7 +80,7 @@ class _Model:
         each = self.probabilities(ids)
         number = _decide(each, shape)
         result: dict = {"label": labels[number], "score": each[number]}
-        if len(labels) == 2:
+        if self.settings["network"]["head"]["kind"] == "sigmoid":
             result["positive"] = each[1]
         else:
             result["probabilities"] = dict(zip(labels, each))

@@ -148,7 +148,7 @@ def _explanation(spec: NetworkSpec) -> dict[str, Any]:
         "words": _list(_ref("Word")),
     }
     method = {"enum": ["linear", "piecewise linear", "quadrature"]}
-    if len(spec.labels) == 2:
+    if spec.label_set.are_binary:
         return {"logit": _NUMBER, **each, "method": method}
     return {"sums": _list(_object({"name": _TEXT, "value": _NUMBER, **each})), "method": method}
 

@@ -12,6 +12,7 @@ from sentibp.inspection.worksheet import number, one_line
 from sentibp.model.head import label_number
 from sentibp.nn import EmbeddingBag
 from sentibp.nn.optim import SGD
+from sentibp.utils.label_key import is_binary
 
 _STAGES = {
     "forward": ("words", "forward"),
@@ -40,7 +41,7 @@ def phases(trace: Trace) -> list[dict[str, Any]]:
 
 def _shown_label(trace: Trace) -> str:
     """Return the label whose probability the page shows: positive, or of more than two labels the taught one."""
-    return trace.labels[1] if len(trace.labels) == 2 else trace.label
+    return trace.labels[1] if is_binary(trace.labels) else trace.label
 
 
 def _p(trace: Trace, at: int) -> float:
@@ -64,7 +65,7 @@ def _forward(trace: Trace) -> str:
         else "No word is known: the network starts from zeros"
     )
     return (
-        f"{start}, layer by layer these become the logit{'' if len(trace.labels) == 2 else 's'} "
+        f"{start}, layer by layer these become the logit{'' if is_binary(trace.labels) else 's'} "
         f"{_logits(trace)}, and the network says: {_shown_label(trace)} with a probability of {p}."
     )
 
@@ -76,11 +77,11 @@ def _logits(trace: Trace) -> str:
 
 def _loss(trace: Trace) -> str:
     p, loss = _p(trace, 0), number(trace.outcomes[0].loss)
-    wanted = label_number(trace.label) if len(trace.labels) == 2 else 1
+    wanted = label_number(trace.label) if is_binary(trace.labels) else 1
     right = (
         f"The label is {trace.label}, so the probability of {_shown_label(trace)} should be {wanted}, not {number(p)}"
     )
-    if trace.loss == "squared_error" and len(trace.labels) == 2:
+    if trace.loss == "squared_error" and is_binary(trace.labels):
         return f"{right}: the loss is ({number(p)}\u00a0−\u00a0{wanted})²\u00a0=\u00a0{loss}."
     if trace.loss == "squared_error":
         return f"{right}: the loss, the sum of the squared differences of all labels, is {loss}."

@@ -33,6 +33,7 @@ from sentibp.nn import EmbeddingBag
 from sentibp.nn.layers import Array, path
 from sentibp.nn.optim import OPTIMIZERS
 from sentibp.runs import find
+from sentibp.utils.label_key import is_binary
 
 _UNDO_STEPS = 200
 _MAX_WEIGHT = 1e6  # a step that makes a weight larger counts as diverged
@@ -265,7 +266,7 @@ class Session:
                 self._keep_original(name, params[name], at)
                 params[name][at] = after
         label = taught.label
-        target = 1 if len(step.labels) == 2 else step.labels.index(label)  # the probability that the list shows
+        target = 1 if is_binary(step.labels) else step.labels.index(label)  # the probability that the list shows
         first, last = step.outcomes[0], step.outcomes[-1]
         shown = Step(
             _shortened(taught.text), label, first.probabilities[target], last.probabilities[target], rows, before

@@ -17,6 +17,7 @@ from sentibp.nn.layers import Array
 from sentibp.nn.losses import loss_on
 from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.arrow import to_numpy
+from sentibp.utils.label_key import is_binary
 
 _HELD_OUT = 400  # reviews, at most
 _PRACTICE = 16  # reviews to train on
@@ -89,7 +90,7 @@ def _own_reviews(recorded: RecordedData) -> tuple[Reviews | None, Reviews | None
 def _shipped(classifier: Classifier, name: str, split: str) -> Corpus | None:
     """Return a split of a shipped set; None if the model has other labels, or knows too few of its words."""
     names = classifier.spec.labels
-    labels = None if len(names) == 2 else {each: [each] for each in names}
+    labels = None if is_binary(names) else {each: [each] for each in names}
     try:
         corpus = sources.load_corpus(name, split=split, labels=labels)
     except SentibpError:

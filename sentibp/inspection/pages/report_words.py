@@ -89,7 +89,7 @@ def about_marks(sides: Sequence[Side]) -> str:
 
 def _rankings(classifier: Classifier) -> list[tuple[str, str, words.Ranking]]:
     """Return the title, the class of the style and the words of each direction."""
-    if len(classifier.spec.labels) == 2:
+    if classifier.spec.label_set.are_binary:
         found = words.top_features(classifier, _LISTED_WORDS, _WORD_CANDIDATES)
         return [("most positive", "positive", found.positive), ("most negative", "negative", found.negative)]
     sides: list[tuple[str, str, words.Ranking]] = []

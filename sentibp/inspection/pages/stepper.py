@@ -20,6 +20,7 @@ from sentibp.model.head import label_number
 from sentibp.nn import EmbeddingBag, Linear, Residual
 from sentibp.nn.heads import Cumulative, Scale
 from sentibp.nn.layers import Array
+from sentibp.utils.label_key import is_binary
 
 _UNITS = 16  # drawn of a layer
 _ROWS = 10  # drawn of the embedding
@@ -122,7 +123,7 @@ def _layout(trace: Trace) -> _Layout:
         layout.edges.append({"from": number - 1, "to": number})
     values = {"values": [rounded(before.loss)], "after": [rounded(after.loss)]}
     number = layout.add("L", title="the loss", units=[1], of=1, **values)
-    layout.edges.append({"from": number - 1, "to": number} | ({"all": True} if len(trace.labels) > 2 else {}))
+    layout.edges.append({"from": number - 1, "to": number} | ({} if is_binary(trace.labels) else {"all": True}))
     return layout
 
 

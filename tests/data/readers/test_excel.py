@@ -120,3 +120,18 @@ def test_no_header():
     assert records.notes == (
         "x.xlsx: row 1: the first line names the columns, and is read as the header; data.columns is not used",
     )
+
+
+def test_titles_above_the_names():
+    titled = [["Export of reviews 2025"], [], ["from", "the shop"], *REVIEWS[:2], [2, "a film", 0], [3, "bad", 1]]
+    records = parse(workbook(titled), "x.xlsx")
+    assert rows(records) == [("good", "1"), ("a film", "0"), ("bad", "1")]
+    assert records.where(0) == "x.xlsx: row 5"
+    assert records.notes == (
+        "x.xlsx: the first 2 rows ('Export of reviews 2025') are taken as a title, and row 4 as the names of the "
+        "columns; otherwise, give every column a name in the first row",
+    )
+    other = workbook([["Export"], ["Review", "Stars"], *([f"film {i}", i] for i in range(9))])
+    assert complaint(other, "x.xlsx").startswith(
+        "x.xlsx: row 2: no 'text'; did you mean --set data.text_column=Review?"
+    )

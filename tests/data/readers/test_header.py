@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from reading import BOTH, complaint, parse, rows, texts
 
-from sentibp.data.readers.header import looks_like_data
+from sentibp.data.readers.header import label_column, looks_like_data
 from sentibp.data.readers.table import ReadOptions
+from sentibp.errors import DataError
 
 DATE = '"Mon Apr 06 22:19:45 PDT 2009"'
 TWEETS = "".join(
@@ -80,3 +81,57 @@ def test_the_names_decide_about_the_separator():
 
 def test_texts_without_labels():
     assert texts(parse("1;a\n2;b\n", options=ReadOptions(names=("id", "text")))) == ["a", "b"]
+
+
+TITLED = {
+    "a title": (b"Export of reviews 2025\ntext,label\n", 2),
+    "padded": (b"Export of reviews 2025,\n,\n\ntext,label\n", 4),
+    "several": (b"Report\r\nof: the shop\r\ntext;label\r\n", 3),
+    "with the separator": (b"Export, of 2025\ntext,label\n", 2),
+}
+
+
+@pytest.mark.parametrize("case", TITLED)
+def test_titles_above_the_names(case):
+    head, line = TITLED[case]
+    separator = ";" if b";" in head else ","
+    data = head + "".join(f"film {i}{separator}{i % 2}\n" for i in range(20)).encode()
+    records = parse(data, "x.csv")
+    assert rows(records) == [(f"film {i}", str(i % 2)) for i in range(20)]
+    assert records.where(0) == f"x.csv:{line + 1}"
+    (note,) = records.notes
+    assert note.startswith("x.csv: the first ")
+    assert f" taken as a title, and line {line} as the names of the columns; otherwise, give every column" in note
+
+
+def test_titles_above_other_names():
+    data = b"Export of reviews 2025\nReview,Stars\n" + b"a film,5\nfilm,1\n" * 9
+    assert complaint(data, "x.csv").splitlines()[0] == (
+        "x.csv:2: no 'text'; did you mean --set data.text_column=Review? There are: Review, Stars"
+    )
+    assert texts(parse(data, "x.csv", ReadOptions(text="Review"))) == ["a film", "film"] * 9
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b",text\n0,good\n1,bad\n",  # as pandas names its index
+        b"text,\ngood,1\nbad,2\n",
+        b'"text\n(in full)",label\ngood,1\nbad,0\n',
+        b"text\ngood, but\nbad\n",
+        b"good film\na,b\nc,d\n",
+    ],
+)
+def test_first_rows_that_are_no_titles(data):
+    try:
+        notes = parse(data, "x.csv", ReadOptions()).notes
+    except DataError as error:
+        notes = error.lines
+    assert not any("title" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("first", "position"), [("good film\tgood", 1), ("bad\tthe plot is bad", 0), ("4\tfilm", 0), ("fine\t1", 1)]
+)
+def test_the_label_is_on_the_shorter_side(first, position):
+    assert label_column([[first.split("\t")[i]] * 4 for i in (0, 1)], [0, 1]) == position

@@ -115,3 +115,39 @@ def test_a_table_in_a_text_file():
     ]
     three = BOTH._replace(names=("id", "label", "text"))
     assert rows(parse("5\t1\ta\n6\t0\tb\n", "x.txt", three)) == [("a", "1"), ("b", "0")]
+
+
+TEXTS = ReadOptions()
+
+
+@pytest.mark.parametrize("head", ["text\tlabel", "Text\tdate\tlabel", "text,label"])
+def test_a_header_is_one_whether_labels_are_wanted_or_not(head):
+    separator = "\t" if "\t" in head else ","
+    data = f"{head}\n" + separator.join(["good film"] * (len(head.split(separator)) - 1) + ["1"]) + "\n"
+    assert rows(parse(data, "x.txt")) == [("good film", "1")]
+    assert texts(parse(data, "x.txt", TEXTS)) == ["good film"]
+
+
+def test_a_header_with_other_names_is_no_review():
+    data = "review\tstars\ngood film\t5\nbad film\t1\n"
+    for options in (BOTH, TEXTS):
+        assert complaint(data, "x.txt", options).startswith(
+            "x.txt:1: no 'text'; did you mean --set data.text_column=review?"
+        )
+    assert texts(parse(data, "x.txt", ReadOptions(text="review"))) == ["good film", "bad film"]
+
+
+def test_a_first_line_that_may_name_columns_is_noted():
+    data = "review;stars\ngood film;5\n"
+    records = parse(data, "x.txt", TEXTS)
+    assert len(texts(records)) == 2
+    assert records.notes == (
+        "x.txt: read as plain text, a review a line; if the first line names columns, name the one of the reviews with "
+        "--set data.text_column=NAME: review, stars",
+    )
+    assert texts(parse(data, "x.txt", ReadOptions(text="review"))) == ["good film"]
+
+
+@pytest.mark.parametrize("data", ["text\n", "Nice, warm\nI like it, really\n", "a\tb\n", "good film\tgood\nbad\tbad\n"])
+def test_lines_that_are_no_table(data):
+    assert len(texts(parse(data, "x.txt", TEXTS))) == data.count("\n")

@@ -148,6 +148,8 @@
     hide(Boolean(answer.no_drawing), [at("stepper"), at("phases")]);
   }
 
+  const areBinary = (labels) => labels.join() === "negative,positive"; // two others have a probability each
+
   const select = (name) => { // without an event
     for (const each of form.querySelectorAll("[name=label]")) each.checked = each.value === name;
   };
@@ -159,7 +161,7 @@
     if (names === labelsShown) return false;
     labelsShown = names;
     version = null;
-    const several = answer.labels.length > 2;
+    const several = !areBinary(answer.labels);
     if (!answer.labels.includes(chosen)) chosen = null;
     at("labels").replaceChildren(...(several ? answer.labels : answer.labels.toReversed()).map((name) => {
       const made = document.createElement("label"), input = document.createElement("input");
@@ -268,7 +270,7 @@
     at("steps").start = answer.learned - listed.length + 1;
     at("steps").replaceChildren(...listed.map(([taught, kind, before, after]) => {
       const item = document.createElement("li"), short = taught.length > 60 ? `${taught.slice(0, 59)}…` : taught;
-      item.textContent = `“${short}” is ${kind}: ${answer.labels.length > 2 ? kind : "positive"} ${page.probability(before)} → ${page.probability(after)}`;
+      item.textContent = `“${short}” is ${kind}: ${areBinary(answer.labels) ? "positive" : kind} ${page.probability(before)} → ${page.probability(after)}`;
       return item;
     }));
     at("steps").scrollTop = at("steps").scrollHeight;

@@ -1,0 +1,31 @@
+"""Texts that are empty or blank, which say nothing: how many there are is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sentibp.utils.messages import counted
+
+_BLANK = r"\A[\s\pZ\pC]*\z"
+
+
+def count_blank(text: pa.Array | pa.ChunkedArray) -> int:
+    """Return how many texts have no character that can be seen; null is one of them."""
+    return text.null_count + (pc.sum(pc.match_substring_regex(text, _BLANK)).as_py() or 0)
+
+
+def blank_note(name: str, blank: int, rows: int, what: str) -> list[str]:
+    """Return a note if some of the texts are blank. `what` says what becomes of them."""
+    if not blank:
+        return []
+    return [f"{name}: {blank:,} of {counted(rows, 'text')} {'are' if blank > 1 else 'is'} empty: {what}"]
+
+
+def all_blank(name: str, rows: int, others: Iterable[str], repair: str) -> str:
+    """Return the message that all texts are blank, with the other columns that there are, or else the `repair`."""
+    choice = ", ".join(others)
+    repair = f"name another column with --set data.text_column=NAME, one of: {choice}" if choice else repair
+    return f"{name}: all {counted(rows, 'text')} are empty; {repair}"

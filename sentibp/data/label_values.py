@@ -1,0 +1,320 @@
+"""Interpret the values of a label column: the class of each review, or that it is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sentibp.data.labels import (
+    IGNORED,
+    USUAL,
+    Labels,
+    NoKnownLabel,
+    Value,
+    class_names,
+    distinct,
+    first_place,
+    row_count,
+)
+from sentibp.errors import DataError, NoLabels
+from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key, label_value
+from sentibp.utils.label_mapping import LabelMapping, class_order, class_spellings, polarity, suggest
+from sentibp.utils.repair import PLACEHOLDER, set_option
+
+if TYPE_CHECKING:
+    from sentibp.data.readers.table import Records  # prediction needs the names of the labels, and no reader
+
+_PARTNERS = {"0": "1", "1": "0", "-1": "1", "neg": "pos", "pos": "neg", "negative": "positive", "positive": "negative"}
+_PARTNERS |= {"false": "true", "true": "false"}
+
+_UNKNOWN = -2
+
+_SHOWN = 8  # values that an error message lists
+
+_MOST = 20  # more different labels are probably not labels
+
+_LONGEST = 40  # characters of a label that a message shows
+
+
+def parse_labels(records: Records, labels: Labels | None, wrong: list[str], as_classes: list[str]) -> np.ndarray:
+    """Return the class of each row (n,) int8, or IGNORED. Append a line to `wrong` for each unknown label.
+
+    Append the lines to `as_classes` that say how to train with a class for each label, if these may be classes.
+    NoKnownLabel if `labels` lists none of them.
+    """
+    assert records.label is not None
+    names = class_names(labels)
+    labels = None if records.fixed_labels else labels
+    values, codes = distinct(records.label)
+    meaning = _meaning(labels)
+    values = _named(values, records.label_names, meaning, declared=labels is not None)
+    keys = [label_key(value) for value in values]
+    if labels is None and {"0", "-1"} <= set(keys):  # -1 is then a third class, or means "no label"
+        del meaning["-1"]
+    classes = np.array([meaning.get(key, _UNKNOWN) for key in keys], np.int8)
+    if (classes == _UNKNOWN).any():
+        unknown = _Unknown(records, keys, values, classes, codes, meaning, labels)
+        wrong += unknown.lines()
+        as_classes += unknown.lines_as_classes()
+    if records.fixed_labels and names != LABELS:
+        classes = _among(names, classes, records.name)
+    return classes[codes]
+
+
+def _among(names: Sequence[str], classes: np.ndarray, source: str) -> np.ndarray:
+    """Return the numbers of negative and positive among other classes, for data whose labels are these two."""
+    names = [label_key(name) for name in names]
+    if missing := [name for name in LABELS if name not in names]:
+        raise DataError(
+            f"{source}: its labels are negative and positive, and data.labels has no class {' and no '.join(missing)}; "
+            "name the classes of the others so, or leave it out of data.source"
+        )
+    return np.array([names.index(LABELS[each]) if each >= 0 else each for each in classes], np.int8)
+
+
+def _meaning(labels: Labels | None) -> dict[str, int]:
+    if labels is None:
+        return dict(USUAL)
+    numbers = {name: number for number, name in enumerate(class_names(labels))}
+    return {label_key(value): numbers.get(name, IGNORED) for name, values in labels.items() for value in values}
+
+
+def _named(values: list, names: Sequence[str], meaning: dict[str, int], *, declared: bool) -> list:
+    """Replace integer labels by their names in the data set, unless the user's mapping is one of integers.
+
+    Without a mapping the names count: 0 does not mean negative if its name is happy.
+    """
+    if not names:
+        return values
+    numbers = [value if value is not None and value >= 0 else None for value in values]  # -1 means no label
+    named = [value if value is None else names[value] for value in numbers]
+
+    def are_known(candidates: list) -> bool:
+        return all(label_key(value) in meaning for value in candidates if value is not None)
+
+    return numbers if declared and are_known(numbers) and not are_known(named) else named
+
+
+class _Unknown:
+    """The unknown labels of a source, and the error lines for them."""
+
+    def __init__(
+        self,
+        records: Records,
+        keys: list[str],
+        values: list,
+        classes: np.ndarray,
+        codes: np.ndarray,
+        meaning: dict[str, int],
+        labels: Labels | None,
+    ):
+        """`keys`, `values`, `classes`: of the distinct labels; `codes`: the label of each row (n,)."""
+        self.records, self.keys, self.codes, self.meaning = records, keys, codes, meaning
+        self.declared, self.labels = labels is not None, labels
+        self.rows = dict.fromkeys(keys, 0)  # key -> number of rows
+        for key, count in zip(keys, np.bincount(codes, minlength=len(keys)).tolist(), strict=True):
+            self.rows[key] += count
+        self.shown = dict(zip(reversed(keys), reversed(values), strict=True))  # key -> its first spelling
+        self.unknown = list(dict.fromkeys(key for key, of in zip(keys, classes, strict=True) if of == _UNKNOWN))
+        self.classes = set(classes.tolist())
+
+    def lines(self) -> list[str]:
+        """Return an error line for each unknown label, or one for all if the labels are of another kind.
+
+        NoLabels if the column has none, and NoKnownLabel if data.labels lists none of them.
+        """
+        name = self.records.name
+        if self.rows.get("") == len(self.codes):
+            raise NoLabels(f"{name}: no row has a label; {self._other_column('give data with labels')}")
+        others = self.records.other_labels() if self._may_be_none() else None
+        if others is not None and others.taken:
+            column = self.records.label_column
+            raise NoLabels(f"{name}: {column!r} has no labels ({others.taken}); {self._other_column()}")
+        if self.declared and self.classes == {_UNKNOWN}:
+            raise NoKnownLabel(self._which_is_which(", none of them in data.labels"))
+        if not self.declared and self.unknown != [""] and not self._are_few_among_known():
+            return [self._which_is_which()]
+        lines = [self._line(key) for key in self.unknown[:_SHOWN]]
+        if len(self.unknown) > _MOST or max(map(len, self.unknown)) > _LONGEST:
+            many = f"{len(self.unknown):,} unknown labels; " if len(self.unknown) > 1 else ""
+            return [*lines, f"{name}: {many}{self._other_column('correct the file')}"]
+        if len(self.unknown) > 1:
+            return [*lines, f"{name}: correct these labels, or leave their rows out with {self._leaving_out()}"]
+        repair = "fill it in" if self.unknown == [""] else "correct it"
+        return [f"{lines[0]}; {repair}, or leave such rows out with {self._leaving_out()}"]
+
+    def _may_be_none(self) -> bool:
+        """Return whether the values may be no labels, so that it is worth reading the columns: many, or like dates."""
+        many = len(self.rows) > _MOST or len(self.codes) < 2 * len(self.rows)
+        return many or all(re.search(r"[0-9]{4}|[0-9][-/.][0-9]", key) for key in self.rows if key)
+
+    def _other_column(self, otherwise: str = "") -> str:
+        """Return where the labels may be. If no other column has any, what to do `otherwise`, or what the columns have.
+
+        A source whose columns cannot be looked at may have others.
+        """
+        others, wanted = self.records.other_labels(), self.records.label_column
+        if others is None:
+            return otherwise or "name another column with --set data.label_column=NAME"
+        return otherwise if otherwise and not others.names else others.repair(wanted)
+
+    def lines_as_classes(self) -> list[str]:
+        """Return the lines with what makes each label a class of its own, if the labels may be classes."""
+        rows = [key for key in self.rows if key]
+        classes = class_spellings(rows)
+        number = len(rows if classes is None else classes)
+        if self.declared or self.unknown == [""] or not 2 <= number <= len(rows) <= _MOST:
+            return []
+        if number == 2 and (classes is not None or suggest(rows).is_complete or self._are_few_among_known()):
+            return []
+        if classes is None and self._are_few_among_known():
+            return self._lines_with_more_classes()
+        if self._are_few_among_known():
+            fact, two = f"{self.records.name}: labels {self._listed(self.rows)}", self._leaving_out()
+        else:
+            fact, two = self._facts()
+        if classes is not None:
+            option = self._as_classes(classes)
+            return [f"{fact}; for a class each, from the worst to the best{option}; for two, {two}"]
+        each = self._as_classes({key: [key] for key in sorted(rows, key=lambda key: str(label_value(key)))})
+        if number == 2:
+            return [f"{fact}; {two}; for two classes without an order{each} {set_option('data.ordered', False)}"]
+        unordered = set_option("data.ordered", False)
+        ordered = {PLACEHOLDER: [PLACEHOLDER], IGNORE: [""]} if "" in self.rows else [PLACEHOLDER]
+        in_order = f"if they have an order, list them from the worst to the best: {set_option('data.labels', ordered)}"
+        return [f"{fact}; for a class each{each} {unordered}; {in_order}; for two classes, {two}"]
+
+    def _as_classes(self, classes: Mapping[str, Sequence[str]]) -> str:
+        """Return the option that makes classes of the labels, after a colon, without rows that cannot be of a class.
+
+        These have no label, or they are the only one with it: no such row is left for training if it is held out.
+        """
+        single = [name for name, same in classes.items() if sum(map(self.rows.__getitem__, same)) == 1]
+        single = single if max(len(LABELS), 2 * len(single)) < len(classes) - len(single) else []
+        if not single and "" not in self.rows and all(list(same) == [name] for name, same in classes.items()):
+            return f": {set_option('data.labels', list(map(label_value, classes)))}"
+        lists: dict[str, list[Value]] = {
+            name: list(map(label_value, same)) for name, same in classes.items() if name not in single
+        }
+        if single:
+            lists[IGNORE] = [label_value(key) for name in single for key in classes[name]]
+        left_out = f", without {', '.join(map(_brief, single))}, of one row" if single else ""
+        return f"{left_out}: {set_option('data.labels', self._without_empty(lists))}"
+
+    def _without_empty(self, setting: dict[str, list[Value]]) -> dict[str, list[Value]]:
+        """Return the value of `data.labels` that ignores the empty labels of the source, too."""
+        if "" not in self.unknown or "" in setting.get(IGNORE, []):
+            return setting
+        return setting | {IGNORE: [*setting.get(IGNORE, []), ""]}
+
+    def _lines_with_more_classes(self) -> list[str]:
+        """Return the lines about a few unknown labels, with what makes classes of them, between the known ones."""
+        if "" in self.unknown or any(polarity(key) in LABELS for key in self.unknown):
+            return []
+        negative, positive = (
+            [key for key in self.meaning if self.meaning[key] == n and key in self.rows] for n in (0, 1)
+        )
+        if len(negative) + len(positive) > 2 or any(len(self.shown[key]) > _LONGEST for key in self.unknown):
+            return []
+        classes = set_option("data.labels", list(map(label_value, [*negative, *self.unknown, *positive])))
+        *lines, last = self.lines()
+        return [*lines, f"{last}, or make them classes, from the worst to the best: {classes}"]
+
+    def _are_few_among_known(self) -> bool:
+        """Return whether both classes are there, and the unknown labels are no numbers on the same scale."""
+        return {0, 1} <= self.classes and not (
+            any(map(is_number, self.unknown)) and any(is_number(key) for key in self.keys if key not in self.unknown)
+        )
+
+    def _line(self, key: str) -> str:
+        where = np.flatnonzero(np.isin(self.codes, [code for code, of in enumerate(self.keys) if of == key]))
+        place = first_place(self.records, where)
+        if key == "":
+            return f"{place}: no label{row_count(where)}"
+        lists = "in no list of data.labels" if self.declared else "neither negative nor positive"
+        return f"{place}: label {_brief(self.shown[key])!r}{row_count(where)} is {lists}"
+
+    def _leaving_out(self) -> str:
+        """Return the option that ignores the unknown labels, except words with a meaning beyond doubt."""
+        if self.labels is not None:
+            return set_option("data.labels", self._with_unknown(self.labels))
+        known = [key for key in self.meaning if key in self.rows]
+        if not {0, 1} <= self.classes:
+            known += [_PARTNERS[key] for key in known]  # the other class has no row here
+        kinds = [[key for key in known if self.meaning[key] == number] for number in (0, 1, IGNORED)]
+        for key in self.unknown:
+            kinds[{"negative": 0, "positive": 1}.get(polarity(key) or "", 2)].append(key)
+        return LabelMapping(kinds[0], kinds[1], kinds[2]).option()
+
+    def _with_unknown(self, labels: Labels) -> dict[str, list[Value]]:
+        """Return the value of `data.labels` that ignores the unknown labels, too."""
+        setting: dict[str, list[Value]] = {
+            name: [label_value(label_key(value)) for value in values] for name, values in labels.items()
+        }
+        return setting | {IGNORE: [*setting.get(IGNORE, []), *map(label_value, self.unknown)]}
+
+    def _in_lists(self, labels: Labels, rows: list[str]) -> dict[str, list[Value]]:
+        """Return the value of `data.labels` with the labels in the lists of its classes, as far as they are known."""
+        names = list(class_names(labels))
+        setting: dict[str, list[Value]] = {
+            name: [label_value(label_key(value)) for value in values] for name, values in labels.items()
+        }
+        order, keys, kinds = class_spellings(rows), [label_key(name) for name in names], suggest(rows)
+        if order and len(order) == len(names) and class_order(keys) == keys:
+            meant = {key: name for same, name in zip(order.values(), names, strict=True) for key in same}
+        elif kinds.is_complete and set(LABELS) <= set(names):
+            middle = "neutral" if "neutral" in names else IGNORE
+            lists = {"negative": kinds.negative, "positive": kinds.positive, middle: kinds.ignore}
+            meant = {key: name for name, values in lists.items() for key in values}
+        else:
+            return setting | {name: [*setting[name], PLACEHOLDER] for name in names}
+        for key in rows:
+            setting.setdefault(meant.get(key, IGNORE), []).append(label_value(key))
+        return setting
+
+    def _which_is_which(self, fact: str = "") -> str:
+        """Return an error line with the labels, their counts, and the mapping to set."""
+        if len([key for key in self.rows if key]) > _MOST:
+            number = sum(key != "" for key in self.rows)
+            fact = f"{self.records.name}: {number:,} different labels: {self._listed(self.rows)}{fact}"
+            return f"{fact}; {self._other_column()}"
+        return "; ".join(self._facts(fact))
+
+    def _listed(self, rows: Mapping[str, int]) -> str:
+        """Return the labels with their counts, the most frequent first."""
+        rows = {key: count for key, count in rows.items() if key}
+        frequent = sorted(rows, key=lambda key: (-rows[key], key))[:_SHOWN]
+        listed = ", ".join(f"{_brief(self.shown[key])} ({rows[key]:,})" for key in frequent)
+        return listed + (", ..." if len(rows) > _SHOWN else "")
+
+    def _facts(self, fact: str = "") -> tuple[str, str]:
+        """Return the labels with their counts, and the mapping to set."""
+        rows = {key: count for key, count in self.rows.items() if key}
+        fact = f"{self.records.name}: labels {self._listed(rows)}{fact}"
+        if self.labels is not None and len(class_names(self.labels)) > len(LABELS):
+            return (
+                fact,
+                "write them into its lists: "
+                + set_option("data.labels", self._without_empty(self._in_lists(self.labels, list(rows)))),
+            )
+        mapping = suggest(rows)
+        unknown = [key for key in rows if key not in {*mapping.negative, *mapping.positive, *mapping.ignore}]
+        which = mapping.assumption or "say which is which"
+        if mapping.is_complete and unknown:
+            mapping = mapping._replace(ignore=[*mapping.ignore, *unknown])
+            which = "say which is which, or leave the others out"
+        setting = mapping.to_setting()
+        if self.declared:  # another source may have the labels that are listed
+            for number, kind in (0, "negative"), (1, "positive"), (IGNORED, "ignore"):
+                listed_already = [label_value(key) for key, of in self.meaning.items() if of == number]
+                setting[kind] = listed_already + setting.get(kind, [])
+            setting = {kind: values for kind, values in setting.items() if values}
+        return fact, f"{which}: {set_option('data.labels', self._without_empty(setting))}"
+
+
+def _brief(value: object) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -1,0 +1,204 @@
+"""Suggest what labels mean: only where the words or numbers say so, and a placeholder elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sentibp.utils.label_key import IGNORE, is_number, label_key, label_value
+from sentibp.utils.repair import PLACEHOLDER, set_option
+
+_KINDS = ("negative", "positive", "ignore")
+
+_NEGATIVE = """negative neg bad poor rotten negativ négatif négative negatif negativo negativa schlecht mauvais
+thumbs_down thumb_down not_recommended unrecommended do_not_recommend unfavorable unfavourable dissatisfied unsatisfied
+unhappy dislike disliked disagree detractor complaint 👎 🙁 ☹ negatif olumsuz negatywny отрицательный негативный negatív
+负面 負面 消极 差评 ネガティブ 부정 سلبي"""
+_POSITIVE = """positive pos good fresh positiv positif positivo positiva gut bon thumbs_up thumb_up recommended
+recommend favorable favourable satisfied happy like liked agree promoter praise compliment 👍 🙂 😀 pozitif olumlu
+pozytywny положительный позитивный pozitív 正面 积极 好评 ポジティブ 긍정 إيجابي"""
+_WORST = "terrible awful horrible worst hate hated"
+_BEST = "excellent great best love loved perfect amazing outstanding"
+_NEUTRAL = "neutral neutre neutro neu mixed undecided ok okay average"
+
+_LEVELS = {
+    word.replace("_", " "): level
+    for level, words in ((-2, _NEGATIVE), (2, _POSITIVE), (-3, _WORST), (3, _BEST), (0, _NEUTRAL))
+    for word in words.split()
+}
+_FULL = {"neg": "negative", "neu": "neutral", "pos": "positive"}
+
+_STRONG = "very|extremely|strongly|highly|overwhelmingly"
+_WEAK = "mostly|somewhat|slightly|weakly|rather|fairly|quite"
+_DEGREE = rf"({_STRONG}|{_WEAK})"
+
+_PAIRS = """no yes, n y, false true, f t, nein ja, non oui, no si, no sí, não sim, nie tak, нет да, 否 是, 0 1, -1 1,
+fail pass, failed passed, down up"""
+_WORSE = {tuple(pair.split()) for pair in _PAIRS.split(",")}
+"""Answers of which the first is usually the worse one. To "Any complaints?" it is not: no message says so of a file."""
+
+_MOST = 11  # numbers of a rating scale, such as 0 to 10
+
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_RATING = (
+    rf"(?P<number>-?\d+(\.\d+)?|{'|'.join(_NUMBERS)}) *-?"
+    r"((/|out of) *(?P<of>\d+))? *(?P<unit>stars?|points?)?"
+)
+
+
+class LabelMapping(NamedTuple):
+    """What labels mean, in the order of the labels. Those that are in no list have no known meaning."""
+
+    negative: list[str]
+    positive: list[str]
+    ignore: list[str]
+    assumption: str = ""  # what the mapping takes for granted
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether both classes are known."""
+        return bool(self.negative and self.positive)
+
+    def to_setting(self) -> dict[str, Any]:
+        """Return the value of `data.labels`, with a placeholder for a class that is not known."""
+        lists = {kind: [label_value(key) for key in getattr(self, kind)] for kind in _KINDS}
+        return {kind: values or [PLACEHOLDER] for kind, values in lists.items() if values or kind != IGNORE}
+
+    def option(self) -> str:
+        """Return the mapping as an option: `--set 'data.labels={...}'`."""
+        return set_option("data.labels", self.to_setting())
+
+
+def suggest(keys: Iterable[str]) -> LabelMapping:
+    """Return what the normalized labels of a file probably mean, as far as words and numbers say so."""
+    keys = sorted(keys, key=lambda key: (float(key), "") if is_number(key) else (float("inf"), key))
+    return _ratings(keys) or _words(keys) or LabelMapping([], [], [])
+
+
+def _words(keys: Sequence[str]) -> LabelMapping | None:
+    """Return the mapping of words, if both classes are known: fresh means positive beside rotten, not beside frozen."""
+    negative, positive, ignore = ([key for key in keys if polarity(key) == kind] for kind in _KINDS)
+    mapping = LabelMapping(negative, positive, ignore)
+    return mapping if mapping.is_complete else None
+
+
+def polarity(key: str) -> str | None:
+    """Return the meaning of a word that has one beyond doubt: negative, positive or ignore; None for others."""
+    level = _level(key)
+    return None if level is None else "negative" if level < 0 else "positive" if level > 0 else IGNORE
+
+
+def worse_first(first: str, second: str) -> tuple[str, str] | None:
+    """Return two normalized labels, the worse one first, as far as words or numbers say so; None if they do not."""
+    if order := class_order((first, second)):
+        return order[0], order[1]
+    if {(first, second), (second, first)} & _WORSE:
+        return (first, second) if (first, second) in _WORSE else (second, first)
+    levels = _level(first), _level(second)
+    if None in levels and not any(levels):  # one is neutral at most
+        return None
+    of_first, of_second = (level or 0 for level in levels)
+    return None if of_first == of_second else (first, second) if of_first < of_second else (second, first)
+
+
+def meant_class(typed: str, names: Iterable[str]) -> str | None:
+    """Return the class that was probably meant: the same but for capitals, a word of its meaning, or a near name."""
+    import difflib
+
+    keys = {label_key(name): name for name in names}
+    key = label_key(typed)
+    near = difflib.get_close_matches(key, keys, 1)
+    return keys.get(key) or keys.get(polarity(key) or "") or next((keys[each] for each in near), None)
+
+
+def class_order(keys: Iterable[str]) -> list[str] | None:
+    """Return normalized labels from the worst to the best, if words or numbers say so beyond doubt; None if not."""
+    keys = list(keys)
+    places = _places(keys)
+    if places is None or len(set(places.values())) < len(keys):
+        return None
+    return sorted(keys, key=lambda key: places[key])
+
+
+def class_spellings(keys: Iterable[str]) -> dict[str, list[str]] | None:
+    """Return the classes that normalized labels mean, from the worst to the best, with the spellings of each.
+
+    Such as {"4": ["4", "4 stars"], "5": ["5", "five stars"]}. None if words or numbers do not say it beyond doubt.
+    """
+    keys = list(keys)
+    places = _places(keys)
+    if places is None:
+        return None
+    classes: dict[str, list[str]] = {}
+    for place in sorted(set(places.values())):
+        same = [key for key in keys if places[key] == place]
+        names = [key for key in same if is_number(key) or key in _FULL.values()]
+        classes[min(names or same, key=len)] = sorted(same, key=lambda key: (len(key), key))
+    if any(len(same) > 1 for same in classes.values()):
+        classes = {_FULL.get(name, name): same for name, same in classes.items()}
+    return classes
+
+
+def _places(keys: Sequence[str]) -> Mapping[str, float] | None:
+    """Return the place of each label on a scale, if all have one."""
+    if numbers := _rating_numbers(keys):
+        return numbers
+    levels = {key: level for key in keys if (level := _level(key)) is not None}
+    return levels if levels and len(levels) == len(set(keys)) else None
+
+
+def _level(key: str) -> float | None:
+    """Return how positive a word is: from -3, very negative, over 0, neutral, to 3. None for other words."""
+    text = re.sub("[\U0001f3fb-\U0001f3ff]", "", re.sub(r"[\s_-]+", " ", key)).strip()  # without skin tones
+    if text in _LEVELS:
+        return _LEVELS[text]
+    level = _LEVELS.get(re.sub(rf"^{_DEGREE} ", "", text))
+    if not level:
+        return level
+    return (1 if re.match(rf"({_WEAK}) ", text) else 3) * (1 if level > 0 else -1)
+
+
+def _ratings(keys: Sequence[str]) -> LabelMapping | None:
+    """Return the mapping of numbers that look like a rating scale, or None. The middle of the scale is ignored."""
+    numbers = _rating_numbers(keys)
+    if numbers is None:
+        return None
+    low, high = min(numbers.values()), max(numbers.values())
+    if not (2 <= len(set(numbers.values())) <= _MOST and -10 <= low <= 1 <= high <= 10):
+        return None  # 4 and 5 may be two good ratings; 7 and 31 are no ratings
+    middle = (low + high) / 2
+    order = sorted(keys, key=lambda key: numbers[key])
+    name = {number: key for key, number in sorted(numbers.items(), key=lambda each: -len(each[0]))}
+    return LabelMapping(
+        negative=[key for key in order if numbers[key] < middle],
+        positive=[key for key in order if numbers[key] > middle],
+        ignore=[key for key in order if numbers[key] == middle],
+        assumption=f"{name[low]} is taken as the lowest rating and {name[high]} as the highest",
+    )
+
+
+def _rating_numbers(keys: Sequence[str]) -> dict[str, float] | None:
+    """Return the number of each label, such as 4 for "4", "4 stars", "4/5" and "★★★★"; None if one has none.
+
+    None if they are numbers of different things, too: stars and points, or 4/5 and 8/10.
+    """
+    numbers, units, scales = {}, set(), set()
+    for key in keys:
+        if re.fullmatch("★+☆*|☆+|⭐+", key):
+            numbers[key] = float(key.count("★") + key.count("⭐"))
+            units.add("star")
+            continue
+        match = re.fullmatch(_RATING, key, re.ASCII)
+        word = match is not None and match["number"] in _NUMBERS
+        if match is None or (word and not (match["unit"] or match["of"])):
+            return None
+        numbers[key] = float(_NUMBERS.index(match["number"]) if word else match["number"])
+        units |= {match["unit"].removesuffix("s")} if match["unit"] else set()
+        scales |= {float(match["of"])} if match["of"] else set()
+    is_one = (
+        len(units) <= 1
+        and len(scales) <= 1
+        and all(number <= min(scales, default=number) for number in numbers.values())
+    )
+    return numbers if numbers and is_one else None
