@@ -208,7 +208,7 @@ def _predict(
             rows += len(records)
             blank += count_blank(piece.text)
         writer.close()
-    for note in blank_note(input, blank, rows, "their answer says nothing") if input is not None else ():
+    for note in blank_note(input, blank, rows, "the answer to an empty text says nothing") if input is not None else ():
         print_message(note)
     if output is not None:
         tell_written(output, counted(rows, "row"))

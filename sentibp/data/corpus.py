@@ -265,7 +265,7 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     blank = count_blank(corpus.text)
     if blank == len(corpus) and label is not None:
         raise DataError(all_blank(records.name, blank, records.other_columns, "fill them in"))
-    what = "they only say how frequent their labels are" if label is not None else "they say nothing"
+    what = "an empty text only says how frequent its label is" if label is not None else "an empty text says nothing"
     return replace(corpus, notes=(*notes, *blank_note(records.name, blank, len(corpus), what)))
 
 

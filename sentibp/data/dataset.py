@@ -135,7 +135,7 @@ def load_pretraining_data(config: Config) -> tuple[Corpus | None, Corpus | None]
         data_corpus.require_all_classes(labelled, f"pretrain.labelled: {settings.labelled}")
     if settings.source is not None:
         if settings.split != "unsupervised":
-            sources.require_splits(settings.given_source, "--set pretrain.split=unsupervised reads all of it")
+            sources.require_splits(settings.source, "--set pretrain.split=unsupervised reads all of it")
         options = ReadOptions(settings.text_column, encoding=config.data.encoding, most=most)
         try:
             unlabelled = sources.load_corpus(settings.source, options, split=settings.split)

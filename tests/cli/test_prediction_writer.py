@@ -66,11 +66,15 @@ OUTPUTS = [
 ]
 
 
+EMPTY = "1 of 4 texts is empty: the answer to an empty text says nothing\n"
+
+
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("input", ["i.csv", "i.tsv"])
 def test_every_value_is_kept_as_it_is(sentibp, input, output):
     write(input)
-    assert sentibp("predict", "--input", input, "--output", output) == (0, "", f"{output}: 4 rows written\n")
+    told = f"{input}: {EMPTY}{output}: 4 rows written\n"
+    assert sentibp("predict", "--input", input, "--output", output) == (0, "", told)
     found = read(output)
     assert [{name: row[name] for name in ROWS[0]} for row in found] == ROWS
     expected = sentibp("predict", "--", *(row["text"] for row in ROWS)).jsonl

@@ -31,7 +31,7 @@ def test_blank_texts_are_told():
     assert len(corpus) == 4
     assert corpus.notes == (
         "r.csv: 1 row left out: neither text nor label",
-        "r.csv: 2 of 4 texts are empty: they only say how frequent their labels are",
+        "r.csv: 2 of 4 texts are empty: an empty text only says how frequent its label is",
     )
     Path("none.csv").write_text("text,label\ngood,1\nbad,0\n")
     assert sources.load_corpus("none.csv").notes == ()

@@ -396,7 +396,7 @@ def test_data_labels_says_what_ratings_mean():
         (["a", "b"], [[1, 0], [0, 1]], "Unknown label type"),
         ([], [], "y is empty"),
         ({"a": 1}, [0], "X is a dict"),
-        (["", " "], [0, 1], "there is no word in the 2 training reviews"),
+        (["", " "], [0, 1], "all 2 texts are empty; fill them in"),
         (["a", "b", "c"], ["ignore", "keep", "x"], "a class cannot be called 'ignore'"),
     ],
 )
