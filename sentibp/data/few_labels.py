@@ -16,5 +16,5 @@ def helps(labels: int, characters: float) -> bool:
 
 def advice(labels: int, how: str) -> str:
     """Return the advice in a line; `how` says what to do once the lexicon is installed."""
-    known = f"{counted(labels, 'label')} of short texts: a lexicon helps if they are in English"
+    known = f"{counted(labels, 'label')} of short texts: a lexicon helps if they are opinions in English"
     return f"{known}; pip install 'sentibp[lexicon]', and {how}"

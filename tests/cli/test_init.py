@@ -88,7 +88,7 @@ def test_few_labels_have_advice(sentibp, here, write_lexicon):
     write_lexicon({"good": 2.0, "bad": -2.0})
     labelled("few.csv")
     done = sentibp("init", "few.csv")
-    assert "advice   60 labels of short texts: a lexicon helps if they are in English; " in done.out
+    assert "advice   60 labels of short texts: a lexicon helps if they are opinions in English; " in done.out
     own, advice = Path("few.yaml").read_text(encoding="utf-8").split("\n# Few labels: 60.")
     lines = advice.splitlines()
     settings = [line.removeprefix("# ") for line in lines[lines.index("# text:") :]]
@@ -278,7 +278,7 @@ def test_columns_that_all_share_their_names(sentibp, here, name, header):
 
 
 def _advised(done: Result) -> list[str]:
-    return [line for line in done.err.splitlines() if "a lexicon helps if they are in English" in line]
+    return [line for line in done.err.splitlines() if "a lexicon helps if they are opinions in English" in line]
 
 
 def test_train_gives_the_same_advice_with_a_command_that_works(sentibp, here, write_lexicon):
@@ -290,7 +290,7 @@ def test_train_gives_the_same_advice_with_a_command_that_works(sentibp, here, wr
     given = f"data: {{source: few.csv, text_column: Text, labels: {labels}, validation: 0.2}}\n"
     Path("shop/mine.yaml").write_text(given + "train: {epochs: 1}\ntext: {ngrams: 1}\n")
     (line,) = _advised(sentibp("train", "shop/mine.yaml"))
-    advice = "60 labels of short texts: a lexicon helps if they are in English; pip install 'sentibp[lexicon]', and `"
+    advice = "60 labels of short texts: a lexicon helps if they are opinions in English; pip install 'sentibp[lexicon]', and `"
     assert line.startswith(advice), "the final training has all"
     command = shlex.split(line.removesuffix("`").rpartition("`")[2])
     assert command[:4] == ["sentibp", "train", "few_labels", "--set"]
