@@ -290,8 +290,8 @@ def test_train_gives_the_same_advice_with_a_command_that_works(sentibp, here, wr
     given = f"data: {{source: few.csv, text_column: Text, labels: {labels}, validation: 0.2}}\n"
     Path("shop/mine.yaml").write_text(given + "train: {epochs: 1}\ntext: {ngrams: 1}\n")
     (line,) = _advised(sentibp("train", "shop/mine.yaml"))
-    advice = "60 labels of short texts: a lexicon helps if they are opinions in English; pip install 'sentibp[lexicon]', "
-    assert line.startswith(f"{advice}and `"), "the final training has all"
+    advice = "60 labels of short texts: a lexicon helps if they are opinions in English; "
+    assert line.startswith(f"{advice}pip install 'sentibp[lexicon]', and `"), "the final training has all"
     command = shlex.split(line.removesuffix("`").rpartition("`")[2])
     assert command[:4] == ["sentibp", "train", "few_labels", "--set"]
     assert "data.source=shop/few.csv" in command
