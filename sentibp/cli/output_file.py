@@ -27,7 +27,7 @@ _OWN = re.compile(
     rb'|\A(\[\n)?[^\n]*\b\w*label\w*(\W+|": "[^"\n]*", ")\w*score\w*\W[^\n]*\bunknown\b',  # predictions
     re.DOTALL,
 )
-_BEGINNING = 1 << 16  # bytes of a file in which its kind is looked for
+_BEGINNING = 1 << 16  # bytes of a file that `_is_own` reads
 
 _NEUTRAL = ("", ".txt")  # suffixes that say nothing of the format
 

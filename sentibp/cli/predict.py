@@ -168,7 +168,7 @@ def _predict(
     """Predict reviews, or one file."""
     from sentibp.cli.explain import may_colour
     from sentibp.cli.prediction_progress import Counter
-    from sentibp.data.blank import blank_note, count_blank
+    from sentibp.data.blank import count_blank
     from sentibp.model import file
     from sentibp.model.decision import answers, parse_decision
     from sentibp.runs import find
@@ -208,10 +208,18 @@ def _predict(
             rows += len(records)
             blank += count_blank(piece.text)
         writer.close()
-    for note in blank_note(input, blank, rows, "the answer to an empty text says nothing") if input is not None else ():
-        print_message(note)
+    if input is not None:
+        _tell_blank(input, blank, rows)
     if output is not None:
         tell_written(output, counted(rows, "row"))
+
+
+def _tell_blank(input: str, blank: int, rows: int) -> None:
+    """Tell the user how many of the texts are empty."""
+    from sentibp.data.blank import blank_note
+
+    for note in blank_note(input, blank, rows, "the answer to an empty text says nothing"):
+        print_message(note)
 
 
 def _format(output: Path | None, given: Format | None, explain: bool) -> Format:

@@ -1,4 +1,4 @@
-"""Texts that are empty or blank, which say nothing: how many there are is told."""
+"""Count the texts that are empty or blank, for the messages about them."""
 
 from __future__ import annotations
 

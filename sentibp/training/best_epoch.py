@@ -27,6 +27,7 @@ from sentibp.runs.directory import MODEL, VALIDATED, Run, save_predictions
 from sentibp.runs.influence_log import InfluenceLog
 from sentibp.training.events import Epoch
 from sentibp.training.loop import evaluate
+from sentibp.utils.messages import counted
 
 _BETTER = metrics.BETTER | metrics.CLASS_BETTER
 _STATE = ("best", "scores", "digest", "kept", "factor", "shift", "weights")
@@ -73,9 +74,8 @@ class Selection:
 
     def stopped(self, epoch: int) -> str:
         """Return a sentence that says why training stops after an epoch that is not its last."""
-        waited = f"{self.waited:,} epoch{'s' * (self.waited != 1)}"
         metric = self.metric.replace("_", " ")
-        return f"stops after epoch {epoch:,}: {waited} without a better {metric} (train.early_stopping)"
+        return f"stops after epoch {epoch:,}: {counted(self.waited, 'epoch')} without a better {metric} (train.early_stopping)"
 
     def epoch_ended(self, seed: int, event: Epoch, classifier: Classifier) -> None:
         """Consider the model after an epoch."""

@@ -118,7 +118,9 @@ def explained_if_gone(resolved: Resolved, config: Config) -> Iterator[None]:
         repair = repair_if_gone(config) if _is_stored(resolved) else None
         if repair is None:
             raise
-        raise DataError(f"{error}; {repair}".replace("?; if the data", "? If the data")) from None
+        text = str(error)
+        more = f" {repair[0].upper()}{repair[1:]}" if text.endswith("?") else f"; {repair}"
+        raise DataError(text + more) from None
 
 
 def _is_stored(resolved: Resolved) -> bool:

@@ -23,7 +23,7 @@ def near_paths(
 ) -> list[str]:
     """Return what a name that does not exist may have meant: entries of its folder, as they can be typed there.
 
-    The nearest is first. Suffixes are alike by chance, so the names before them are compared. `accept` is asked for
+    The nearest is first. Suffixes are alike by chance, so only the names before them count. `accept` is asked for
     each path; `others` are names that stand for something without being in the folder.
     """
     folder, wanted = os.path.split(name.rstrip(os.sep))

@@ -102,8 +102,8 @@ def networks_with(
 def describe(classifier: Classifier) -> str:
     """Return a sentence on the size of a model."""
     spec = classifier.spec
-    k = len(spec.labels)
-    output = "an output, the logit of positive" if k == 2 else f"the probabilities of its {k} labels"
+    output = f"the probabilities of its {len(spec.labels)} labels"
+    output = "an output, the logit of positive" if spec.label_set.are_binary else output
     return (
         f"{spec.dim} numbers for each of its {len(classifier.vocabulary):,} words and n-grams, "
         f"{hidden_layers(spec)}, and {output}."

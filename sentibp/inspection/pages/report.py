@@ -107,12 +107,12 @@ def _scores(subjects: Sequence[Subject]) -> dict[str, Any]:
 def _colours(subjects: Sequence[Subject]) -> str:
     """Return what the colours of words mean: the same in all places of the page."""
     specs = [subject.classifier.spec for subject in subjects if subject.classifier is not None]
-    if all(len(spec.labels) == 2 for spec in specs):
+    if all(spec.label_set.are_binary for spec in specs):
         return "Green words are evidence for positive, red ones for negative; dotted ones are unknown."
     if all(spec.ordered for spec in specs):
         return "Green words are evidence for the better label, red ones for the worse; dotted ones are unknown."
     green = "Green words are evidence for the predicted label, red ones for the right one; dotted ones are unknown"
-    is_mixed = any(spec.ordered or len(spec.labels) == 2 for spec in specs)
+    is_mixed = any(spec.ordered or spec.label_set.are_binary for spec in specs)
     return f"{green}; if labels have an order, green is for the better one." if is_mixed else f"{green}."
 
 
