@@ -74,8 +74,8 @@ class Selection:
 
     def stopped(self, epoch: int) -> str:
         """Return a sentence that says why training stops after an epoch that is not its last."""
-        metric = self.metric.replace("_", " ")
-        return f"stops after epoch {epoch:,}: {counted(self.waited, 'epoch')} without a better {metric} (train.early_stopping)"
+        waited, metric = counted(self.waited, "epoch"), self.metric.replace("_", " ")
+        return f"stops after epoch {epoch:,}: {waited} without a better {metric} (train.early_stopping)"
 
     def epoch_ended(self, seed: int, event: Epoch, classifier: Classifier) -> None:
         """Consider the model after an epoch."""

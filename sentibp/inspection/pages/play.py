@@ -121,7 +121,7 @@ class Session:
     ) -> dict[str, Any]:
         """Return the prediction for a text, its explanation, and the drawing of the step that `learn` would make.
 
-        Without a label, it is the step with the predicted one, so that the page claims nothing of a text without a label.
+        Without a label, it is the step with the predicted one, so that the page claims nothing that may be false.
         """
         drawing, why, answer = None, "", self._predict(text)
         try:
