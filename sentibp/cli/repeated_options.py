@@ -32,8 +32,11 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; messages about its model name the option -m only if it has one."""
-        MODEL_OPTION.set("-m " if any("-m" in each.opts for each in self.params) else "")
-        return super().invoke(ctx)
+        before = MODEL_OPTION.set("-m " if any("-m" in each.opts for each in self.params) else "")
+        try:
+            return super().invoke(ctx)
+        finally:
+            MODEL_OPTION.reset(before)  # what is called from Python later in this process is no command
 
 
 def _once(option: Any, process: Any, ctx: Any) -> Any:

@@ -9,6 +9,8 @@ import pytest
 import typer.main
 
 from sentibp.cli import application
+from sentibp.errors import ConfigError
+from sentibp.runs import find
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -48,3 +50,9 @@ def test_the_same_value_again_changes_nothing(sentibp):
     assert sentibp("predict", "good film", "-m", "builtin", "-m", "builtin", "--format", "csv", "--format=csv") == once
     twice = sentibp("config", "show", "quickstart", "--set", "train.epochs=1", "--set", "train.epochs=2")
     assert next(line.split() for line in twice.out.splitlines() if "epochs" in line) == ["train.epochs", "2", "--set"]
+
+
+def test_a_message_names_the_option_of_its_own_command_only(fails, here):
+    assert fails(2, "report", "last").endswith("or the built-in model: builtin")
+    with pytest.raises(ConfigError, match=r"or the built-in model: -m builtin$"):
+        find.model_file("last")
