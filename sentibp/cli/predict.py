@@ -168,7 +168,7 @@ def _predict(
     """Predict reviews, or one file."""
     from sentibp.cli.explain import may_colour
     from sentibp.cli.prediction_progress import Counter
-    from sentibp.data.blank import count_blank
+    from sentibp.data.blank import answered_blank, count_blank
     from sentibp.model import file
     from sentibp.model.decision import answers, parse_decision
     from sentibp.runs import find
@@ -209,17 +209,10 @@ def _predict(
             blank += count_blank(piece.text)
         writer.close()
     if input is not None:
-        _tell_blank(input, blank, rows)
+        for note in answered_blank(input, blank, rows):
+            print_message(note)
     if output is not None:
         tell_written(output, counted(rows, "row"))
-
-
-def _tell_blank(input: str, blank: int, rows: int) -> None:
-    """Tell the user how many of the texts are empty."""
-    from sentibp.data.blank import blank_note
-
-    for note in blank_note(input, blank, rows, "the answer to an empty text says nothing"):
-        print_message(note)
 
 
 def _format(output: Path | None, given: Format | None, explain: bool) -> Format:

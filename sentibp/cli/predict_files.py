@@ -14,6 +14,7 @@ import typer
 from sentibp.cli.interrupts import unwound_by_signals
 from sentibp.cli.output import print_message
 from sentibp.cli.prediction_progress import Counter
+from sentibp.data.blank import answered_blank
 from sentibp.distributed.executor import connect, require_address
 from sentibp.distributed.predict import (
     FileEnded,
@@ -67,7 +68,7 @@ def predict_many(
     settings = Settings(name, _digest(model), options, split, keep, threshold, cost, explain)
     for note in notes:
         print_message(note)
-    counts = _Counts(len(files), folder_path)
+    counts = _Counts(input, len(files), folder_path)
     with OutputFolder(folder_path, settings.to_json()) as folder:
         folder.open(force)
         require_free(files, folder, force)
@@ -84,9 +85,9 @@ def predict_many(
 class _Counts:
     """Counts the files by how they ended, and prints what there is to say about them."""
 
-    def __init__(self, total: int, folder: Path):
-        self.total, self.folder = total, folder
-        self.written = self.before = self.failed = self.reviews = 0
+    def __init__(self, input: str, total: int, folder: Path):
+        self.input, self.total, self.folder = input, total, folder
+        self.written = self.before = self.failed = self.reviews = self.blank = 0
         self._notes: set[str] = set()
 
     def add(self, ended: FileEnded) -> None:
@@ -99,6 +100,7 @@ class _Counts:
         self.written += ended.done.is_new
         self.before += not ended.done.is_new
         self.reviews += ended.done.reviews
+        self.blank += ended.done.blank
         for note in ended.done.notes if ended.done.is_new else ():
             if note not in self._notes and len(self._notes) <= _LINES:
                 self._notes.add(note)
@@ -106,6 +108,8 @@ class _Counts:
 
     def print(self) -> None:
         """Print how all files ended."""
+        for note in answered_blank(self.input, self.blank, self.reviews):
+            print_message(note)
         states = [(self.written, "written"), (self.before, "written before"), (self.failed, "failed")]
         files = ", ".join(f"{count:,} {state}" for count, state in states if count)
         print_message(f"{self.folder}: {files} of {counted(self.total, 'file')}; {counted(self.reviews, 'review')}")

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from sentibp.data import readers
+from sentibp.data.blank import count_blank
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.pieces import table_pieces
@@ -70,6 +71,7 @@ class Done(NamedTuple):
     reviews: int
     notes: list[str] = []  # noqa: RUF012  # never changed
     is_new: bool = True  # it was written now
+    blank: int = 0  # reviews without text
 
 
 class FileTask(NamedTuple):
@@ -101,11 +103,11 @@ def predict_file(task: FileTask, parts: Sequence[Answers] = ()) -> Done:
     classifier = load_model(task.settings.model, task.settings.digest)
     predict = _Joined(parts, task.name) if parts else classifier.predict
     try:
-        digest, reviews, notes = _write(task, classifier, predict, before)
+        digest, reviews, blank, notes = _write(task, classifier, predict, before)
     except OSError as error:
         failure = write_error(task.shown, error)
         raise (failure if error.errno in _FULL else DataError(*failure.lines)) from None
-    return Done(task.name, fingerprint, digest, reviews, notes)
+    return Done(task.name, fingerprint, digest, reviews, notes, blank=blank)
 
 
 def predict_rows(task: FileTask, start: int, stop: int) -> Answers:
@@ -209,12 +211,12 @@ def _is_done(task: FileTask, done: Done, fingerprint: str) -> bool:
 
 def _write(
     task: FileTask, classifier: Classifier, predict: Callable[[pa.LargeStringArray], Prediction], before: Any
-) -> tuple[str, int, list[str]]:
-    """Write the output; return its digest, the number of reviews, and notes for the user."""
+) -> tuple[str, int, int, list[str]]:
+    """Write the output; return its digest, the number of reviews, how many are empty, and notes for the user."""
     settings, format = task.settings, Format(task.format)
     decision = parse_decision(classifier.spec.label_set, settings.threshold, settings.cost)
     notes: list[str] = []
-    reviews, output = 0, Path(task.output)
+    reviews, blank, output = 0, 0, Path(task.output)
     with open_output(output) as opened:
         hashed = _Hashed(opened)
         with compressing(output, hashed) as sink:
@@ -229,13 +231,14 @@ def _write(
                     records = explained(records, piece.text, classifier)
                 writer.write(piece, records)
                 reviews += len(records)
+                blank += count_blank(piece.text)
             writer.close()
         _require_wanted()  # else it could replace what a later command has written
         if isinstance(predict, _Joined):
             predict.require_end()
         if _state(task) != before:
             raise DataError(f"{task.name}: was changed while it was read; the same command reads it again")
-    return hashed.digest.hexdigest(), reviews, notes
+    return hashed.digest.hexdigest(), reviews, blank, notes
 
 
 def _pieces(task: FileTask, format: Format) -> Iterator[Piece]:

@@ -97,14 +97,19 @@ class _Names:
         self._names: dict[str, str] = {}
 
     def among(self, columns: Sequence[str], own: Sequence[str]) -> Mapping[str, str]:
-        """Return {column of the prediction: its name beside these columns}; tell the user of each that is renamed."""
-        taken = set(columns)
+        """Return {column of the prediction: its name beside these columns}; tell the user of each that is renamed.
+
+        `Label` and `label` are the same name, as they are for the readers: else the prediction would be read as labels.
+        """
+        from sentibp.data.readers.table import folded_name
+
+        taken = {folded_name(column): column for column in reversed(columns)}
         for name in own:
-            if self._names.setdefault(name, name) in taken:
+            if (of_input := taken.get(self._names.setdefault(name, name))) is not None:
                 new, number = f"predicted_{name}", 2
                 while new in taken or new in self._names.values():
                     new, number = f"predicted_{name}_{number}", number + 1
-                self._tell(f"the input has a column {name!r}: the prediction's is called {new!r}")
+                self._tell(f"the input has a column {of_input!r}: the prediction's is called {new!r}")
                 self._names[name] = new
         return self._names
 

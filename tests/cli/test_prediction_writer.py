@@ -126,6 +126,17 @@ def test_columns_of_the_same_name(sentibp):
         )
 
 
+def test_names_that_differ_in_capitals_are_the_same(sentibp):
+    """A reader would take the column `label` of the output for the labels, which are in `Label `."""
+    write("i.csv", [{"text": "good", "Label ": "neg"}])
+    for output in ("o.csv", "o.jsonl", "o.parquet"):
+        err = sentibp("predict", "-i", "i.csv", "-o", output).err
+        assert "the input has a column 'Label ': the prediction's is called 'predicted_label'\n" in err
+        (row,) = read(output)
+        assert (row["Label "], row["predicted_label"], "label" in row) == ("neg", "positive", False)
+    assert sentibp("eval", "--data", "o.csv", "--json").json["accuracy"] == 0
+
+
 def test_two_columns_of_one_name_are_refused(sentibp, fails):
     Path("i.csv").write_text("id,id,text\n1,2,good\n")
     line = fails(3, "predict", "-i", "i.csv")

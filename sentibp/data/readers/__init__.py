@@ -17,6 +17,7 @@ from sentibp.data.readers.content import first_bytes, read_bytes
 from sentibp.data.readers.csv_tsv import BAR, open_csv, open_tsv
 from sentibp.data.readers.dialect import likely_separator
 from sentibp.data.readers.encoding import encoding_for, to_utf8
+from sentibp.data.readers.header import similar_names
 from sentibp.data.readers.json_file import open_json
 from sentibp.data.readers.lengths import require_short_lines
 from sentibp.data.readers.parquet import open_parquet
@@ -43,7 +44,8 @@ def open_table(path: Path, name: str, options: ReadOptions, split: str = "train"
     if path.is_dir():
         with data_error_if_unreadable():
             return _open_folder(path, name, options, split)
-    return open_content(_read(path, name), name, options, format_suffix(path.name), split)
+    table = open_content(_read(path, name), name, options, format_suffix(path.name), split)
+    return table.with_notes(similar_names(name, table.columns, options))
 
 
 def has_splits(path: Path) -> bool:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sentibp.data.readers.dialect import fields_of
-from sentibp.data.readers.table import ReadOptions, folded_name, is_set
+from sentibp.data.readers.table import ReadOptions, folded_name, is_set, resolved
 from sentibp.errors import DataError
 from sentibp.utils.repair import set_option
 
@@ -79,6 +79,20 @@ def title_note(name: str, unit: str, titles: Rows, header: str) -> str:
     which, are = (f"the first {unit}", "is") if len(titles) == 1 else (f"the first {len(titles)} {unit}s", "are")
     fact = f"{name}: {which} ({shown!r}) {are} taken as a title, and {header} as the names of the columns"
     return f"{fact}; otherwise, give every column a name in the first {unit}"
+
+
+def similar_names(name: str, columns: Sequence[str], options: ReadOptions) -> tuple[str, ...]:
+    """Return a note for each column to read beside which another has its name but for capitals and space around it."""
+    notes = []
+    for role, column in resolved(options, columns).wanted():
+        others = [each for each in columns if each != column and folded_name(each) == folded_name(column)]
+        if column in columns and others:
+            texts = options.text
+            is_one = role != "text" or isinstance(texts, str)
+            value = others[0] if is_one else [others[0] if each == column else each for each in texts]
+            other = f"to read {others[0]!r} instead: {set_option(f'data.{role}_column', value)}"
+            notes.append(f"{name}: the {role}s are read from the column {column!r}; {other}")
+    return tuple(notes)
 
 
 def possible_table(lines: Sequence[str], name: str, options: ReadOptions) -> tuple[str, ...]:

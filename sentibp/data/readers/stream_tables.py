@@ -17,6 +17,7 @@ from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.arriving import Blocks
 from sentibp.data.readers.csv_tsv import SAMPLE_ROWS, Layout, checked_rows, find_layout, titles_of, typical_values
 from sentibp.data.readers.dialect import Dialect, all_lines_have, fields_of, find_quoting, find_separator
+from sentibp.data.readers.header import similar_names
 from sentibp.data.readers.plain import pair_separator
 from sentibp.data.readers.spans import SwallowedRows, check_spans
 from sentibp.data.readers.table import UNKNOWN, ReadOptions, is_set, joined_text, require_columns, resolved, too_long
@@ -74,6 +75,7 @@ def row_pieces(blocks: Blocks, name: str, options: ReadOptions, kept: Kept) -> I
         raise DataError(f"{header}: two columns are called {twice[0]!r}; {repair}")
     if len(layout.columns) == 1 and layout.options.names is None:
         layout.notes.append(f"{name}: the first line, {layout.columns[0]!r}, is read as a CSV header")
+    layout.notes.extend(similar_names(name, layout.columns, options))
     rows, told = _Rows(layout), 0
     for content, error in rows.read(_from_layout(texts, blocks, layout)):
         columns = dict(zip(layout.columns, map(strings, zip(*content, strict=True)), strict=True)) if content else {}

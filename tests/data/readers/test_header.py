@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from reading import BOTH, complaint, parse, rows, texts
 
+from sentibp.data.readers import open_table
 from sentibp.data.readers.header import label_column, looks_like_data
-from sentibp.data.readers.table import ReadOptions
+from sentibp.data.readers.table import ReadOptions, read_records
 from sentibp.errors import DataError
 
 DATE = '"Mon Apr 06 22:19:45 PDT 2009"'
@@ -135,3 +136,19 @@ def test_first_rows_that_are_no_titles(data):
 )
 def test_the_label_is_on_the_shorter_side(first, position):
     assert label_column([[first.split("\t")[i]] * 4 for i in (0, 1)], [0, 1]) == position
+
+
+def test_names_that_differ_in_capitals_only_are_told_apart_aloud(tmp_path):
+    file = tmp_path / "x.csv"
+    file.write_text("text, Text,label,LABEL\na,b,0,1\n")
+    records = read_records(open_table(file, "x.csv", BOTH), BOTH)
+    assert rows(records) == [("a", "0")]
+    assert records.notes == (
+        "x.csv: the texts are read from the column 'text'; to read ' Text' instead: --set 'data.text_column=\" Text\"'",
+        "x.csv: the labels are read from the column 'label'; to read 'LABEL' instead: --set data.label_column=LABEL",
+    )
+    joined = BOTH._replace(text=(" Text", "label"), label=None)
+    (_, note) = open_table(file, "x.csv", joined).notes
+    assert note.endswith("to read 'LABEL' instead: --set 'data.text_column=[\" Text\",LABEL]'")
+    file.write_text("Text,Label,other\na,0,1\n")
+    assert list(open_table(file, "x.csv", BOTH).notes) == []
