@@ -74,11 +74,16 @@ def title_rows(rows: Rows, options: ReadOptions) -> int:
 
 def title_note(name: str, unit: str, titles: Rows, header: str) -> str:
     """Return the note that the first rows are titles. `unit` is line or row; `header` is the place of the names."""
+    fact = f"{title_fact(name, unit, titles)}, and {header} as the names of the columns"
+    return f"{fact}; otherwise, give every column a name in the first {unit}"
+
+
+def title_fact(name: str, unit: str, titles: Rows) -> str:
+    """Return the beginning of a note: that the first rows are taken as a title. `unit` is line or row."""
     shown = next((cell.strip() for row in titles for cell in row if cell.strip()), "")
     shown = shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 1]}…"
     which, are = (f"the first {unit}", "is") if len(titles) == 1 else (f"the first {len(titles)} {unit}s", "are")
-    fact = f"{name}: {which} ({shown!r}) {are} taken as a title, and {header} as the names of the columns"
-    return f"{fact}; otherwise, give every column a name in the first {unit}"
+    return f"{name}: {which} ({shown!r}) {are} taken as a title"
 
 
 def similar_names(name: str, columns: Sequence[str], options: ReadOptions) -> tuple[str, ...]:

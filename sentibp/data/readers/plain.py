@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 from sentibp.data.readers.content import first_bytes, line_chunks, one_string
 from sentibp.data.readers.csv_tsv import COMMA, open_csv
 from sentibp.data.readers.dialect import fields_of, find_quoting, find_separator, head_lines, long_fields
-from sentibp.data.readers.header import are_labels, are_names, label_column, possible_table
+from sentibp.data.readers.header import are_labels, are_names, label_column, possible_table, title_fact
 from sentibp.data.readers.table import (
     USUAL_NAMES,
     Batch,
@@ -29,6 +30,9 @@ from sentibp.data.readers.table import (
 from sentibp.errors import DataError, NoLabels
 from sentibp.utils.arrow import from_numpy, scalar, to_numpy
 from sentibp.utils.repair import set_option
+
+
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n?|\n)")
 
 
 def lines_of(data: memoryview, *, returns: bool = True) -> Iterator[pa.Array]:
@@ -51,21 +55,23 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     """Open a text file: fastText's format if the first line that is not blank begins with __label__, else lines.
 
     The lines have columns if the options name these or their separator. If labels are wanted, lines of a text, a tab
-    and a label are recognised, and so is a first line with the names of the columns.
+    and a label are recognised, and so is a line with the names of the columns. Titles above all these are left out.
     """
-    if first_bytes(data, 9) == b"__label__":
+    lines = head_lines(data)
+    if first_bytes(data, 9) == b"__label__" or _titles(lines, "__label__"):
         require_no_columns(name, options)
         require_unset(name, "lines with __label__ have no columns", options, ("names", "separator", "quoting"))
-        return _fasttext(data, name, options)
-    lines = head_lines(data)
-    if options.names is not None and "names" in options.inherited and not _fit(lines, options):
+        return _fasttext(_without_titles(data, name, "__label__"), name, options)
+    below = lines[_titles(lines, "\t") :]
+    if options.names is not None and "names" in options.inherited and not _fit(below, options):
         options = options._replace(names=None)
     if options.names is not None and len(options.names) == 2:
-        separator = pair_separator(lines, options) or find_separator(lines, options, "\t,;|")
+        separator = pair_separator(below, options) or find_separator(below, options, "\t,;|")
+        rest = _without_titles(data, name, separator)
         with long_fields():
-            quoting, _ = find_quoting(data, separator, 2, options, name, plain=True)
+            quoting, _ = find_quoting(rest.data, separator, 2, options, name, plain=True)
         if quoting == "none":
-            return _pairs(data, name, options.names, separator, options, ())
+            return _pairs(rest, name, options.names, separator, options)
     if options.names is not None or is_set("separator", options) or is_set("quoting", options):
         return open_csv(data, name, options, "\t,;|")
     with long_fields():
@@ -81,6 +87,39 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
         yield from ({text: lines} for lines in lines_of(data))
 
     return Table(name, (text,), batches, numbered(f"{name}:"), header=name, notes=notes)
+
+
+class _Lines(NamedTuple):
+    """The lines of a file below its titles."""
+
+    data: memoryview
+    before: int = 0  # lines above them
+    notes: tuple[str, ...] = ()
+
+
+def _titles(lines: list[str], mark: str) -> int:
+    """Return how many lines at the top are titles: those without the mark that each line below has.
+
+    The mark is a separator, or the beginning of a line. Two lines or more have it, and more than have it not.
+    """
+    marked = [line.lstrip().startswith(mark) if len(mark) > 1 else mark in line for line in lines]
+    titles = marked.index(True) if True in marked else 0
+    return titles if all(marked[titles:]) and titles < len(lines) - max(titles, 1) else 0
+
+
+def _without_titles(data: memoryview, name: str, mark: str) -> _Lines:
+    """Return the lines below the titles, with a note on these."""
+    lines = head_lines(data)
+    titles = lines[: _titles(lines, mark)]
+    if not titles:
+        return _Lines(data)
+    end = before = found = 0
+    while (line := _LINE.match(data, end)) and (found < len(titles) or not line[0].strip()):
+        end, before, found = line.end(), before + 1, found + bool(line[0].strip())
+    fact = title_fact(name, "line", [[each] for each in titles])
+    below = f"begins with {mark}" if len(mark) > 1 else f"has a {mark!r}"
+    note = f"{fact} and left out, as each line below {below}; a review must be written so, too"
+    return _Lines(data[end:], before, (note,))
 
 
 def _fit(lines: list[str], options: ReadOptions) -> bool:
@@ -119,9 +158,10 @@ def _recognised(data: memoryview, name: str, options: ReadOptions) -> Table | No
         return None
     wanted = {folded_name(column) for _, column in options.wanted()}
     for separator in "\t" + COMMA:
-        names = list(map(folded_name, fields_of(lines[0], separator)))
+        names = list(map(folded_name, fields_of(lines[_titles(lines, separator)], separator)))
         if wanted <= set(names) and len(names) > 1:
             return open_csv(data, name, options, "\t" + COMMA)
+    lines = lines[_titles(lines, "\t") :]
     if _has_header(lines):
         return open_csv(data, name, options, "\t")
     if options.label is None:
@@ -132,7 +172,7 @@ def _recognised(data: memoryview, name: str, options: ReadOptions) -> Table | No
     text, label = options.wanted()[0][1], options.label
     names = (text, label) if position else (label, text)
     note = f"{name}: no header; its lines are read as with {set_option('data.columns', list(names))}"
-    return _pairs(data, name, names, "\t", options, (note,))
+    return _pairs(_without_titles(data, name, "\t"), name, names, "\t", options).with_notes((note,))
 
 
 def _has_header(lines: list[str]) -> bool:
@@ -159,8 +199,9 @@ def _label_position(lines: list[str], separator: str) -> int | None:
 def _no_labels(data: memoryview, name: str, options: ReadOptions) -> DataError:
     """Return the error for a text file without labels, or one whose lines seem to have some: name its columns."""
     fact, lines = f"{name}: plain text has no labels", head_lines(data)
-    for separator in "@|;,":
-        position = _label_position(lines, separator) if lines else None
+    for separator in "\t@|;,":
+        below = lines[_titles(lines, separator) :]
+        position = _label_position(below, separator) if below else None
         if position is not None:
             text, label = options.wanted()[0][1], options.label
             columns = [text, label] if position else [label, text]
@@ -172,6 +213,7 @@ def _no_labels(data: memoryview, name: str, options: ReadOptions) -> DataError:
 
 def _notes(lines: list[str], name: str, options: ReadOptions) -> tuple[str, ...]:
     """Return a note if the lines seem to have labels beside the texts, or to be a table; they are read as text."""
+    lines = lines[_titles(lines, "\t") :]
     position = _label_position(lines, "\t") if len(lines) > 1 else None
     if position is None:
         return possible_table(lines, name, options)
@@ -179,27 +221,26 @@ def _notes(lines: list[str], name: str, options: ReadOptions) -> tuple[str, ...]
     return (f"{name}: its lines are read as whole texts, and seem to have labels too; to leave these out: {repair}",)
 
 
-def _pairs(
-    data: memoryview, name: str, names: tuple[str, ...], separator: str, options: ReadOptions, notes: tuple[str, ...]
-) -> Table:
+def _pairs(lines: _Lines, name: str, names: tuple[str, ...], separator: str, options: ReadOptions) -> Table:
     """Open lines of two fields. A text may contain the separator: the label is on the outer side of it."""
     texts = {folded_name(column) for role, column in options.wanted() if role == "text"}
     from_end = folded_name(names[0]) in texts
 
     def batches(wanted: list[str]) -> Generator[Batch]:
-        before = 0
-        for lines in lines_of(data):
-            kept = _not_blank(lines)
-            fields = pc.split_pattern(lines.take(from_numpy(kept)), separator, max_splits=1, reverse=from_end)
+        before = lines.before
+        for some in lines_of(lines.data):
+            kept = _not_blank(some)
+            fields = pc.split_pattern(some.take(from_numpy(kept)), separator, max_splits=1, reverse=from_end)
             wrong = np.flatnonzero(to_numpy(pc.list_value_length(fields)) != 2)
             if len(wrong):
                 what = f"no {separator!r} between {names[0]} and {names[1]}"
                 raise DataError(f"{name}:{before + kept[wrong[0]] + 1}: {what}; put one there, or remove the line")
             columns = {each: pc.list_element(fields, i) for i, each in enumerate(names)}
             yield {column: columns[column] for column in wanted}
-            before += len(lines)
+            before += len(some)
 
-    return Table(name, names, batches, partial(_places, data, name, _not_blank), header="data.columns", notes=notes)
+    places = partial(_places, lines, name, _not_blank)
+    return Table(name, names, batches, places, header="data.columns", notes=lines.notes)
 
 
 def _not_blank(lines: pa.Array) -> np.ndarray:
@@ -207,12 +248,12 @@ def _not_blank(lines: pa.Array) -> np.ndarray:
     return np.flatnonzero(to_numpy(pc.not_equal(pc.utf8_trim_whitespace(lines), scalar(""))))
 
 
-def _places(data: memoryview, name: str, kept: Callable[[pa.Array], np.ndarray]) -> Iterator[str]:
+def _places(lines: _Lines, name: str, kept: Callable[[pa.Array], np.ndarray]) -> Iterator[str]:
     """Yield the line of each row. `kept` returns the positions of the lines that are rows."""
-    before = 0
-    for lines in lines_of(data):
-        yield from (f"{name}:{before + number + 1}" for number in kept(lines).tolist())
-        before += len(lines)
+    before = lines.before
+    for some in lines_of(lines.data):
+        yield from (f"{name}:{before + number + 1}" for number in kept(some).tolist())
+        before += len(some)
 
 
 def split_labels(lines: pa.Array) -> tuple[pa.Array, pa.Array]:
@@ -221,17 +262,17 @@ def split_labels(lines: pa.Array) -> tuple[pa.Array, pa.Array]:
     return fields.field("text"), pc.utf8_trim_whitespace(fields.field("label"))
 
 
-def _fasttext(data: memoryview, name: str, options: ReadOptions) -> Table:
+def _fasttext(lines: _Lines, name: str, options: ReadOptions) -> Table:
     """Open lines such as `__label__positive a great film`. Several labels are joined by spaces."""
     text, label = options.wanted()[0][1], options.label or "label"
 
-    def kept(lines: pa.Array) -> np.ndarray:
+    def kept(some: pa.Array) -> np.ndarray:
         """Return the positions of the reviews. Blank lines are none in training data, but are texts to predict."""
-        return np.arange(len(lines)) if options.label is None else _not_blank(lines)
+        return np.arange(len(some)) if options.label is None else _not_blank(some)
 
     def batches(wanted: list[str]) -> Generator[Batch]:
-        for lines in lines_of(data):
-            columns = dict(zip((text, label), split_labels(lines.take(from_numpy(kept(lines)))), strict=True))
+        for some in lines_of(lines.data):
+            columns = dict(zip((text, label), split_labels(some.take(from_numpy(kept(some)))), strict=True))
             yield {column: columns[column] for column in wanted}
 
-    return Table(name, (text, label), batches, partial(_places, data, name, kept), header=name)
+    return Table(name, (text, label), batches, partial(_places, lines, name, kept), header=name, notes=lines.notes)

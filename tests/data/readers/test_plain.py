@@ -55,6 +55,56 @@ def test_fasttext_lines(name):
     assert texts(parse(FASTTEXT, name, ReadOptions())) == ["", "a good film", "", "b", "c", ""]
 
 
+# Titles
+
+
+def left_out(titles: str, mark: str) -> str:
+    return f"x.txt: the first {titles} taken as a title and left out, as each line below {mark}; a review must be written so, too"
+
+
+@pytest.mark.parametrize("title", ["Export of May\n", "\nExport of May\r\n\n", "Export of May\nby me; 2025\n\n"])
+@pytest.mark.parametrize(("columns", "line"), [(("text", "label"), "a {}\t{}\n"), (("label", "text"), "{1}\ta {0}\n")])
+def test_titles_above_texts_and_labels(title, columns, line):
+    data = title + "".join(line.format(i, i % 2) for i in range(5))
+    records = parse(data, "x.txt")
+    assert rows(records) == [(f"a {i}", str(i % 2)) for i in range(5)]
+    assert records.where(0) == f"x.txt:{title.count(chr(10)) + 1}"
+    assert records.notes[0] == f"x.txt: no header; its lines are read as with --set data.columns=[{','.join(columns)}]"
+    which = "2 lines ('Export of May') are" if "by me" in title else "line ('Export of May') is"
+    assert records.notes[1:] == (left_out(which, "has a '\\t'"),)
+    predicted = parse(data, "x.txt", ReadOptions(names=columns))
+    assert texts(predicted) == [f"a {i}" for i in range(5)]
+    assert f"--set data.columns=[{','.join(columns)}]" in parse(data, "x.txt", ReadOptions()).notes[0]
+
+
+def test_titles_above_fasttext_lines():
+    data = "# of May\n\n__label__1 a\n__label__2 b\n\n__label__1 c\n"
+    records = parse(data, "x.txt")
+    assert rows(records) == [("a", "__label__1"), ("b", "__label__2"), ("c", "__label__1")]
+    assert [records.where(row) for row in range(3)] == ["x.txt:3", "x.txt:4", "x.txt:6"]
+    assert records.notes == (left_out("line ('# of May') is", "begins with __label__"),)
+    assert texts(parse(data, "x.txt", ReadOptions())) == ["a", "b", "", "c"]
+
+
+def test_titles_above_the_names_of_columns_and_other_separators():
+    for separator in "\t;|":
+        data = "Export of May\n\n" + "".join(f"{row}\n".replace(";", separator) for row in ("text;label", "a;0", "b;1"))
+        for options in (BOTH, ReadOptions()):
+            records = parse(data, "x.txt", options)
+            assert records.text.to_pylist() == ["a", "b"]
+            assert "('Export of May') is taken as a title, and line 3 as the names" in records.notes[0]
+    data = "Export of May\n" + "".join(f"film {i}@{label}\n" for i, label in enumerate(["pos", "neg"] * 3))
+    assert complaint(data, "x.txt").endswith("""--set 'data.separator="@"' --set data.columns=[text,label]""")
+    named = parse(data, "x.txt", BOTH._replace(separator="@", names=("text", "label")))
+    assert rows(named) == [(f"film {i}", ["pos", "neg"][i % 2]) for i in range(6)]
+
+
+def test_what_is_no_title():
+    assert complaint("a\nb\nc\t1\n", "x.txt").startswith("x.txt: plain text has no labels")  # more lines without a label
+    late = "a\t0\nb\t1\nc\nd\t1\ne\t0\nf\t0\ng\t0\nh\t0\n"
+    assert complaint(late, "x.txt", BOTH._replace(names=("text", "label"))).startswith("x.txt:3: no '\\t' between")
+
+
 # A text and its label
 
 
