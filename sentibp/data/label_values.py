@@ -32,7 +32,12 @@ _PARTNERS |= {"false": "true", "true": "false"}
 
 _UNKNOWN = -2
 
+_NOT_KNOWN = {"n/a", "na", "#n/a", "none", "null", "unknown", "missing", "not available", "-", "--", "?", "."}
+"""Labels that stand for none. They are a class only if the user says so."""
+
 _SHOWN = 8  # values that an error message lists
+
+_RARE = 20  # one row in so many
 
 _MOST = 20  # more different labels are probably not labels
 
@@ -137,6 +142,8 @@ class _Unknown:
             raise NoKnownLabel(self._which_is_which(", none of them in data.labels"))
         if not self.declared and self.unknown != [""] and not self._are_few_among_known():
             return [self._which_is_which()]
+        if self._is_another_scale():
+            return [self._with_another_scale()]
         lines = [self._line(key) for key in self.unknown[:_SHOWN]]
         if len(self.unknown) > _MOST or max(map(len, self.unknown)) > _LONGEST:
             many = f"{len(self.unknown):,} unknown labels; " if len(self.unknown) > 1 else ""
@@ -145,6 +152,38 @@ class _Unknown:
             return [*lines, f"{name}: correct these labels, or leave their rows out with {self._leaving_out()}"]
         repair = "fill it in" if self.unknown == [""] else "correct it"
         return [f"{lines[0]}; {repair}, or leave such rows out with {self._leaving_out()}"]
+
+    def _is_another_scale(self) -> bool:
+        """Return whether the numbers are probably of another scale than those in data.labels, as 0 and 1 beside 1 to 5.
+
+        Then the numbers that are listed do not mean what data.labels says either. A few others may be mistakes.
+        """
+        if not self.declared or not all(map(is_number, filter(None, self.rows))):
+            return False
+        listed = [float(key) for key in self.meaning if is_number(key)]
+        new = {float(key): self.rows[key] for key in self.unknown if key}
+        if not listed or not new:
+            return False
+        above = [rows for number, rows in new.items() if number > max(listed)]
+        lacks_best = max(listed) not in {float(key) for key in self.rows if key}
+        is_longer = len(above) > 1 and sum(above) * _RARE > len(self.codes)
+        return is_longer or (min(new) < min(listed) and lacks_best)
+
+    def _with_another_scale(self) -> str:
+        """Return the line about numbers of another scale, with the setting that says what they mean."""
+        assert self.labels is not None
+        rows, names = [key for key in self.rows if key], class_names(self.labels)
+        order, mapping = class_spellings(rows), suggest(rows)
+        setting: dict[str, list[Value]] = {name: [PLACEHOLDER] for name in names}
+        which = "say what they mean"
+        if names == LABELS and mapping.is_complete:
+            setting, which = mapping.to_setting(), mapping.assumption or which
+        elif order and len(order) == len(names):
+            setting = {name: list(map(label_value, same)) for name, same in zip(names, order.values(), strict=True)}
+        fact = f"{self.records.name}: labels {self._listed(self.rows)}, which seem to be of another scale"
+        say = f"{which}: {set_option('data.labels', self._without_empty(setting))}"
+        others = ", ".join(_brief(self.shown[key]) for key in self.unknown[:_SHOWN] if key)
+        return f"{fact} than those in data.labels; {say}; if the scale is the same, leave out {others} with {self._leaving_out()}"
 
     def _may_be_none(self) -> bool:
         """Return whether the values may be no labels, so that it is worth reading the columns: many, or like dates."""
@@ -168,6 +207,8 @@ class _Unknown:
         number = len(rows if classes is None else classes)
         if self.declared or self.unknown == [""] or not 2 <= number <= len(rows) <= _MOST:
             return []
+        if self._are_few_among_known() and self._are_rare() and all(self.rows[key] == 1 for key in self.unknown):
+            return []  # such as a row with the total
         if number == 2 and (classes is not None or suggest(rows).is_complete or self._are_few_among_known()):
             return []
         if classes is None and self._are_few_among_known():
@@ -212,22 +253,32 @@ class _Unknown:
 
     def _lines_with_more_classes(self) -> list[str]:
         """Return the lines about a few unknown labels, with what makes classes of them, between the known ones."""
-        if "" in self.unknown or any(polarity(key) in LABELS for key in self.unknown):
+        between = [key for key in self.unknown if key not in _NOT_KNOWN]
+        if not between or "" in self.unknown or any(polarity(key) in LABELS for key in between):
             return []
         negative, positive = (
             [key for key in self.meaning if self.meaning[key] == n and key in self.rows] for n in (0, 1)
         )
         if len(negative) + len(positive) > 2 or any(len(self.shown[key]) > _LONGEST for key in self.unknown):
             return []
-        classes = set_option("data.labels", list(map(label_value, [*negative, *self.unknown, *positive])))
+        names = list(map(label_value, [*negative, *between, *positive]))
+        ignored = [label_value(key) for key in self.unknown if key in _NOT_KNOWN]
+        lists = {str(name): [name] for name in names} | {IGNORE: ignored}
+        classes = set_option("data.labels", lists if ignored else names)
         *lines, last = self.lines()
         return [*lines, f"{last}, or make them classes, from the worst to the best: {classes}"]
 
     def _are_few_among_known(self) -> bool:
-        """Return whether both classes are there, and the unknown labels are no numbers on the same scale."""
+        """Return whether both classes are there, and the unknown labels are no numbers on the same scale, or rare."""
         return {0, 1} <= self.classes and not (
-            any(map(is_number, self.unknown)) and any(is_number(key) for key in self.keys if key not in self.unknown)
+            any(map(is_number, self.unknown))
+            and any(is_number(key) for key in self.keys if key not in self.unknown)
+            and not self._are_rare()
         )
+
+    def _are_rare(self) -> bool:
+        """Return whether few rows have an unknown label, so that these may be mistakes."""
+        return sum(map(self.rows.__getitem__, self.unknown)) * _RARE <= len(self.codes)
 
     def _line(self, key: str) -> str:
         where = np.flatnonzero(np.isin(self.codes, [code for code, of in enumerate(self.keys) if of == key]))

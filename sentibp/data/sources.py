@@ -44,6 +44,7 @@ from sentibp.errors import DataError
 from sentibp.utils import paths, resources
 from sentibp.utils.arrow import scalar
 from sentibp.utils.hub_client import HubUnreachable
+from sentibp.utils.label_key import label_key
 from sentibp.utils.limits import MB
 from sentibp.utils.near_names import did_you_mean, near_paths
 from sentibp.utils.paths import has_data_suffix
@@ -167,9 +168,11 @@ def read_options(settings: Data, *, labelled: bool = True, typed: Sequence[str] 
     columns = settings.text_column
     keys = {override.partition("=")[0].strip() for override in typed or ()}
     others = [field for key, field in _OF_FILES.items() if f"data.{key}" not in keys]
+    labels = (labelled and settings.labels) or {}
     return ReadOptions(
         text=columns if isinstance(columns, str) else tuple(columns),
         label=settings.label_column if labelled else None,
+        label_values=tuple(label_key(each) for values in labels.values() for each in values),
         weight=settings.weight_column,
         group=settings.group_column,
         names=None if settings.columns is None else tuple(settings.columns),

@@ -56,6 +56,7 @@ class Settings(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """Return all that the predictions depend on."""
         options = self.options._asdict() | {"inherited": sorted(self.options.inherited)}
+        del options["label_values"]  # labels are not read
         return {key: value for key, value in self._asdict().items() if key != "digest"} | {
             "model": self.digest,
             "options": options,

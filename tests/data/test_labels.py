@@ -110,6 +110,54 @@ def test_labels_missing_in_the_mapping():
     assert message.endswith(mapping("bad", "good", '"so so", great')), "the user's mapping; leaving out is all it adds"
 
 
+TWO_OF_FIVE = {"negative": [1, 2], "positive": [4, 5], "ignore": [3]}
+SCALES = {
+    (0, 1, 1): ("0 is taken as the lowest rating and 1 as the highest", mapping("0", "1")),
+    (0, 1, 2, 3, 4): ("0 is taken as the lowest rating and 4 as the highest", mapping("0, 1", "3, 4", "2")),
+    (1, 2, 3, 4, 5, 6, 7): ("1 is taken as the lowest rating and 7 as the highest", mapping("1, 2, 3", "5, 6, 7", "4")),
+    (1, 2, 50, 60, ""): ("say what they mean", mapping("...", "...", '""')),
+}
+
+
+@pytest.mark.parametrize("labels", SCALES)
+def test_numbers_of_another_scale_do_not_mean_what_data_labels_says(labels):
+    """A model of stars: in a file of 0 and 1, 1 is no bad review, though data.labels lists it as such."""
+    which, option = SCALES[labels]
+    message = complaint(*labels, mapping=TWO_OF_FIVE)
+    assert f", which seem to be of another scale than those in data.labels; {which}: {option}; if the" in message
+    left_out = ", ".join(str(each) for each in labels if each not in (1, 2, 3, 4, 5, ""))
+    empty = ', ""' * ("" in labels)
+    assert message.endswith(
+        f"if the scale is the same, leave out {left_out} with {mapping('1, 2', '4, 5', f'3, {left_out}{empty}')}"
+    )
+    stars = {str(star): [star] for star in range(1, 6)}
+    message = complaint(0, 1, 2, 3, 4, mapping=stars)
+    assert "--set 'data.labels={1: [0], 2: [1], 3: [2], 4: [3], 5: [4]}'; if the scale" in message
+    assert "data.labels={1: [...], 2: [...], 3: [...], 4: [...], 5: [...]}'" in complaint(0, 1, mapping=stars)
+
+
+@pytest.mark.parametrize("labels", [(0, 1, 2, 4, 5), (1, 2, 4, 5, 60), (1.5, 1, 5), (1, 2, "x", 0), (1, 5, "")])
+def test_some_numbers_beside_those_of_the_scale(labels):
+    assert "scale" not in complaint(*labels, mapping=TWO_OF_FIVE)
+
+
+def test_a_row_with_the_total_is_no_class():
+    """Nor is a label that says that nothing is known."""
+    for labels, of in ((0, 1), "0, 1"), (("neg", "pos"), "neg, pos"):
+        negative, positive = of.split(", ")
+        message = complaint(*labels * 20, 60)
+        assert message == f"r.csv:42: label '60' {NEITHER}; correct it, or leave such rows out with " + mapping(
+            negative, positive, "60"
+        )
+    assert "for a class each, from the worst to the best: --set data.labels=[0,1,2]" in as_classes(*(0, 1) * 20, 2, 2)
+    message = as_classes(*("pos", "neg", "mixed", "n/a") * 3)
+    assert message.endswith(
+        f"{mapping('neg', 'pos', 'mixed, n/a')}, or make them classes, from the worst to the best: "
+        "--set 'data.labels={neg: [neg], mixed: [mixed], pos: [pos], ignore: [n/a]}'"
+    )
+    assert "make them classes" not in complaint(*("pos", "neg", "?") * 3)
+
+
 def test_a_mapping_with_none_of_the_labels():
     with pytest.raises(NoKnownLabel) as caught:
         sources.load_corpus(labelled("fresh", "rotten", "fresh"), labels={"negative": [0], "positive": [4]})

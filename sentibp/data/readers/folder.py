@@ -11,18 +11,35 @@ import numpy as np
 from sentibp.data.readers.batches import batched
 from sentibp.data.readers.content import read_bytes
 from sentibp.data.readers.encoding import encoding_for, raise_undecodable, to_utf8
-from sentibp.data.readers.splits import ALIASES, TABLES, NoSuchSplit, canonical, data_files, format_suffix, splits_of
+from sentibp.data.readers.splits import (
+    ALIASES,
+    TABLES,
+    NoSuchSplit,
+    canonical,
+    data_files,
+    format_suffix,
+    is_no_data,
+    listed,
+    splits_of,
+)
 from sentibp.data.readers.table import Batch, ReadOptions, Table, require_no_columns, require_unset, too_long
 from sentibp.errors import DataError
 from sentibp.utils.arrow import segments, strings
 from sentibp.utils.files import data_error_if_unreadable
+from sentibp.utils.label_key import label_key, label_value
+from sentibp.utils.label_mapping import class_order
 from sentibp.utils.messages import counted
+from sentibp.utils.repair import set_option
 
 _POLARITY = {"neg": "neg", "negative": "neg", "pos": "pos", "positive": "pos"}
 
 _UNLABELLED = ("unsup", "unsupervised", "unlabelled", "unlabeled")
 
-_NO_TEXT = frozenset((*TABLES, ".md", ".py", ".pyc", ".yaml", ".yml", ".toml", ".png", ".jpg", ".zip", ".safetensors"))
+_BINARY = frozenset(
+    (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".doc", ".docx", ".odt", ".xls", ".xlsx", ".parquet", ".zip", ".7z")
+    + (".tar", ".mp3", ".mp4", ".wav", ".pyc", ".db", ".sqlite", ".npy", ".npz", ".safetensors")
+)
+_NO_TEXT = _BINARY | {*TABLES, ".md", ".py", ".yaml", ".yml", ".toml"}
 
 _SPLITS = frozenset(alias for aliases in ALIASES.values() for alias in aliases)
 
@@ -72,48 +89,97 @@ def open_class_folder(path: Path, name: str, options: ReadOptions, split: str) -
             raise NoSuchSplit(name, split, [child.name for child in splits])
         path, name = chosen[0], f"{name}/{chosen[0].name}"
         classes = _classes(path)
+    classes = [*classes, *(child for child in _further_classes(path, classes) if _is_wanted(child, options))]
     fixed = all(child.name.lower() in _POLARITY for child in classes)
-    return open_text_files(classes, name, options, fixed_labels=fixed, notes=_not_read(path, name, classes))
+    return open_text_files(classes, name, options, fixed_labels=fixed, notes=_not_read(path, name, classes, options))
 
 
-def _not_read(path: Path, name: str, classes: Sequence[Path]) -> tuple[str, ...]:
-    """Return a note for each further subfolder with files."""
+def _further_classes(path: Path, classes: Sequence[Path]) -> list[Path]:
+    """Return the subfolders of texts that may be classes beside those of both polarities."""
+    return [child for child in _may_be_classes(path) if child not in classes and _has_texts(child)]
+
+
+def _is_wanted(folder: Path, options: ReadOptions) -> bool:
+    """Return whether a further class is read: data.labels lists it, or labels do not matter."""
+    return options.label is None or label_key(folder.name) in options.label_values
+
+
+def _not_read(path: Path, name: str, classes: Sequence[Path], options: ReadOptions) -> tuple[str, ...]:
+    """Return a note for each further subfolder with files, and for data files beside those that are read."""
     used = ", ".join(child.name for child in classes)
-    others = {child.name: len(_files(child)) for child in _folders(path) if child not in classes}
-    return tuple(
-        f"{name}/{other}: {counted(count, 'file')} not read; the classes are {used}"
+    further = _further_classes(path, classes)
+    trains = not options.label_values and not options.inherited  # a model that is scored has its classes
+    repair = f"; if these are classes, too: {_as_classes([*classes, *further])}" * trains
+    others = {child: len(_files(child)) for child in _folders(path) if child not in classes}
+    notes = [
+        f"{name}/{other.name}: {counted(count, 'file')} not read; the classes are {used}{repair * (other in further)}"
         for other, count in others.items()
         if count
-    )
+    ]
+    files = sorted(file.name for file in _files(path) if format_suffix(file.name) in (*TABLES, ".txt"))
+    if files := [file for file in files if not is_no_data(file)]:
+        notes.append(f"{name}: not read: {listed(files)}; the reviews are the files in its subfolders {used}")
+    for child in classes:
+        if inner := [f"{each.name}/" for each in _folders(child) if any(each.iterdir())]:
+            notes.append(f"{name}/{child.name}: not read: {listed(inner)}; each file in {child.name}/ itself is a review")
+        if files := sorted(file.name for file in _files(child) if _is_binary(file)):
+            notes.append(f"{name}/{child.name}: not read: {listed(files)}; these are no texts")
+    return tuple(notes)
+
+
+def _as_classes(folders: Sequence[Path]) -> str:
+    """Return the option that makes a class of each of these subfolders, from the worst to the best."""
+    keys = [label_key(folder.name) for folder in folders]
+    ends = {polarity: [key for key in keys if _POLARITY.get(key) == polarity] for polarity in ("neg", "pos")}
+    between = [key for key in keys if key not in _POLARITY]
+    order = class_order(keys) or [*ends["neg"], *between, *ends["pos"]]
+    return set_option("data.labels", list(map(label_value, order)))
 
 
 def open_text_files(
     folders: Sequence[Path], name: str, options: ReadOptions, *, fixed_labels: bool, notes: tuple[str, ...] = ()
 ) -> Table:
-    """Open folders of files with one review each. The name of its folder is the label of a review."""
-    files = [file for folder in folders for file in sorted(_files(folder))]
+    """Open folders of files with one review each. The name of its folder is the label of a review.
+
+    A column has the name of its file. A single folder is no label.
+    """
+    files = [file for folder in folders for file in sorted(_files(folder)) if not _is_binary(file)]
     inner = len(folders) > 1
-    places = [f"{name}/{file.parent.name}/{file.name}" if inner else f"{name}/{file.name}" for file in files]
+    names = [f"{file.parent.name}/{file.name}" if inner else file.name for file in files]
+    places = [f"{name}/{file}" for file in names]
     text = options.wanted()[0][1]  # files have no columns: these have the names that the options give them
     label = options.label or "label"
+    columns = tuple(dict.fromkeys((text, label, "file") if inner or options.label else (text, "file")))
+    values = {folder.name: _label_of(folder.name, options, fixed_labels) for folder in folders}
 
     def batches(wanted: list[str]) -> Generator[Batch]:
-        for batch in batched(zip(files, places, strict=True), lambda item: item[0].stat().st_size):
+        for batch in batched(zip(files, places, names, strict=True), lambda item: item[0].stat().st_size):
             try:
-                contents = [_utf8(_content(file, place, options.most), place, options) for file, place in batch]
+                contents = [_utf8(_content(file, place, options.most), place, options) for file, place, _ in batch]
             except DataError:
                 read = (partial(_content, *pair, options.most) for pair in zip(files, places, strict=True))
                 raise_undecodable(zip(read, places, strict=True), name, options.encoding)
                 raise
             offsets = np.cumsum([0, *map(len, contents)], dtype=np.int64)
-            columns = {text: segments(offsets, b"".join(contents)), label: strings(map(_label, batch))}
-            yield {column: columns[column] for column in wanted}
+            found = {
+                "file": lambda: strings(file for _, _, file in batch),
+                label: lambda: strings(values[file.parent.name] for file, _, _ in batch),
+                text: lambda: segments(offsets, b"".join(contents)),
+            }
+            yield {column: found[column]() for column in wanted}
 
-    def _label(item: tuple[Path, str]) -> str:
-        folder = item[0].parent.name
-        return _POLARITY[folder.lower()] if fixed_labels else folder
+    return Table(name, columns, batches, lambda: iter(places), name, fixed_labels=fixed_labels, notes=notes)
 
-    return Table(name, (text, label), batches, lambda: iter(places), name, fixed_labels=fixed_labels, notes=notes)
+
+def _label_of(folder: str, options: ReadOptions, fixed_labels: bool) -> str:
+    """Return the label of the reviews in a subfolder: neg or pos, or its name, or the spelling in data.labels."""
+    short = _POLARITY.get(folder.lower())
+    if fixed_labels and short:
+        return short
+    if short is None or label_key(folder) in options.label_values:
+        return folder
+    spellings = (spelling for spelling, polarity in _POLARITY.items() if polarity == short)
+    return next((spelling for spelling in spellings if spelling in options.label_values), folder)
 
 
 def _utf8(data: memoryview, place: str, options: ReadOptions) -> bytes:
@@ -138,9 +204,12 @@ def _polarities(path: Path) -> list[Path]:
 
 
 def _other_classes(path: Path) -> list[Path]:
-    others = [child for child in _folders(path) if child.name.lower() not in (*_SPLITS, *_UNLABELLED, "data")]
-    classes = [child for child in others if _has_texts(child)]
+    classes = [child for child in _may_be_classes(path) if _has_texts(child)]
     return classes if len(classes) > 1 else []
+
+
+def _may_be_classes(path: Path) -> list[Path]:
+    return [child for child in _folders(path) if child.name.lower() not in (*_SPLITS, *_UNLABELLED, "data")]
 
 
 def _unlabelled(path: Path) -> Path | None:
@@ -152,6 +221,11 @@ def _has_texts(folder: Path) -> bool:
     """Return whether a folder has files, none of which has the suffix of something else than a text."""
     files = _files(folder)
     return bool(files) and not any(format_suffix(file.name) in _NO_TEXT for file in files)
+
+
+def _is_binary(file: Path) -> bool:
+    """Return whether the suffix of a file says that it is no text."""
+    return format_suffix(file.name) in _BINARY
 
 
 def _folders(path: Path) -> list[Path]:

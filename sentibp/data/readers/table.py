@@ -95,6 +95,7 @@ class ReadOptions(NamedTuple):
     separator: str | None = None  # of the fields in a row; None: it is found
     quoting: Literal["double", "backslash", "none"] | None = None  # None: it is found
     most: int = round(RECORD_MB * MB)  # bytes of a record
+    label_values: tuple[str, ...] = ()  # what data.labels lists, normalized: subfolders of texts that are classes, too
     places: bool = False  # whether the places of the rows are read, too
     inherited: frozenset[str] = frozenset()  # of these fields: those of a training, for files that they fit only
 

@@ -8,7 +8,9 @@ import pytest
 from reading import BOTH, read, rows, texts
 
 from sentibp.data import readers
+from sentibp.data.pieces import Kept
 from sentibp.data.readers.table import ReadOptions
+from sentibp.data.sources import load_corpus, read_pieces
 from sentibp.errors import DataError
 
 
@@ -73,6 +75,62 @@ def test_further_subfolders_are_named(tmp_path):
     records = read(tmp_path, "films", BOTH)
     assert len(records.text) == 2
     assert records.notes == ("films/train/unsup: 2 files not read; the classes are neg, pos",)
+
+
+def test_a_further_class_is_read_if_data_labels_lists_it(tmp_path):
+    make_folder(tmp_path, Positive_1="good", Negative_1="bad", Neutral_1="so so", Neutral_2="long")
+    two = read(tmp_path, "films", BOTH)
+    assert rows(two) == [("bad", "neg"), ("good", "pos")]
+    assert two.fixed_labels
+    assert two.notes == (
+        "films/Neutral: 2 files not read; the classes are Negative, Positive; "
+        "if these are classes, too: --set data.labels=[negative,neutral,positive]",
+    )
+    expected = [("bad", "Negative"), ("good", "Positive"), ("so so", "Neutral"), ("long", "Neutral")]
+    three = read(tmp_path, "films", BOTH._replace(label_values=("negative", "neutral", "positive")))
+    assert (rows(three), three.notes, three.fixed_labels) == (expected, (), False)
+    corpus = load_corpus(str(tmp_path), BOTH._replace(label_values=("neg", "neutral", "pos")), labels=THREE)
+    assert corpus.label is not None
+    assert corpus.label.tolist() == [0, 2, 1, 1]
+    assert texts(read(tmp_path, "films", ReadOptions())) == ["bad", "good", "so so", "long"]
+    (note,) = read(tmp_path, "films", BOTH._replace(inherited=frozenset(["encoding"]))).notes
+    assert note == "films/Neutral: 2 files not read; the classes are Negative, Positive"  # of a model of two classes
+
+
+THREE = {"negative": ["neg"], "neutral": ["neutral"], "positive": ["pos"]}
+
+
+def test_words_without_an_order_stand_between_negative_and_positive(tmp_path):
+    make_folder(tmp_path, pos_1="good", neg_1="bad", spam_1="buy")
+    (note,) = read(tmp_path, "films", BOTH).notes
+    assert note.endswith("--set data.labels=[neg,spam,pos]")
+
+
+def test_files_beside_the_reviews_are_named(tmp_path):
+    make_folder(tmp_path, pos_1="good", neg_1="bad", pos_more_2="deep", **{"pos/a.jpg": "x", "pos/b.PDF": "x"})
+    make_folder(tmp_path, **{"labels.csv": "a,b", "README.txt": "about", "notes.md": "about", ".hidden.csv": "x"})
+    records = read(tmp_path, "films", BOTH)
+    assert rows(records) == [("bad", "neg"), ("good", "pos")]
+    assert records.notes == (
+        "films: not read: labels.csv; the reviews are the files in its subfolders neg, pos",
+        "films/pos: not read: more/; each file in pos/ itself is a review",
+        "films/pos: not read: a.jpg, b.PDF; these are no texts",
+    )
+
+
+def test_predictions_of_a_folder_name_the_files(tmp_path):
+    make_folder(tmp_path / "classes", pos_1="good", neg_1="bad")
+    make_folder(tmp_path / "flat", **{"b.txt": "good", "a.txt": "bad"})
+    (piece,) = read_pieces(str(tmp_path / "classes"), kept=Kept.text)
+    assert {name: column.to_pylist() for name, column in piece.columns.items()} == {
+        "text": ["bad", "good"], "label": ["neg", "pos"], "file": ["neg/1", "pos/1"],
+    }  # fmt: skip
+    (piece,) = read_pieces(str(tmp_path / "flat"), kept=Kept.text)
+    assert {name: column.to_pylist() for name, column in piece.columns.items()} == {
+        "text": ["bad", "good"], "file": ["a.txt", "b.txt"],
+    }  # fmt: skip
+    named = ReadOptions("file", "label")  # as the columns of the training are called
+    assert rows(read(tmp_path / "classes", "x", named)) == [("bad", "neg"), ("good", "pos")]
 
 
 def test_the_unlabelled_reviews(tmp_path):
