@@ -268,7 +268,9 @@ def _caution(result: Outcome, source: str | list[str], is_seen: bool) -> str | N
 def _advice(result: Outcome, data: TrainingData) -> str | None:
     """Return the advice to use a lexicon, with the command for it; None if it would not help, or is used."""
     from sentibp.data import few_labels
+    from sentibp.data.labels import class_names
     from sentibp.data.sources import SHIPPED
+    from sentibp.utils.label_key import is_binary
     from sentibp.utils.paths import shown
     from sentibp.utils.repair import set_option
 
@@ -276,6 +278,8 @@ def _advice(result: Outcome, data: TrainingData) -> str | None:
     is_used = config.pretrain.is_used or config.model.init_from is not None
     is_demo = isinstance(config.data.source, str) and config.data.source in SHIPPED
     if result.outcome != "finished" or is_used or is_demo or data.characters is None:
+        return None
+    if not is_binary(class_names(config.data.labels)):  # a lexicon is for negative and positive
         return None
     if not few_labels.helps(reviews, data.characters):
         return None

@@ -15,10 +15,11 @@ from sentibp.config.load import override_data
 from sentibp.config.schema import Data
 from sentibp.data import few_labels, readers, sources
 from sentibp.data.columns import Profile, has_clear_name, not_labels, profile_table, usual_label_name
+from sentibp.data.labels import class_names, default_class
 from sentibp.data.readers.table import Table, WrongKind, require_columns, resolved
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils import label_mapping
-from sentibp.utils.label_key import label_key, label_value
+from sentibp.utils.label_key import is_binary, label_key, label_value
 from sentibp.utils.messages import counted
 from sentibp.utils.repair import PLACEHOLDER, as_yaml, set_option
 from sentibp.utils.resources import resource_folder
@@ -74,6 +75,7 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     ]
     open_lines = [(len(head) + i, what) for i, (_, what) in enumerate(body, 1) if what]
     lines, labels = [*head, *(line for line, _ in body)], _few_labels_of_short_texts(profile, table)
+    labels = labels if is_binary(class_names(given.get("labels"))) else 0  # a lexicon is for negative and positive
     advice = [] if table.fixed_labels or "labels" in given else _as_classes_advice(profile)
     if labels:
         advice.append(few_labels.advice(labels, "remove `# ` from the settings below `# Few labels`"))
@@ -85,7 +87,7 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
 def _as_classes_advice(profile: Profile) -> list[str]:
     """Return how to get a config with a class for each label, if these are not known to be negative and positive."""
     keys = list(profile.label.labels) if profile.label is not None else []
-    if len(keys) < 2 or label_mapping.suggest(keys).is_complete:
+    if len(keys) < 2 or _mapping(keys).is_complete:
         return []
     assert profile.label is not None and profile.label.counts is not None
     classes = label_mapping.class_spellings(keys)
@@ -256,9 +258,10 @@ def _labels(profile: Profile) -> Iterator[Line]:
     keys = [label_key(value) for value, _ in values]
     empty = sum(count for value, count in label.counts.items() if not label_key(value))
     without = f"{counted(empty, 'row')} without a label"
-    mapping = label_mapping.suggest(keys)
+    mapping = _mapping(keys)
     settings = mapping.to_setting()
-    yield from _as_classes(keys, bool(empty))
+    if len(keys) > 2 or not mapping.is_complete:
+        yield from _as_classes(keys, bool(empty))
     why = f"  # {mapping.assumption}" if mapping.assumption else ""
     yield f"  labels:{why}", ""
     known = {key for keys in (mapping.negative, mapping.positive, mapping.ignore) for key in keys}
@@ -279,6 +282,13 @@ def _labels(profile: Profile) -> Iterator[Line]:
     if not mapping.is_complete:
         example = f'[""]  # {without}' if empty else "[...]  # labels of reviews to leave out"
         yield f"    {'' if empty else '# '}ignore: {example}", ""
+
+
+def _mapping(keys: Sequence[str]) -> label_mapping.LabelMapping:
+    """Return what the labels mean: as words and numbers say, or by the usual names, such as true and false."""
+    mapping = label_mapping.suggest(keys)
+    usual = [[key for key in keys if default_class(key) == number] for number in (0, 1)]
+    return mapping if mapping.is_complete or not all(usual) else label_mapping.LabelMapping(usual[0], usual[1], [])
 
 
 def _as_classes(keys: list[str], empty: bool) -> Iterator[Line]:

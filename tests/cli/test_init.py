@@ -277,6 +277,30 @@ def test_columns_that_all_share_their_names(sentibp, here, name, header):
     assert sentibp("init", name, code=3).err == "".join(lines)
 
 
+@pytest.mark.parametrize("labels", [("False", "True"), (False, True), ("0", "1"), ("neg", "POSITIVE")])
+def test_labels_by_their_usual_names_are_known(sentibp, here, labels):
+    """As `train` knows them without a setting. A total below the table is left out."""
+    rows = [{"text": text, "label": labels[i % 2]} for i, text in enumerate(texts())]
+    Path("r.json").write_text(json.dumps([*rows, {"text": "Total", "label": 60}]))
+    done = sentibp("init", "r.json")
+    assert "fill in" not in done.out
+    data = yaml.safe_load(Path("r.yaml").read_text(encoding="utf-8"))["data"]
+    assert [len(data["labels"][kind]) for kind in ("negative", "positive", "ignore")] == [1, 1, 1]
+    assert "1 review left out" in sentibp("train", "r.yaml", "--set", "train.epochs=1").err
+
+
+def test_a_lexicon_is_not_advised_for_other_classes(sentibp, here):
+    """The config few_labels is for negative and positive."""
+    rows = [[text, ("bad", "fair", "good")[i % 3]] for i, text in enumerate(texts())]
+    write("r.csv", ["text", "label"], rows)
+    options = ["--set", "data.labels=[bad,fair,good]", "--set", "data.validation=0"]
+    assert "lexicon" not in sentibp("init", "r.csv", *options).out
+    assert "few_labels" not in Path("r.yaml").read_text(encoding="utf-8")
+    assert _advised(sentibp("train", "r.yaml", "--set", "train.epochs=1")) == []
+    two = ["--set", "data.labels={negative: [bad], positive: [good], ignore: [fair]}", "--set", "data.validation=0"]
+    assert len(_advised(sentibp("train", "r.yaml", *two, "--set", "train.epochs=1"))) == 1
+
+
 def _advised(done: Result) -> list[str]:
     return [line for line in done.err.splitlines() if "a lexicon helps if they are opinions in English" in line]
 
