@@ -115,7 +115,7 @@ def titles_of(lines: Sequence[str], options: ReadOptions, order: str) -> list[li
     for separator in order:
         rows = [dialects.fields_of(line, separator) for line in lines]
         titles = title_rows(rows, options)
-        if any('"' in line for line in lines[:titles]):  # perhaps a name over several lines
+        if any(line.count('"') % 2 for line in lines[:titles]):  # perhaps a name over several lines
             continue
         if titles and dialects.find_separator(lines[titles:], options, order) == separator:
             return rows[:titles]
@@ -227,7 +227,9 @@ def checked_rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
             if len(row) != width:
                 found = f"{counted(len(row), 'field')} where the header has {width}"
                 repair = f"put a text that contains {separator!r} in double quotes"
-                if quoting == "none":
+                if len(row) < width:
+                    repair = "add what is missing, put a text with line breaks in double quotes, or remove the line"
+                if quoting == "none" and (len(row) > width or any('"' in field for field in row)):
                     repair = f"quotes are read as plain characters; otherwise: {set_option('data.quoting', 'double')}"
                 raise DataError(f"{name}:{line}: {found}; {repair}")
             yield line, row

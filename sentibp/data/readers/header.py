@@ -54,22 +54,27 @@ def title_rows(rows: Rows, options: ReadOptions) -> int:
     if is_set("names", options):
         return 0
     wanted = {folded_name(column) for _, column in options.wanted()}
-    folded = [set(map(folded_name, row)) for row in rows[:_TITLES]]
-    if (found := next((i for i, names in enumerate(folded) if len(wanted) > 1 and wanted <= names), None)) is not None:
-        return found
+    found = [i for i, row in enumerate(rows[:_TITLES]) if wanted <= set(map(folded_name, row))]
+    if found and (len(wanted) > 1 or _names_columns(rows, found[0])):
+        return found[0]
     filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
     usual = Counter(filled).most_common(1)[0][0] if rows else 0
 
     def is_title(i: int) -> bool:
-        return bool(rows[i][0].strip()) and filled[i] <= max(1, usual // 2)
+        return (bool(rows[i][0].strip()) or not filled[i]) and filled[i] <= max(1, usual // 2)
 
     first = next((i for i in range(min(len(rows), _TITLES)) if not is_title(i)), 0)
     if usual < 2 or not first:
         return 0
-    names = [cell for cell in rows[first] if cell.strip()]
-    below = [row for row in rows[first + 1 :] if len(row) == len(rows[first])]
+    return first if _names_columns(rows, first) else 0
+
+
+def _names_columns(rows: Rows, i: int) -> bool:
+    """Return whether a row probably has the names of the columns, of which there are several: no values as below it."""
+    names = [cell for cell in rows[i] if cell.strip()]
+    below = [row for row in rows[i + 1 :] if len(row) == len(rows[i])]
     are_names = 1 < len(set(map(folded_name, names))) == len(names) and max(map(len, names)) <= _LONGEST_NAME
-    return first if are_names and below and not looks_like_data(rows[first], below) else 0
+    return are_names and bool(below) and not looks_like_data(rows[i], below)
 
 
 def title_note(name: str, unit: str, titles: Rows, header: str) -> str:

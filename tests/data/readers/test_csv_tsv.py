@@ -60,7 +60,8 @@ MISTAKES = {
     "text,label,text\na,1,b\n": "x.csv:1: two columns are called 'text'; rename one",
     'text,label\n"a\nb",1\n\nc,d,0\n': "x.csv:5: 3 fields where the header has 2; "
     "put a text that contains ',' in double quotes",
-    "text,label\na\n": "x.csv:2: 1 field where the header has 2; put a text that contains ',' in double quotes",
+    "text,label\na\n": "x.csv:2: 1 field where the header has 2; add what is missing, "
+    "put a text with line breaks in double quotes, or remove the line",
     'label,text\n1,"a\n0,b\n': f"x.csv:2: not CSV: unexpected end of data; close the quote, {NONE}",
     'label,text\n1,"a\n0,b,c\n': "x.csv:2: not CSV: unexpected end of data; close the quote",
     'text,label\n"a"b",1\n': "x.csv:2: not CSV: ',' expected after '\"'; "

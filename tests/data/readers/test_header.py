@@ -89,6 +89,8 @@ TITLED = {
     "padded": (b"Export of reviews 2025,\n,\n\ntext,label\n", 4),
     "several": (b"Report\r\nof: the shop\r\ntext;label\r\n", 3),
     "with the separator": (b"Export, of 2025\ntext,label\n", 2),
+    "quoted": (b'"Export, of 2025"\n"by ""me"", here"\ntext,label\n', 3),
+    "quoted, and empty cells": (b'"Report; 2025";\r\n;\r\ntext;label\r\n', 3),
 }
 
 
@@ -103,6 +105,7 @@ def test_titles_above_the_names(case):
     (note,) = records.notes
     assert note.startswith("x.csv: the first ")
     assert f" taken as a title, and line {line} as the names of the columns; otherwise, give every column" in note
+    assert texts(parse(data, "x.csv", ReadOptions())) == [f"film {i}" for i in range(20)]
 
 
 def test_titles_above_other_names():
