@@ -9,7 +9,7 @@ import typer
 
 from sentibp.cli import Force, Json, NamedModel, SameModel
 from sentibp.cli.output import print_json, print_message, print_text, size
-from sentibp.cli.output_file import require_free, require_no_input, save_output
+from sentibp.cli.output_file import require_free, require_no_input, save_output, tell_replaced
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
@@ -96,11 +96,12 @@ def export(
         exports.require_free_name(output)
     path = find.model_file(model if named is None else named)
     require_no_input(output, [("the model", path)])
-    require_free(output, force, replaces_own=True)
+    is_replaced = require_free(output, force, replaces_own=True)
     classifier = load_model(path)
     decision = parse_decision(classifier.spec.label_set, threshold, cost)
     exported = exports.export_model(classifier, target, decision, max_bytes)
     save_output(output, exported.content)
+    tell_replaced(output, is_replaced)
     _print(output, target, exported, json)
 
 

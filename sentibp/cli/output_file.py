@@ -60,22 +60,23 @@ def output_file(output: Path) -> Iterator[IO[bytes]]:
         print_message(f"{output} is one of {names} names of a file (hard links); all of them have the new content")
 
 
-def require_free(output: Path | None, force: bool, *, makes_folder: bool = False, replaces_own: bool = False) -> None:
-    """Raise ConfigError if a file is there already that would be lost, unless `force` is given.
+def require_free(output: Path | None, force: bool, *, makes_folder: bool = False, replaces_own: bool = False) -> bool:
+    """Return whether an earlier output is there that may be replaced, which `tell_replaced` says once it has been.
+
+    Raise ConfigError if a file is there already that would be lost, unless `force` is given.
 
     An empty file, a pipe and a device hold nothing. `replaces_own`: what nobody edits, such as predictions and reports,
-    is no loss if this program has written it; a line says that it is replaced. DataError if the folder is missing,
+    is no loss if this program has written it. DataError if the folder is missing,
     unless the command makes it. A path that is a folder itself is refused when it is opened.
     """
     if output is None or not output.name or is_stream(output):
-        return
+        return False
     if not makes_folder and (folder := missing_folder(output)):
         raise DataError(f"--output {output}: {folder}")
     if force or not os.path.isfile(output) or not os.path.getsize(output):
-        return
+        return False
     if replaces_own and _is_own(output):
-        print_message(f"{output}: replaces an earlier output of sentibp")
-        return
+        return True
     another = f"choose another, such as --output {shlex.quote(str(free_name(output)))}"
     raise ConfigError(f"--output {output}: already there; {another}, or replace it with --force")
 
@@ -97,6 +98,12 @@ def free_name(path: Path) -> Path:
     stem, dot, suffixes = path.name.partition(".") if path.name[:1] != "." else (path.name, "", "")
     numbered = (path.with_name(f"{stem}-{number}{dot}{suffixes}") for number in range(2, 1000))
     return next((each for each in numbered if not os.path.lexists(each)), path)
+
+
+def tell_replaced(output: Path | None, is_replaced: bool) -> None:
+    """Tell the user that an earlier output was replaced, if it was."""
+    if is_replaced:
+        print_message(f"{output}: replaces an earlier output of sentibp")
 
 
 def tell_written(output: Path, what: str) -> None:

@@ -13,7 +13,14 @@ import typer
 
 from sentibp.cli import Cluster, Cost, Model, SetData, Threshold
 from sentibp.cli.output import one_line, print_content, print_message
-from sentibp.cli.output_file import format_of, output_file, require_free, require_no_input, tell_written
+from sentibp.cli.output_file import (
+    format_of,
+    output_file,
+    require_free,
+    require_no_input,
+    tell_replaced,
+    tell_written,
+)
 from sentibp.cli.short_options import sets, tell_overruled
 from sentibp.cli.text_arguments import require_texts
 from sentibp.errors import ConfigError
@@ -179,7 +186,7 @@ def _predict(
     if explain and format is Format.table and not (threshold is None and cost is None):
         raise ConfigError("--explain explains the most probable label in a table; use --format jsonl, or json")
     require_no_input(output, [("the model", model_file), *([("the input", input)] if input else [])])
-    require_free(output, force, replaces_own=True)
+    is_replaced = require_free(output, force, replaces_own=True)
     classifier = file.load_model(model_file)
     decision = parse_decision(classifier.spec.label_set, threshold, cost)
     if input is None:
@@ -211,6 +218,7 @@ def _predict(
     if input is not None:
         for note in answered_blank(input, blank, rows):
             print_message(note)
+    tell_replaced(output, is_replaced)
     if output is not None:
         tell_written(output, counted(rows, "row"))
 

@@ -9,7 +9,7 @@ import typer
 
 from sentibp.cli import Force, Json, LabelColumn, Offline, SetData, Split, TextColumn
 from sentibp.cli.output import print_json, print_message, print_text, size
-from sentibp.cli.output_file import format_of, require_free, require_no_input, save_output
+from sentibp.cli.output_file import format_of, require_free, require_no_input, save_output, tell_replaced
 from sentibp.cli.short_options import tell_overruled
 from sentibp.cli.unlabelled import naming_predict
 from sentibp.utils.paths import expand_home
@@ -70,12 +70,13 @@ def report(
     runs = find.with_hub_models_local(runs or ["last"])
     inputs = [("the model", find.find_run(name, builtin=True)) for name in runs]
     require_no_input(output, [(what, path) for what, path in inputs if path.is_file()] + [("the data", data or "")])
-    require_free(output, force, replaces_own=True)
+    is_replaced = require_free(output, force, replaces_own=True)
     tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
     with naming_predict(data, runs[0] if len(runs) == 1 else None, text_column, set_ or []):
         subjects = gather(runs, DataOptions(data, split, text_column, label_column, tuple(set_ or ())))
     content = report_page(subjects)
     save_output(output, content)
+    tell_replaced(output, is_replaced)
     left_out = [(subject.name, line) for subject in subjects for line in subject.left_out]
     if json:
         print_json(

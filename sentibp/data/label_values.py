@@ -183,7 +183,8 @@ class _Unknown:
         fact = f"{self.records.name}: labels {self._listed(self.rows)}, which seem to be of another scale"
         say = f"{which}: {set_option('data.labels', self._without_empty(setting))}"
         others = ", ".join(_brief(self.shown[key]) for key in self.unknown[:_SHOWN] if key)
-        return f"{fact} than those in data.labels; {say}; if the scale is the same, leave out {others} with {self._leaving_out()}"
+        leave_out = f"if the scale is the same, leave out {others} with {self._leaving_out()}"
+        return f"{fact} than those in data.labels; {say}; {leave_out}"
 
     def _may_be_none(self) -> bool:
         """Return whether the values may be no labels, so that it is worth reading the columns: many, or like dates."""
@@ -205,11 +206,13 @@ class _Unknown:
         rows = [key for key in self.rows if key]
         classes = class_spellings(rows)
         number = len(rows if classes is None else classes)
+        is_total = self._are_rare() and all(self.rows[key] == 1 for key in self.unknown)  # of the rows above it
+        are_two = number == 2 or is_total
         if self.declared or self.unknown == [""] or not 2 <= number <= len(rows) <= _MOST:
             return []
-        if self._are_few_among_known() and self._are_rare() and all(self.rows[key] == 1 for key in self.unknown):
-            return []  # such as a row with the total
-        if number == 2 and (classes is not None or suggest(rows).is_complete or self._are_few_among_known()):
+        if (are_two and self._are_few_among_known()) or (
+            number == 2 and (classes is not None or suggest(rows).is_complete)
+        ):
             return []
         if classes is None and self._are_few_among_known():
             return self._lines_with_more_classes()

@@ -236,6 +236,15 @@ def test_an_earlier_output_is_replaced(sentibp, trained, here, command, output):
     assert (here / output).read_bytes() == first
 
 
+def test_what_failed_has_replaced_nothing(sentibp, trained, here):
+    (here / "own.csv").write_text("text\ngood\n")
+    sentibp("predict", "-i", "own.csv", "-o", "out.csv")
+    first = (here / "out.csv").read_bytes()
+    (here / "own.csv").write_text("comment\ngood\n")
+    assert "replaces" not in sentibp("predict", "-i", "own.csv", "-o", "out.csv", code=3).err
+    assert (here / "out.csv").read_bytes() == first
+
+
 @pytest.mark.parametrize(
     ("command", "output", "content"),
     [

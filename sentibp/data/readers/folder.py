@@ -35,10 +35,9 @@ _POLARITY = {"neg": "neg", "negative": "neg", "pos": "pos", "positive": "pos"}
 
 _UNLABELLED = ("unsup", "unsupervised", "unlabelled", "unlabeled")
 
-_BINARY = frozenset(
-    (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".doc", ".docx", ".odt", ".xls", ".xlsx", ".parquet", ".zip", ".7z")
-    + (".tar", ".mp3", ".mp4", ".wav", ".pyc", ".db", ".sqlite", ".npy", ".npz", ".safetensors")
-)
+_MEDIA = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".mp3", ".mp4", ".wav")
+_DOCUMENTS = (".pdf", ".doc", ".docx", ".odt", ".xls", ".xlsx", ".parquet", ".db", ".sqlite")
+_BINARY = frozenset((*_MEDIA, *_DOCUMENTS, ".zip", ".7z", ".tar", ".pyc", ".npy", ".npz", ".safetensors"))
 _NO_TEXT = _BINARY | {*TABLES, ".md", ".py", ".yaml", ".yml", ".toml"}
 
 _SPLITS = frozenset(alias for aliases in ALIASES.values() for alias in aliases)
@@ -121,7 +120,9 @@ def _not_read(path: Path, name: str, classes: Sequence[Path], options: ReadOptio
         notes.append(f"{name}: not read: {listed(files)}; the reviews are the files in its subfolders {used}")
     for child in classes:
         if inner := [f"{each.name}/" for each in _folders(child) if any(each.iterdir())]:
-            notes.append(f"{name}/{child.name}: not read: {listed(inner)}; each file in {child.name}/ itself is a review")
+            notes.append(
+                f"{name}/{child.name}: not read: {listed(inner)}; each file in {child.name}/ itself is a review"
+            )
         if files := sorted(file.name for file in _files(child) if _is_binary(file)):
             notes.append(f"{name}/{child.name}: not read: {listed(files)}; these are no texts")
     return tuple(notes)
@@ -162,11 +163,11 @@ def open_text_files(
                 raise
             offsets = np.cumsum([0, *map(len, contents)], dtype=np.int64)
             found = {
-                "file": lambda: strings(file for _, _, file in batch),
-                label: lambda: strings(values[file.parent.name] for file, _, _ in batch),
-                text: lambda: segments(offsets, b"".join(contents)),
+                "file": strings(file for _, _, file in batch),
+                label: strings(values[file.parent.name] for file, _, _ in batch),
+                text: segments(offsets, b"".join(contents)),
             }
-            yield {column: found[column]() for column in wanted}
+            yield {column: found[column] for column in wanted}
 
     return Table(name, columns, batches, lambda: iter(places), name, fixed_labels=fixed_labels, notes=notes)
 

@@ -31,7 +31,6 @@ from sentibp.errors import DataError, NoLabels
 from sentibp.utils.arrow import from_numpy, scalar, to_numpy
 from sentibp.utils.repair import set_option
 
-
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n?|\n)")
 
 

@@ -59,7 +59,8 @@ def test_fasttext_lines(name):
 
 
 def left_out(titles: str, mark: str) -> str:
-    return f"x.txt: the first {titles} taken as a title and left out, as each line below {mark}; a review must be written so, too"
+    why = f"as each line below {mark}; a review must be written so, too"
+    return f"x.txt: the first {titles} taken as a title and left out, {why}"
 
 
 @pytest.mark.parametrize("title", ["Export of May\n", "\nExport of May\r\n\n", "Export of May\nby me; 2025\n\n"])
@@ -100,7 +101,8 @@ def test_titles_above_the_names_of_columns_and_other_separators():
 
 
 def test_what_is_no_title():
-    assert complaint("a\nb\nc\t1\n", "x.txt").startswith("x.txt: plain text has no labels")  # more lines without a label
+    """Lines without a label that are more than those with one, or stand among these."""
+    assert complaint("a\nb\nc\t1\n", "x.txt").startswith("x.txt: plain text has no labels")
     late = "a\t0\nb\t1\nc\nd\t1\ne\t0\nf\t0\ng\t0\nh\t0\n"
     assert complaint(late, "x.txt", BOTH._replace(names=("text", "label"))).startswith("x.txt:3: no '\\t' between")
 
