@@ -46,6 +46,18 @@ class LabelEncoder:
             raise InvalidInput(f"{name}[{unknown}] is {values[unknown]!r:.60}, and the labels are {known}")
         return np.array([self.numbers[value] for value in values], np.int64)
 
+    def numbers_of(self, values: Sequence[Any]) -> list[int]:
+        """Return the number of the class of each label, or of none for one that training had not.
+
+        InvalidInput for a label of another type than those of the training, which no prediction can be equal to.
+        """
+        is_text = isinstance(next(iter(self.numbers)), str)
+        other = next((i for i, value in enumerate(values) if isinstance(value, str) is not is_text), None)
+        if other is not None:
+            known = ", ".join(map(repr, self.numbers))
+            raise InvalidInput(f"y[{other}] is {values[other]!r:.60}, and the labels of the training are {known}")
+        return [self.numbers.get(value, -len(self.classes) - 1) for value in values]
+
     def decode(self, numbers: np.ndarray) -> np.ndarray:
         """Return the labels (n,) of numbers of classes (n,)."""
         return self.classes[self.place[numbers]]
@@ -56,10 +68,11 @@ class LabelEncoder:
         return np.argsort(self.number)
 
 
-def label_encoder(labels: Any, data: Data, name: str = "y") -> LabelEncoder:
+def label_encoder(labels: Any, data: Data, name: str = "y", order: Sequence[Any] = ()) -> LabelEncoder:
     """Return which class each label means: by data.labels if it is set, else by the usual names, else by their order.
 
-    InvalidInput if they are no labels, or data.labels does not have them.
+    `order` is that of the labels from the worst to the best, if they have one: see `category_order`. InvalidInput if
+    they are no labels, or data.labels does not have them.
     """
     values = label_list(labels, name)
     if not values:
@@ -71,7 +84,17 @@ def label_encoder(labels: Any, data: Data, name: str = "y") -> LabelEncoder:
     if len(distinct) == 1:
         raise InvalidInput(f"all labels are {distinct.tolist()[0]!r}, one class; training needs at least two classes")
     _require_separate(distinct.tolist(), keys, name)
-    return _binary(distinct, keys) if len(distinct) == 2 else _several(distinct, keys, data, name)
+    order = [label_key(value) for value in order if label_key(value) in keys]
+    order = order if len(order) == len(keys) else []
+    return _binary(distinct, keys, order) if len(distinct) == 2 else _several(distinct, keys, data, name, order)
+
+
+def category_order(labels: Any) -> tuple[Any, ...]:
+    """Return the categories of an ordered Categorical of pandas, or of a Series of them, in order; else nothing."""
+    categorical = getattr(labels, "cat", labels)
+    if getattr(categorical, "ordered", False) is not True:
+        return ()
+    return tuple(to_list(categorical.categories, "categories"))
 
 
 def _require_separate(values: Sequence[Any], keys: Sequence[str], name: str) -> None:
@@ -183,27 +206,35 @@ def _of_setting(distinct: np.ndarray, setting: dict[str, list[Any]], name: str) 
     return LabelEncoder(classes[number], number, numbers)
 
 
-def _binary(distinct: np.ndarray, keys: Sequence[str]) -> LabelEncoder:
+def _binary(distinct: np.ndarray, keys: Sequence[str], given: Sequence[str]) -> LabelEncoder:
     usual = [default_class(key) for key in keys]
     values = distinct.tolist()
     if set(usual) == {0, 1}:
         number = np.array(usual)
         return LabelEncoder(distinct, number, dict(zip(values, number.tolist(), strict=True)))
-    order, notes = worse_first(*keys), ()
+    known, notes = worse_first(*keys), ()
+    order = known or tuple(given) or None
     number = np.array([0, 1] if order is None else [order.index(key) for key in keys])
     if not suggest(keys).is_complete:
         worse, better = (values[i] for i in np.argsort(number))
-        why = ": scikit-learn's order" if order is None else ""
+        why = "" if known else ": the order of the categories" if order else ": scikit-learn's order"
         notes = (f"{better!r} is taken as positive and {worse!r} as negative{why}",)
     lists = {LABELS[n]: [value] for n, value in sorted(zip(number.tolist(), values, strict=True))}
     return LabelEncoder(distinct, number, dict(zip(values, number.tolist(), strict=True)), lists, notes=notes)
 
 
-def _several(distinct: np.ndarray, keys: Sequence[str], data: Data, name: str) -> LabelEncoder:
-    """Return the encoder of more than two classes. They are in order only if words say so, or data.ordered is set."""
+def _several(
+    distinct: np.ndarray, keys: Sequence[str], data: Data, name: str, categories: Sequence[str]
+) -> LabelEncoder:
+    """Return the encoder of more than two classes.
+
+    They are in order only if words say so, or their categories have one, or data.ordered is set.
+    """
     values, order = distinct.tolist(), class_order(keys)
     given, notes, ordered = "ordered" in data.model_fields_set, (), data.ordered
-    if not given:
+    if categories and (order is None or any(map(is_number, keys))):
+        order, ordered = list(categories), data.ordered if given else True
+    elif not given:
         ordered = order is not None and not any(map(is_number, keys))
         if order is not None and not ordered:
             notes = (

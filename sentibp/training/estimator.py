@@ -179,11 +179,15 @@ class SentimentClassifier(_Estimator):
         Labels that data.labels ignores are left out.
         """
         number = predicted(self._probability(X))
-        right = np.array([self._encoder.numbers.get(label, -len(self.classes_) - 1) for label in label_list(y)])
+        right = np.array(self._encoder.numbers_of(label_list(y)))
         if len(right) != len(number):
             raise InvalidInput(f"y has {len(right):,} values, and X {len(number):,}; give one for each text")
         weight = np.ones(len(right)) if sample_weight is None else np.asarray(sample_weight, np.float64)
         weight = weight * (right != IGNORED)
+        if not weight.any():
+            raise InvalidInput(
+                "X: no text is left to score; give one of a weight above zero whose label is not ignored"
+            )
         return float(np.average(right == number, weights=weight))
 
     def explain(self, X: Texts) -> list[Any]:

@@ -21,7 +21,7 @@ from sentibp.data import sources
 from sentibp.data.corpus import Corpus, require_all_classes
 from sentibp.data.dataset import IN_MEMORY, load_validation_source
 from sentibp.data.in_memory import InMemory, corpus_in_memory, fitting_validation, write_reviews
-from sentibp.data.label_encoder import LabelEncoder, label_encoder, label_list
+from sentibp.data.label_encoder import LabelEncoder, category_order, label_encoder, label_list
 from sentibp.data.labels import class_names
 from sentibp.errors import ConfigError, InvalidInput, InvalidSetting, SentibpError, SentibpWarning
 from sentibp.model.classifier import Classifier
@@ -68,6 +68,7 @@ class Given:
     groups: Any = None
     validation: Any = None  # (texts, labels), or the same with weights
     names: tuple[str, str] = ("texts", "labels")
+    order: tuple[Any, ...] = ()  # of the labels, if their type has one: that of an ordered Categorical
 
 
 def train(
@@ -115,7 +116,8 @@ def given_reviews(
     names: tuple[str, str] = ("texts", "labels"),
 ) -> Given:
     """Return the arguments that are reviews; an iterator is read. InvalidInput for what is no text or no label."""
-    return Given(as_texts(texts, names[0]), label_list(labels, names[1]), weight, groups, validation, names)
+    order = category_order(labels)
+    return Given(as_texts(texts, names[0]), label_list(labels, names[1]), weight, groups, validation, names, order)
 
 
 def resolve_settings(config: str | Path | Mapping[str, Any], arguments: Mapping[str, Any], given: Given) -> Resolved:
@@ -145,7 +147,7 @@ def _resolve_with_reviews(
 ) -> Resolved | None:
     """Return the settings if they are right for what is given, such as the weight of a third class; else None."""
     try:
-        labels = label_encoder(given.labels, Data(), given.names[1]).setting
+        labels = label_encoder(given.labels, Data(), given.names[1], given.order).setting
         known = {"data.labels": labels} if labels is not None and len(labels) > len(LABELS) else {}
         known |= {"data.group_column": "group"} if given.groups is not None else {}
         resolved = load_settings(config, {**known, **settings})
@@ -242,7 +244,7 @@ class Prepared(NamedTuple):
 
 def prepare_reviews(resolved: Resolved, given: Given, out: Path | None) -> Prepared:
     """Return the settings as they hold for reviews in memory, and the reviews."""
-    encoder = label_encoder(given.labels, resolved.config.data, given.names[1])
+    encoder = label_encoder(given.labels, resolved.config.data, given.names[1], given.order)
     config = _with_labels(_with_columns(resolved.config, given, out), encoder)
     names = class_names(config.data.labels)
     number = encoder.encode(given.labels, given.names[1])

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from runner import train_model
 from sklearn.base import clone, is_classifier
@@ -359,6 +360,39 @@ def test_what_is_assumed_of_labels_is_said():
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert silent.fit(texts, number).model_.spec.ordered is silent.data__ordered
+
+
+@pytest.mark.parametrize(
+    "kind", [pd.Categorical, lambda *a, **b: pd.Series(pd.Categorical(*a, **b)), pd.CategoricalIndex]
+)
+def test_an_ordered_categorical_says_the_order(kind):
+    texts, number = [*TEXTS, *PLAIN], [*LABELS * 2, *[1] * len(PLAIN)]
+
+    def names(labels, categories, ordered=True, **settings):
+        values = [labels[each] for each in number]
+        spec = small(**settings).fit(texts, kind(values, categories=categories, ordered=ordered)).model_.spec
+        return spec.labels, spec.ordered
+
+    words = ["low", "middle", "high"]
+    assert names(words, ["none", *words]) == (("low", "middle", "high"), True)
+    assert names(words, words, ordered=False) == (("high", "low", "middle"), False)
+    assert names(words, words, data__ordered=False)[1] is False
+    assert names([3, 2, 1], [3, 2, 1]) == (("3", "2", "1"), True), "marks, of which 1 is the best"
+    assert names(["neg", "neu", "pos"], ["pos", "neu", "neg"]) == (("neg", "neu", "pos"), True), "as the words say"
+    with pytest.warns(SentibpWarning, match="'aa' is taken as positive and 'zz' as negative: the order of the categ"):
+        small().fit(TEXTS, kind(np.array(["zz", "aa"])[LABELS], categories=["zz", "aa"], ordered=True))
+
+
+def test_labels_of_another_type_are_not_scored():
+    """They would all be wrong."""
+    estimator = small().fit(TEXTS, LABELS)
+    with pytest.raises(InvalidInput, match=r"^y\[0\] is 'pos', and the labels of the training are 0, 1$"):
+        estimator.score(["good", "bad"], ["pos", "neg"])
+    assert estimator.score(TEXTS, LABELS.astype(float)) == estimator.score(TEXTS, LABELS.astype(bool)) == 1
+    assert estimator.score(["good fun", "good fun"], [1, 2]) == 0.5  # a class that this fold did not have
+    for texts, weight in ([], None), (["good"], [0]):
+        with pytest.raises(InvalidInput, match=r"^X: no text is left to score; "):
+            estimator.score(texts, [1] * len(texts), weight)
 
 
 def test_data_labels_says_what_ratings_mean():
