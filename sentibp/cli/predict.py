@@ -271,8 +271,14 @@ def _read_options(classifier: Classifier, text_column: str | None, overrides: li
 def _input(path: str, options: ReadOptions, split: str, format: Format, keep: bool) -> Iterator[Piece]:
     """Yield the reviews of a file or of stdin in pieces."""
     from sentibp.data import sources
+    from sentibp.data.readers.splits import SeveralFiles
 
-    return sources.read_pieces(path, options, kept_columns(format, keep), split)
+    try:
+        return sources.read_pieces(path, options, kept_columns(format, keep), split)
+    except SeveralFiles as error:
+        if not os.path.isdir(expand_home(path)):  # an archive, whose files have no place of their own
+            raise
+        raise SeveralFiles(*error.lines, "to predict each of them: --output predictions/") from None
 
 
 @contextlib.contextmanager

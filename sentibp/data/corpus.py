@@ -220,7 +220,8 @@ def require_all_classes(corpus: Corpus, name: str, repair: str = "training needs
     if corpus.names == LABELS:
         for number, other in enumerate(LABELS):
             if not counts[1 - number]:
-                raise DataError(f"{name}: all {len(label):,} labels are {other}; {repair}{corpus.aside}")
+                rows = f"all {len(label):,} labels are" if len(label) > 1 else "the only label is"
+                raise DataError(f"{name}: {rows} {other}; {repair}{corpus.aside}")
     if missing := [each for each, count in zip(corpus.names, counts.tolist(), strict=True) if not count]:
         none = " and no ".join(missing)
         raise DataError(f"{name}: no review is {none}; {repair.replace('both', 'all classes')}{corpus.aside}")

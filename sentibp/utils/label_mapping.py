@@ -42,7 +42,7 @@ _MOST = 11  # numbers of a rating scale, such as 0 to 10
 
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _RATING = (
-    rf"(?P<number>-?\d+(\.\d+)?|{'|'.join(_NUMBERS)}) *-?"
+    rf"(?P<number>-?\d+(\.\d+|,\d\d?)?|{'|'.join(_NUMBERS)}) *-?"
     r"((/|out of) *(?P<of>\d+))? *(?P<unit>stars?|points?)?"
 )
 
@@ -193,7 +193,7 @@ def _rating_numbers(keys: Sequence[str]) -> dict[str, float] | None:
         word = match is not None and match["number"] in _NUMBERS
         if match is None or (word and not (match["unit"] or match["of"])):
             return None
-        numbers[key] = float(_NUMBERS.index(match["number"]) if word else match["number"])
+        numbers[key] = float(_NUMBERS.index(match["number"]) if word else match["number"].replace(",", "."))
         units |= {match["unit"].removesuffix("s")} if match["unit"] else set()
         scales |= {float(match["of"])} if match["of"] else set()
     is_one = (

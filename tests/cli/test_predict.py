@@ -175,6 +175,19 @@ def test_fasttext_lines_without_their_labels(sentibp):
     assert [first["predicted_label"], second["predicted_label"]] == [each["label"] for each in expected]
 
 
+def test_a_folder_of_several_files_names_both_ways_to_predict_it(sentibp):
+    Path("r").mkdir()
+    for name in "ab":
+        Path("r", f"{name}.csv").write_text("text\ngood\n")
+    expected = (
+        "r: has 2 data files: a.csv, b.csv; name one of them, such as r/a.csv\n"
+        "to predict each of them: --output predictions/\n"
+    )
+    for more in [], ["--output", "one.csv"]:
+        assert sentibp("predict", "--input", "r", *more, code=3).err == expected
+    sentibp("predict", "--input", "r", "--output", "predictions/")
+
+
 def test_a_folder_of_reviews(sentibp):
     for name, text in (("neg/1.txt", "bad"), ("pos/1.txt", "good\nfilm")):
         Path("r", name).parent.mkdir(parents=True)

@@ -232,6 +232,7 @@ def test_other_labels_beside_words_of_known_polarity():
             "5.0 out of 5 stars",
             mapping('"1.0 out of 5 stars"', '"5.0 out of 5 stars"'),
         ),
+        ('"1,0"|"4,5"|2|"3,0"', "1,0", "4,5", mapping('"1,0", 2', '"3,0", "4,5"')),  # as spreadsheets in Europe have it
         ("⭐⭐⭐⭐⭐|⭐", "⭐", "⭐⭐⭐⭐⭐", mapping('"⭐"', '"⭐⭐⭐⭐⭐"')),
         ("★★★★★|★☆☆☆☆", "★☆☆☆☆", "★★★★★", mapping('"★☆☆☆☆"', '"★★★★★"')),
     ],

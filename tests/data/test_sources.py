@@ -272,7 +272,7 @@ def test_both_classes_are_required_for_training():
     data_corpus.require_all_classes(load(labelled(0, 1)), "reviews.csv")
     with pytest.raises(DataError, match=r"^reviews\.csv: all 2 labels are positive; training needs both$"):
         data_corpus.require_all_classes(load(labelled(1, 1)), "reviews.csv")
-    with pytest.raises(DataError, match=r"^reviews\.csv: all 1 labels are negative; training needs both$"):
+    with pytest.raises(DataError, match=r"^reviews\.csv: the only label is negative; training needs both$"):
         data_corpus.require_all_classes(load(labelled(0)), "reviews.csv")
 
 

@@ -31,6 +31,10 @@ class NoSuchSplit(DataError):
         return NoSuchSplit(self.name, self.split, self.others, option)
 
 
+class SeveralFiles(DataError):
+    """A folder or an archive has several data files, which are no splits."""
+
+
 _CANONICAL = {alias: split for split, aliases in ALIASES.items() for alias in aliases}
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx", ".xlsm", ".ft")
@@ -107,7 +111,7 @@ def choose_files(names: Iterable[str], split: str, name: str, repair: str) -> tu
         if len(files) == 1:
             return files, (f"{name}: reads {files[0]}, its only data file",)
         if files:
-            raise DataError(f"{name}: has {len(files):,} data files: {listed(files)}; {repair}")
+            raise SeveralFiles(f"{name}: has {len(files):,} data files: {listed(files)}; {repair}")
         return [], ()
     chosen = splits.get(canonical(split))
     if chosen is None:
