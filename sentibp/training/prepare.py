@@ -38,6 +38,7 @@ from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
 from sentibp.runs import find, hub_model
 from sentibp.runs.review_hashes import ReviewHashes
+from sentibp.runs.saved_model import is_average
 from sentibp.training.paths import explained_if_gone, resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
@@ -364,8 +365,8 @@ def few_notes(config: Config, validation: int, independent: float, *, is_grouped
     fits = _fits(config) if independent < FEW else []
     notes = []
     if validation < FEW:
-        depends = ["the scores", "the best epoch", *(fits if n == validation else [])]
-        by_chance = f"{', '.join(depends[:-1])} and {depends[-1]} depend on chance"
+        depends = ["the scores", *_chosen(config), *(fits if n == validation else [])]
+        by_chance = f"{' and '.join(filter(None, [', '.join(depends[:-1]), depends[-1]]))} depend on chance"
         notes.append(f"only {counted(validation, 'validation review')}: {by_chance}; give more reviews{more}")
     if fits and n < validation:
         few = f"only {counted(n, 'distinct validation text', 'differs', 'differ')} clearly from all training reviews"
@@ -377,6 +378,12 @@ def few_notes(config: Config, validation: int, independent: float, *, is_grouped
             repair = f"give reviews of more groups{more}"
         notes.append(f"{few}: {' and '.join(fits)} {'depend' if len(fits) > 1 else 'depends'} on chance; {repair}")
     return notes
+
+
+def _chosen(config: Config) -> list[str]:
+    """Return what is chosen by the scores on the validation data: of networks that are averaged, no epoch is."""
+    epoch = ["the best epoch"] * (config.train.epochs > 1 and not is_average(config))
+    return epoch or ["the best seed"] * (config.train.seeds > 1)
 
 
 def _fits(config: Config) -> list[str]:

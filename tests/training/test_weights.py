@@ -258,6 +258,16 @@ def test_few_validation_reviews_are_noted(write_config):
         "only 2 validation reviews: the scores, the best epoch and the calibration of the probabilities depend on "
         "chance; give more reviews, or hold out more with --set data.validation=0.3",
     ]
+    for train, chosen in (
+        ({"epochs": 1}, ""),
+        ({"epochs": 1, "seeds": 2}, ", the best seed"),
+        ({"epochs": 2, "members": 2}, ""),
+    ):
+        config = write_config(data={"source": "reviews.csv"}, train=train)
+        (note,) = prepare.prepare(config).notes
+        assert note.startswith(f"only 2 validation reviews: the scores{chosen} and the calibration of the prob"), (
+            settings
+        )
     texts, label = [f"film {i}" for i in range(100)], np.arange(100) % 2
     assert noted(write_config, rows(texts, label), validation=0.4) == []
 
