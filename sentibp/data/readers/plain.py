@@ -31,6 +31,8 @@ from sentibp.errors import DataError, NoLabels
 from sentibp.utils.arrow import from_numpy, scalar, to_numpy
 from sentibp.utils.repair import set_option
 
+_NEARLY = 0.9  # of all lines
+
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n?|\n)")
 
 
@@ -106,6 +108,12 @@ def _titles(lines: list[str], mark: str) -> int:
     return titles if all(marked[titles:]) and titles < len(lines) - max(titles, 1) else 0
 
 
+def _rows(lines: list[str], separator: str) -> list[str]:
+    """Return the lines with the separator, if nearly all have it: the others are mistakes, or remarks. Else all."""
+    rows = [line for line in lines if separator in line]
+    return rows if len(rows) > _NEARLY * len(lines) else lines
+
+
 def _without_titles(data: memoryview, name: str, mark: str) -> _Lines:
     """Return the lines below the titles, with a note on these."""
     lines = head_lines(data)
@@ -165,7 +173,7 @@ def _recognised(data: memoryview, name: str, options: ReadOptions) -> Table | No
         return open_csv(data, name, options, "\t")
     if options.label is None:
         return None
-    position = _label_position(lines, "\t")
+    position = _label_position(_rows(lines, "\t"), "\t")  # a line that is no row is an error
     if position is None or len(options.wanted()) > 2:
         return None
     text, label = options.wanted()[0][1], options.label
@@ -199,7 +207,7 @@ def _no_labels(data: memoryview, name: str, options: ReadOptions) -> DataError:
     """Return the error for a text file without labels, or one whose lines seem to have some: name its columns."""
     fact, lines = f"{name}: plain text has no labels", head_lines(data)
     for separator in "\t@|;,":
-        below = lines[_titles(lines, separator) :]
+        below = _rows(lines[_titles(lines, separator) :], separator)
         position = _label_position(below, separator) if below else None
         if position is not None:
             text, label = options.wanted()[0][1], options.label
@@ -212,7 +220,7 @@ def _no_labels(data: memoryview, name: str, options: ReadOptions) -> DataError:
 
 def _notes(lines: list[str], name: str, options: ReadOptions) -> tuple[str, ...]:
     """Return a note if the lines seem to have labels beside the texts, or to be a table; they are read as text."""
-    lines = lines[_titles(lines, "\t") :]
+    lines = _rows(lines[_titles(lines, "\t") :], "\t")
     position = _label_position(lines, "\t") if len(lines) > 1 else None
     if position is None:
         return possible_table(lines, name, options)

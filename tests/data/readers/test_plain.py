@@ -107,6 +107,15 @@ def test_what_is_no_title():
     assert complaint(late, "x.txt", BOTH._replace(names=("text", "label"))).startswith("x.txt:3: no '\\t' between")
 
 
+def test_a_remark_among_labelled_lines():
+    """It is named in training. A prediction would read the labels as part of the texts, and says so."""
+    data = "".join(f"a {i}\t{i % 2}\n" for i in range(20)) + "\nEnd of file\n"
+    assert complaint(data, "x.txt") == "x.txt:22: no '\\t' between text and label; put one there, or remove the line"
+    (note,) = parse(data, "x.txt", ReadOptions()).notes
+    assert note.endswith("seem to have labels too; to leave these out: --set data.columns=[text,label]")
+    assert complaint(data.replace("\t", "@"), "x.txt").endswith("data.columns=[text,label]")
+
+
 # A text and its label
 
 
