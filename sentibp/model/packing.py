@@ -21,11 +21,13 @@ from sentibp.data.key_table import NONE
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.nn.layers import Array
 from sentibp.utils.arrow import prefix_sums
+from sentibp.utils.threads import parallel_map
 
 _LEVELS = (256, 1024, 4096, 16384)  # features before each level but the first
 _SHORT = 127  # the largest number in 8 bits
 _BREAK = ord("\n")  # ends a word
 _SHARED = 60  # the largest number of bytes that a word shares with the word before
+_DEFLATED = (*(f"vocabulary.{name}" for name in ("shared", "endings", "prefixes", "ngrams")), "embedding.codes")
 _RATIO, _SLACK = 32, 4096  # n bytes are at most _RATIO * n + _SLACK bytes when they are inflated
 
 
@@ -96,21 +98,23 @@ def unpack(tensors: dict[str, Array], dim: int, presence: bool = False) -> tuple
         raise ValueError("the numbers of its features are not numbers of features")
     if step.dtype != np.float32 or step.shape != (1,) or not (np.isfinite(step[0]) and step[0] > 0):
         raise ValueError("the step of its rows is not a number above 0")
-    shared, endings = (_inflate(tensors.pop(f"vocabulary.{name}")) for name in ("shared", "endings"))
+    packed = [tensors.pop(name) for name in _DEFLATED]
+    shared, endings, prefixes, words, codes = parallel_map(_inflate, packed)  # zlib lets other threads run
     text = _front_decode(shared, endings)
     m, ngrams = counts.sum(axis=0).tolist()
     if len(shared) != m:
         raise ValueError(f"its vocabulary has {len(shared):,} words, not {m:,}")
-    prefixes, words = (_from_varints(_inflate(tensors.pop(f"vocabulary.{name}"))) for name in ("prefixes", "ngrams"))
+    prefixes, words = _from_varints(prefixes), _from_varints(words)
     if not len(prefixes) == len(words) == ngrams:
         raise ValueError(f"its vocabulary has {len(prefixes):,} and {len(words):,} n-grams, not {ngrams:,}")
     features = _features(counts, prefixes, words)
-    codes, long = _inflate(tensors.pop("embedding.codes")), tensors.pop("embedding.long")
+    long = tensors.pop("embedding.long")
     if len(codes) != dim * len(features):
         raise ValueError(f"its rows have {len(codes):,} numbers, not {dim:,} for each of {len(features):,} features")
     if long.dtype != np.int64 or long.shape[:1] != (2,) or not _are_places(long[0], len(codes)):
         raise ValueError("the list of its long numbers is damaged")
-    values = codes.view(np.int8).astype(np.int64 if long.size else np.int8)
+    are_short = np.array_equal(long[1], long[1].astype(np.int16))
+    values = codes.view(np.int8).astype(np.int16 if are_short else np.int64)  # a copy: the bytes cannot be written
     values[long[0]] = long[1]
     vocabulary = Vocabulary.from_tensors(text[:-1], features, presence)
     vocabulary.respells = True
