@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html import unescape
-from html.entities import html5
 from itertools import islice
 from typing import NamedTuple
 
@@ -101,6 +99,9 @@ def _unescape(text: pa.LargeStringArray) -> pa.LargeStringArray:
 
 def entity(match: re.Match[str]) -> str:
     """Return the characters of an HTML entity, or the text unchanged if there is no such entity."""
+    from html import unescape  # few texts need it
+    from html.entities import html5
+
     known = match[0][1] == "#" or match[0][1:] in html5  # unescape() alone would replace `&not` in `&notit;`
     return unescape(match[0]) if known else match[0]
 

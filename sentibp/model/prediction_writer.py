@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import json as jsons
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -85,6 +84,8 @@ def compressing(output: Path, file: Any) -> Iterator[Sink]:
     if output.suffix.lower() != ".gz":
         yield file.write
         return
+    import gzip
+
     with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as compressed:
         yield compressed.write
 
