@@ -73,7 +73,7 @@ class Vocabulary:
             raise ValueError("the vocabulary has more words than features")
         prefix, word = (np.ascontiguousarray(features[:, number]) for number in (0, 1))
         vocabulary = cls(split_lines(words), prefix, word, presence)
-        if ((prefix < NONE) | (prefix >= np.arange(len(prefix)))).any():
+        if ((prefix < NONE) | (prefix >= np.arange(len(prefix), dtype=np.int32))).any():
             raise ValueError("the vocabulary's features are not in order")
         if len(word) and not 0 <= word.min() <= word.max() < len(vocabulary.words):
             raise ValueError("the vocabulary names a word that it does not hold")

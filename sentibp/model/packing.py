@@ -40,7 +40,9 @@ class Rows(NamedTuple):
     def weight(self) -> Array:
         """Return the rows (V, d) float32."""
         with np.errstate(over="ignore"):  # who reads a file looks for numbers that are not finite
-            return np.ascontiguousarray(self.codes, np.float32) * np.float32(self.step)
+            weight = np.ascontiguousarray(self.codes, np.float32)
+            weight *= np.float32(self.step)
+        return weight
 
 
 def pack(vocabulary: Vocabulary, rows: Rows) -> dict[str, Array]:
@@ -189,7 +191,7 @@ def _differences(levels: list[Array]) -> tuple[Array, Array]:
 
 def _features(counts: Array, prefixes: Array, words: Array) -> Array:
     """Return the pairs (prefix, word) of all features (V, 2) int32. Undoes `_differences`."""
-    features = np.full((counts.sum(), 2), NONE, np.int32)
+    features = np.full((2, counts.sum()), NONE, np.int32).T  # a vocabulary has its columns one by one
     feature = number = ngram = 0
     for new_words, ngrams in counts.tolist():
         features[feature : feature + new_words, 1] = np.arange(number, number + new_words)
@@ -258,14 +260,17 @@ def to_varints(values: Array) -> bytes:
 def _from_varints(content: Array) -> Array:
     """Return the numbers (n,) int64. Undoes `to_varints`."""
     ends = np.flatnonzero(content < 128)
+    values = content.take(ends).astype(np.int64)  # most have one byte
     size = np.diff(ends, prepend=-1)
+    rows = np.flatnonzero(size > 1)
+    size = size.take(rows)
     if size.max(initial=1) > 8 or (len(content) and content[-1] >= 128):
         raise ValueError("a number in it is damaged")
-    start = ends - size + 1
-    values = (content.take(start) & 127).astype(np.int64)
+    start = ends.take(rows) - size + 1
+    values[rows] = content.take(start) & 127
     for i in range(1, size.max(initial=0)):
-        rows = np.flatnonzero(size > i)
-        values[rows] |= (content.take(start.take(rows) + i) & 127).astype(np.int64) << 7 * i
+        rows, start, size = (each.compress(size > i) for each in (rows, start, size))
+        values[rows] |= (content.take(start + i) & 127).astype(np.int64) << 7 * i
     return values
 
 
