@@ -123,10 +123,11 @@ class _Json:
         if piece.objects is not None:
             objects = (_joined(text, _renamed(a, names)) for text, a in zip(piece.objects, answers, strict=True))
         else:
+            encode = jsons.JSONEncoder(ensure_ascii=False).encode  # jsons.dumps makes an encoder for each row
             columns = [_json_values(column) for column in piece.columns.values()]
             rows = zip(*columns, strict=True) if columns else ((),) * len(answers)
             objects = (
-                jsons.dumps(dict(zip(piece.columns, row, strict=True)) | _renamed(a, names), ensure_ascii=False)
+                encode(dict(zip(piece.columns, row, strict=True)) | _renamed(a, names))
                 for row, a in zip(rows, answers, strict=True)
             )
         text = self._between.join(objects)
