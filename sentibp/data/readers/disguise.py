@@ -31,7 +31,8 @@ _NO_TEXT = (  # how contents begin, and what they are
     (rb"Obj\x01", "an Avro file; write it as Parquet"),
     (rb"\x89HDF|CDF\x01", "an HDF5 or NetCDF file; write its table as Parquet"),
     (rb"\x89PNG|\xff\xd8\xff|GIF8", "an image; give a file with texts"),
-    (rb"\x80[\x02-\x05][\x00-\x1f}\]cK(]", "a Python pickle, which may run code; write it as Parquet or CSV"),
+    (rb"\x93NUMPY", "an array of numpy; write its texts as CSV"),
+    (rb"\x80[\x02-\x05][\x00-\x1f\x95}\]cK(]", "a Python pickle, which may run code; write it as Parquet or CSV"),
     (rb"Rar!|7z\xbc\xaf", "an archive; unpack it, and give the file in it"),
 )
 

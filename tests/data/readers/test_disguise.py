@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import pyarrow as pa
 import pytest
@@ -56,6 +57,8 @@ def test_texts_that_begin_with_a_bracket_stay_texts(tmp_path):
         ("x.pdf", b"%PDF-1.7", "a PDF file; "),
         ("x.csv", b"SQLite format 3\0", "an SQLite database; "),
         ("x.csv", b"\x80\x04}", "a Python pickle, which may run code; "),
+        ("x.pkl", pickle.dumps([{"text": "good", "label": 1}] * 9), "a Python pickle, which may run code; "),
+        ("x.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<U4'}", "an array of numpy; "),
     ],
 )
 def test_what_is_no_data(tmp_path, name, content, what):
