@@ -52,7 +52,8 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     `overrides` are settings `data.KEY=VALUE`; the config has them as they are.
     """
     given = _given(overrides)
-    settings, table = _open(path, name, {key: value for key, value in given.items() if key in _REPAIRS})
+    repairs = {key: value for key, value in given.items() if key in _REPAIRS}
+    settings, table = _open(path, name, repairs, given.get("labels"))
     if table.columns and min(map(table.columns.count, table.columns)) > 1:
         repeated = [f"{column!r}" for column in dict.fromkeys(table.columns)]
         raise DataError(*(f"{name}: several columns are called {column}; rename all but one" for column in repeated))
@@ -191,10 +192,13 @@ def _given(overrides: Sequence[str]) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _open(path: Path, name: str, settings: dict[str, Any]) -> tuple[dict[str, Any], Table]:
-    """Open a file, with these settings and those that its reader suggests where it cannot be read without."""
+def _open(path: Path, name: str, settings: dict[str, Any], labels: Any) -> tuple[dict[str, Any], Table]:
+    """Open a file, with these settings and those that its reader suggests where it cannot be read without.
+
+    `labels` is the value of data.labels, if it is given: of a folder it says which subfolders are classes.
+    """
     while True:
-        options = sources.read_options(Data.model_validate(settings))
+        options = sources.read_options(Data.model_validate(settings | {"labels": labels}))
         try:
             table = readers.open_table(path, name, options)
             next(table.batches(list(table.columns)[:1]), None)  # an encoding or quoting may fail here

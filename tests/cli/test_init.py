@@ -289,6 +289,22 @@ def test_labels_by_their_usual_names_are_known(sentibp, here, labels):
     assert "1 review left out" in sentibp("train", "r.yaml", "--set", "train.epochs=1").err
 
 
+def test_a_further_class_of_a_folder(sentibp, here):
+    """The note has the setting, which works in the same command."""
+    classes("films")
+    for i, text in enumerate(texts(first=100)[:20]):
+        file = Path("films", "mixed", f"{i}.txt")
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    done = sentibp("init", "films")
+    assert "config   films.yaml, for 60 rows" in done.out
+    assert done.err.startswith("films/mixed: 20 files not read; the classes are neg, pos; if these are classes, too: ")
+    option = shlex.split(done.err.rpartition(": ")[2])
+    assert option == ["--set", "data.labels=[neg,mixed,pos]"]
+    assert "config   all.yaml, for 80 rows" in sentibp("init", "films", "--out", "all.yaml", *option).out
+    assert "80 reviews" in sentibp("train", "all.yaml", "--set", "train.epochs=1", "--set", "data.validation=0").err
+
+
 def test_a_lexicon_is_not_advised_for_other_classes(sentibp, here):
     """The config few_labels is for negative and positive."""
     rows = [[text, ("bad", "fair", "good")[i % 3]] for i, text in enumerate(texts())]
