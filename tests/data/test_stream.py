@@ -317,6 +317,13 @@ def test_an_endless_stream_is_not_collected(form):
         assert len(piece.text) < 1_000_000
 
 
+def test_titles_above_fasttext_lines():
+    """The labels below are not read as text. The title is answered, as it may have arrived alone."""
+    (piece,) = pieces("# of May\n__label__1 good\n__label__2 bad\n")
+    assert piece.text.to_pylist() == ["# of May", "good", "bad"]
+    assert piece.notes == ("<stdin>: the first line ('# of May') is taken as a title, without a label, and answered",)
+
+
 def test_titles_above_the_names():
     table = "Export of reviews\n\nText,label\n" + "".join(f'"good, {i}",1\n' for i in range(9))
     assert texts(table) == [f"good, {i}" for i in range(9)]

@@ -59,11 +59,11 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     and a label are recognised, and so is a line with the names of the columns. Titles above all these are left out.
     """
     lines = head_lines(data)
-    if first_bytes(data, 9) == b"__label__" or _titles(lines, "__label__"):
+    if first_bytes(data, 9) == b"__label__" or title_count(lines, "__label__"):
         require_no_columns(name, options)
         require_unset(name, "lines with __label__ have no columns", options, ("names", "separator", "quoting"))
         return _fasttext(_without_titles(data, name, "__label__"), name, options)
-    below = lines[_titles(lines, "\t") :]
+    below = lines[title_count(lines, "\t") :]
     if options.names is not None and "names" in options.inherited and not _fit(below, options):
         options = options._replace(names=None)
     if options.names is not None and len(options.names) == 2:
@@ -98,7 +98,7 @@ class _Lines(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def _titles(lines: list[str], mark: str) -> int:
+def title_count(lines: list[str], mark: str) -> int:
     """Return how many lines at the top are titles: those without the mark that each line below has.
 
     The mark is a separator, or the beginning of a line. Two lines or more have it, and more than have it not.
@@ -117,7 +117,7 @@ def _rows(lines: list[str], separator: str) -> list[str]:
 def _without_titles(data: memoryview, name: str, mark: str) -> _Lines:
     """Return the lines below the titles, with a note on these."""
     lines = head_lines(data)
-    titles = lines[: _titles(lines, mark)]
+    titles = lines[: title_count(lines, mark)]
     if not titles:
         return _Lines(data)
     end = before = found = 0
@@ -165,10 +165,10 @@ def _recognised(data: memoryview, name: str, options: ReadOptions) -> Table | No
         return None
     wanted = {folded_name(column) for _, column in options.wanted()}
     for separator in "\t" + COMMA:
-        names = list(map(folded_name, fields_of(lines[_titles(lines, separator)], separator)))
+        names = list(map(folded_name, fields_of(lines[title_count(lines, separator)], separator)))
         if wanted <= set(names) and len(names) > 1:
             return open_csv(data, name, options, "\t" + COMMA)
-    lines = lines[_titles(lines, "\t") :]
+    lines = lines[title_count(lines, "\t") :]
     if _has_header(lines):
         return open_csv(data, name, options, "\t")
     if options.label is None:
@@ -207,7 +207,7 @@ def _no_labels(data: memoryview, name: str, options: ReadOptions) -> DataError:
     """Return the error for a text file without labels, or one whose lines seem to have some: name its columns."""
     fact, lines = f"{name}: plain text has no labels", head_lines(data)
     for separator in "\t@|;,":
-        below = _rows(lines[_titles(lines, separator) :], separator)
+        below = _rows(lines[title_count(lines, separator) :], separator)
         position = _label_position(below, separator) if below else None
         if position is not None:
             text, label = options.wanted()[0][1], options.label
@@ -220,7 +220,7 @@ def _no_labels(data: memoryview, name: str, options: ReadOptions) -> DataError:
 
 def _notes(lines: list[str], name: str, options: ReadOptions) -> tuple[str, ...]:
     """Return a note if the lines seem to have labels beside the texts, or to be a table; they are read as text."""
-    lines = _rows(lines[_titles(lines, "\t") :], "\t")
+    lines = _rows(lines[title_count(lines, "\t") :], "\t")
     position = _label_position(lines, "\t") if len(lines) > 1 else None
     if position is None:
         return possible_table(lines, name, options)
