@@ -167,7 +167,8 @@ class _Unknown:
         above = [rows for number, rows in new.items() if number > max(listed)]
         lacks_best = max(listed) not in {float(key) for key in self.rows if key}
         is_longer = len(above) > 1 and sum(above) * _RARE > len(self.codes)
-        return is_longer or (min(new) < min(listed) and lacks_best)
+        is_signed = {"-1", "1"} <= self.rows.keys() and "-1" in self.unknown  # beside 0 and 1 in data.labels
+        return is_longer or is_signed or (min(new) < min(listed) and lacks_best)
 
     def _with_another_scale(self) -> str:
         """Return the line about numbers of another scale, with the setting that says what they mean."""

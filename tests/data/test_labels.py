@@ -130,6 +130,8 @@ def test_numbers_of_another_scale_do_not_mean_what_data_labels_says(labels):
     assert message.endswith(
         f"if the scale is the same, leave out {left_out} with {mapping('1, 2', '4, 5', f'3, {left_out}{empty}')}"
     )
+    message = complaint(-1, 1, 1, mapping={"negative": [0], "positive": [1]})
+    assert f"lowest rating and 1 as the highest: {mapping('-1', '1')}; if the" in message
     stars = {str(star): [star] for star in range(1, 6)}
     message = complaint(0, 1, 2, 3, 4, mapping=stars)
     assert "--set 'data.labels={1: [0], 2: [1], 3: [2], 4: [3], 5: [4]}'; if the scale" in message
