@@ -33,7 +33,6 @@ from sentibp.data.readers.table import (
     ReadOptions,
     Records,
     Table,
-    folded_name,
     numbered,
     read_records,
     require_columns,
@@ -46,7 +45,7 @@ from sentibp.utils.arrow import scalar
 from sentibp.utils.hub_client import HubUnreachable
 from sentibp.utils.label_key import label_key
 from sentibp.utils.limits import MB
-from sentibp.utils.near_names import did_you_mean, near_paths
+from sentibp.utils.near_names import did_you_mean, folded_name, near_paths
 from sentibp.utils.paths import has_data_suffix
 from sentibp.utils.repair import set_option
 

@@ -102,7 +102,7 @@ class _Names:
 
         `Label` and `label` are the same name, as they are for the readers: else the prediction would be read as labels.
         """
-        from sentibp.data.readers.table import folded_name
+        from sentibp.utils.near_names import folded_name
 
         taken = {folded_name(column): column for column in reversed(columns)}
         for name in own:

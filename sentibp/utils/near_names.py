@@ -18,6 +18,11 @@ _LONGEST = 100  # characters of a name that are compared
 _SUFFIX = re.compile(r"(?<=.)(\.[a-z]\w{0,10}){1,2}$", re.ASCII)  # such as .csv.gz
 
 
+def folded_name(name: str) -> str:
+    """Return the name of a column without the differences that people overlook: space around it, and capitals."""
+    return name.strip().casefold()
+
+
 def near_paths(
     name: str, accept: Callable[[str], bool] = lambda path: True, others: Iterable[str] = (), most: int = 3
 ) -> list[str]:

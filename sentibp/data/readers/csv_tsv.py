@@ -17,10 +17,11 @@ from sentibp.data.readers.content import count_bytes
 from sentibp.data.readers.dialect import Dialect, LongRow, MisplacedQuote, all_lines_have, head_lines, rows
 from sentibp.data.readers.header import own_names, require_header, suggested_names, title_note, title_rows
 from sentibp.data.readers.spans import check_spans
-from sentibp.data.readers.table import Batch, ReadOptions, Table, folded_name, is_set, too_long
+from sentibp.data.readers.table import Batch, ReadOptions, Table, is_set, too_long
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
 from sentibp.utils.messages import counted
+from sentibp.utils.near_names import folded_name
 from sentibp.utils.repair import set_option
 
 COMMA, TAB, BAR = ",;\t|", "\t,;|", "|,;\t"  # separators in the order in which they are tried

@@ -14,8 +14,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from sentibp.data.readers.content import as_file, line_chunks
-from sentibp.data.readers.table import ReadOptions, folded_name, is_set
+from sentibp.data.readers.table import ReadOptions, is_set
 from sentibp.utils import spill
+from sentibp.utils.near_names import folded_name
 from sentibp.utils.repair import set_option
 
 Quoting = Literal["double", "backslash", "none"]

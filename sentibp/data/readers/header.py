@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sentibp.data.readers.dialect import fields_of
-from sentibp.data.readers.table import ReadOptions, folded_name, is_set, resolved
+from sentibp.data.readers.table import ReadOptions, is_set, resolved
 from sentibp.errors import DataError
+from sentibp.utils.near_names import folded_name
 from sentibp.utils.repair import set_option
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d+)*|\.\d+)\s*%?\s*")

@@ -21,7 +21,6 @@ from sentibp.data.readers.table import (
     Batch,
     ReadOptions,
     Table,
-    folded_name,
     is_set,
     numbered,
     require_no_columns,
@@ -29,6 +28,7 @@ from sentibp.data.readers.table import (
 )
 from sentibp.errors import DataError, NoLabels
 from sentibp.utils.arrow import from_numpy, scalar, to_numpy
+from sentibp.utils.near_names import folded_name
 from sentibp.utils.repair import set_option
 
 _NEARLY = 0.9  # of all lines

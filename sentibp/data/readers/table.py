@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from sentibp.errors import DataError, NoLabels
 from sentibp.utils.arrow import TEXT, TextBuilder, offsets_of, scalar, strings
 from sentibp.utils.limits import LARGEST_RECORD_MB, MB, RECORD_MB
+from sentibp.utils.near_names import folded_name
 from sentibp.utils.repair import set_option
 
 Batch = dict[str, pa.Array]  # the values of some rows by the name of their column
@@ -260,11 +261,6 @@ def require_readable(table: Table, options: ReadOptions) -> ReadOptions:
     if table.types is not None:
         _require_types(table.name, table.types, options)
     return options
-
-
-def folded_name(name: str) -> str:
-    """Return the name of a column without the differences that people overlook: space around it, and capitals."""
-    return name.strip().casefold()
 
 
 def resolved(options: ReadOptions, columns: Sequence[str]) -> ReadOptions:
