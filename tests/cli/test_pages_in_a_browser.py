@@ -52,10 +52,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "report.html").as_uri()
 
 
-DRAWING = (  # of the first run and review
-    "(({ steps, shared }) => page.restored(steps[0][0].drawing, shared))"
-    "(JSON.parse(document.getElementById('numbers').textContent))"
-)
+DRAWING = "page.restored(page.numbers.steps[0][0].drawing, page.numbers.shared)"  # of the first run and review
 DRAWN = "document.body.dataset.drawn"
 
 
@@ -102,7 +99,7 @@ def test_the_kept_epoch_and_the_saved_model_have_legend_entries(page: Page, repo
         "[...[...document.querySelectorAll('.scores tr')].find(e => e.cells[0].textContent.startsWith('log loss'))"
         ".cells].slice(1).map(e => Number(e.textContent))"
     )
-    charts = "JSON.parse(document.getElementById('numbers').textContent).charts"
+    charts = "page.numbers.charts"
     marks = page.js(f"{charts}.find(e => e.id === 'loss').series.filter(e => ['ring', 'diamond'].includes(e.symbol))")
     last = {mark["name"].partition(":")[0]: mark["y"][0] for mark in marks}  # after calibration, if that changed it
     assert list(last.values()) == pytest.approx(table, abs=1e-4)
@@ -232,7 +229,7 @@ def test_the_report_has_enough_contrast_and_its_charts_have_tables(page: Page, r
     assert page.js(f"{described}.every(e => document.getElementById(e.getAttribute('aria-describedby')).textContent)")
     page.find("details.numbers[data-chart=loss] summary").send_keys("\ue007")
     page.wait("document.querySelector('details.numbers[data-chart=loss] table')")
-    loss = "JSON.parse(document.getElementById('numbers').textContent).charts.find(e => e.id === 'loss')"
+    loss = "page.numbers.charts.find(e => e.id === 'loss')"
     points = page.js(f"{loss}.series.reduce((n, each) => n + each.x.length, 0)")
     assert page.js("document.querySelectorAll('details.numbers[data-chart=loss] tr').length") == points + 1
     assert page.js(UNNAMED) == []

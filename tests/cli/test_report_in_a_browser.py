@@ -115,7 +115,7 @@ def test_smoothing_is_off_until_it_is_asked_for(opened: Page):
     table = "document.querySelector('details[data-chart=gradient] table')"
     opened.find("details[data-chart=gradient] summary").send_keys(ENTER)
     opened.wait(table)
-    y = opened.js("JSON.parse(document.getElementById('numbers').textContent).charts.find(e => e.id === 'gradient')")
+    y = opened.js("page.numbers.charts.find(e => e.id === 'gradient')")
     assert float(opened.js(f"{table}.rows[2].cells[2].textContent")) == y["series"][0]["y"][1], "as measured"
 
 
@@ -168,7 +168,7 @@ def test_no_label_of_the_map_touches_another_or_is_cut(page: Page, report: str, 
     assert page.js(WIDER) <= 0
     scale = page.js(
         """(() => {
-      const { charts } = JSON.parse(document.getElementById('numbers').textContent);
+      const { charts } = page.numbers;
       const { x, y } = charts.find((each) => each.id === 'map0').words;
       const dots = [...document.querySelectorAll('#map0 circle')];
       const reach = (list) => Math.max(...list) - Math.min(...list);
@@ -208,7 +208,7 @@ def choose(page: Page, number: int, value: str) -> None:
 def test_reviews_are_searched_sorted_and_sliced(opened: Page):
     texts = "[...document.querySelectorAll('.reviews td:last-child')].map((e) => e.getBoundingClientRect())"
     assert opened.js(f"{texts}.every(({{ width, right }}) => width > 200 && right <= innerWidth)"), "the text has room"
-    total = opened.js("JSON.parse(document.getElementById('numbers').textContent).reviews[0].total")
+    total = opened.js("page.numbers.reviews[0].total")
     summary = opened.text(".reviews output")
     assert re.match(rf"{total} of {total} reviews: three: accuracy [\d.]+ % \(95 % interval", summary)
     losses = list(map(float, cells(opened, 2)))

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import math
-import re
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -49,13 +49,15 @@ def policy(scripts: Iterable[str]) -> str:
     return f"default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src {allowed}"
 
 
-def json_data(value: Any) -> Markup:
-    """Return a value as JSON for the data of a script, short, and without what would end the script or begin another.
+def packed_data(value: Any) -> Markup:
+    """Return a value for `page.unpacked` of templates/charts.js: JSON, compressed with DEFLATE, in base64.
 
-    In a script HTML reads only `</script`, `<script` and `<!--` (the HTML standard, 4.12.1.3), so other tags can stay.
+    That is less than half of the JSON, and holds nothing that HTML could read as the end of a script.
     """
-    text = json.dumps(value, allow_nan=False, sort_keys=True, separators=(",", ":"))
-    return trusted(re.sub("<(?=[!sS])", r"\\u003c", text.replace("</", r"<\/")))
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)  # without a header: "deflate-raw" of DecompressionStream
+    packed = packer.compress(text.encode(errors="replace")) + packer.flush()
+    return trusted(base64.b64encode(packed).decode())
 
 
 def without_repeats(value: Any, least: int = 60) -> tuple[Any, list[Any]]:

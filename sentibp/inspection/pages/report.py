@@ -12,7 +12,7 @@ from typing import Any
 from sentibp.data.labels import BINARY
 from sentibp.inspection.pages import charts, overview, training_charts
 from sentibp.inspection.pages.chart_data import Chart, drawn, share_range
-from sentibp.inspection.pages.render import json_data, page_with_scripts, without_repeats
+from sentibp.inspection.pages.render import packed_data, page_with_scripts, without_repeats
 from sentibp.inspection.pages.report_data import Subject
 from sentibp.inspection.pages.report_reviews import mistakes, steps
 from sentibp.inspection.pages.report_scores import (
@@ -69,7 +69,7 @@ def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
         "steps": [name for name in drawings if drawings[name]],
         "settings": setting_rows(subjects),
         "environment": environment_rows(subjects),
-        "numbers": json_data(
+        "numbers": packed_data(
             {
                 "charts": drawn([chart for group in groups.values() for chart in group]),
                 "reviews": tables,

@@ -12,7 +12,7 @@ from typing import Any
 
 from sentibp.config.space import Dimension
 from sentibp.inspection.pages.chart_data import Chart, Series, axis, drawn, line, new_chart, points, rounded, shade
-from sentibp.inspection.pages.render import json_data, page_with_scripts
+from sentibp.inspection.pages.render import packed_data, page_with_scripts
 from sentibp.inspection.sweep import FoundSweep
 from sentibp.training.trial import FINISHED, PRUNED, STATES, TrialRecord, better, higher_is_better
 from sentibp.utils.repair import as_yaml
@@ -41,7 +41,7 @@ def sweep_page(found: FoundSweep) -> bytes:
         importances=_importances(found),
         command=f"sentibp train {shlex.quote(str(found.folder / 'best.yaml'))}",
         charts=groups,
-        numbers=json_data({"charts": drawn([chart for group in groups.values() for chart in group])}),
+        numbers=packed_data({"charts": drawn([chart for group in groups.values() for chart in group])}),
     )
 
 

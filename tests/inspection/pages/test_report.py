@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import runner
+from page_data import numbers
 
 from sentibp import metrics
 from sentibp.errors import ConfigError, DataError
@@ -47,10 +48,6 @@ def train(write_config, reviews):
 def html(*names: object, data: DataOptions = DataOptions()) -> str:  # noqa: B008
     """Return the page, without the places where keys may break."""
     return report.report_page(gather(list(map(str, names)), data)).decode().replace("<wbr>", "")
-
-
-def numbers(page: str) -> dict:
-    return json.loads(re.search(r'<script type="application/json" id="numbers">(.*?)</script>', page)[1])
 
 
 def test_the_page_stands_alone_and_markup_in_reviews_is_text(train):

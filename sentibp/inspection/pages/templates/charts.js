@@ -33,6 +33,17 @@ const page = { // what several scripts need
       draw();
     }).observe(place);
   },
+  async unpacked(host) { // the data of render.packed_data; what went wrong is written on the page
+    try {
+      const packed = Uint8Array.from(atob(host.textContent), (letter) => letter.charCodeAt(0));
+      const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+      return page.numbers = JSON.parse(await new Response(stream).text());
+    } catch (error) {
+      document.querySelector("main").prepend(page.element("p", { class: "warning" },
+        `This browser cannot read the data of the page (${error.message}). Open it in a newer one to see the charts.`));
+      throw error;
+    }
+  },
   restored(value, shared) { // data of render.without_repeats
     const all = (part) => page.restored(part, shared);
     if (!value || typeof value !== "object") return value;
