@@ -100,11 +100,13 @@ def signed(value: float) -> str:
 
 
 def probability(value: float) -> str:
-    """Return a probability with 4 decimals, or as many as show that it is not certain; a tiny one as 1.8e-07."""
+    """Return a probability with 4 decimals; or up to 6 that show that it is not certain, or >0.999999, or 1.8e-07."""
     if 0 < value < 5e-5:
         return f"{value:.1e}"
-    distance = min(value, 1 - value)
-    return f"{value:.{min(1 - math.floor(math.log10(distance)), 15) if 0 < distance < 5e-5 else 4}f}"
+    if 1 - 1e-6 < value < 1:
+        return ">0.999999"
+    distance = 1 - value
+    return f"{value:.{min(1 - math.floor(math.log10(distance)), 6) if 0 < distance < 5e-5 else 4}f}"
 
 
 def trusted(content: str) -> Markup:

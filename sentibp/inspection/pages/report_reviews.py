@@ -94,23 +94,28 @@ def _own_reviews(classifier: Classifier) -> list[tuple[str, str, str]]:
 
 
 def example_reviews(predictions: Predictions, labels: Sequence[str] = head.LABELS) -> list[tuple[str, str, str]]:
-    """Return (kind, text, label) of short reviews: a confident mistake, an uncertain one, a right one of each label."""
+    """Return (kind, text, label) of short reviews: a confident mistake, an uncertain one, a right one of each label.
+
+    The kind says that a longer review is surer, if there is one.
+    """
     assert predictions.scored is not None
     label, positive, scored = predictions.label, predictions.positive, predictions.scored
     short = np.flatnonzero((scored.tokens > 0) & (scored.tokens <= _SHORT_REVIEW))
     if len(short) < 20:
         short = np.argsort(scored.tokens, kind="stable")[:200]
-    right = ~head.contradicts(positive[short], label[short])
-    confidence = head.confidence(positive[short])
+    is_short = np.isin(np.arange(len(label)), short)
+    right = ~head.contradicts(positive, label)
+    confidence = head.confidence(positive)
     groups = [
         ("the surest mistake", ~right, -confidence),
-        ("the least sure", np.ones(len(short), bool), confidence),
+        ("the least sure", np.ones(len(label), bool), confidence),
     ]
     for number in dict.fromkeys((len(labels) - 1, 0, len(labels) // 2)):  # the ends, and the middle of more than two
-        groups.append(("the surest right one", right & (label[short] == number), -confidence))
+        groups.append(("the surest right one", right & (label == number), -confidence))
     chosen: dict[int, str] = {}
     for kind, mask, order in groups:
-        if mask.any():
-            best = int(np.flatnonzero(mask)[np.argsort(order[mask], kind="stable")[0]])
-            chosen.setdefault(int(short[best]), f"{kind}, {percent(float(confidence[best]))}: ")
+        if (mask & is_short).any():
+            best = min(np.flatnonzero(mask & is_short), key=lambda i: order[i])
+            among = " of the short reviews" if order[best] > order[mask].min() else ""
+            chosen.setdefault(int(best), f"{kind}{among}, {percent(float(confidence[best]))}: ")
     return [(kind, scored.reviews.text[i].as_py(), labels[int(label[i])]) for i, kind in chosen.items()]

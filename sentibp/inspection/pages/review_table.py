@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from sentibp.inspection.pages.explanation import without_breaks
-from sentibp.inspection.pages.render import probability
 from sentibp.inspection.pages.report_data import Subject, reviews_fingerprint
 from sentibp.model import head
 from sentibp.nn.layers import Array
@@ -51,7 +50,7 @@ def _table(group: Sequence[Subject]) -> dict[str, Any]:
         "runs": [
             {
                 "predicted": head.predicted(each.positive)[shown].tolist(),
-                "probability": [float(probability(p)) for p in head.confidence(each.positive)[shown].tolist()],
+                "probability": [_to_show(p) for p in head.confidence(each.positive)[shown].tolist()],
                 "right": _short(head.score_of(each.positive, each.label.astype(np.int64))[shown]),
             }
             for each in found
@@ -71,6 +70,11 @@ def _shown(wrong: Array) -> Array:
 
 def _spread(positions: Array, count: int) -> Array:
     return positions[np.linspace(0, len(positions) - 1, min(count, len(positions))).astype(int)]
+
+
+def _to_show(probability: float) -> float:
+    """Return a probability with the digits that `render.probability` shows, and no more."""
+    return round(probability, 4) if probability < 1 - 5e-5 else min(round(probability, 8), 0.99999999)
 
 
 def _short(probability: Array) -> list[float]:

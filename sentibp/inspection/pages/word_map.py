@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sentibp.inspection.explain import FULL, NOTHING
 from sentibp.inspection.pages.chart_data import COLOURS, Chart, colour, shade
 from sentibp.model.head import LABELS
 from sentibp.nn.layers import Array
@@ -40,6 +41,8 @@ def word_map(number: int, name: str, words: Words) -> Chart:
         "names": list(words.names),
         "x": _for_drawing(at, 0),
         "y": _for_drawing(at, 1),
+        "nothing": NOTHING,
+        "full": FULL,
         "weights": [float(f"{weight:.5g}") for weight in words.weight.tolist()],
         "near": near,
         "cosines": cosines,

@@ -47,8 +47,8 @@ def test_html_of_this_package_is_not_escaped_twice():
 
 def test_small_numbers_are_not_shown_as_nothing_nor_large_ones_as_certain():
     assert list(map(signed, (0.0, 1.25, -0.00049, 1e-7))) == ["+0.0000", "+1.2500", "-4.9e-04", "+1.0e-07"]
-    found = list(map(probability, (0.0, 0.5, 1.0, 0.99996, 1 - 3e-9, 2e-6)))
-    assert found == ["0.0000", "0.5000", "1.0000", "0.999960", "0.9999999970", "2.0e-06"]
+    found = list(map(probability, (0.0, 0.5, 1.0, 0.99996, 1 - 3e-6, 1 - 3e-9, 1 - 2e-16, 2e-6)))
+    assert found == ["0.0000", "0.5000", "1.0000", "0.999960", "0.999997", ">0.999999", ">0.999999", "2.0e-06"]
 
 
 def test_what_data_have_twice_is_written_once():

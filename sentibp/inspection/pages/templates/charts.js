@@ -54,18 +54,19 @@ const page = { // what several scripts need
   power(value, digits) { // as Python writes it: 1.8e-07
     return value.toExponential(digits).replace(/([+-])(\d)$/, "$10$2");
   },
-  number(value) { // as in worksheet.py: 4 decimals, or as many as show 3 digits, and that it is not whole
+  number(value) { // as in worksheet.py: 4 decimals, or as many as show 3 digits, or up to 9 that show it is not whole
     const size = Math.abs(value), distance = Math.abs(value - Math.round(value));
     if (size === 0) return "0";
     if (size < 1e-3 || size >= 1e6) return page.power(value, 2);
     let digits = Math.max(4, 2 - Math.floor(Math.log10(size)));
-    if (distance > 0 && distance < 5e-5) digits = Math.min(1 - Math.floor(Math.log10(distance)), 15);
+    if (distance >= 1e-8 && distance < 5e-5) digits = 1 - Math.floor(Math.log10(distance));
     return value.toFixed(digits);
   },
-  probability(value) { // as in render.py: 4 decimals, or as many as show that it is not certain
+  probability(value) { // as in render.py: 4 decimals, or up to 6 that show that it is not certain
     if (value > 0 && value < 5e-5) return page.power(value, 1);
-    const distance = Math.min(value, 1 - value);
-    return value.toFixed(distance > 0 && distance < 5e-5 ? Math.min(1 - Math.floor(Math.log10(distance)), 15) : 4);
+    if (value > 1 - 1e-6 && value < 1) return ">0.999999";
+    const distance = 1 - value;
+    return value.toFixed(distance > 0 && distance < 5e-5 ? Math.min(1 - Math.floor(Math.log10(distance)), 6) : 4);
   },
   signed(value) { // as in render.py
     const digits = value === 0 || Math.abs(value) >= 5e-4 ? value.toFixed(4) : page.power(value, 1);

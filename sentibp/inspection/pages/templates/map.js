@@ -2,10 +2,10 @@
 "use strict";
 
 function map(chart, place) {
-  const { element, drawn, paint } = page, { names, x, y, weights, near, cosines, kinds, kind, colours } = chart.words;
+  const { element, drawn, paint } = page, { names, x, y, weights, near, cosines, kinds, kind, colours, nothing, full } = chart.words;
   const SIDE = 22, EDGE = 100, LOWEST = 240, HIGHEST = 480, LINE = 19, NAMED = 48, REACH = 26;
   const order = [...names.keys()].sort((i, j) => Math.abs(weights[j]) - Math.abs(weights[i])); // in which words are named
-  const reach = Math.max(...weights.map(Math.abs), 0.04); // as drawn_sizes in explain.py
+  const reach = Math.max(...weights.map(Math.abs), full); // as drawn_sizes in explain.py
   const weightOf = (i) => `${kinds ? `${kinds[kind[i]]} ` : ""}${page.signed(weights[i])}`;
   const byPlace = [...names.keys()].sort((i, j) => x[i] - x[j] || y[i] - y[j]);
   const frame = element("div", { class: "frame" });
@@ -29,7 +29,7 @@ function map(chart, place) {
     const dots = drawn("g", { class: "dots" }), labels = drawn("g", { class: "labels" });
     for (const spot of spots) {
       const dot = drawn("circle", { cx: spot.x.toFixed(1), cy: spot.y.toFixed(1), r: 4 });
-      const weight = weights[spot.i], share = Math.abs(weight) < 0.004 ? 0 : (100 * Math.abs(weight)) / reach;
+      const weight = weights[spot.i], share = Math.abs(weight) < nothing ? 0 : (100 * Math.abs(weight)) / reach;
       paint(dot, "fill", kinds ? colours[kind[spot.i]]
         : `color-mix(in srgb, var(${weight < 0 ? "--negative" : "--positive"}) ${share.toFixed(0)}%, var(--dot))`);
       spot.dot = dots.appendChild(dot);
