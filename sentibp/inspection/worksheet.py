@@ -64,7 +64,7 @@ class Sheet(NamedTuple):
 
 
 def number(value: float | str) -> str:
-    """Format a number with 4 decimals, or more: at least 3 significant digits, and up to 9 that show it is not whole."""
+    """Format a number with 4 decimals, or more: 3 significant digits at least, and up to 9 to show it is not whole."""
     if isinstance(value, str):
         return value
     if value == 0:

@@ -79,9 +79,8 @@ def _logits(trace: Trace) -> str:
 def _loss(trace: Trace) -> str:
     p, loss = _p(trace, 0), number(trace.outcomes[0].loss)
     wanted = label_number(trace.label) if is_binary(trace.labels) else 1
-    right = (
-        f"The label is {trace.label}, so the probability of {_shown_label(trace)} should be {wanted}, not {probability(p)}"
-    )
+    known = f"The label is {trace.label}, so the probability of {_shown_label(trace)}"
+    right = f"{known} should be {wanted}, not {probability(p)}"
     if trace.loss == "squared_error" and is_binary(trace.labels):
         return f"{right}: the loss is ({number(p)}\u00a0−\u00a0{wanted})²\u00a0=\u00a0{loss}."
     if trace.loss == "squared_error":

@@ -99,6 +99,11 @@ def signed(value: float) -> str:
     return f"{value:+.4f}" if value == 0 or abs(value) >= 5e-4 else f"{value:+.1e}"
 
 
+def weight(value: float) -> str:
+    """Return the weight of a word with its sign and 2 decimals; a small one as `signed` does."""
+    return f"{value:+.2f}" if abs(value) >= 0.1 else signed(value)
+
+
 def probability(value: float) -> str:
     """Return a probability with 4 decimals; or up to 6 that show that it is not certain, or >0.999999, or 1.8e-07."""
     if 0 < value < 5e-5:
@@ -128,7 +133,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"signed": signed, "probability": probability}
+    environment.filters |= {"signed": signed, "weight": weight, "probability": probability}
     return environment
 
 

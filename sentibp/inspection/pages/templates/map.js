@@ -82,14 +82,16 @@ function map(chart, place) {
     if (picked !== null) picture.querySelector(".dots").append(spots[picked].dot);
     label((bright ? [...bright] : order).slice(0, NAMED), picked);
     chosen.replaceChildren();
-    if (picked === null) return chosen.append("Click a word to see its nearest words; or go to the map with Tab, and use the arrow keys.");
+    if (picked === null) return chosen.append(element("span", { class: "on-screen" },
+      "Click a word to see its nearest words; or go to the map with Tab, and use the arrow keys."));
     const more = near[picked].map((j, k) => {
-      const other = element("button", { type: "button" }, `${names[j]} ${(cosines[picked][k] / 1000).toFixed(3)}`);
+      const other = element("button", { type: "button" }, `${names[j]} ${cosines ? (cosines[picked][k] / 1000).toFixed(3) : weightOf(j)}`);
       other.addEventListener("click", () => pick(j, true));
       return other;
     });
     chosen.append(element("b", {}, names[picked]), ` weight ${weightOf(picked)}. `,
-      more.length ? "Nearest on the map, by the cosine of their vectors: " : "It has no neighbours: its vector is zero.", ...more);
+      !more.length ? "It has no neighbours: its vector is zero."
+        : cosines ? "Most similar, by the cosine of their vectors: " : "Nearest on the map, with their weights: ", ...more);
   }
 
   function pick(i, focus) {
@@ -118,8 +120,7 @@ function map(chart, place) {
     const wanted = field.value.trim().toLowerCase(), exact = names.indexOf(wanted);
     picked = wanted && exact >= 0 ? exact : null;
     matching = wanted && exact < 0 ? order.filter((i) => names[i].toLowerCase().includes(wanted)) : null;
-    found.textContent = !wanted ? "" : exact >= 0 ? `weight ${weightOf(exact)}`
-      : matching.length ? `not on the map, but in ${matching.length} n-gram${matching.length === 1 ? "" : "s"} of it` : "not on the map";
+    found.textContent = !wanted ? "" : exact >= 0 ? "" : matching.length ? `not on the map, but in ${matching.length} n-gram${matching.length === 1 ? "" : "s"} of it` : "not on the map";
     show();
   });
 
