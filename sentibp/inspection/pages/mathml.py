@@ -55,7 +55,7 @@ def math(formula: str) -> Markup:
     pieces = typeset(formula)
     if not pieces:
         return trusted(_escape(formula))
-    shown = "<wbr>".join(f'<math displaystyle="true">{_filled(piece)}</math>' for piece in pieces)
+    shown = "\u200b".join(f'<math displaystyle="true">{_filled(piece)}</math>' for piece in pieces)
     return trusted(f'<span class="math" role="math" aria-label="{_escape(formula)}">{shown}</span>')
 
 

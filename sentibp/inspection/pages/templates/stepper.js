@@ -311,7 +311,7 @@ function stepper(host, moved = () => {}) {
     made.innerHTML = pieces.map((piece, i) => { // written, and escaped, by mathml.py
       const numbers = piece.match(TOKEN)?.filter(isNumber) ?? [];
       return `<math displaystyle="true">${found[i].replaceAll(SLOT, () => numbers.shift())}</math>`;
-    }).join("<wbr>");
+    }).join("\u200b");
     return made;
   }
 
