@@ -24,8 +24,17 @@ const page = { // what several scripts need
   row(kind, cells) { // of a table; kind: "th" or "td"
     return page.element("tr", {}, ...cells.map((cell) => page.element(kind, kind === "th" ? { scope: "col" } : {}, cell ?? "")));
   },
-  redrawn(place, draw) { // draws now, and again when the place has another width
+  room(place) { // the width of a place: on paper, charts of a row share a page of A4 or letter
+    return page.paper ? (place.closest(".row") ? 320 : 660) : Math.max(place.clientWidth, 200);
+  },
+  redrawn(place, draw) { // draws now, and again when the place has another width, and for paper
     draw();
+    for (const [event, paper] of [["beforeprint", true], ["afterprint", false]]) {
+      addEventListener(event, () => {
+        page.paper = paper;
+        draw();
+      });
+    }
     let width = place.clientWidth;
     new ResizeObserver(() => {
       if (Math.abs(place.clientWidth - width) < 2) return;
@@ -246,7 +255,7 @@ const charts = (() => {
 
     // where the data are on the screen
     function measure() {
-      const width = Math.max(place.clientWidth, 200), height = chart.height;
+      const width = page.room(place), height = chart.height;
       const { x, y } = chart, of = shown();
       const within = (each, i) => !state.zoom || (each.x[i] >= state.zoom[0] && each.x[i] <= state.zoom[1]);
       const xs = state.zoom ?? range((of.length ? of : chart.series).flatMap((each) => each.kind === "bars"

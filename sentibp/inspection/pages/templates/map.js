@@ -19,7 +19,7 @@ function map(chart, place) {
   let picture = null, spots = [], picked = null, matching = null;
 
   function draw() {
-    const width = Math.max(place.clientWidth, 200);
+    const width = page.room(place);
     const [left, right, low, high] = [Math.min(...x), Math.max(...x), Math.min(...y), Math.max(...y)];
     const scale = Math.min((width - 2 * SIDE) / (right - left || 1), (HIGHEST - 2 * EDGE) / (high - low || 1e-9));
     const height = Math.min(Math.max((high - low) * scale + 2 * EDGE, LOWEST), HIGHEST);

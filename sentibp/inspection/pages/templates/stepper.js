@@ -69,6 +69,17 @@ function stepper(host, moved = () => {}) {
     room = linked.clientWidth;
   }).observe(linked);
 
+  let screen = null; // the stage before printing: on paper the empty boxes of the first one would say nothing
+  addEventListener("beforeprint", () => {
+    if (!data || at) return;
+    screen = at;
+    go(data.stages.length - 1, false);
+  });
+  addEventListener("afterprint", () => {
+    if (screen !== null) go(screen, false);
+    screen = null;
+  });
+
   function choose(which) {
     chosen = which;
     draw(false);
@@ -329,7 +340,8 @@ function stepper(host, moved = () => {}) {
   function link() {
     const origin = linked.getBoundingClientRect(), frame = scroll.getBoundingClientRect();
     const rows = [...picture.querySelectorAll(".box rect")].slice(0, data.columns[0].names.length);
-    if (!rows.length || rows[0].getBoundingClientRect().left < frame.left) return links.replaceChildren();
+    if (!rows.length || scroll.scrollLeft > 0) return links.replaceChildren(); // they would cross the boxes
+    const free = (rows[0].getBoundingClientRect().left - frame.left) / (GUTTER + SIDE); // of the space left of the boxes
     const done = new Set(), isLong = review.clientHeight > 60; // of more than a line: only those of the chosen row
     links.replaceChildren(...[...review.querySelectorAll("[data-rows]")].flatMap((word) =>
       word.dataset.rows.split(",").map(Number).flatMap((row) => {
@@ -338,11 +350,11 @@ function stepper(host, moved = () => {}) {
         if ((chosen || isLong) && !picked) return [];
         done.add(row);
         const [from, to] = [word.getBoundingClientRect(), rows[row].getBoundingClientRect()];
-        const gutter = frame.left - origin.left + 5 + (22 * row) / Math.max(rows.length, 1);
+        const gutter = frame.left - origin.left + free * (5 + (22 * row) / Math.max(rows.length, 1));
         const x = from.left - origin.left + from.width / 2, y = from.bottom - origin.top;
         const end = to.left - origin.left, level = to.top - origin.top + to.height / 2;
         const turn = Math.min(y + 26, level - 6);
-        const d = `M${x} ${y}C${x} ${y + 16} ${gutter} ${y + 4} ${gutter} ${turn}V${level - 5}Q${gutter} ${level} ${gutter + 5} ${level}H${end}`;
+        const d = `M${x} ${y}C${x} ${y + 16} ${gutter} ${y + 4} ${gutter} ${turn}V${level - 5}Q${gutter} ${level} ${gutter + 5 * free} ${level}H${end}`;
         return [drawn("path", { d, class: picked ? "picked" : "" })];
       })));
   }
