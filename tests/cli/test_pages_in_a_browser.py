@@ -80,6 +80,7 @@ def test_it_fits_a_phone_in_light_and_dark(page: Page, report: str, scheme: str)
     assert page.js("getComputedStyle(document.querySelector('#loss .x-tick')).fill") == page.js(
         "getComputedStyle(document.body).color"
     )
+    assert page.js("document.getElementById('step-review').parentElement.clientHeight") < 60, "its name is in one line"
     picture = page.find(".network").rect
     assert page.js("document.querySelector('.stepper .scroll').clientWidth") <= 360
     assert picture["height"] > 200
