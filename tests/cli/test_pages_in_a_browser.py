@@ -256,7 +256,7 @@ def test_a_word_is_found_on_the_map_by_keyboard(page: Page, report: str):
     page.wait(DRAWN)
     field = page.find("#map0 .find input")
     field.send_keys("good")
-    page.wait("/weight [+-]/.test(document.querySelector('#map0 .find output').textContent)")
+    page.wait("/good weight [+-]/.test(document.querySelector('#map0 .chosen').textContent)")
     field.send_keys("ness")
     page.wait("document.querySelector('#map0 .find output').textContent === 'not on the map'")
     assert page.complaints() == []

@@ -30,6 +30,7 @@ from sentibp.nn.layers import Array
 
 _ROC_POINTS = 150
 _BINS = 20  # of the histogram of probabilities
+_WIDE = 20  # times as long: from there on the axis of lengths is logarithmic
 _LENGTH_GROUPS = 6  # groups of reviews by length, of equal size
 
 
@@ -86,7 +87,11 @@ def predictions(models: Sequence[Predictions]) -> list[Chart]:
             "Six groups of reviews of equal size, from the shortest to the longest. The bars are 95 % intervals: where "
             "they overlap, a difference can be chance."
         )
-        ends = axis("words", zero=True), axis("accuracy", percent=True)
+        middles = [value for each in lengths for value in each["x"]]
+        is_wide = min(middles) > 0 and max(middles) > _WIDE * min(
+            middles
+        )  # on a linear axis the short ones would touch
+        ends = axis("words", zero=not is_wide, log=is_wide), axis("accuracy", percent=True)
         charts.append(new_chart("lengths", "Accuracy by length", about, lengths, *ends))
     histograms = [_histogram(each) for each in models]
     tops = [float(np.max(np.sum([each["y"] for each in chart["series"]], axis=0))) for chart in histograms]

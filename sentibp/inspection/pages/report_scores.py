@@ -171,7 +171,7 @@ def environment_rows(subjects: Sequence[Subject]) -> list[tuple[str, list[str]]]
             facts["features"] = f"{len(subject.classifier.vocabulary):,}{which}"
             facts["parameters"] = f"{subject.classifier.parameter_count:,}{which}"
     keys = list(dict.fromkeys(key for facts in each for key in facts))
-    return [(key, [_as_text(facts[key]) if key in facts else "" for facts in each]) for key in keys]
+    return [(key, [_as_text(facts[key]) if key in facts else NONE for facts in each]) for key in keys]
 
 
 def _setting(key: str, value: Any) -> str:

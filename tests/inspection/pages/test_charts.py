@@ -126,3 +126,13 @@ def test_with_two_labels_the_calibration_is_the_same():
     wide = [each for each in class_charts.calibration_bins(Predictions(0, "a", label, both, None), 20)]
     assert one["x"] == pytest.approx([each["confidence"] for each in wide])
     assert one["y"] == pytest.approx([each["accuracy"] for each in wide])
+
+
+def test_lengths_that_differ_much_have_a_log_axis():
+    def lengths(*tokens):
+        models = [Predictions(i, "a", np.ones(6), np.full(6, 0.9), np.array(each)) for i, each in enumerate(tokens)]
+        return by_id(charts.predictions(models))["lengths"]["x"]
+
+    assert not lengths([3, 5, 7, 9, 11, 40]).get("log")
+    assert lengths([3, 5, 7, 9, 11, 40], [100, 200, 300, 400, 500, 600])["log"]
+    assert not lengths([0, 5, 7, 9, 11, 900]).get("log"), "a text without words has no logarithm"

@@ -65,6 +65,9 @@ def test_what_the_page_shows():
     text = page.decode()
     assert "Best: trial 2, accuracy <b>0.8000</b>" in text
     assert "Of 9 trials: 3 finished, 1 pruned, 1 diverged, 1 refused; running or interrupted: 8." in text
+    assert "<p>1 other trial has the same score: it does not tell them apart.</p>" in text
+    assert '<th scope="row">1</th><td>pruned</td><td>0.4000</td>' in text, "as in the chart"
+    assert "<td></td>" not in text.partition("All trials</h2>")[2], "no cell is empty"
     found_charts = charts(page)
     assert list(found_charts) == ["progress", "parallel", "cost-time", "cost-size"]
     bars = re.findall(
