@@ -125,6 +125,7 @@ def test_html_shows_any_word_as_text(word):
             "body",
             "h1",
             "h2",
+            "h3",
             "p",
             "div",
             "table",

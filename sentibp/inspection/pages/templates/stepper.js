@@ -176,7 +176,7 @@ function stepper(host, moved = () => {}) {
     title.textContent = `${at + 1} of ${data.stages.length}: ${stage.title}`;
     meaning.textContent = MEANING[stage.kind] ?? MEANING[mode()];
     names.replaceChildren("From left to right: ", ...data.columns.flatMap((column, i) =>
-      [i ? ", " : "", ...(column.names ? ["words"] : [element("b", {}, column.symbol), ` ${column.title}`])]), ".");
+      [i ? ", " : "", ...(column.names ? ["words"] : [element("b", {}, column.symbol), ` ${column.about ? `${column.about} (${column.title})` : column.title}`])]), ".");
     words.replaceChildren(...stage.lines.map(lineOf));
     picture.classList.toggle("choosing", Boolean(chosen));
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
