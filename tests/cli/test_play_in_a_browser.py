@@ -652,6 +652,10 @@ def test_play_with_several_labels(page: Page, tmp_path: Path, monkeypatch: pytes
         page.driver.find_elements("css selector", "#teach [name=label]")[1].send_keys(" ", ENTER)
         page.wait(f"{STEPS} === 1 && {READY}")
         assert page.js(heights)[1] > before[1]
+        below = "document.getElementById('answer').getBoundingClientRect().bottom"
+        assert page.js("document.querySelector('#step h2').getBoundingClientRect().top") >= page.js(below), (
+            "not under it"
+        )
         assert "is so so: so so 0." in page.text("#steps")
         assert "the probability of so so should be 1" in page.js("document.getElementById('phases').textContent")
         page.find("#undo").send_keys(" ")

@@ -133,7 +133,10 @@
       at("again").hidden = false;
       if (todo.length) step.show(answer.drawing, "after"), verdict(answer, moved);
       else {
-        if (matchMedia("(max-width: 60rem)").matches) at("step").scrollIntoView({ block: "start" });
+        if (matchMedia("(max-width: 60rem)").matches) { // below the answer, which stays at the top, and gets a line more
+          at("step").style.scrollMarginTop = `${at("answer").offsetHeight + 32}px`;
+          at("step").scrollIntoView({ block: "start" });
+        }
         step.play(answer.drawing, () => verdict(answer, moved));
       }
       return;

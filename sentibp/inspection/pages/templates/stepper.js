@@ -5,7 +5,7 @@
 function stepper(host, moved = () => {}) {
   const WORD = [70, 164], TALL = 23, PITCH = 29, TOP = 30, BOTTOM = 60, SIDE = 6;
   const ROOMY = { BOX: 72, WIDE: 100, NARROW: 22, SPREAD: 46 }, TIGHT = { BOX: 66, WIDE: 84, NARROW: 10, SPREAD: 36 };
-  const NARROW_PAGE = 600; // pixels
+  const LEAST = 0.85; // of the size of the drawing, so that its numbers can be read
   const GUTTER = 30; // left of the words, for the lines from the text
   const MEANING = {
     weight: "Each line is a weight. Choose a unit to see its own: wider lines are larger, green is positive, red and dashed "
@@ -147,10 +147,13 @@ function stepper(host, moved = () => {}) {
 
   // --- drawing
 
-  function layout() {
+  function layout() { // tight where a roomy one would have to be scrolled
+    const roomy = laidOut(ROOMY);
+    return scroll.clientWidth / roomy.width < LEAST ? laidOut(TIGHT) : roomy;
+  }
+  function laidOut({ BOX, WIDE, NARROW, SPREAD }) {
     const most = Math.max(...data.columns.map(count), 1);
     const height = TOP + most * PITCH + BOTTOM;
-    const { BOX, WIDE, NARROW, SPREAD } = scroll.clientWidth < NARROW_PAGE ? TIGHT : ROOMY;
     let x = SIDE + GUTTER;
     const places = data.columns.map((column, index) => {
       const edge = data.edges.find((each) => each.to === index && !each.skip);
@@ -181,7 +184,7 @@ function stepper(host, moved = () => {}) {
     picture.classList.toggle("choosing", Boolean(chosen));
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const fit = scroll.clientWidth / width; // a stage about the whole network is shown whole, if it can be
-    const scale = Math.min(stage.column === null && fit > 0.25 ? fit : Math.max(fit, 0.85), 1);
+    const scale = Math.min(stage.column === null && fit > 0.25 ? fit : Math.max(fit, LEAST), 1);
     picture.setAttribute("width", Math.floor(width * scale));
     picture.setAttribute("height", Math.floor(height * scale));
     picture.setAttribute("aria-label", `The network at this stage: ${stage.title}. Arrow keys select a unit, `
