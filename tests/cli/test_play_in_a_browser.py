@@ -614,6 +614,8 @@ def test_the_page_fits_a_phone_has_contrast_and_names(page: Page, article: str, 
         assert first >= 0 or at_end, "no column is cut on the left"
         assert page.js(f"{drawn}.classList.contains('more-left')") == (cut > 2)
         assert all(x < box for x, box in page.js(GUTTERS)), "no line to a word crosses the boxes"
+        small = "document.querySelector('.network').getScreenCTM().a < 0.6"
+        assert page.js("document.querySelector('.box text').checkVisibility()") != page.js(small), "or can be read"
     assert page.js(UNNAMED) == []
     assert page.js(SMALL) == []
     if scheme == "light":

@@ -5,6 +5,7 @@
 function stepper(host, moved = () => {}) {
   const WORD = [70, 164], TALL = 23, PITCH = 29, TOP = 30, BOTTOM = 60, SIDE = 6;
   const ROOMY = { BOX: 72, WIDE: 100, NARROW: 22, SPREAD: 46 }, TIGHT = { BOX: 66, WIDE: 84, NARROW: 10, SPREAD: 36 };
+  const READABLE = 0.6; // below, the numbers are left out: the colours stay
   const LEAST = 0.85; // of the size of the drawing, so that its numbers can be read
   const GUTTER = 30; // left of the words, for the lines from the text
   const MEANING = {
@@ -185,6 +186,7 @@ function stepper(host, moved = () => {}) {
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const fit = scroll.clientWidth / width; // a stage about the whole network is shown whole, if it can be
     const scale = Math.min(stage.column === null && fit > 0.25 ? fit : Math.max(fit, LEAST), 1);
+    picture.classList.toggle("tiny", scale < READABLE);
     picture.setAttribute("width", Math.floor(width * scale));
     picture.setAttribute("height", Math.floor(height * scale));
     picture.setAttribute("aria-label", `The network at this stage: ${stage.title}. Arrow keys select a unit, `
