@@ -63,7 +63,7 @@ def sentences(subject: Subject) -> list[tuple[str, str]]:
     if subject.predictions is not None:
         scores = subject.predictions.scores
         low, high = scores["accuracy_interval"]
-        found.append(("how", f"{_percent(scores['accuracy'])} of {scores['n']:,} {subject.scored_on}"))
+        found.append(("how", f"{_percent(scores['accuracy'])} of {_reviews(scores['n'], subject.scored_on)}"))
         found.append(("interval", f"{100 * low:.1f} to {_percent(high)}"))
         if best is not None and is_doubtful:
             found.append(("doubt", f"That is not clearly better than {best.meaning} ({_percent(best.accuracy)})."))
@@ -80,10 +80,20 @@ def sentences(subject: Subject) -> list[tuple[str, str]]:
     return found
 
 
+def more_notes(subject: Subject) -> list[str]:
+    """Return the notes on the scores that the first sentences do not have."""
+    said = dict(sentences(subject))
+    return [note for note in subject.notes if not ("seen" in said and "are in its training data" in note)]
+
+
 def _is_noted(subject: Subject, caveat: str) -> bool:
     """Return whether a note of the page says what a caveat of the training does: it names the same reviews."""
     assert subject.predictions is not None
     return bool(subject.predictions.scores.get("in_training")) and "also occur in the training data" in caveat
+
+
+def _reviews(n: int, kind: str) -> str:
+    return f"{n:,} {kind}" if n != 1 else f"1 {kind.replace('reviews', 'review', 1)}"
 
 
 def _percent(share: float) -> str:
@@ -174,7 +184,7 @@ def _reviews_of(group: Sequence[Subject]) -> str:
     assert first.predictions is not None
     source = subject_settings(first).get("data.source")
     named = f" of {Path(source).name or source}" if isinstance(source, str) and " of " not in first.scored_on else ""
-    return f"On {first.predictions.scores['n']:,} {first.scored_on}{named}"
+    return f"On {_reviews(first.predictions.scores['n'], first.scored_on)}{named}"
 
 
 def peers(scored: Sequence[Subject]) -> list[Peer]:

@@ -53,7 +53,9 @@ def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
     return {
         "title": "Report: " + ", ".join(subject.name for subject in subjects),
         "names": [subject.name for subject in subjects],
-        "notes": _merge_reasons([(each.name, note) for each in subjects for note in each.notes], len(subjects)),
+        "notes": _merge_reasons(
+            [(each.name, note) for each in subjects for note in overview.more_notes(each)], len(subjects)
+        ),
         "warnings": _merge_reasons(
             [(each.name, line) for each in subjects for line in training_charts.warnings(each.facts, each.events)],
             len(subjects),

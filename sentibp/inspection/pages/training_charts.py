@@ -25,6 +25,7 @@ from sentibp.inspection.pages.chart_data import (
 
 _POINTS = 400  # of a line over the training steps
 _FAR = 5  # times the loss of the first step: a batch of such a loss says that steps are too long
+_NAMED_RUNS = 3  # whose marks are in the legend, which would be longer than the chart
 _FEW = 3  # measurements: fewer are a table, as a line through them would say more than is known
 _SYMBOLS_UP_TO = 30  # measurements, each with a symbol
 
@@ -236,7 +237,8 @@ def _mark(run: Lines, runs: int, name: str, symbol: str, step: int, value: float
     """Return one point with a legend entry of its own."""
     averaged = run.kept is not None and run.kept.averaged  # no line of its colour is the average
     ink = "--ink" if symbol == "ring" or (averaged and runs == 1) else colour(run.number)
-    return points(f"{run.name}: {name}", [step], [value], ink, symbol, size={"ring": 8, "diamond": 5}[symbol])
+    legend = {} if runs <= _NAMED_RUNS else {"legend": False}  # the caption says what the marks are
+    return points(f"{run.name}: {name}", [step], [value], ink, symbol, size={"ring": 8, "diamond": 5}[symbol], **legend)
 
 
 def flows(runs: Sequence[Lines]) -> list[Chart]:

@@ -265,6 +265,25 @@ def test_a_model_that_has_learned_nothing_is_said_to_be_no_better(train, right, 
     assert said["what"].startswith("should tell negative" if says else "tells negative"), "one sentence as the other"
 
 
+@pytest.mark.parametrize("seen", [1, 20])
+def test_that_reviews_are_in_the_training_data_is_said_once(train, seen):
+    (subject,) = gather([str(train("a"))])
+    scores = subject.predictions.scores | {"in_training": seen, "n": 100}
+    caveat = f"{seen} of 100 validation reviews also occur in the training data"
+    facts = subject.facts | {"caveats": [caveat, "something else"]}
+    predictions = subject.predictions._replace(scores=scores)
+    note = f"{seen} of the 100 reviews that the model is scored on are in its training data, too: expect lower scores"
+    page = report.report_page([subject._replace(predictions=predictions, facts=facts, notes=(note,))]).decode()
+    assert page.count("in its training data") == 1
+    assert "also occur in the training data" not in page
+    assert "Something else." in page
+
+
+def test_one_review_is_a_review(train, reviews):
+    Path("one.jsonl").write_text(json.dumps({"text": "a good film", "label": 1}) + "\n")
+    assert "% of 1 review of one.jsonl</b>" in html(train("a"), data=DataOptions("one.jsonl"))
+
+
 def test_warnings_of_the_training_are_at_the_top_and_said_once(train):
     subject = gather([str(train("a"))])[0]
     assert 'class="warning"' not in report.report_page([subject]).decode()

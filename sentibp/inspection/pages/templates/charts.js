@@ -307,7 +307,7 @@ const charts = (() => {
       scale = measure();
       const { plot, toX, toY, width, height, stacked, within } = scale;
       const clip = `clip-${chart.id}`, inside = drawn("g", { "clip-path": `url(#${clip})` });
-      const margin = 6;
+      const margin = 10; // for the marks at the edges
       const made = drawn("svg", { width, height, viewBox: `0 0 ${width} ${height}`, tabindex: 0, role: "application",
         class: "picture", "aria-roledescription": "chart", "aria-label": chart.title, "aria-describedby": `about-${chart.id}` },
       drawn("clipPath", { id: clip }, drawn("rect", { x: plot.left - margin, y: plot.top - margin,
