@@ -179,6 +179,12 @@ def test_no_label_of_the_map_touches_another_or_is_cut(page: Page, report: str, 
     assert scale[0] == pytest.approx(scale[1], rel=0.05), "both directions have the same scale"
 
 
+def test_data_that_the_browser_cannot_read_are_said_to_be_so(opened: Page):
+    opened.js("void page.unpacked(page.element('i', {}, 'AAAA')).catch(() => {})")
+    opened.wait("document.querySelector('main > .warning')")
+    assert "This browser cannot read the data of the page" in opened.text("main > .warning")
+
+
 BARS = """[...document.querySelectorAll('.sides tr:has(.bar)')].map((each) =>
   [Math.abs(Number(each.cells[1].textContent)), each.querySelector('.bar div').getBoundingClientRect().width])"""
 

@@ -188,7 +188,8 @@ def test_report(sentibp, models, kind):
     assert "ROC AUC" not in own
     charts = {chart["id"]: chart for chart in numbers(page)["charts"]}
     assert "roc" not in charts
-    assert {"reliability", "scores0", "map0"} <= set(charts)
+    assert {"scores0", "map0"} <= set(charts)
+    assert "<h3>Calibration</h3>" in own, "a chart, or a table if all probabilities are alike"
     assert charts["scores0"]["title"].startswith("Probabilities" if kind == "softmax" else "Places")
 
 
