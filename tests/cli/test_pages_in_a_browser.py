@@ -17,6 +17,7 @@ from sentibp.config.space import Dimension, Space
 from sentibp.export.export import export_model
 from sentibp.inspection.explain import explain
 from sentibp.inspection.pages.explanation import explanation_page
+from sentibp.inspection.pages.render import read_template
 from sentibp.inspection.pages.report import report_page
 from sentibp.inspection.pages.report_data import gather
 from sentibp.inspection.pages.sweep import sweep_page
@@ -260,6 +261,22 @@ def test_a_word_is_found_on_the_map_by_keyboard(page: Page, report: str):
     field.send_keys("ness")
     page.wait("document.querySelector('#map0 .find output').textContent === 'not on the map'")
     assert page.complaints() == []
+
+
+def test_a_wide_confusion_fits_a_desktop_and_paper(page: Page, tmp_path: Path):
+    names = [f"topic number {k} with a long name" for k in range(18)]
+    heads = "".join(f'<th scope="col">{name}</th>' for name in ["right label", *names])
+    rows = "".join(f'<tr><th scope="row">{name}</th>{"<td>12</td>" * 18}</tr>' for name in names)
+    table = f'<div class="scroll"><table class="confusion many"><tr>{heads}</tr>{rows}</table></div>'
+    path = tmp_path / "wide.html"
+    path.write_text(f'<style>{read_template("style.css")}</style><body class="report">{table}')
+    page.open(path.as_uri(), 1240)
+    overflow = "(() => { const e = document.querySelector('.scroll'); return e.scrollWidth - e.clientWidth; })()"
+    assert page.js(overflow) <= 0
+    page.open(path.as_uri(), 720)
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert page.js(WIDER) <= 0, "or the browser shrinks all pages of the print"
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
 # --- more than two labels, whose names contain markup
