@@ -242,7 +242,7 @@ def test_equal_costs_are_decided_as_predict_decides_them(names, new_classifier, 
         if shutil.which("node"):
             (tmp_path / "model.mjs").write_bytes(javascript_file(payload))
             code = 'import { predict } from "./model.mjs"; import fs from "fs"; console.log(JSON.stringify('
-            code += 'JSON.parse(fs.readFileSync(0)).map((text) => predict(text).label)));'
+            code += "JSON.parse(fs.readFileSync(0)).map((text) => predict(text).label)));"
             command = ["node", "--input-type=module", "-e", code]
             texts = json.dumps(TEXTS[:5]).encode()
             found = subprocess.run(command, input=texts, cwd=tmp_path, capture_output=True, check=True).stdout

@@ -124,7 +124,9 @@ def _training_records(path: Path, left_out: list[str]) -> tuple[dict[str, Any], 
     elif not (path / "run.json").exists():
         left_out.append(f"training and environment: {path / 'run.json'} is missing")
     elif (path / directory.MODEL).is_file() and is_replaced(path / directory.MODEL):
-        left_out.append(f"training and environment: {path / directory.MODEL} is not the model that its run.json records")
+        left_out.append(
+            f"training and environment: {path / directory.MODEL} is not the model that its run.json records"
+        )
     else:
         facts = directory.load_run_info(path)
         directory.require_training(path, facts)
