@@ -12,7 +12,7 @@ import socket
 import time
 from typing import Any, NamedTuple
 
-from distributed.comm import connect
+from distributed.comm.core import connect
 from distributed.security import Security
 
 from sentibp.distributed.certificates import no_scheduler, unreachable
@@ -80,24 +80,26 @@ def _wait_for_program(address: str, patience: float) -> None:
 
 def _fault(address: str, seconds: float) -> _Fault | None:
     """Return why no scheduler answers within so many seconds; None if one does."""
-    connected = False
     try:
         with socket.create_connection(host_and_port(address), timeout=seconds) as connection:
-            connected = True
-            if address.startswith("tls:"):
-                return None
-            said = connection.recv(8, socket.MSG_WAITALL)  # a scheduler speaks first: the length of its message
-            if len(said) == 8 and int.from_bytes(said, "little") <= _LONGEST:
-                return None
-            return _Fault(" (the program that listens there is none)" if said else " (it hangs up)", _BEGINNING)
+            return None if address.startswith("tls:") else _greeting_fault(connection)
     except socket.gaierror:
         return _Fault(" (there is no such host; check its name)", _BEGINNING)
     except ConnectionRefusedError:
         return _Fault(" (no program listens there)", _BEGINNING)
-    except TimeoutError:
-        return _Fault(" (a program listens there, and says nothing)" if connected else "", math.inf)
     except OSError as error:
-        return _Fault(f" ({error.strerror or error})", math.inf)
+        return _Fault("" if isinstance(error, TimeoutError) else f" ({error.strerror or error})", math.inf)
+
+
+def _greeting_fault(connection: socket.socket) -> _Fault | None:
+    """Return what is wrong with the first words of a program. A scheduler speaks first: the length of its message."""
+    try:
+        said = connection.recv(8, socket.MSG_WAITALL)
+    except TimeoutError:
+        return _Fault(" (a program listens there, and says nothing)", math.inf)
+    if len(said) == 8 and int.from_bytes(said, "little") <= _LONGEST:
+        return None
+    return _Fault(" (the program that listens there is none)" if said else " (it hangs up)", _BEGINNING)
 
 
 def host_and_port(address: str) -> tuple[str, int]:

@@ -13,6 +13,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,7 +71,7 @@ def compress(classifier: Classifier, max_bytes: int, measure: Callable[[Compress
     A model that was compressed already may be compressed further. `measure` returns the size of the file; without it,
     that of a model file with scores of two classes.
     """
-    measure = measure or _file_size(_SCORES)
+    measure = measure or file_size
     rows, weights = _rotated(classifier, _ENERGY)
     order = np.argsort(-_importance(rows, classifier.vocabulary), kind="stable")
 
@@ -86,9 +87,9 @@ def compress(classifier: Classifier, max_bytes: int, measure: Callable[[Compress
     return found
 
 
-def _file_size(scores: int) -> Callable[[Compressed], int]:
-    """Return a function that returns the size of a model file whose scores take so many bytes."""
-    return lambda compressed: len(compressed.to_bytes()) + scores
+def file_size(compressed: Compressed, scores: int = _SCORES) -> int:
+    """Return the size of a model file whose scores take so many bytes."""
+    return len(compressed.to_bytes()) + scores
 
 
 def compress_file(path: Path, max_bytes: int, reviews: DataOptions = DataOptions()) -> tuple[bytes, Report]:  # noqa: B008  # a tuple
@@ -101,7 +102,7 @@ def compress_file(path: Path, max_bytes: int, reviews: DataOptions = DataOptions
     unscored = replace(model, scores={}).pack_file({})
     scores = max(_SCORES, len(model.pack_file({})) - len(unscored) + _DIGITS)  # those of many classes are long
     while True:
-        content, report = _compressed_file(path, model, max_bytes, _file_size(scores), reviews)
+        content, report = _compressed_file(path, model, max_bytes, partial(file_size, scores=scores), reviews)
         if len(content) <= max_bytes:
             return content, report
         scores += len(content) - max_bytes

@@ -365,10 +365,8 @@ def test_commands_to_start_have_the_certificates(tmp_path: Path, monkeypatch: py
         with pytest.raises(ClusterLost) as error:
             connect("tls://127.0.0.1:1")
         command = f"dask scheduler --port 1 --protocol tls {options}"
-        assert (
-            f"no scheduler answers (no program listens there); start one on that host: {command}; if it has no certificates"
-            in str(error.value)
-        )
+        fact = "no scheduler answers (no program listens there)"
+        assert f"{fact}; start one on that host: {command}; if it has no certificates" in str(error.value)
         (tmp_path / "key.pem").write_text(two.tls_client_key)
         with pytest.raises(ConfigError, match=rf"{tmp_path}/key\.pem: not the key of {tmp_path}/my cert\.pem; name"):
             connect("tls://127.0.0.1:1")

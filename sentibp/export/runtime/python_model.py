@@ -646,7 +646,7 @@ def _main() -> None:
 
 
 def _texts(arguments: list[str]) -> list[str]:
-    """Return the texts of the command line. RuntimeError if one looks like a file or an option, unless `--` is first."""
+    """Return the texts of the command line. RuntimeError if one is a file or an option, unless `--` is first."""
     if arguments[0] == "--":
         return arguments[1:]
     for each in arguments:
