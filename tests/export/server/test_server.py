@@ -311,7 +311,7 @@ def test_a_reload_loses_no_request(new_classifier, tmp_path):
         (
             ["ham", "spam"],
             "[[0,5],[1,0]]",
-            "--cost: the new model has other classes: ham, spam (without an order); start",
+            "--cost: the new model has other classes: ham, spam (without an order)",
         ),
         (["ham", "spam"], None, " (other classes: ham, spam (without an order))"),
         (["bad", "fair", "fine"], "squared", " (other classes: bad, fair, fine)"),
