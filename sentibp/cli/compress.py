@@ -11,7 +11,7 @@ import typer
 
 from sentibp.cli import Force, Json, LabelColumn, Offline, SameModel, SetData, Split, TextColumn
 from sentibp.cli.output import print_json, print_message, print_text, size, table
-from sentibp.cli.output_file import require_free, require_no_input, save_output
+from sentibp.cli.output_file import make_folder_of, require_free, require_no_input, save_output
 from sentibp.cli.short_options import tell_overruled
 from sentibp.cli.unlabelled import naming_predict
 from sentibp.utils.messages import counted
@@ -98,7 +98,7 @@ def compress(
     with naming_predict(data, name, text_column, set_ or []):
         content, report = export.compress_file(path, max_bytes, reviews)
     if output.name == MODEL:
-        output.parent.mkdir(parents=True, exist_ok=True)
+        make_folder_of(output)
     save_output(output, content)
     _print(output, report, json, hub_model.as_json(path))
 

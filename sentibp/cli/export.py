@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -111,12 +112,24 @@ def _print(output: Path, target: str, exported: Exported, json: bool) -> None:
         print_message(
             f"{exported.features:,} of {counted(exported.of, 'feature')} fit; probabilities of the test texts differ "
             f"from those of the model by up to {exported.difference:.4f}; "
-            "`sentibp compress` scores a model of such a size"
+            f"`sentibp compress --max-size {exported.model_bytes}` scores a model with about as many"
         )
     elif count > _LARGE and target != "onnx":
         print_message(f"{size(count)} take a while to load; --max-size 1MB keeps what matters most")
     if json:
-        facts = {key: value for key, value in exported._asdict().items() if key != "content"}
+        facts = {key: value for key, value in exported._asdict().items() if key not in ("content", "model_bytes")}
         print_json({"output": str(output), "to": target, "bytes": count, **facts})
         return
     print_text(f"{output}  {size(count)}, {counted(exported.features, 'feature')}")
+    print_text(f"use it:  {_use(output, target)}")
+
+
+def _use(output: Path, target: str) -> str:
+    """Return how the file is used."""
+    if target == "html":
+        return "open it in any browser; it needs no network"
+    if target == "js":
+        return f'import {{ predict, explain }} from "./{output.name}"'
+    if target == "python":
+        return f'python {shlex.quote(str(output))} "I love this movie"'
+    return "input ids, output probabilities; features(text) of an export --to python gives the ids"

@@ -60,6 +60,15 @@ def output_file(output: Path) -> Iterator[IO[bytes]]:
         print_message(f"{output} is one of {names} names of a file (hard links); all of them have the new content")
 
 
+def make_folder_of(output: Path) -> None:
+    """Make the folder of the file that --output names, where it is missing. DataError if it cannot be made."""
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fact = f"cannot be made: {error.strerror}"
+        raise DataError(f"--output {output.parent}: {fact}; choose another folder") from None
+
+
 def require_free(output: Path | None, force: bool, *, makes_folder: bool = False, replaces_own: bool = False) -> bool:
     """Return whether an earlier output is there that may be replaced, which `tell_replaced` says once it has been.
 

@@ -59,17 +59,20 @@ def _options(address: str) -> str:
 
 
 def unreachable(address: str, error: Exception) -> ClusterLost:
-    """Return the error that no scheduler at this address answers, or none that accepts the certificates."""
+    """Return the error that the client of Dask has not reached a scheduler: none answers, or refuses certificates."""
     text = str(error).lower()
-    port = address.rpartition(":")[2]
-    if not address.startswith("tls:"):
-        other = f"if it has certificates, write {address.replace('tcp', 'tls', 1)}"
-        return ClusterLost(
-            f"{address}: no scheduler answers; start one on that host: dask scheduler --port {port}; {other}"
-        )
-    if "certificate" in text or "ssl" in text:  # the second is what the scheduler says of ours
+    if address.startswith("tls:") and ("certificate" in text or "ssl" in text):  # the second is what it says of ours
         fact = "does not accept the certificates, or is of another authority"
         return ClusterLost(f"{address}: {fact}; give all the same; this command has those in {_CERTIFICATES}")
-    command = f"dask scheduler --port {port} --protocol tls{_options(address)}"
-    other = f"if it has no certificates, write {address.replace('tls', 'tcp', 1)}"
-    return ClusterLost(f"{address}: no scheduler answers; start one on that host: {command}; {other}")
+    return no_scheduler(address)
+
+
+def no_scheduler(address: str, why: str = "") -> ClusterLost:
+    """Return the error that no scheduler answers, and why: such as " (connection refused)"."""
+    port, protocol = address.rpartition(":")[2], ""
+    other = f"if it has certificates, write {address.replace('tcp', 'tls', 1)}"
+    if address.startswith("tls:"):
+        protocol = f" --protocol tls{_options(address)}"
+        other = f"if it has no certificates, write {address.replace('tls', 'tcp', 1)}"
+    command = f"dask scheduler --port {port}{protocol}"
+    return ClusterLost(f"{address}: no scheduler answers{why}; start one on that host: {command}; {other}")

@@ -31,6 +31,7 @@ from dask import config as dask_config
 from distributed.scheduler import KilledWorker
 
 from sentibp.distributed.certificates import security_of, start_worker, unreachable
+from sentibp.distributed.reach import wait_for_scheduler
 from sentibp.distributed.worker import differences, identity, other_version, run, sendable
 from sentibp.utils.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied
 from sentibp.utils.messages import print_message
@@ -111,6 +112,7 @@ def connect(address: str, same_versions: bool = True) -> DaskExecutor:
     with _closed_on_error(stack):
         stack.enter_context(_quiet())
         security = security_of(address)
+        wait_for_scheduler(address, security, _PATIENCE)
         try:
             client = distributed.Client(address, set_as_default=False, timeout=_PATIENCE, security=security)
         except OSError as error:

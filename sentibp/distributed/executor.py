@@ -11,6 +11,7 @@ from sentibp.errors import ConfigError
 from sentibp.utils.executor import Executor, Serial
 
 MOST = 256  # processes of local:N
+_PORTS = 65_535
 
 
 def connect(address: str | None, same_versions: bool = True) -> Executor:
@@ -43,7 +44,9 @@ def require_address(address: str) -> None:
         if not 1 <= processes <= MOST:
             raise ConfigError(f"--cluster {address}: from 1 to {MOST} processes, such as local:2")
         return
-    if re.fullmatch(r"(tcp|tls)://(\[[0-9a-fA-F:.%\w]+\]|[^\s:/\[\]]+):[0-9]{1,5}", address):
+    if found := re.fullmatch(r"(?:tcp|tls)://(?:\[[0-9a-fA-F:.%\w]+\]|[^\s:/\[\]]+):([0-9]{1,9})", address, re.ASCII):
+        if not 1 <= int(found[1]) <= _PORTS:
+            raise ConfigError(f"--cluster {address}: ports are from 1 to {_PORTS:,}; the one of Dask is 8786")
         return
     raise ConfigError(f"--cluster {address}: {_fault(address)}")
 

@@ -13,6 +13,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,7 +38,8 @@ _ENERGY = 0.995  # the share of the energy (see `_rotated`) that the remaining d
 _SHIFTED = 0.1  # how often a word of opinion is negated, conceded or boosted
 _STEPS = 9  # in the length of a row (the root of the mean square)
 _FINER = (2 * _STEPS, 4 * _STEPS, 8 * _STEPS)  # if all features fit
-_SCORES = 700  # bytes for the scores, which are measured later
+_SCORES = 700  # bytes for the scores of two classes, which are measured later
+_DIGITS = 100  # bytes by which the scores may be longer than those of the model before
 _CLOSE = 0.995  # of the largest size: near enough
 _BYTES = 3  # a first guess of the bytes for one feature
 
@@ -67,9 +69,9 @@ def compress(classifier: Classifier, max_bytes: int, measure: Callable[[Compress
     """Return the model with as many features as fit into a file of `max_bytes`. ConfigError if not a single one fits.
 
     A model that was compressed already may be compressed further. `measure` returns the size of the file; without it,
-    that of a model file.
+    that of a model file with scores of two classes.
     """
-    measure = measure or _model_file_size
+    measure = measure or file_size
     rows, weights = _rotated(classifier, _ENERGY)
     order = np.argsort(-_importance(rows, classifier.vocabulary), kind="stable")
 
@@ -85,23 +87,38 @@ def compress(classifier: Classifier, max_bytes: int, measure: Callable[[Compress
     return found
 
 
-def _model_file_size(compressed: Compressed) -> int:
-    return len(compressed.to_bytes()) + _SCORES
+def file_size(compressed: Compressed, scores: int = _SCORES) -> int:
+    """Return the size of a model file whose scores take so many bytes."""
+    return len(compressed.to_bytes()) + scores
 
 
 def compress_file(path: Path, max_bytes: int, reviews: DataOptions = DataOptions()) -> tuple[bytes, Report]:  # noqa: B008  # a tuple
     """Return the content of the compressed file of a model file, and the scores before and after.
 
     A refit model has learned its validation reviews. The model before the refit is scored on them, compressed likewise.
+    ConfigError if the file cannot be as small.
     """
     model = load_model(path)
-    compressed = compress(model, max_bytes)
+    unscored = replace(model, scores={}).pack_file({})
+    scores = max(_SCORES, len(model.pack_file({})) - len(unscored) + _DIGITS)  # those of many classes are long
+    while True:
+        content, report = _compressed_file(path, model, max_bytes, partial(file_size, scores=scores), reviews)
+        if len(content) <= max_bytes:
+            return content, report
+        scores += len(content) - max_bytes
+
+
+def _compressed_file(
+    path: Path, model: Classifier, max_bytes: int, measure: Callable[[Compressed], int], reviews: DataOptions
+) -> tuple[bytes, Report]:
+    """Return what `compress_file` returns. The content is larger than `max_bytes` if the scores are than expected."""
+    compressed = compress(model, max_bytes, measure)
     scored, scored_compressed, notes = model, compressed, []
     validated = find.validated_file(path)
     if not reviews.is_named and validated != path:
         notes.append(f"scored {validated}, compressed likewise, because {path} was refit on these reviews, too")
         scored = load_model(validated)
-        scored_compressed = compress(scored, max_bytes)
+        scored_compressed = compress(scored, max_bytes, measure)
     result = None
     try:
         result = compare_models(scored, scored_compressed.classifier, *reviews)
@@ -238,8 +255,7 @@ def _largest(
             fitting, low = found, (count, size)
         elif count == 1:
             least = f"give at least --max-size {math.ceil(size / 1000)}kB"
-            fixed = f"without features the file has {size:,} bytes already (settings, layers, the code of an export)"
-            raise ConfigError(f"--max-size: {fixed}; {least}")
+            raise ConfigError(f"--max-size: the smallest file of this model has {size:,} bytes; {least}")
         else:
             high = (count, size)
         if fitting is not None and (low[1] > _CLOSE * max_bytes or low[0] + 1 >= high[0]):

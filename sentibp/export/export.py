@@ -12,7 +12,7 @@ import numpy as np
 
 from sentibp.errors import ConfigError
 from sentibp.export.checks import check_texts, expected
-from sentibp.export.compress import Compressed, compress
+from sentibp.export.compress import Compressed, compress, file_size
 from sentibp.export.files import javascript_file, python_file
 from sentibp.export.html import html_file
 from sentibp.export.onnx import onnx_file, require_onnx
@@ -36,6 +36,8 @@ class Exported(NamedTuple):
     of: int
     difference: float
     """The largest difference between the probabilities of the test texts and those of the model."""
+    model_bytes: int = 0
+    """The size of a model file with these features, if they are fewer."""
 
 
 def export_model(classifier: Classifier, target: str, decision: Decision, max_bytes: int | None = None) -> Exported:
@@ -60,7 +62,7 @@ def export_model(classifier: Classifier, target: str, decision: Decision, max_by
     content = build(make_payload(found.classifier, decision))
     texts = check_texts(classifier)
     difference = np.abs(expected(found.classifier, texts) - expected(classifier, texts)).max()
-    return Exported(content, len(found.classifier.vocabulary), total, float(difference))
+    return Exported(content, len(found.classifier.vocabulary), total, float(difference), file_size(found))
 
 
 def require_free_name(output: Path) -> None:

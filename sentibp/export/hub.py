@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -56,7 +58,7 @@ def push(
         raise HubUnreachable(f"{name}: working offline; unset HF_HUB_OFFLINE to push")
     prepare_client()
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # a small file: one request, and no cache of its own
-    with errors_in_one_line(name, revision):
+    with _naming_the_network(name), errors_in_one_line(name, revision):
         from importlib.metadata import version
 
         from huggingface_hub import HfApi, get_token
@@ -73,6 +75,18 @@ def push(
         private=is_private,
         files={file: len(each) for file, each in files.items()},
     )
+
+
+@contextlib.contextmanager
+def _naming_the_network(name: str) -> Iterator[None]:
+    """Replace the advice to use a local copy, which is for reading, where the hub does not answer."""
+    try:
+        yield
+    except HubUnreachable as error:
+        if "cannot reach the hub" not in str(error):  # it is out of order
+            raise
+        repair = "check the network, or HF_ENDPOINT, which names another hub; then push again"
+        raise HubUnreachable(f"{name}: cannot reach the hub ({endpoint()}); nothing was pushed; {repair}") from None
 
 
 def _require_no_folders(path: Path) -> None:

@@ -6,7 +6,6 @@ It has numbers, names of classes and settings. No text of a review is in it, no 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -29,8 +28,10 @@ from sentibp.model.file import load_header, load_model
 from sentibp.runs import directory, hub_model
 from sentibp.runs.find import BUILTIN, builtin_file
 from sentibp.runs.saved_model import average
+from sentibp.runs.trained_model import info_of_model, is_replaced
 from sentibp.training.prepare import FEW
 from sentibp.utils import environment
+from sentibp.utils.messages import print_message
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -111,12 +112,12 @@ def require_about(about: About) -> None:
 def _subject(path: Path) -> _Subject:
     classifier = load_model(path)
     header = load_header(path)
-    info: Mapping[str, Any] = {}
+    info = info_of_model(path) or {}
     config = classifier.training_config()
-    if path.name in (directory.MODEL, directory.VALIDATED) and os.path.lexists(path.parent / "run.json"):
-        info = directory.load_run_info(path.parent)
-        if (path.parent / "config.yaml").is_file():
-            config = load_config(path.parent / "config.yaml").config
+    if info and (path.parent / "config.yaml").is_file():
+        config = load_config(path.parent / "config.yaml").config
+    elif is_replaced(path):
+        print_message(f"{path}: not the model that run.json beside it records; the card is of the file alone")
     is_refit = bool(info.get("refit")) and path.name == directory.MODEL
     is_refit |= not info and bool(classifier.scores) and config.data.validation == 0
     return _Subject(path, classifier, with_names_only(config), info, str(header["version"]), is_refit)
@@ -232,7 +233,7 @@ def _data_notes(subject: _Subject) -> list[str]:
 
 
 def _is_public(name: str) -> bool:
-    return name in SHIPPED or name == "reviews" or name in HUB_IDS.values() or is_hub_id(name)
+    return name in SHIPPED or name == "reviews" or name in HUB_IDS or is_hub_id(name)
 
 
 def _score_rows(scores: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -359,10 +360,10 @@ def _reproduction(subject: _Subject, digest: str) -> dict[str, list[str]]:
         text.append("The settings are those of the final training on all data; the file does not have those before it.")
     elif subject.path.name == directory.VALIDATED and subject.info.get("refit"):
         text.append("This is the model before the final training on all data, validated.safetensors of the run.")
-    elif subject.info and subject.info.get("digest") == digest:
+    elif subject.info:
         text.append(f"The same versions, settings, data and kind of processor give the same file, {digest[:12]}...")
-    else:
-        text.append("The file was changed after the training (compressed, for example), so its digest is another.")
+    elif subject.classifier.vocabulary.respells:  # as only compressed ones do
+        text.append("The file was compressed after the training: `sentibp compress` makes it from the trained one.")
     return {"text": text, "commands": [install, train]}
 
 

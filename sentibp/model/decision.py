@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Costs = str | Sequence[Sequence[float]]
 
-_POWERS = {"distance": 1, "squared": 2}
+POWERS = {"distance": 1, "squared": 2}
+"""What --cost takes by name, and the power of the distance between two classes."""
 
 
 class Decision(NamedTuple):
@@ -86,12 +87,12 @@ def _threshold(classes: Classes, given: str) -> tuple[int, float]:
 def _cost(classes: Classes, given: Costs) -> Array:
     k, names = classes.number, ", ".join(classes.names)
     plain = json.dumps((1 - np.eye(k, dtype=int)).tolist(), separators=(",", ":"))
-    if isinstance(given, str) and (power := meant_class(given, _POWERS)):
+    if isinstance(given, str) and (power := meant_class(given, POWERS)):
         if given != power:
             raise ConfigError(f"--cost {given}: no such cost; did you mean --cost {power}?")
         if not classes.ordered:
             raise ConfigError(f"--cost {given}: the classes have no order; give a matrix, such as --cost '{plain}'")
-        return np.abs(np.subtract.outer(np.arange(k), np.arange(k))).astype(np.float64) ** _POWERS[given]
+        return np.abs(np.subtract.outer(np.arange(k), np.arange(k))).astype(np.float64) ** POWERS[given]
     try:
         matrix = np.array(json.loads(given) if isinstance(given, str) else given, np.float64)
     except (ValueError, TypeError):

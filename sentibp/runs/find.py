@@ -19,6 +19,7 @@ from pathlib import Path
 from sentibp.errors import ConfigError
 from sentibp.runs import hub_model
 from sentibp.runs.directory import MODEL, ROOT, VALIDATED, VECTORS, is_pretraining, list_runs, load_run_info
+from sentibp.runs.trained_model import is_replaced
 from sentibp.utils.files import open_regular
 from sentibp.utils.messages import print_message
 from sentibp.utils.near_names import did_you_mean, near_paths
@@ -220,10 +221,13 @@ def of_a_sweep(path: Path) -> str | None:
 
 
 def validated_file(name: str | Path | None = "last") -> Path:
-    """Return the model that the scores of a training are of: after a refit, the best model before it."""
+    """Return the model that the scores of a training are of: after a refit, the best model before it.
+
+    A model that was copied over the one of a run has no other before it.
+    """
     path = model_file(name)
     validated = path.parent / VALIDATED
-    return validated if path.name == MODEL and validated.is_file() else path
+    return validated if path.name == MODEL and validated.is_file() and not is_replaced(path) else path
 
 
 def local_model(name: str) -> Path:

@@ -25,6 +25,7 @@ from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.runs import directory
 from sentibp.runs.review_hashes import load_review_hashes
+from sentibp.runs.trained_model import info_of_model
 from sentibp.training.paths import repair_if_gone, resolve_paths
 from sentibp.utils.paths import shown
 
@@ -41,7 +42,8 @@ SETTINGS = {
 class RecordedData:
     """The reviews that a model was trained and validated on.
 
-    What the run directory around the model's file records is compared. A model file alone has its settings only.
+    What the run directory around the model's file records is compared. A model file alone has its settings only, and
+    so has one that was copied over the model of a run.
     """
 
     def __init__(self, classifier: Classifier):
@@ -50,10 +52,8 @@ class RecordedData:
         self.run: Path | None = None
         self.facts: dict[str, Any] = {}  # of the data, from run.json
         self.is_refit = False  # whether the model was trained on the validation reviews, too
-        if file is None or file.name not in (directory.MODEL, directory.VALIDATED):
-            return
-        if os.path.lexists(file.parent / "run.json"):  # what is no file is an error
-            info = directory.load_run_info(file.parent)
+        info = None if file is None else info_of_model(file)
+        if file is not None and info is not None:
             self.run, self.facts = file.parent, info.get("data") or {}
             self.is_refit = file.name == directory.MODEL and bool(info.get("refit"))
             if self.is_refit:

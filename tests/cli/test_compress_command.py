@@ -105,8 +105,14 @@ def test_sizes(size, sentibp, trained):
 
 
 def test_too_small(fails, trained):
-    assert fails(2, "compress", "--max-size", "1kB").startswith("--max-size: without features the file has")
+    assert fails(2, "compress", "--max-size", "1kB").startswith("--max-size: the smallest file of this model has")
     assert not Path("compressed.safetensors").exists()
+
+
+def test_a_folder_that_cannot_be_made(fails, trained):
+    Path("taken").write_text("mine")
+    line = fails(3, "compress", "--max-size", "8kB", "--output", "taken/small")
+    assert line == "--output taken/small: cannot be made: Not a directory; choose another folder"
 
 
 def test_mistakes(fails, sentibp, trained, quickstart):

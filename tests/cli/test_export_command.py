@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,8 @@ def run_python(file: str, *texts: str) -> list[dict]:
 def test_a_file_for_each_target(sentibp, trained):
     for target, name in TARGETS.items():
         lines = sentibp("export", "--to", target).out.splitlines()
-        assert lines == [lines[0]]
+        assert lines[1].startswith("use it:  ")
+        assert len(lines) == 2
         assert lines[0].startswith(f"{name}  ")
         assert lines[0].endswith(" 414 features")
         first = Path(name).read_bytes()
@@ -58,6 +60,9 @@ def test_a_largest_size(sentibp, trained):
     assert result.json["features"] <= result.json["of"] == 414
     assert f"{result.json['features']} of 414 features fit" in result.err
     assert run_python("small.py", TEXT)[0]["tokens"] == 9
+    command = re.search(r"`sentibp (compress --max-size \d+)` scores a model with about as many", result.err)
+    about = sentibp(*command[1].split(), "--json").json["after"]["features"]
+    assert about == pytest.approx(result.json["features"], rel=0.1)
     exact = sentibp("export", "--to", "python", "--max-size", str(whole), "-o", "exact.py", "--json").json
     assert (exact["features"], exact["difference"]) == (414, 0.0)
     assert Path("exact.py").read_bytes() == Path("model.py").read_bytes()

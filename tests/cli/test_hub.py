@@ -174,6 +174,13 @@ def test_pushes_that_are_refused(server, run, quickstart):
     assert server.files("ann/public") == {}
 
 
+def test_a_push_that_does_not_reach_the_hub_is_not_told_to_use_a_local_copy(tmp_path, here, quickstart, monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    (result,) = run_with_hub("http://127.0.0.1:9", tmp_path / "home", [["push", quickstart, "ann/x"]], token=TOKEN)
+    repair = "nothing was pushed; check the network, or HF_ENDPOINT, which names another hub; then push again"
+    assert (result.code, result.err) == (3, f"hf://ann/x: cannot reach the hub (http://127.0.0.1:9); {repair}\n")
+
+
 def test_your_own_card(server, run, here, quickstart):
     (here / "mine.md").write_text("---\nlicense: mit\n---\n# Mine\n")
     (here / "bad.md").write_bytes(b"\xff\xfe")

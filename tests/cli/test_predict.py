@@ -57,6 +57,20 @@ def test_texts_on_the_command_line(sentibp):
         check(record)
 
 
+@pytest.mark.parametrize("name", ["half.jsonl", "half.json"])
+def test_half_of_a_surrogate_pair_is_the_same_text_in_a_file_and_in_python(sentibp, name):
+    """As `json.dumps` writes a text whose emoji was cut in two."""
+    from sentibp import load_model
+
+    texts = ["good \ud83d", "\ude00bad", "a film\ud83d and"]
+    lines = [json.dumps({"text": text}) for text in texts]
+    Path(name).write_text("\n".join(lines) if name.endswith("l") else f"[{','.join(lines)}]")
+    found = sentibp("predict", "-m", "builtin", "--input", name, "--format", "jsonl").jsonl
+    wanted = load_model("builtin").predict(texts).to_dicts()
+    keys = ("label", "positive", "tokens", "unknown")
+    assert [[each[key] for key in keys] for each in found] == [[each[key] for key in keys] for each in wanted]
+
+
 def test_any_string_is_valid_on_the_command_line(sentibp):
     records = sentibp("predict", "--", *AWKWARD).jsonl
     assert len(records) == len(AWKWARD)

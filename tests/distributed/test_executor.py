@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +17,7 @@ import pytest
 from cluster_functions import Bad
 from dying import all_workers, kill_all_workers, wait_until
 
-from sentibp.distributed import dask, executor
+from sentibp.distributed import dask, executor, reach
 from sentibp.distributed.certificates import start_worker
 from sentibp.distributed.dask import DaskExecutor
 from sentibp.distributed.executor import connect, require_address
@@ -232,6 +235,9 @@ def test_addresses(address: str) -> None:
         ("http://host:8787", "tcp://HOST:8786"),
         ("tcp://host:8786/x", "tcp://HOST:8786"),
         ("tcp://ho st:8786", "tcp://HOST:8786"),
+        ("tcp://host:99999", "from 1 to 65,535; the one of Dask is 8786"),
+        ("tls://host:0", "from 1 to 65,535; the one of Dask is 8786"),
+        ("tcp://host:100000", "from 1 to 65,535"),
     ],
 )
 def test_what_is_no_address_is_refused_with_the_repair(address: str, repair: str) -> None:
@@ -246,10 +252,60 @@ def test_no_address_is_this_process() -> None:
 
 def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask, "_PATIENCE", 0.2)
+    command = r".*dask scheduler --port 1; if"
     with pytest.raises(
-        ClusterLost, match=r"^tcp://127\.0\.0\.1:1: no scheduler answers; .*dask scheduler --port 1; if"
+        ClusterLost, match=rf"^tcp://127\.0\.0\.1:1: no scheduler answers \(no program listens there\); {command}"
     ):
         connect("tcp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (None, "a program listens there, and says nothing"),  # as a web server, or a scheduler with certificates
+        (b"SSH-2.0-OpenSSH_9.0\r\n", "the program that listens there is none"),
+        (b"", "it hangs up"),
+    ],
+)
+def test_what_is_no_scheduler_is_told_at_once_and_not_waited_for(
+    said: bytes | None, why: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The client of Dask waits without end for the answer of a web server."""
+    monkeypatch.setattr(dask, "_PATIENCE", 0.4)
+    monkeypatch.setattr(reach, "_SILENCE", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        opened = []
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):  # the server is closed
+                while True:
+                    opened.append(server.accept()[0])
+                    if said is not None:
+                        opened[-1].sendall(said)
+                        opened.pop().close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(ClusterLost, match=rf"^{address}: no scheduler answers \({why}\); start one"):
+            connect(address)
+        server.shutdown(socket.SHUT_RDWR)
+        for each in opened:
+            each.close()
+    assert capsys.readouterr().err == f"{address}: no scheduler answers yet ({why}); waiting for one for up to 0 s\n"
+
+
+def test_the_address_of_a_worker_is_refused_with_that_of_its_scheduler(local: DaskExecutor) -> None:
+    from dask import config
+
+    own, scheduler = local.client.security, local.client.scheduler.address
+    files = [own.tls_ca_file, own.tls_client_cert, own.tls_client_key]
+    settings = dict(zip(("ca-file", "client.cert", "client.key"), files, strict=True))
+    worker = next(iter(local.workers()))
+    with config.set({f"distributed.comm.tls.{key}": value for key, value in settings.items()}):
+        with pytest.raises(ClusterLost, match=f"^{worker}: a worker of Dask; .* its scheduler: {scheduler}$"):
+            connect(worker)
+        with connect(scheduler) as found:
+            assert found.slots == 2
 
 
 def test_a_client_that_knows_nothing_of_its_scheduler_has_lost_it(
@@ -309,7 +365,8 @@ def test_commands_to_start_have_the_certificates(tmp_path: Path, monkeypatch: py
         with pytest.raises(ClusterLost) as error:
             connect("tls://127.0.0.1:1")
         command = f"dask scheduler --port 1 --protocol tls {options}"
-        assert f"no scheduler answers; start one on that host: {command}; if it has no certificates" in str(error.value)
+        fact = "no scheduler answers (no program listens there)"
+        assert f"{fact}; start one on that host: {command}; if it has no certificates" in str(error.value)
         (tmp_path / "key.pem").write_text(two.tls_client_key)
         with pytest.raises(ConfigError, match=rf"{tmp_path}/key\.pem: not the key of {tmp_path}/my cert\.pem; name"):
             connect("tls://127.0.0.1:1")

@@ -156,8 +156,8 @@ def test_a_model_without_a_message(build):
 
 def test_a_size_that_is_too_small(build, complaint):
     line = complaint(ConfigError, compress, build(hidden=[200, 200]), 20_000)
-    assert line.startswith("--max-size: without features the file has 1")
-    needed = int(line.split("file has ")[1].split(" bytes")[0].replace(",", ""))
+    assert line.startswith("--max-size: the smallest file of this model has 1")
+    needed = int(line.split(" has ")[1].split(" bytes")[0].replace(",", ""))
     compress(build(hidden=[200, 200]), needed)
     assert complaint(ConfigError, compress, build(), 10)
 

@@ -127,6 +127,20 @@ def test_the_built_in_model():
     assert header(text)["datasets"] == ["stanfordnlp/imdb", "cornell-movie-review-data/rotten_tomatoes"]
 
 
+def test_a_model_file_alone_is_not_said_to_be_changed_unless_it_was_compressed(here, quickstart_run):
+    shutil.copy(quickstart_run / "model.safetensors", "alone.safetensors")
+    assert "after the training" not in write_card(Path("alone.safetensors")).text
+    invoke("compress", "-m", "alone.safetensors", "--output", "small.safetensors")
+    assert "The file was compressed after the training" in write_card(Path("small.safetensors")).text
+
+
+def test_data_of_the_hub_are_no_files_of_the_author(here, new_classifier):
+    for source in "imdb", "rotten_tomatoes", "reviews", "stanfordnlp/sst2", "sample":
+        model = new_classifier(["a good film", "a bad film"], data={"source": source})
+        (here / "hub.safetensors").write_bytes(model.to_bytes())
+        assert "files of the author" not in write_card(here / "hub.safetensors").text
+
+
 @pytest.mark.parametrize("name", ["format1", "format2", "format3", "format4", "format5", "format6", "compressed5"])
 def test_old_and_compressed_models(name):
     text = write_card(Path(__file__).parent.parent / "golden" / f"{name}.safetensors").text

@@ -19,7 +19,7 @@ from sentibp.export.files import javascript_file, python_file
 from sentibp.export.payload import Payload, make_payload
 from sentibp.inspection.explain import explain
 from sentibp.model.classifier import Classifier
-from sentibp.model.decision import Decision, answers
+from sentibp.model.decision import Decision, answers, parse_decision
 from sentibp.utils.arrow import strings
 
 NODE = shutil.which("node")
@@ -208,6 +208,45 @@ def test_a_plain_python_process_reads_lines(models, expected, tmp_path):
     for arguments in [TEXTS[5]], ["--", TEXTS[5]]:
         done = subprocess.run([*command, *arguments], cwd=tmp_path, capture_output=True, check=True)
         same_answer(json.loads(done.stdout), expected["stars"][5])
+
+
+def test_the_command_refuses_what_is_no_text(models, tmp_path):
+    (tmp_path / "model.py").write_bytes(python_file(models["stars"][1]))
+    (tmp_path / "mine.csv").write_text("text\na good film\n")
+
+    def says(*arguments: str, stdin: bytes = b"") -> str:
+        command = [sys.executable, "-I", "-S", "model.py", *arguments]
+        done = subprocess.run(command, input=stdin, cwd=tmp_path, capture_output=True, check=False)
+        assert done.returncode == 1 or not done.stderr
+        return done.stderr.decode().strip()
+
+    assert says("good", "mine.csv") == "mine.csv: a file, not a text; for its lines: python model.py < mine.csv"
+    assert says("--input", "x") == "--input: no such option; if it is a text: python model.py -- --input"
+    assert says("--", "--input", "mine.csv") == says("-- good", "-5 stars", "- ", ":-)") == says("-", "---") == ""
+    wrong = "line 2 is not UTF-8 (byte 0xE9); convert it first, such as by iconv"
+    assert says(stdin="good\ncafé\n".encode("latin-1")) == wrong
+    assert says(stdin="good".encode("utf-16")) == "line 1 is not UTF-8 (byte 0xFF); convert it first, such as by iconv"
+
+
+@pytest.mark.parametrize("names", [["negative", "positive"], ["ham", "spam"]])
+def test_equal_costs_are_decided_as_predict_decides_them(names, new_classifier, tmp_path):
+    """Of two classes in order it is positive; of others the first."""
+    model = new_classifier(["a good film", "a bad film"], data={"labels": names, "ordered": names[0] == "negative"})
+    for cost in "[[0,0],[0,0]]", "[[2,2],[2,2]]", "[[0,1],[0,1]]":
+        decision = parse_decision(model.spec.label_set, cost=cost)
+        payload = make_payload(model, decision)
+        wanted = [each["label"] for each in answers(model.predict(strings(TEXTS[:5])), decision)]
+        module: dict = {"__name__": "exported"}
+        exec(compile(python_file(payload), "exported", "exec"), module)
+        assert [module["predict"](text)["label"] for text in TEXTS[:5]] == wanted
+        if shutil.which("node"):
+            (tmp_path / "model.mjs").write_bytes(javascript_file(payload))
+            code = 'import { predict } from "./model.mjs"; import fs from "fs"; console.log(JSON.stringify('
+            code += "JSON.parse(fs.readFileSync(0)).map((text) => predict(text).label)));"
+            command = ["node", "--input-type=module", "-e", code]
+            texts = json.dumps(TEXTS[:5]).encode()
+            found = subprocess.run(command, input=texts, cwd=tmp_path, capture_output=True, check=True).stdout
+            assert json.loads(found) == wanted
 
 
 def test_old_model_files(tmp_path):

@@ -15,9 +15,12 @@ from sentibp.data import sources
 from sentibp.data.corpus import text_hashes
 from sentibp.data.dataset import load_data
 from sentibp.errors import DataError
+from sentibp.export.model_card import write_card
 from sentibp.inspection import gradcheck, influence, label_audit
 from sentibp.inspection.compare import compare_models
+from sentibp.inspection.evaluate import DataOptions
 from sentibp.inspection.pages import report_data
+from sentibp.runs import find
 from sentibp.runs.review_hashes import FILE, load_review_hashes
 from sentibp.training.recorded_data import RecordedData
 from sentibp.training.reproduce import Reproduction
@@ -110,6 +113,21 @@ def test_training_reviews_are_counted(run):
     assert (comparison.a["in_training"], comparison.b["in_training"]) == (0, 6)
     assert told(comparison) == ("6 of 6 reviews are in the training data of the second model: expect less of new "
                                 "reviews",)  # fmt: skip
+
+
+def test_a_model_that_was_copied_over_the_one_of_a_run_has_nothing_of_the_run(run, capsys, new_classifier):
+    """Its scores, its data and its report are not those that the run records."""
+    assert find.validated_file(str(run)) == run / "validated.safetensors"
+    (run / "model.safetensors").write_bytes(new_classifier(["an odd film", "a film"]).to_bytes())
+    assert evaluate(load_model(run / "model.safetensors"), "a/d.csv").scores["in_training"] is None
+    assert find.validated_file(str(run)) == run / "model.safetensors"
+    card = write_card(run / "model.safetensors")
+    assert card.facts["data"] == card.facts["scores"] == []
+    line = "model.safetensors: not the model that run.json beside it records; the card is of the file alone\n"
+    assert capsys.readouterr().err == f"{run}/{line}"
+    (subject,) = report_data.gather([str(run)], DataOptions("a/d.csv"))
+    assert (subject.facts, subject.events, subject.file) == ({}, [], None)
+    assert any("run.json records another model than " in line for line in subject.left_out)
 
 
 def test_a_run_without_hashes_and_a_model_without_a_run(run):

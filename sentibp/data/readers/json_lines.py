@@ -184,7 +184,7 @@ def _json_text(value: Any, column: str, place: str) -> str | None:
 
 
 def whole(text: str | None) -> str | None:
-    """Return the text with U+FFFD in place of lone surrogates, which JSON can express and UTF-8 cannot."""
+    """Return the text with `?` in place of lone surrogates, which JSON can express and UTF-8 cannot, as everywhere."""
     if text is None or text.isascii():
         return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.encode(errors="replace").decode()

@@ -16,9 +16,10 @@ const NONE = -1;
 export function predict(text) {
   const model = checkedModel(), { labels, answer } = model.settings;
   const { ids, count, unknown } = model.encode(valid(text));
-  const each = model.probabilities(ids), number = decide(each, answer);
+  const binary = model.settings.network.head.kind === "sigmoid";
+  const each = model.probabilities(ids), number = decide(each, answer, binary);
   const result = { label: labels[number], score: each[number] };
-  if (model.settings.network.head.kind === "sigmoid") result.positive = each[1];
+  if (binary) result.positive = each[1];
   else {
     result.probabilities = Object.fromEntries(labels.map((label, k) => [label, each[k]]));
     if (answer.ordered) result.place = sum(each.map((p, k) => p * (k / (each.length - 1))));
@@ -287,13 +288,13 @@ const HEADS = {
     width - (k ? softplus(thresholds[k - 1] - z) : 0) - (k < thresholds.length ? softplus(z - thresholds[k]) : 0))),
 };
 
-function decide(each, { threshold, cost }) { // the number of the most probable label, or what a threshold or costs choose
+function decide(each, { threshold, cost }, binary) { // the number of the most probable label, or what a threshold or costs choose
   if (cost) each = each.map((_, j) => -sum(each.map((p, i) => p * cost[i][j])));
   else if (threshold) {
     if (each[threshold[0]] >= threshold[1]) return threshold[0];
     each = each.map((p, j) => (j === threshold[0] ? -1 : p));
   }
-  return each.length === 2 ? Number(each[1] >= each[0]) : each.indexOf(Math.max(...each));
+  return binary ? Number(each[1] >= each[0]) : each.indexOf(Math.max(...each)); // of equal ones the second, or the first
 }
 
 // --- from a text to tokens

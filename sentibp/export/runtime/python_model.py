@@ -21,9 +21,11 @@ import html
 import html.entities
 import json
 import math
+import os
 import re
 import sys
 import zlib
+from collections.abc import Iterator
 
 _TOLERANCE = 1e-6
 _NONE = -1
@@ -78,9 +80,10 @@ class _Model:
         labels, shape = self.settings["labels"], self.settings["answer"]
         ids, count, unknown = self.features(text)
         each = self.probabilities(ids)
-        number = _decide(each, shape)
+        binary = self.settings["network"]["head"]["kind"] == "sigmoid"
+        number = _decide(each, shape, binary)
         result: dict = {"label": labels[number], "score": each[number]}
-        if self.settings["network"]["head"]["kind"] == "sigmoid":
+        if binary:
             result["positive"] = each[1]
         else:
             result["probabilities"] = dict(zip(labels, each))
@@ -202,8 +205,11 @@ _HEADS = {
 }
 
 
-def _decide(each: list[float], shape: dict) -> int:
-    """Return the number of the label: the most probable one, or the one that a threshold or costs choose."""
+def _decide(each: list[float], shape: dict, binary: bool) -> int:
+    """Return the number of the label: the most probable one, or the one that a threshold or costs choose.
+
+    Of equal ones it is the first; with negative and positive, the second.
+    """
     k, threshold = len(each), shape["threshold"]
     if shape["cost"]:
         each = [-sum(p * row[j] for p, row in zip(each, shape["cost"])) for j in range(k)]
@@ -211,9 +217,7 @@ def _decide(each: list[float], shape: dict) -> int:
         if each[threshold[0]] >= threshold[1]:
             return threshold[0]
         each = [-1.0 if j == threshold[0] else p for j, p in enumerate(each)]
-    if k == 2:
-        return int(each[1] >= each[0])
-    return each.index(max(each))
+    return int(each[1] >= each[0]) if binary else each.index(max(each))
 
 
 # --- from a text to tokens
@@ -629,17 +633,38 @@ def _main() -> None:
     if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__)
         return
-    for stream in (sys.stdin, sys.stdout):
-        stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    texts = arguments[arguments[:1] == ["--"] :] or (line.rstrip("\r\n") for line in sys.stdin)
+    sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+    sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     try:
-        for text in texts:
+        for text in _texts(arguments) if arguments else _lines():
             print(json.dumps(predict(text), ensure_ascii=False), flush=True)
     except RuntimeError as error:
         sys.exit(str(error))
     except (BrokenPipeError, KeyboardInterrupt):
         sys.stderr.close()
         sys.exit(1)
+
+
+def _texts(arguments: list[str]) -> list[str]:
+    """Return the texts of the command line. RuntimeError if one is a file or an option, unless `--` is first."""
+    if arguments[0] == "--":
+        return arguments[1:]
+    for each in arguments:
+        if os.path.isfile(each):
+            raise RuntimeError(f"{each}: a file, not a text; for its lines: python {sys.argv[0]} < {each}")
+        if re.fullmatch("--?[a-zA-Z][a-zA-Z-]*(=.*)?", each):
+            raise RuntimeError(f"{each}: no such option; if it is a text: python {sys.argv[0]} -- {each}")
+    return arguments
+
+
+def _lines() -> Iterator[str]:
+    """Yield the lines of stdin. RuntimeError if one is not UTF-8."""
+    for number, line in enumerate(sys.stdin, 1):
+        wrong = re.search("[\udc80-\udcff]", line)
+        if wrong:
+            byte = ord(wrong[0]) - 0xDC00
+            raise RuntimeError(f"line {number} is not UTF-8 (byte 0x{byte:02X}); convert it first, such as by iconv")
+        yield line.rstrip("\r\n")
 
 
 _DATA = ""

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sentibp.errors import DataError
+from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.explain import explain
 from sentibp.model import file
 from sentibp.model.classifier import Classifier
-from sentibp.model.decision import Decision, answers, parse_decision
+from sentibp.model.decision import POWERS, Decision, answers, parse_decision
 from sentibp.utils.arrow import strings
 from sentibp.utils.files import open_regular
 from sentibp.utils.hashing import file_digest
@@ -34,6 +34,19 @@ class ServedModel(NamedTuple):
     digest: str  # SHA-256 of the file
     format: int  # of the file
     version: str  # of sentibp that wrote it
+    has_matrix: bool  # whether the costs were given for its classes, one by one
+
+    def other_classes(self, before: ServedModel) -> str:
+        """Return its classes, for a message, if they are not those of the model before; else ""."""
+        classes = self.classifier.spec.label_set
+        if classes == before.classifier.spec.label_set:
+            return ""
+        return f"other classes: {', '.join(classes.names)}{'' if classes.ordered else ' (without an order)'}"
+
+    def require_costs_of(self, before: ServedModel) -> None:
+        """Raise ConfigError if costs were given for the classes of the model before, and this one has others."""
+        if self.has_matrix and (other := self.other_classes(before)):
+            raise ConfigError(f"--cost: the new model has {other}; start the server again, with costs for them")
 
     def card(self) -> dict[str, Any]:
         """Return what `GET /model` answers."""
@@ -90,7 +103,8 @@ def load(path: Path, threshold: str | None = None, cost: str | None = None) -> S
             continue
         header = _header(content)
         decision = parse_decision(classifier.spec.label_set, threshold, cost)
-        return ServedModel(classifier, decision, digest, header["format"], str(header["version"]))
+        has_matrix = cost is not None and cost not in POWERS
+        return ServedModel(classifier, decision, digest, header["format"], str(header["version"]), has_matrix)
     raise DataError(f"{path}: has changed while it was read; try again when no other program writes to it")
 
 

@@ -161,6 +161,7 @@ class Server(uvicorn.Server):
             self._wanted = 0
             try:
                 model = await asyncio.to_thread(self._load)
+                model.require_costs_of(self.service.model)
             except Exception as error:
                 lines = error.lines if isinstance(error, SentibpError) else [f"not reloaded: {where(error)}"]
                 for line in lines:
@@ -168,8 +169,8 @@ class Server(uvicorn.Server):
                 print_message(f"the model stays the same: {self.service.model.digest[:12]}")
             else:
                 before, self.service.model = self.service.model, model
-                same = " (unchanged)" if before.digest == model.digest else ""
-                print_message(f"{model.classifier.file}: reloaded, {model.digest[:12]}{same}")
+                what = "unchanged" if before.digest == model.digest else model.other_classes(before)
+                print_message(f"{model.classifier.file}: reloaded, {model.digest[:12]}{what and f' ({what})'}")
         self._reloading = None
 
 

@@ -18,6 +18,7 @@ from sentibp.model import file
 from sentibp.model.classifier import Classifier
 from sentibp.nn.layers import Array
 from sentibp.runs import directory, find, hub_model, records
+from sentibp.runs.trained_model import is_replaced
 
 
 class Predictions(NamedTuple):
@@ -96,7 +97,7 @@ def _subject(path: Path, name: str, data: DataOptions) -> Subject:
                 f"the page shows {shown}, the model before the final training on all reviews: "
                 f"{directory.MODEL} has learned the validation reviews, too, and cannot be scored on them"
             )
-        predictions = _predictions(path, classifier, data, left_out)
+        predictions = _predictions(path if facts else None, classifier, data, left_out)
         if predictions is not None and (seen := predictions.scores.get("in_training")):
             count = f"{seen:,} of the {predictions.scores['n']:,} reviews that the model is scored on"
             notes.append(f"{count} are in its training data, too: expect lower scores on new reviews")
@@ -122,6 +123,10 @@ def _training_records(path: Path, left_out: list[str]) -> tuple[dict[str, Any], 
         left_out.append("training and environment: a model file does not contain them; give the run directory")
     elif not (path / "run.json").exists():
         left_out.append(f"training and environment: {path / 'run.json'} is missing")
+    elif (path / directory.MODEL).is_file() and is_replaced(path / directory.MODEL):
+        left_out.append(
+            f"training and environment: {path / directory.MODEL} is not the model that its run.json records"
+        )
     else:
         facts = directory.load_run_info(path)
         directory.require_training(path, facts)
@@ -135,14 +140,16 @@ def _events(path: Path) -> list[dict[str, Any]]:
     return [record.to_json() for record in records.read_records(path) if isinstance(record, shown)]
 
 
-def _predictions(path: Path, classifier: Classifier, data: DataOptions, left_out: list[str]) -> Predictions | None:
-    """Return the predictions of the model on the reviews; or the recorded ones, if the reviews cannot be read."""
+def _predictions(
+    run: Path | None, classifier: Classifier, data: DataOptions, left_out: list[str]
+) -> Predictions | None:
+    """Return the predictions of the model on the reviews; or those of its run, if the reviews cannot be read."""
     try:
         scored = evaluate.score_reviews(classifier, *data)
     except DataError as error:
         if data != DataOptions():
             raise
-        recorded = directory.load_predictions(path) if path.is_dir() else None
+        recorded = None if run is None else directory.load_predictions(run)
         if recorded is None:
             left_out.append(f"scores and mistakes: {error}")
             return None

@@ -147,7 +147,7 @@ def subject_config(subject: Subject) -> Config | None:
     from sentibp.config.load import load_config
 
     path = subject.path / "config.yaml"
-    if path.is_file():
+    if path.is_file() and (subject.facts or subject.classifier is None):
         return load_config(path).config
     return None if subject.classifier is None else subject.classifier.training_config()
 

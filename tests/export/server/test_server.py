@@ -305,6 +305,33 @@ def test_a_reload_loses_no_request(new_classifier, tmp_path):
         assert server.ask(TEXTS).json == first
 
 
+@pytest.mark.parametrize(
+    ("names", "cost", "said"),
+    [
+        (
+            ["ham", "spam"],
+            "[[0,5],[1,0]]",
+            "--cost: the new model has other classes: ham, spam (without an order)",
+        ),
+        (["ham", "spam"], None, " (other classes: ham, spam (without an order))"),
+        (["bad", "fair", "fine"], "squared", " (other classes: bad, fair, fine)"),
+    ],
+)
+def test_a_new_model_with_other_classes_is_told_and_takes_no_costs_of_the_old_ones(
+    new_classifier, tmp_path, names, cost, said
+):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(new_classifier(TEXTS).to_bytes())
+    with Served("-m", path, *([] if cost is None else ["--cost", cost])) as server:
+        new = new_classifier(TEXTS, data={"labels": names, "ordered": len(names) == 3})
+        (tmp_path / "next").write_bytes(new.to_bytes())
+        os.replace(tmp_path / "next", path)
+        server.process.send_signal(signal.SIGHUP)
+        assert said in server.lines[server.wait_for_line("other classes")]
+        server.wait_for_line("the model stays the same" if "--cost" in said else "reloaded")
+        assert ("positive" in server.ask("good").json) == ("--cost" in said)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_a_request_that_has_begun_is_answered_before_the_end(new_classifier, tmp_path, number, code):
     (tmp_path / "model.safetensors").write_bytes(new_classifier(TEXTS).to_bytes())

@@ -1,0 +1,108 @@
+"""Whether a Dask scheduler answers at an address, before the client of Dask is asked, which says nothing for long.
+
+That client tries again for its whole timeout, also where no program listens, and waits without end for the answer of a
+program that is no scheduler.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import time
+from typing import Any, NamedTuple
+
+from distributed.comm.core import connect
+from distributed.security import Security
+
+from sentibp.distributed.certificates import no_scheduler, unreachable
+from sentibp.utils.executor import ClusterLost
+from sentibp.utils.messages import print_message
+
+_BEGINNING = 10.0  # seconds for a scheduler to begin to listen: it may have been started a moment ago
+
+_LONGEST = 1 << 24  # bytes of the first message of a scheduler
+
+_PAUSE = 0.2  # seconds between two tries
+
+_SILENCE = 2.0  # seconds without an answer, after which a line says what is waited for
+
+
+class _Fault(NamedTuple):
+    """Why no scheduler answers, and how many seconds to try again."""
+
+    why: str
+    patience: float
+
+
+def wait_for_scheduler(address: str, security: Security, patience: float) -> None:
+    """Return when a scheduler answers. Raise ClusterLost if none does, or a worker does.
+
+    `patience` is in seconds. It is shorter if no program listens at the port, and if there is no such host.
+    """
+    _wait_for_program(address, patience)
+    try:
+        about = asyncio.run(asyncio.wait_for(_identity(address, security, patience), patience))
+    except OSError as error:  # TimeoutError, too
+        raise unreachable(address, error) from None
+    if about.get("type") != "Scheduler":
+        its = about.get("scheduler") or "the one that it prints when it starts"
+        raise ClusterLost(f"{address}: a worker of Dask; write the address of its scheduler: {its}")
+
+
+async def _identity(address: str, security: Security, seconds: float) -> dict[str, Any]:
+    """Return what a program of Dask says of itself."""
+    comm = await connect(address, timeout=seconds, **security.get_connection_args("client"))
+    try:
+        await comm.write({"op": "identity", "reply": True})
+        found: Any = await comm.read()
+        return dict(found)
+    finally:
+        comm.abort()
+
+
+def _wait_for_program(address: str, patience: float) -> None:
+    """Return when a program listens at the address that may be a scheduler."""
+    begin, told = time.monotonic(), False
+    while True:
+        left = patience - (time.monotonic() - begin)
+        fault = _fault(address, max(min(_SILENCE, left) if not told else left, _PAUSE))
+        if fault is None:
+            return
+        limit = min(fault.patience, patience)
+        if time.monotonic() - begin >= limit:
+            raise no_scheduler(address, fault.why)
+        if not told:
+            print_message(f"{address}: no scheduler answers yet{fault.why}; waiting for one for up to {limit:.0f} s")
+            told = True
+        time.sleep(_PAUSE)
+
+
+def _fault(address: str, seconds: float) -> _Fault | None:
+    """Return why no scheduler answers within so many seconds; None if one does."""
+    try:
+        with socket.create_connection(host_and_port(address), timeout=seconds) as connection:
+            return None if address.startswith("tls:") else _greeting_fault(connection)
+    except socket.gaierror:
+        return _Fault(" (there is no such host; check its name)", _BEGINNING)
+    except ConnectionRefusedError:
+        return _Fault(" (no program listens there)", _BEGINNING)
+    except OSError as error:
+        return _Fault("" if isinstance(error, TimeoutError) else f" ({error.strerror or error})", math.inf)
+
+
+def _greeting_fault(connection: socket.socket) -> _Fault | None:
+    """Return what is wrong with the first words of a program. A scheduler speaks first: the length of its message."""
+    try:
+        said = connection.recv(8, socket.MSG_WAITALL)
+    except TimeoutError:
+        return _Fault(" (a program listens there, and says nothing)", math.inf)
+    if len(said) == 8 and int.from_bytes(said, "little") <= _LONGEST:
+        return None
+    return _Fault(" (the program that listens there is none)" if said else " (it hangs up)", _BEGINNING)
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Return the parts of tcp://HOST:PORT; an IPv6 address without its brackets."""
+    host, _, port = address.partition("://")[2].rpartition(":")
+    return host.strip("[]"), int(port)
