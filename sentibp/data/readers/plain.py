@@ -22,7 +22,6 @@ from sentibp.data.readers.table import (
     Table,
     folded_name,
     is_set,
-    numbered,
     require_no_columns,
     require_unset,
 )
@@ -80,7 +79,7 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     def batches(wanted: list[str]) -> Generator[Batch]:
         yield from ({text: lines} for lines in lines_of(data))
 
-    return Table(name, (text,), batches, numbered(f"{name}:"), header=name, notes=notes)
+    return Table(name, (text,), batches, partial(_places, data, name, _all), header=name, notes=notes)
 
 
 def _fit(lines: list[str], options: ReadOptions) -> bool:
@@ -202,6 +201,11 @@ def _pairs(
     return Table(name, names, batches, partial(_places, data, name, _not_blank), header="data.columns", notes=notes)
 
 
+def _all(lines: pa.Array) -> np.ndarray:
+    """Return the positions of all lines."""
+    return np.arange(len(lines))
+
+
 def _not_blank(lines: pa.Array) -> np.ndarray:
     """Return the positions of the lines that are not blank."""
     return np.flatnonzero(to_numpy(pc.not_equal(pc.utf8_trim_whitespace(lines), scalar(""))))
@@ -227,7 +231,7 @@ def _fasttext(data: memoryview, name: str, options: ReadOptions) -> Table:
 
     def kept(lines: pa.Array) -> np.ndarray:
         """Return the positions of the reviews. Blank lines are none in training data, but are texts to predict."""
-        return np.arange(len(lines)) if options.label is None else _not_blank(lines)
+        return _all(lines) if options.label is None else _not_blank(lines)
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         for lines in lines_of(data):

@@ -131,7 +131,7 @@ class Table:
     name: str  # of the source, as the user wrote it
     columns: tuple[str, ...]  # their names
     batches: Callable[[list[str]], Generator[Batch]]  # read these columns, from the first row on
-    places: Callable[[], Iterator[str]]  # the place of each row, such as "reviews.csv:17"; may be slow
+    places: Callable[[], Iterator[str]]  # of each row in its file, such as "reviews.csv:17"; may be slow
     header: str  # the place of the names of the columns, such as "reviews.csv:1"
     types: pa.Schema | None = None  # the types of the columns, if they are known before reading
     objects: Callable[[], Iterator[JsonRow]] | None = None  # of the rows, if they are JSON
@@ -167,9 +167,9 @@ class Records:
     place: pa.ChunkedArray | None = None  # of each row, if the options ask for it
 
 
-def numbered(place: str, before: int = 0) -> Callable[[], Iterator[str]]:
-    """Return what yields places that end with the number of a row; some rows came before."""
-    return lambda: (f"{place}{number}" for number in itertools.count(before + 1))
+def numbered(place: str, rows: range | None = None) -> Callable[[], Iterator[str]]:
+    """Return what yields places that end with the number of a row: those of `rows`, or 1, 2, ... without end."""
+    return lambda: (f"{place}{number}" for number in (itertools.count(1) if rows is None else rows))
 
 
 def read_records(table: Table, options: ReadOptions) -> Records:
