@@ -170,6 +170,7 @@ def _predict(
     from sentibp.cli.prediction_progress import Counter
     from sentibp.data.blank import count_blank
     from sentibp.model import file
+    from sentibp.model.classifier import predict_piece
     from sentibp.model.decision import answers, parse_decision
     from sentibp.runs import find
 
@@ -198,7 +199,7 @@ def _predict(
         for piece in pieces:
             for note in piece.notes:
                 print_message(note)
-            records = answers(classifier.predict(piece.text), decision)
+            records = answers(predict_piece(classifier.predict, piece), decision)
             if explain and format is not Format.table:
                 from sentibp.inspection.explain import explained
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 import sys
@@ -17,6 +18,7 @@ from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.arriving import Blocks
 from sentibp.data.readers.csv_tsv import SAMPLE_ROWS, Layout, checked_rows, find_layout, titles_of, typical_values
 from sentibp.data.readers.dialect import Dialect, all_lines_have, fields_of, find_quoting, find_separator
+from sentibp.data.readers.pieces import place_of
 from sentibp.data.readers.plain import pair_separator
 from sentibp.data.readers.spans import SwallowedRows, check_spans
 from sentibp.data.readers.table import UNKNOWN, ReadOptions, is_set, joined_text, require_columns, resolved, too_long
@@ -75,11 +77,13 @@ def row_pieces(blocks: Blocks, name: str, options: ReadOptions, kept: Kept) -> I
     if len(layout.columns) == 1 and layout.options.names is None:
         layout.notes.append(f"{name}: the first line, {layout.columns[0]!r}, is read as a CSV header")
     rows, told = _Rows(layout), 0
-    for content, error in rows.read(_from_layout(texts, blocks, layout)):
+    for found, error in rows.read(_from_layout(texts, blocks, layout)):
+        lines, content = zip(*found, strict=True) if found else ((), ())
         columns = dict(zip(layout.columns, map(strings, zip(*content, strict=True)), strict=True)) if content else {}
         columns = columns or {column: strings([]) for column in layout.columns}
         text = pc.fill_null(joined_text(columns, options), scalar(""))
-        yield Piece(text, {} if kept is Kept.nothing else columns, notes=tuple(layout.notes[told:]))
+        where = functools.partial(place_of, name, lines)
+        yield Piece(text, {} if kept is Kept.nothing else columns, notes=tuple(layout.notes[told:]), where=where)
         told = len(layout.notes)
         if error is not None:
             raise error
@@ -112,11 +116,9 @@ class _Rows:
         self._is_doubtful = False  # whether a note has been added on rows that may have been swallowed
         self._is_found = layout.options.quoting is not None or self._tells(bytes(layout.data))
 
-    def read(self, arriving: Iterator[_Lines]) -> Iterator[tuple[list[list[str]], DataError | None]]:
+    def read(self, arriving: Iterator[_Lines]) -> Iterator[tuple[list[Row], DataError | None]]:
         """Yield the rows of the lines that have arrived, and the error that ends them."""
-        for lines in self._whole_rows(arriving):
-            rows, error = self._checked(lines)
-            yield [fields for _, fields in rows], error
+        return map(self._checked, self._whole_rows(arriving))
 
     def _tells(self, text: bytes) -> bool:
         """Return whether a text tells what quotes mean."""

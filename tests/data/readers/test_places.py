@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from pyarrow import parquet
 
 from sentibp.data import sources
-from sentibp.data.readers import open_content
+from sentibp.data.pieces import Kept
+from sentibp.data.readers import open_content, pieces, stream
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.shards import join_tables
 from sentibp.data.readers.table import LABELLED, TEXTS
@@ -113,3 +115,39 @@ def test_the_rows_of_some_row_groups(tmp_path):
     data = memoryview(Path("x.parquet").read_bytes())
     assert list(open_parquet(data, "x", TEXTS, range(1, 3)).places()) == [f"x: row {i}" for i in range(4, 9)]
     assert list(open_parquet(data, "x", TEXTS).places()) == [f"x: row {i}" for i in range(1, 9)]
+
+
+CONTENTS = {
+    "x.csv": f'{TITLE}id,text\n1,mark0\n\n2,"mark1\nof two lines"\n3,mark2\n,\n5,mark4\n'.encode(),
+    "x.tsv": b"id\ttext\n1\tmark0\n\n2\tmark1\n3\tmark2\n",
+    "x.jsonl": b'{"text": "mark0"}\n\n{"text": "mark1"}\n{"text": "mark2"}\n',
+    "x.txt": b"mark0\n\nmark2\nmark3\n",
+    "fasttext.txt": b"__label__a mark0\n\n__label__b mark2\n",
+    "x.json": b'[\n{"text": "mark0"},\n\n{"text": "mark1"}\n]',
+}
+
+
+@pytest.mark.parametrize("kept", Kept)
+@pytest.mark.parametrize("name", CONTENTS)
+@pytest.mark.parametrize("rows", [1, 2, 1000])
+def test_a_piece_knows_the_places_of_its_rows(name, kept, rows, monkeypatch):
+    """Whether it is of a file, of standard input, or of another piece that was cut."""
+    monkeypatch.setattr(pieces, "_ROWS", rows)
+    monkeypatch.setattr(pieces, "_MULTIPLE", 1)
+    monkeypatch.setattr(pieces, "MOST_ROWS", rows)
+    monkeypatch.setattr(stream, "MOST_ROWS", rows)
+    Path(name).write_bytes(CONTENTS[name])
+    streamed = stream.stream_pieces(io.BytesIO(CONTENTS[name]), name, TEXTS, kept)
+    for found in list(sources.read_pieces(name, TEXTS, kept)), list(streamed):
+        marks = [mark for piece in found for mark in piece.text.to_pylist()]
+        places = [piece.where(row) for piece in found for row in range(len(piece.text))]
+        assert len(found) > 1 or rows > 1
+        assert sum(map(bool, marks)) >= 2
+        for mark, place in zip(marks, places, strict=True):
+            assert mark.split("\n")[0] in content_at(place), place
+        for piece in found:
+            count = len(piece.text)
+            parts = list(piece.split(1))[:count]
+            assert [part.where(0) for part in parts[: len(piece.text)]] == list(
+                map(piece.where, range(len(piece.text)))
+            )
