@@ -191,7 +191,7 @@ class Classifier:
 
 
 class NoAnswer(DataError):
-    """The numbers of a model are so large that a logit is not a number."""
+    """A text has no answer, because the numbers of the model are too large."""
 
     def __init__(self, row: int, place: str | None = None):
         """`row` is the position of the first such text, and `place` its place if it is of a file."""
