@@ -14,16 +14,8 @@ import pyarrow.compute as pc
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.json_lines import text_at, value_at, whole
 from sentibp.data.readers.parquet import NotUtf8
-from sentibp.data.readers.table import (
-    Batch,
-    JsonRow,
-    ReadOptions,
-    Table,
-    joined_text,
-    require_readable,
-    require_short,
-    same_type,
-)
+from sentibp.data.readers.records import joined_text, same_type
+from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table, require_readable, require_short
 from sentibp.errors import DataError
 from sentibp.utils.arrow import dictionary_lengths, scalar, strings
 

@@ -20,8 +20,9 @@ from sentibp.data.readers.csv_tsv import SAMPLE_ROWS, Layout, checked_rows, find
 from sentibp.data.readers.dialect import Dialect, all_lines_have, fields_of, find_quoting, find_separator
 from sentibp.data.readers.pieces import place_of
 from sentibp.data.readers.plain import pair_separator
+from sentibp.data.readers.records import joined_text
 from sentibp.data.readers.spans import SwallowedRows, check_spans
-from sentibp.data.readers.table import UNKNOWN, ReadOptions, is_set, joined_text, require_columns, resolved, too_long
+from sentibp.data.readers.table import UNKNOWN, ReadOptions, is_set, require_columns, resolved, too_long
 from sentibp.errors import DataError
 from sentibp.utils.arrow import scalar, strings
 from sentibp.utils.repair import set_option
