@@ -8,8 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sentibp.config.conflicts import Conflict
-from sentibp.config.messages import Complaint, dotted
+from sentibp.config.messages import Complaint, Conflict, dotted
 from sentibp.config.reference import schema_of_config
 from sentibp.config.schema import Config
 from sentibp.config.yaml_file import Keys
