@@ -18,10 +18,10 @@ from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.arriving import Blocks
 from sentibp.data.readers.csv_tsv import SAMPLE_ROWS, Layout, checked_rows, find_layout, titles_of, typical_values
 from sentibp.data.readers.dialect import Dialect, all_lines_have, fields_of, find_quoting, find_separator
+from sentibp.data.readers.multiline import SwallowedRows, check_multiline_rows
 from sentibp.data.readers.pieces import place_of
 from sentibp.data.readers.plain import pair_separator
 from sentibp.data.readers.records import joined_text
-from sentibp.data.readers.spans import SwallowedRows, check_spans
 from sentibp.data.readers.table import UNKNOWN, ReadOptions, is_set, require_columns, resolved, too_long
 from sentibp.errors import DataError
 from sentibp.utils.arrow import scalar, strings
@@ -184,17 +184,17 @@ class _Rows:
             error = raised
         self._sample += rows[: SAMPLE_ROWS - len(self._sample)]
         try:
-            self._check_spans(layout, len(rows))
+            self._check_multiline_rows(layout, len(rows))
         except SwallowedRows as swallowed:
             return [row for row in rows if row[0] < swallowed.line], swallowed
         return rows, error
 
-    def _check_spans(self, layout: Layout, found: int) -> None:
+    def _check_multiline_rows(self, layout: Layout, found: int) -> None:
         data = layout.data
         if layout.dialect.quoting == "none" or found >= bytes(data).count(b"\n") + (data[-1:] != b"\n"):
             return
         columns = typical_values(self._sample, layout)
-        notes = check_spans(data, layout.line, layout.dialect, columns, layout.name, trusted=self._trusted)
+        notes = check_multiline_rows(data, layout.line, layout.dialect, columns, layout.name, trusted=self._trusted)
         if notes and not self._is_doubtful:
             layout.notes.extend(notes)
             self._is_doubtful = True
