@@ -231,7 +231,7 @@ def _fasttext(data: memoryview, name: str, options: ReadOptions) -> Table:
 
     def kept(lines: pa.Array) -> np.ndarray:
         """Return the positions of the reviews. Blank lines are none in training data, but are texts to predict."""
-        return _all(lines) if options.label is None else _not_blank(lines)
+        return np.arange(len(lines)) if options.label is None else _not_blank(lines)
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         for lines in lines_of(data):
