@@ -165,7 +165,7 @@ def _after_first_row(data: memoryview, dialect: Dialect, line: int) -> tuple[mem
     reader = dialect.reader(lines())
     while not next(reader, [""]):  # blank lines before it
         pass
-    return data[end:], line + reader.line_num
+    return data[end:], line + (count_bytes(data[:end], b"\n")[0] or reader.line_num)  # \r alone ends lines of old Macs
 
 
 def _batches(layout: Layout, wanted: list[str]) -> Generator[Batch]:
