@@ -119,7 +119,7 @@ def test_the_rows_of_some_row_groups(tmp_path):
 
 CONTENTS = {
     "x.csv": f'{TITLE}id,text\n1,mark0\n\n2,"mark1\nof two lines"\n3,mark2\n,\n5,mark4\n'.encode(),
-    "returns.csv": b'A title\r\n\r\nid,text\r\n1,"mark0\rof\rtwo"\r\n2,"mark1\r\nof two"\r\n3,mark2\r\n',
+    "returns.csv": b'id,text\r\n1,"mark0\rof\rtwo"\r\n2,"mark1\r\nof two"\r\n3,mark2\r\n',
     "x.tsv": b"id\ttext\n1\tmark0\n\n2\tmark1\n3\tmark2\n",
     "x.jsonl": b'{"text": "mark0"}\n\n{"text": "mark1"}\n{"text": "mark2"}\n',
     "x.txt": b"mark0\n\nmark2\nmark3\n",
