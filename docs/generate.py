@@ -37,7 +37,8 @@ FILES = {
     "metrics.jsonl": "One record a line: each step, each epoch, and the gradient flow of a few steps.",
     "model.safetensors": "The best model; after a refit, the model that was trained on all reviews.",
     "validated.safetensors": "Only after a refit: the best model before it, which the scores belong to.",
-    "validation.parquet": "The label and the probability of each validation review, for paired comparisons.",
+    "validation.parquet": "The label and the probability of each validation review, in the order of the data, for "
+    "paired comparisons.",
     "review_hashes.safetensors": "A hash of each review: `sentibp eval` counts those that the model has seen.",
     "influence_log.safetensors": "The gradient of each training review in each epoch, for `sentibp blame`.",
     "vectors.safetensors": "Only of `sentibp pretrain`: the vectors of the words or n-grams. It replaces the model.",

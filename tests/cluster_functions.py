@@ -112,7 +112,7 @@ def run_or_die(task: TrialTask, about: str, *arguments: Any) -> TrialRecord | No
             Path(task.folder).mkdir(exist_ok=True)
             (Path(task.folder) / "rest").touch()
             os.kill(os.getpid(), signal.SIGKILL)
-    return sweep.run(task, about, *arguments)
+    return sweep.run_task(task, about, *arguments)
 
 
 def full_disk(*arguments: Any) -> None:

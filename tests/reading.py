@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from sentibp.data import readers
-from sentibp.data.readers.table import ReadOptions, Records, read_records
+from sentibp.data.readers.records import Records, read_records
+from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
 
 BOTH = ReadOptions("text", "label")

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from sentibp.cli.output import print_message, print_text
-from sentibp.cli.repeated_options import refuse_repeated
+from sentibp.cli.repeated_options import UsageMistake, refuse_repeated
 from sentibp.errors import SentibpError, shortened
 from sentibp.utils.messages import TEXT_ESCAPES, discard
 
@@ -35,12 +35,12 @@ class Commands(TyperGroup):
             return result
 
 
-class MissingArgument(typer.BadParameter):
+class MissingArgument(UsageMistake):
     """An argument is missing that another option would make needless, so that the parser does not ask for it."""
 
-    def format_message(self) -> str:
-        """Return the message; that of a wrong value begins with "Invalid value"."""
-        return f"Missing argument {self.message}"
+    def __init__(self, what: str):
+        """`what` is the argument, and what to give."""
+        super().__init__(f"Missing argument {what}")
 
 
 @contextlib.contextmanager

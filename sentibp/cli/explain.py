@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -105,14 +104,13 @@ def explain(
 def _require_other_label(target: str, explanation: Explanation) -> None:
     """Raise a ConfigError if the target is no label of the model, or the predicted one."""
     from sentibp.errors import ConfigError
-    from sentibp.utils.label_mapping import meant_class
+    from sentibp.utils.label_mapping import class_choice
 
     others = [name for name in explanation.classes.names if name != explanation.label]
+    if target == explanation.label:
+        raise ConfigError(f"--flip-to {target}: is predicted already; choose from {', '.join(others)}")
     if target not in others:
-        fact = "is predicted already" if target == explanation.label else "is no label of the model"
-        meant = None if target == explanation.label else meant_class(target, others)
-        near = f"did you mean --flip-to {shlex.quote(meant)}? There are: " if meant else "choose from "
-        raise ConfigError(f"--flip-to {target}: {fact}; {near}{', '.join(others)}")
+        raise ConfigError(f"--flip-to {target}: is no label of the model; {class_choice(target, others, '--flip-to')}")
 
 
 def _flip_dict(explanation: Explanation, change: Counterfactual) -> dict[str, Any]:

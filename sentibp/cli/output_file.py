@@ -18,14 +18,16 @@ from sentibp.cli.output import print_message
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils.files import is_stream, missing_folder, open_output
 
-Format = TypeVar("Format", bound=str)
+AnyFormat = TypeVar("AnyFormat", bound=str)
 
-_OWN = re.compile(
+_MARK = re.compile(  # in the first bytes of a file that this program wrote
     rb'<meta name="generator" content="sentibp">'  # a page
     rb"|\A(//|#) A model of sentibp"  # a module
-    rb"|\A.{0,4}\x12\x07sentibp"  # an ONNX model
-    rb'|\A(\[\n)?[^\n]*\b\w*label\w*(\W+|": "[^"\n]*", ")\w*score\w*\W[^\n]*\bunknown\b',  # predictions
+    rb"|\A.{0,4}\x12\x07sentibp",  # an ONNX model, which names its producer
     re.DOTALL,
+)
+_PREDICTIONS = re.compile(  # the columns of predictions, or the keys: they have no other mark
+    rb'\A(\[\n)?[^\n]*\b\w*label\w*(\W+|": "[^"\n]*", ")\w*score\w*\W[^\n]*\bunknown\b'
 )
 _BEGINNING = 1 << 16  # bytes of a file that `_is_own` reads
 
@@ -91,15 +93,19 @@ def require_free(output: Path | None, force: bool, *, makes_folder: bool = False
 
 
 def _is_own(path: Path) -> bool:
-    """Return whether a file begins as the pages, modules and predictions of this program do."""
+    """Return whether a file has the mark of pages and models of this program, or the columns of predictions."""
     try:
         with open(path, "rb") as file:
             beginning = file.read(_BEGINNING)
         if beginning.startswith(b"\x1f\x8b"):
             beginning = zlib.decompressobj(wbits=31).decompress(beginning, _BEGINNING)
-    except (OSError, zlib.error):  # it is not known to be
+        if beginning.startswith(b"PAR1"):
+            from pyarrow import parquet
+
+            beginning = ",".join(parquet.read_schema(path).names).encode()
+    except (OSError, ValueError, zlib.error):  # it is not known to be; ValueError is that of a damaged Parquet file
         return False
-    return _OWN.search(beginning) is not None
+    return (_MARK.search(beginning) or _PREDICTIONS.search(beginning)) is not None
 
 
 def free_name(path: Path) -> Path:
@@ -122,8 +128,12 @@ def tell_written(output: Path, what: str) -> None:
 
 
 def format_of(
-    output: Path, given: Format | None, suffixes: Mapping[str, Format], default: Format | None, streamed: Format
-) -> Format:
+    output: Path,
+    given: AnyFormat | None,
+    suffixes: Mapping[str, AnyFormat],
+    default: AnyFormat | None,
+    streamed: AnyFormat,
+) -> AnyFormat:
     """Return the format that the suffix of --output names; `given` is that of --format.
 
     Where the suffix says nothing (none, .txt), it is `given` or the default. A pipe or device may have any name: its

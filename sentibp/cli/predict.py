@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sentibp.data.readers.table import ReadOptions
     from sentibp.inspection.explain import Explanation
     from sentibp.model.classifier import Classifier
+    from sentibp.model.decision import Decision
 
 _OPTIONS = {"data.source": "--input"}  # instead of --set
 
@@ -173,11 +174,9 @@ def _predict(
     force: bool,
 ) -> None:
     """Predict reviews, or one file."""
-    from sentibp.cli.explain import may_colour
-    from sentibp.cli.prediction_progress import Counter
-    from sentibp.data.blank import answered_blank, count_blank
+    from sentibp.data.blank import answered_blank
     from sentibp.model import file
-    from sentibp.model.decision import answers, parse_decision
+    from sentibp.model.decision import parse_decision
     from sentibp.runs import find
 
     model_file = find.model_file(model)
@@ -194,10 +193,37 @@ def _predict(
     else:
         options, split = _read_options(classifier, text_column, set_ or [])
         pieces = _input(input, options, split, format, keep)
-    colours = explain and format is Format.table and output is None and may_colour()
     to_terminal = output is None and sys.stdout.isatty()  # where the results show how far it is
+    shows_progress = input is not None and not to_terminal
+    rows, blank = _write(pieces, classifier, decision, output, format, explain=explain, shows_progress=shows_progress)
+    if input is not None:
+        for note in answered_blank(input, blank, rows):
+            print_message(note)
+    tell_replaced(output, is_replaced)
+    if output is not None:
+        tell_written(output, counted(rows, "row"))
+
+
+def _write(
+    pieces: Iterator[Piece],
+    classifier: Classifier,
+    decision: Decision,
+    output: Path | None,
+    format: Format,
+    *,
+    explain: bool,
+    shows_progress: bool,
+) -> tuple[int, int]:
+    """Write the answers, and the notes of the pieces. Return the number of texts, and how many of them are empty."""
+    from sentibp.cli.explain import may_colour
+    from sentibp.cli.prediction_progress import Counter
+    from sentibp.data.blank import count_blank
+    from sentibp.model.classifier import predict_piece
+    from sentibp.model.decision import answers
+
+    colours = explain and format is Format.table and output is None and may_colour()
     rows = blank = 0
-    with Counter(input is not None and not to_terminal) as counter, _sink(output, colours) as sink:
+    with Counter(shows_progress) as counter, _sink(output, colours) as sink:
         if format is Format.table:
             writer: Writer = _Lines(sink, classifier, explain, colours)
         else:
@@ -205,7 +231,7 @@ def _predict(
         for piece in pieces:
             for note in piece.notes:
                 print_message(note)
-            records = answers(classifier.predict(piece.text), decision)
+            records = answers(predict_piece(classifier.predict, piece), decision)
             if explain and format is not Format.table:
                 from sentibp.inspection.explain import explained
 
@@ -215,12 +241,7 @@ def _predict(
             rows += len(records)
             blank += count_blank(piece.text)
         writer.close()
-    if input is not None:
-        for note in answered_blank(input, blank, rows):
-            print_message(note)
-    tell_replaced(output, is_replaced)
-    if output is not None:
-        tell_written(output, counted(rows, "row"))
+    return rows, blank
 
 
 def _format(output: Path | None, given: Format | None, explain: bool) -> Format:

@@ -11,12 +11,16 @@ from typer.core import TyperCommand
 from sentibp.utils.repair import MODEL_OPTION
 
 
-class RepeatedOption(typer.BadParameter):
-    """An option that takes one value is given several."""
+class UsageMistake(typer.BadParameter):
+    """A mistake on the command line whose message says all: the parser does not put "Invalid value" before it."""
 
     def format_message(self) -> str:
-        """Return the message; that of a wrong value begins with "Invalid value"."""
+        """Return the message."""
         return self.message
+
+
+class RepeatedOption(UsageMistake):
+    """An option that takes one value is given several."""
 
 
 class Command(TyperCommand):

@@ -136,15 +136,13 @@ def trace(
 def _known_label(label: str | None, labels: Sequence[str]) -> str:
     """Return the label. Raises ConfigError if there is none, or the model has no such label."""
     from sentibp.errors import ConfigError
-    from sentibp.utils.label_mapping import meant_class
+    from sentibp.utils.label_mapping import class_choice
 
     if label is None:
         *others, last = (f"--label {shlex.quote(name)}" for name in reversed(labels))
         raise ConfigError(f"no label: give {', '.join(others)} or {last}")
     if label not in labels:
-        meant = meant_class(label, labels)
-        near = f"did you mean --label {shlex.quote(meant)}? There are: " if meant else "choose from "
-        raise ConfigError(f"--label {label}: is no label of the model; {near}{', '.join(labels)}")
+        raise ConfigError(f"--label {label}: is no label of the model; {class_choice(label, labels, '--label')}")
     return label
 
 

@@ -306,6 +306,8 @@ def print_dry_run(result: DryRun, notes: Sequence[str], json: bool) -> None:
         "model file": size(result.model_bytes),
         "memory": f"{size(result.peak_bytes)} at its peak",
         "steps": f"{_dry_steps(result)}: {result.reviews_per_second:,.0f} reviews/s",
+        "pretraining": f"{duration(result.pretraining_seconds)} for the vectors" * (result.pretraining_seconds > 0),
+        "linear": f"{duration(result.linear_seconds)} for the linear classifier" * (result.linear_seconds > 0),
         "in all": f"about {duration(result.seconds)}" + ", one shard after the other" * (result.shards > 1),
     }
     fields({name: value for name, value in values.items() if value}, 11)

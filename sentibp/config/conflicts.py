@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from encodings import aliases
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from sentibp.config.messages import ALIASES, close, nearest, show
+from sentibp.config.class_conflicts import are_binary, class_count, find_class_conflicts
+from sentibp.config.messages import Conflict, nearest, show
 from sentibp.config.yaml_file import Keys
-from sentibp.utils.label_key import IGNORE, LABELS, is_binary, is_number, label_key
-from sentibp.utils.label_mapping import class_order, polarity, suggest, worse_first
-from sentibp.utils.repair import PLACEHOLDER, set_option
+from sentibp.utils.repair import set_option
 
 if TYPE_CHECKING:
-    from sentibp.config.schema import Config, Data, Model, Optimizer, Schedule, Value
+    from sentibp.config.schema import Config, Data, Model, Optimizer, Schedule
 
 
 _USUAL_ENCODINGS = (
@@ -33,35 +32,9 @@ _USUAL_ENCODINGS = (
 _NO_ENCODINGS = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")  # of files, though Python's
 
 
-_MOST_CLASSES = 100  # more are probably no classes of reviews
-
-
-class Conflict(NamedTuple):
-    """A setting that does not fit the others."""
-
-    path: Keys
-    message: str
-    reads: tuple[str, ...] = ()  # the other settings involved; their own mistakes are reported first
-    keys: tuple[tuple[str, ...], ...] = ()  # the settings that an unknown key may mean
-    right: Any = None  # the value to write there; the message says only what is wrong then
-
-    @property
-    def text(self) -> str:
-        """The message with the repair."""
-        return self.message if self.right is None else f"{self.message}; write {self.option}"
-
-    @property
-    def option(self) -> str:
-        """The option that sets the right value."""
-        return set_option(".".join(map(str, self.path)), self.right)
-
-
 def find_conflicts(config: Config) -> Iterator[Conflict]:
     """Yield all conflicts of a config."""
-    yield from _classes(config.data, config.model.output)
-    yield from _label_in_two_lists(config.data.labels)
-    yield from _unknown_class_weights(config)
-    yield from _metric_of_other_classes(config)
+    yield from find_class_conflicts(config)
     yield from _unknown_encoding(config.data)
     yield from _no_separator(config.data)
     yield from _column_named_twice(config.data)
@@ -77,131 +50,6 @@ def find_conflicts(config: Config) -> Iterator[Conflict]:
     yield from _no_refit(config)
     yield from _shards(config)
     yield from _unknown_layers(config)
-
-
-def _classes(data: Data, output: str) -> Iterator[Conflict]:
-    """Yield what is wrong with the names of the classes and their order."""
-    if data.labels is None:
-        return
-    names = [name for name in data.labels if name != IGNORE]
-    path: Keys = ("data", "labels")
-    if PLACEHOLDER in names:
-        message = f"{PLACEHOLDER} is a placeholder; write the labels of the data, from the worst to the best"
-        yield Conflict(path, message)
-        return
-    if conflict := _misspelt_class(data.labels, names):
-        yield conflict
-    elif len(names) < 3:
-        yield from _two_classes(data.labels, names, ordered=data.ordered)
-    elif len(names) > _MOST_CLASSES:
-        yield Conflict(path, f"{len(names)} classes; give at most {_MOST_CLASSES}")
-    elif data.ordered and _are_best_first(names):
-        lists = {name: data.labels[name] for name in [*reversed(names), *([IGNORE] if IGNORE in data.labels else [])]}
-        yield Conflict(path, "the classes are in order from the worst to the best", right=lists)
-    if not is_binary(names) and not data.ordered and output in ("scale", "cumulative"):
-        message = f"{output} is for classes in order, and data.ordered is false; write "
-        yield Conflict(("model", "output"), message + set_option("model.output", "auto"), ("data.ordered",))
-
-
-def _two_classes(labels: Mapping[str, Sequence[Value]], names: Sequence[str], *, ordered: bool) -> Iterator[Conflict]:
-    path: Keys = ("data", "labels")
-    missing = [name for name in LABELS if name not in names]
-    if names and len(missing) == 2 and all(label_key(value) in LABELS for name in names for value in labels[name]):
-        message = f"unknown key; write it the other way round: {labels[names[0]][0]}: [{names[0]}]"
-        yield Conflict((*path, names[0]), message)
-    elif missing and not (len(names) == 2 and len(missing) == 2):
-        message = f"{' and '.join(map(repr, missing))} missing; give {'both' if missing[1:] else 'it'}"
-        yield Conflict(path, message, tuple(f"data.labels.{name}" for name in missing))
-    elif missing:
-        order = _worse_first(labels, names)
-        lists = {new: list(labels[name]) for new, name in zip(LABELS, order or names, strict=True)}
-        if IGNORE in labels:
-            lists[IGNORE] = list(labels[IGNORE])
-        if order:
-            yield Conflict(path, "two classes in order are called negative and positive", right=lists)
-        elif ordered:
-            message = "two classes in order are called negative and positive, and the worse one is first"
-            message += f" (if they have no order: {set_option('data.ordered', False)})"
-            yield Conflict(path, message, right=lists)
-
-
-def _worse_first(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) -> tuple[str, str] | None:
-    """Return the names of two classes, the worse one first, if their names or values say which it is."""
-    keys = {label_key(name): name for name in names}
-    if len(keys) == 2 and (order := worse_first(*keys)):
-        return keys[order[0]], keys[order[1]]
-    values = {name: {label_key(value) for value in labels[name]} for name in names}
-    meant = suggest({key for keys in values.values() for key in keys})
-    for worse, better in (names, [*reversed(names)]):
-        if set(meant.negative) == values[worse] and set(meant.positive) == values[better]:
-            return worse, better
-    return None
-
-
-def _are_best_first(names: Sequence[str]) -> bool:
-    """Return whether the names of classes say that the first is the best one."""
-    if set(LABELS) <= set(names):
-        return names.index("positive") < names.index("negative")
-    keys = list(map(label_key, names))
-    return not any(map(is_number, keys)) and None not in map(polarity, keys) and class_order(keys) == keys[::-1]
-
-
-def _misspelt_class(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) -> Conflict | None:
-    """Return a conflict if a name seems to be misspelt. More than two classes have any names, from a list or not."""
-    if all([label_key(value) for value in labels[name]] == [label_key(name)] for name in names):  # a list of values
-        return None
-    several, wanted = len(names) > 2, [name for name in (*LABELS, IGNORE) if name not in labels]
-    for name in names:
-        if name in LABELS or is_number(label_key(name)):
-            continue
-        if several and not ("negative" in names) ^ ("positive" in names):
-            wanted = [name for name in wanted if name == IGNORE]
-        meant = close(name, wanted, 0.85) if several else ALIASES.get(name.casefold()) or close(name, (*LABELS, IGNORE))
-        if meant:
-            message = f"unknown key; did you mean {meant!r}?"
-            return Conflict(("data", "labels", name), message, keys=(("data", "labels", meant),))
-    return None
-
-
-def _metric_of_other_classes(config: Config) -> Iterator[Conflict]:
-    stopping, labels = config.train.early_stopping, config.data.labels
-    if stopping is None:
-        return
-    several = not _are_binary(labels)
-    if several != (stopping.metric in ("macro_f1", "mae")) and stopping.metric not in ("accuracy", "log_loss"):
-        other = "macro_f1" if several else "f1"
-        message = f"{stopping.metric} is a score of {'negative and positive' if several else 'other classes'}; write "
-        message += set_option("train.early_stopping.metric", other)
-        yield Conflict(("train", "early_stopping", "metric"), message, ("data.labels",))
-
-
-def _unknown_class_weights(config: Config) -> Iterator[Conflict]:
-    weights, labels = config.train.class_weight, config.data.labels
-    names = LABELS if labels is None else tuple(name for name in labels if name != IGNORE)
-    for name in weights if isinstance(weights, dict) else ():
-        if name not in names:
-            message = f"{show(name)} is not a class of data.labels, which has {', '.join(names)}"
-            yield Conflict(("train", "class_weight", name), f"{message}{nearest(name, names)}", ("data.labels",))
-
-
-def _label_in_two_lists(labels: Mapping[str, Sequence[Value]] | None) -> Iterator[Conflict]:
-    seen: dict[str, tuple[str, Value]] = {}
-    for kind, values in (labels or {}).items():
-        if kind == PLACEHOLDER:
-            return
-        for i, value in enumerate(values):
-            if value == PLACEHOLDER:
-                message = f"{PLACEHOLDER} is a placeholder; write the labels of the data that are {kind}"
-                yield Conflict(("data", "labels", kind, i), message)
-                continue
-            other, first = seen.setdefault(label_key(value), (kind, value))
-            if other != kind:
-                spelling = "" if show(first) == show(value) else f", as {show(first)}"
-                message = f"{show(value)} is in {other} too{spelling}; keep it in one list"
-                yield Conflict(("data", "labels", kind, i), message)
-        if not values and kind != IGNORE:
-            message = "[] is empty; give a list of values or text, a number, true or false"
-            yield Conflict(("data", "labels", kind), message)
 
 
 def _unknown_encoding(data: Data) -> Iterator[Conflict]:
@@ -302,7 +150,7 @@ def _pretraining(config: Config) -> Iterator[Conflict]:
 
 
 def _only_two_classes(config: Config) -> Iterator[Conflict]:
-    if _are_binary(config.data.labels):
+    if are_binary(config.data.labels):
         return
     settings: tuple[tuple[Keys, str, bool, Any], ...] = (
         (("text", "shifters"), "shifters are", config.text.shifters, False),
@@ -374,20 +222,10 @@ def _shards(config: Config) -> Iterator[Conflict]:
         yield Conflict(("model", "batch_norm"), message, reads)
 
 
-def _are_binary(labels: Mapping[str, Sequence[Value]] | None) -> bool:
-    return labels is None or is_binary(name for name in labels if name != IGNORE)
-
-
-def class_count(config: Config) -> int:
-    """Return the number of classes that the settings name."""
-    labels = config.data.labels
-    return 2 if labels is None else sum(name != IGNORE for name in labels)
-
-
 def _outputs(config: Config) -> int:
     """Return the number of outputs of the network, below its head."""
     classes, output = class_count(config), config.model.output
-    if _are_binary(config.data.labels) or output == "cumulative":
+    if are_binary(config.data.labels) or output == "cumulative":
         return 1
     return classes if output == "softmax" or not config.data.ordered else 2
 
@@ -395,7 +233,7 @@ def _outputs(config: Config) -> int:
 def _head(config: Config) -> list[str]:
     """Return the layer after the output layer that has parameters, if there is one."""
     classes, output = class_count(config), config.model.output
-    if _are_binary(config.data.labels) or output == "softmax" or (output == "auto" and not config.data.ordered):
+    if are_binary(config.data.labels) or output == "softmax" or (output == "auto" and not config.data.ordered):
         return []
     return ["thresholds"] if output == "cumulative" else ["scale"] if classes > 3 else []
 

@@ -6,14 +6,11 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
 from sentibp.config import yaml_file
-from sentibp.config.conflicts import Conflict
+from sentibp.config.check import check_settings, field_of
 from sentibp.config.dump import every_setting
 from sentibp.config.find import find_config, is_stream
 from sentibp.config.messages import Complaint, dotted, show
@@ -24,7 +21,7 @@ from sentibp.errors import ConfigError
 from sentibp.utils.files import open_regular
 from sentibp.utils.messages import counted
 from sentibp.utils.near_names import near_or
-from sentibp.utils.repair import as_yaml, set_option, set_text
+from sentibp.utils.repair import set_option, set_text
 from sentibp.utils.stored_settings import complete_settings
 
 SIZE = 100_000  # bytes; a longer file is probably data, and checking it line by line would take long
@@ -161,16 +158,16 @@ def _mistake(source: _Source, at: Keys, complaint: Complaint) -> _Mistake:
     """Return the mistake at a path. The repair of an override is the option to type instead."""
     place = source.place(at)
     if place.order < SIZE:
-        return _Mistake(place, _field(at), str(complaint))
+        return _Mistake(place, field_of(at), str(complaint))
     if complaint.right is not None:
         ask, end = ("did you mean", "?") if complaint.repair.startswith("did") else ("write", "")
-        option = set_option(dotted(_field(at)), _replaced(source.settings, at, complaint.right))
-        return _Mistake(place, _field(at), f"{complaint.what}; {ask} {option}{end}")
+        option = set_option(dotted(field_of(at)), _replaced(source.settings, at, complaint.right))
+        return _Mistake(place, field_of(at), f"{complaint.what}; {ask} {option}{end}")
     if complaint.keys and at == place.path[: len(at)]:
         keys = schema_of_config().meant(tuple(map(str, place.path))) or complaint.keys
         options = [set_text(dotted(key), _as_list(key, place.value)) for key in keys]
         return _Mistake(place, place.path, f"{complaint.what}; did you mean {' or '.join(options)}?")
-    return _Mistake(place, _field(at), str(complaint))
+    return _Mistake(place, field_of(at), str(complaint))
 
 
 def _as_list(key: Keys, text: str) -> str:
@@ -181,7 +178,7 @@ def _as_list(key: Keys, text: str) -> str:
 
 def _replaced(settings: Any, at: Keys, right: Any) -> Any:
     """Return the value of the setting that a path leads into, with the right value at the end of the path."""
-    field = _field(at)
+    field = field_of(at)
     for key in field:
         settings = settings[key]
     if len(field) == len(at):
@@ -317,79 +314,6 @@ def _rename_earlier_keys(document: Document, at: Keys = ()) -> None:
             continue
         node[new] = value
         document.lines.update({(*inside, new, *place[len(path) :]): line for place, line in lines.items()})
-
-
-# --- checking -------------------------------------------------------------------------------------------------
-
-
-def check_settings(settings: dict[str, Any]) -> tuple[Config | None, list[tuple[Keys, Complaint]]]:
-    """Return the config, or None and all mistakes: the path and the complaint of each."""
-    try:
-        return Config.model_validate(settings), []
-    except ValidationError as error:
-        errors: list[Any] = error.errors(include_url=False)
-    by_path: dict[Keys, list[Any]] = {}
-    for error in errors:
-        if error["type"] == "conflict":
-            return None, [(conflict.path, _complaint(conflict)) for conflict in error["ctx"]["conflicts"]]
-        by_path.setdefault(_locate(settings, error), []).append(error)
-    wrong = []
-    above = {path[:n] for path in by_path for n in range(len(path))}
-    for path, same in by_path.items():
-        if path not in above:  # if an item of a list is wrong, pydantic also reports that the list is not a text
-            chosen = min(same, key=lambda error: error["type"].endswith("_type"))  # "out of range" is more precise
-            section: Any = reduce(_item, path[:-1], settings)
-            wrong.append((path, schema_of_config().mistake(chosen["type"], path, chosen["input"], section)))
-    return None, wrong + _conflicts_of_the_rest(settings, [_field(path) for path in by_path])
-
-
-def _complaint(conflict: Conflict) -> Complaint:
-    if conflict.right is not None:
-        repair = f"write {conflict.path[-1]}: {as_yaml(conflict.right)} there, or {conflict.option} in the command"
-        return Complaint(conflict.message, repair, right=conflict.right)
-    what, _, repair = conflict.message.partition("; ") if conflict.keys else (conflict.message, "", "")
-    return Complaint(what, repair, keys=conflict.keys)
-
-
-def _conflicts_of_the_rest(settings: dict[str, Any], wrong: list[Keys]) -> list[tuple[Keys, Complaint]]:
-    """Return the conflicts between the other settings, which pydantic finds only without the wrong ones."""
-    rest = deepcopy(settings)
-    for *above, last in wrong:
-        node: Any = rest
-        for key in above:
-            node = node.get(key) if isinstance(node, dict) else None
-        if isinstance(node, dict):
-            node.pop(last, None)
-    try:
-        Config.model_validate(rest)
-    except ValidationError as error:
-        conflicts = [each for e in error.errors() for each in e.get("ctx", {}).get("conflicts", ())]
-        return [
-            (conflict.path, _complaint(conflict))
-            for conflict in conflicts
-            if not any(f"{read}.".startswith(f"{dotted(path)}.") for path in wrong for read in conflict.reads)
-        ]
-    return []
-
-
-def _locate(settings: Any, error: Any) -> Keys:
-    """Return the path of a pydantic error in the settings, without pydantic's names for the members of unions."""
-    path: list[str | int] = []
-    node = settings
-    for key in error["loc"]:
-        if (isinstance(node, dict) and key in node) or (isinstance(node, list) and isinstance(key, int)):
-            path.append(key)
-            node = node[key]
-    return tuple(path)
-
-
-def _item(node: Any, key: str | int) -> Any:
-    return node[key]
-
-
-def _field(path: Keys) -> Keys:
-    """Return the path of the setting that a path leads to or into."""
-    return tuple(key for key in path if isinstance(key, str))
 
 
 def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

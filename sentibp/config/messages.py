@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sentibp.config import yaml_file
 from sentibp.config.yaml_file import Keys
-from sentibp.utils.repair import PLACEHOLDER, as_yaml
+from sentibp.utils.repair import PLACEHOLDER, as_yaml, set_option
 
 NOUNS = {
     "string": "text",
@@ -113,6 +113,26 @@ class Complaint(NamedTuple):
 
     def __str__(self) -> str:
         return self.what + (f"; {self.repair}" if self.repair else "")
+
+
+class Conflict(NamedTuple):
+    """A setting that does not fit the others."""
+
+    path: Keys
+    message: str
+    reads: tuple[str, ...] = ()  # the other settings involved; their own mistakes are reported first
+    keys: tuple[tuple[str, ...], ...] = ()  # the settings that an unknown key may mean
+    right: Any = None  # the value to write there; the message says only what is wrong then
+
+    @property
+    def text(self) -> str:
+        """The message with the repair."""
+        return self.message if self.right is None else f"{self.message}; write {self.option}"
+
+    @property
+    def option(self) -> str:
+        """The option that sets the right value."""
+        return set_option(".".join(map(str, self.path)), self.right)
 
 
 class Schema:

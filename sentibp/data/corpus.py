@@ -24,7 +24,7 @@ from sentibp.data.labels import (
     first_place,
     row_count,
 )
-from sentibp.data.readers.table import Records
+from sentibp.data.readers.records import Records
 from sentibp.data.tokenizer import pieces
 from sentibp.errors import DataError
 from sentibp.metrics import effective_number

@@ -243,15 +243,10 @@ def _texts(profile: Profile) -> Iterator[Line]:
 
 
 def _labels(profile: Profile) -> Iterator[Line]:
+    """Yield the column of the labels, others that may be it, and what the labels mean."""
     label = profile.label
     if label is None or label.counts is None:
-        others = {column.name: not_labels(column) for column in profile.columns if column.name != profile.text}
-        facts = "; ".join(f"{as_yaml(name)}: {what}" for name, what in others.items())
-        few = _printable(", ".join(map(as_yaml, others)))
-        yield (
-            f"  label_column: {PLACEHOLDER}  # fill in; the other columns are {few}",
-            f"the column with the labels: no column looks like it{facts and f' ({facts})'}; if there is none, add one",
-        )
+        yield _no_label_column(profile)
         return
     values = sorted(label.labels.values(), key=lambda each: -each[1])
     shown = ", ".join(f"{_printable(value)} ({count:,})" for value, count in values)
@@ -259,8 +254,22 @@ def _labels(profile: Profile) -> Iterator[Line]:
     for other in profile.other_labels[:_OTHERS]:
         few = _printable(", ".join(value for value, _ in other.labels.values()))
         yield f"  # label_column: {as_yaml(other.name)}  # {few}", ""
-    keys = [label_key(value) for value, _ in values]
     empty = sum(count for value, count in label.counts.items() if not label_key(value))
+    yield from _meanings([label_key(value) for value, _ in values], empty)
+
+
+def _no_label_column(profile: Profile) -> Line:
+    others = {column.name: not_labels(column) for column in profile.columns if column.name != profile.text}
+    facts = "; ".join(f"{as_yaml(name)}: {what}" for name, what in others.items())
+    few = _printable(", ".join(map(as_yaml, others)))
+    return (
+        f"  label_column: {PLACEHOLDER}  # fill in; the other columns are {few}",
+        f"the column with the labels: no column looks like it{facts and f' ({facts})'}; if there is none, add one",
+    )
+
+
+def _meanings(keys: list[str], empty: int) -> Iterator[Line]:
+    """Yield which labels are negative and positive, as far as that is known. `empty` rows have no label."""
     without = f"{counted(empty, 'row')} without a label"
     mapping = _mapping(keys)
     settings = mapping.to_setting()

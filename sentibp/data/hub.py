@@ -61,7 +61,7 @@ def load_from_hub(
         name=name,
         columns=tuple(dataset_split.column_names),
         batches=batches,
-        places=numbered(f"{name} ({split}): row "),
+        places=numbered(f"{name} ({split}): row ", range(1, len(dataset_split) + 1)),
         header=f"{name} ({split})",
         types=dataset_split.features.arrow_schema,
         label_names=getattr(dataset_split.features.get(label), "names", ()),

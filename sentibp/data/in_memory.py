@@ -13,7 +13,7 @@ from sentibp.data.corpus import Corpus, corpus_from_records
 from sentibp.data.dataset import hold_out
 from sentibp.data.label_encoder import label_list
 from sentibp.data.labels import IGNORED, Labels
-from sentibp.data.readers.table import Records
+from sentibp.data.readers.records import Records
 from sentibp.data.split import TooFewReviews
 from sentibp.errors import DataError, InvalidInput
 from sentibp.utils.arrow import from_numpy, strings

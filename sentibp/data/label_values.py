@@ -25,7 +25,7 @@ from sentibp.utils.label_mapping import LabelMapping, class_order, class_spellin
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
 if TYPE_CHECKING:
-    from sentibp.data.readers.table import Records  # prediction needs the names of the labels, and no reader
+    from sentibp.data.readers.records import Records  # prediction needs the names of the labels, and no reader
 
 _PARTNERS = {"0": "1", "1": "0", "-1": "1", "neg": "pos", "pos": "neg", "negative": "positive", "positive": "negative"}
 _PARTNERS |= {"false": "true", "true": "false"}

@@ -17,7 +17,7 @@ from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Data
-    from sentibp.data.readers.table import Records  # prediction needs the names of the labels, and no reader
+    from sentibp.data.readers.records import Records  # prediction needs the names of the labels, and no reader
 
 Value = str | int | float | bool
 

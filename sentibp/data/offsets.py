@@ -35,7 +35,7 @@ class Span(NamedTuple):
     end: int
 
 
-class Piece(NamedTuple):
+class Normalized(NamedTuple):
     """Some normalized characters, and the position in the text that they come from."""
 
     content: str
@@ -69,14 +69,14 @@ def _comparable(contents: Iterable[str]) -> str:
     return "".join(contents).replace("`", "'")
 
 
-def _resolved(text: str) -> list[Piece]:
+def _resolved(text: str) -> list[Normalized]:
     """Return the characters of the text after entities and line breaks are resolved."""
-    pieces = [Piece(c, i, i + 1) for i, c in enumerate(text)]
+    pieces = [Normalized(c, i, i + 1) for i, c in enumerate(text)]
     pieces = _replaced(pieces, re.compile(ENTITY), entity)
     return _replaced(pieces, re.compile(LINE_BREAK), lambda match: "\n")
 
 
-def _replaced(pieces: list[Piece], pattern: re.Pattern[str], function, whole: bool = True) -> list[Piece]:
+def _replaced(pieces: list[Normalized], pattern: re.Pattern[str], function, whole: bool = True) -> list[Normalized]:
     """Substitute like re.sub(), but on characters with positions. The replacement has the position of the match.
 
     If it is not `whole`, only what lies between the two groups of a match is replaced.
@@ -87,18 +87,18 @@ def _replaced(pieces: list[Piece], pattern: re.Pattern[str], function, whole: bo
         start, stop = match.span() if whole else (match.end(1), match.start(2))
         position = pieces[start].start, pieces[stop - 1].end
         result += pieces[done:start]
-        result += [Piece(c, *position) for c in function(match)]
+        result += [Normalized(c, *position) for c in function(match)]
         done = stop
     return result + pieces[done:]
 
 
-def _folded(pieces: list[Piece], spelling: Spelling) -> list[Piece]:
+def _folded(pieces: list[Normalized], spelling: Spelling) -> list[Normalized]:
     """Replace and remove characters as `folding.fold` does."""
     if spelling.folding == 1:
         return pieces
     table = replacements(spelling.lowercase)
     pieces = _without_empty(
-        [Piece(c, *place) for content, *place in pieces for c in table.get(content, content) or [""]]
+        [Normalized(c, *place) for content, *place in pieces for c in table.get(content, content) or [""]]
     )
     for pattern in CONTEXT:
         text, kept = "".join(piece.content for piece in pieces), [True] * len(pieces)
@@ -110,9 +110,9 @@ def _folded(pieces: list[Piece], spelling: Spelling) -> list[Piece]:
     return pieces
 
 
-def _without_empty(pieces: list[Piece]) -> list[Piece]:
+def _without_empty(pieces: list[Normalized]) -> list[Normalized]:
     """Remove empty pieces. What they come from belongs to the character that it follows, as a skin tone does."""
-    result: list[Piece] = []
+    result: list[Normalized] = []
     for piece in pieces:
         if piece.content:
             result.append(piece)
@@ -121,7 +121,7 @@ def _without_empty(pieces: list[Piece]) -> list[Piece]:
     return result
 
 
-def _characters(pieces: list[Piece], spelling: Spelling, coarse: bool = False) -> list[Piece]:
+def _characters(pieces: list[Normalized], spelling: Spelling, coarse: bool = False) -> list[Normalized]:
     """Return the characters of the normalized text, without spaces. A token of a class is one character.
 
     A letter and its accents may become one character or several. If their number is unchanged, each keeps its position.
@@ -139,10 +139,10 @@ def _characters(pieces: list[Piece], spelling: Spelling, coarse: bool = False) -
         place = iter(group)
         for c in content:
             if c == " ":  # it separates tokens of classes
-                characters.append(Piece(c, group[0].start, group[-1].end))
+                characters.append(Normalized(c, group[0].start, group[-1].end))
             else:
                 start, end = next(place)[1:] if same else (group[0].start, group[-1].end)
-                characters.append(Piece(c, start, end))
+                characters.append(Normalized(c, start, end))
     for pattern, placeholder in token_classes.compiled(spelling.classes):
         characters = _replaced(characters, pattern, lambda match, mark=f" {placeholder} ": mark, whole=False)
     return [c for c in characters if not _is_blank(c.content)]

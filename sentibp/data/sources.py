@@ -23,6 +23,7 @@ from sentibp.data.labels import Labels
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.pieces import table_pieces
+from sentibp.data.readers.records import Records, read_records
 from sentibp.data.readers.splits import NoSuchSplit
 from sentibp.data.readers.stream import stream_pieces
 from sentibp.data.readers.table import (
@@ -31,10 +32,8 @@ from sentibp.data.readers.table import (
     Batch,
     MissingColumn,
     ReadOptions,
-    Records,
     Table,
     numbered,
-    read_records,
     require_columns,
     require_no_weights_or_groups,
     resolved,

@@ -21,7 +21,7 @@ from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.pieces import table_pieces
 from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
-from sentibp.model.classifier import Classifier
+from sentibp.model.classifier import Classifier, predict_piece
 from sentibp.model.decision import answers, parse_decision
 from sentibp.model.file import load_model as read_model
 from sentibp.model.prediction import Prediction
@@ -121,7 +121,7 @@ def predict_rows(task: FileTask, start: int, stop: int) -> Answers:
     found: list[Prediction] = []
     for piece in table_pieces(table, task.settings.options, Kept.nothing):
         _require_wanted()
-        found.append(classifier.predict(piece.text))
+        found.append(predict_piece(classifier.predict, piece))
     positive, tokens, unknown = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
     return positive, tokens, unknown
 
@@ -225,7 +225,7 @@ def _write(
             for piece in _pieces(task, format):
                 _require_wanted()
                 notes += piece.notes
-                records = answers(predict(piece.text), decision)
+                records = answers(predict_piece(predict, piece), decision)
                 if settings.explain:
                     from sentibp.inspection.explain import explained
 

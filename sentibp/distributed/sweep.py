@@ -47,7 +47,7 @@ class ClusterPool:
         about = (self.folder / ABOUT).read_text(encoding="utf-8")
         paths = _paths(Config.model_validate(task.config))
         future = self.executor.submit(
-            run, task, str(self.folder / ABOUT), about, paths, is_offline(), name=f"trial {task.number}"
+            run_task, task, str(self.folder / ABOUT), about, paths, is_offline(), name=f"trial {task.number}"
         )
         self.running[future] = task
 
@@ -65,7 +65,7 @@ class ClusterPool:
         return records
 
 
-def run(task: TrialTask, about: str, content: str, paths: Sequence[str], offline: bool) -> TrialRecord | None:
+def run_task(task: TrialTask, about: str, content: str, paths: Sequence[str], offline: bool) -> TrialRecord | None:
     """Carry out a trial on a worker. NotVisible if it does not see the folder of the sweep, or the data."""
     try:
         is_same = Path(about).read_text(encoding="utf-8") == content

@@ -45,6 +45,7 @@ from sentibp.runs import directory, find, influence_log
 from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.arrow import from_numpy, strings
 from sentibp.utils.label_key import is_binary
+from sentibp.utils.label_mapping import class_choice
 from sentibp.utils.threads import single_threaded_blas
 
 _SHARED = 8  # shared features that are named of a review, at most
@@ -170,7 +171,8 @@ def _explained_answer(classifier: Classifier, text: Ragged, towards: str | None)
         answer = answer_of_logit(float(logits[0]))
         return _Explained(answer.label, 1, answer.positive, float(logits[0]))
     if towards not in (None, *labels):
-        raise ConfigError(f"--towards {towards}: is no label of the model; choose from {', '.join(labels)}")
+        choice = class_choice(towards, labels, "--towards")
+        raise ConfigError(f"--towards {towards}: is no label of the model; {choice}")
     likely = int(predicted(probability(logits))[0])
     number = likely if towards is None else labels.index(towards)
     others = np.delete(logits[0].astype(np.float64), number)

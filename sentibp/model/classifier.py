@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,10 @@ from sentibp.utils.sequences import Texts, as_texts
 from sentibp.utils.threads import one_core, parallel_map, single_threaded_blas
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from sentibp.config.schema import Config
+    from sentibp.data.pieces import Piece
 
 
 FORMAT = 6
@@ -154,7 +157,7 @@ class Classifier:
         return np.concatenate(logits), np.concatenate(unknown)
 
     def checked_logits(self, features: Ragged) -> Array:
-        """Return the logits as float64. DataError if one is not a number."""
+        """Return the logits as float64. NoAnswer if one is not a number."""
         return checked(self.logits(features))
 
     def answers(
@@ -187,13 +190,30 @@ class Classifier:
         return tensor_file.pack_tensor_file(header | dict(more or {}), tensors)
 
 
+class NoAnswer(DataError):
+    """A text has no answer, because the numbers of the model are too large."""
+
+    def __init__(self, row: int, place: str | None = None):
+        """`row` is the position of the first such text, and `place` its place if it is of a file."""
+        place = f"texts[{row}]" if place is None else place
+        super().__init__(f"{place}: the model has no answer, as its numbers are too large; train it again")
+        self.row = row
+
+
 def checked(logits: Array) -> Array:
-    """Return the logits of n reviews as float64. DataError if one is not a number."""
+    """Return the logits of n reviews as float64. NoAnswer if one is not a number."""
     logits = logits.astype(np.float64)
     if np.isnan(logits).any():
-        first = int(np.argwhere(np.isnan(logits))[0, 0]) + 1
-        raise DataError(f"the model's numbers are too large: it has no answer for review {first}; train again")
+        raise NoAnswer(int(np.argwhere(np.isnan(logits))[0, 0]))
     return logits
+
+
+def predict_piece(predict: Callable[[pa.LargeStringArray], Prediction], piece: Piece) -> Prediction:
+    """Return the predictions for a piece of the input. NoAnswer with the place of a text that has none."""
+    try:
+        return predict(piece.text)
+    except NoAnswer as error:
+        raise NoAnswer(error.row, piece.where(error.row)) from None
 
 
 def require_classifier(value: object) -> None:

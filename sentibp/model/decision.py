@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +14,7 @@ from sentibp.errors import ConfigError
 from sentibp.metrics import decide
 from sentibp.model.head import each_probability, expected_number, place, score_of
 from sentibp.nn.layers import Array
-from sentibp.utils.label_mapping import meant_class
+from sentibp.utils.label_mapping import meant_class, meant_option
 
 if TYPE_CHECKING:
     from sentibp.model.prediction import Prediction
@@ -76,10 +75,8 @@ def _threshold(classes: Classes, given: str) -> tuple[int, float]:
         raise ConfigError(f"--threshold {given}: of which class? write, for example, {example}")
     if equals and not name:
         known = f"the model has no such class, but {', '.join(classes.names)}"
-        meant = meant_class(typed, classes.names)
-        repair = f"write, for example, {example}"
-        if meant is not None:
-            repair = f"did you mean --threshold {shlex.quote(f'{meant}={text.strip()}')}?"
+        meant = meant_option(typed, classes.names, "--threshold", f"={text.strip()}")
+        repair = meant or f"write, for example, {example}"
         raise ConfigError(f"--threshold {given}: {known}; {repair}")
     return classes.names.index(name) if equals else 1, least
 

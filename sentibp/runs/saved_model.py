@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sentibp.config.conflicts import class_count
+from sentibp.config.class_conflicts import class_count
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config

@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
 
 from sentibp.config.schema import Config
 from sentibp.model.classifier import Classifier
@@ -17,8 +17,11 @@ from sentibp.training.events import Backward, Batch, FitEvent, Forward, Step
 from sentibp.training.loop import fit, initial_state
 from sentibp.training.networks import new_network
 from sentibp.training.prepare import TrainingData
+from sentibp.training.pretraining import learn_vectors
 from sentibp.training.refit import is_refit
 from sentibp.training.shifters import with_shifters
+
+T = TypeVar("T")
 
 PARTS = ("wait", "forward", "backward", "update")
 """The parts of a step, in their order: until the batch is there, forward and loss, backward and norm, update."""
@@ -41,6 +44,8 @@ class DryRun(NamedTuple):
     batches_per_step: int  # of all shards together
     step_seconds: float  # of one batch, the median
     reviews_per_second: float
+    pretraining_seconds: float  # of learning the vectors, estimated from the first rounds; 0 without pretraining
+    linear_seconds: float  # of the classifier of train.linear_member
     seconds: float  # of the whole training, estimated; the shards one after the other
 
 
@@ -81,13 +86,13 @@ def estimate(data: TrainingData, timed: list[dict[str, float]]) -> DryRun:
     import resource  # not on Windows
 
     config, training, validation = data.config, data.training, data.validation
-    classifier = new_network(data, config.train.seed)
+    classifier, started = _timed_call(lambda: new_network(data, config.train.seed))
     step = statistics.median(sum(parts.values()) for parts in timed)
-    began = time.monotonic()
-    if validation is not None:
-        classifier.logits(validation.features)
-    validated = time.monotonic() - began
+    validated = 0.0 if validation is None else _timed_call(lambda: classifier.logits(validation.features))[1]
+    vectors, linear = _pretraining_seconds(data), _linear_seconds(data)
     train, saved = config.train, _saved_model(data, classifier)
+    has_refit = validation is not None and is_refit(data)
+    trainings = train.seeds + has_refit  # each with its own pretraining and linear classifier
     epochs = train.epochs * train.seeds * train.members
     steps = epochs * train.steps_per_epoch(len(training)) + _steps_of_refit(config, data)
     batches = train.shards * (train.round_steps if train.shards > 1 and train.sync == "sync" else 1)
@@ -100,14 +105,46 @@ def estimate(data: TrainingData, timed: list[dict[str, float]]) -> DryRun:
         model_bytes=len(saved.to_bytes()),
         peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
         steps=steps,
-        refit=data.validation is not None and is_refit(data),
+        refit=has_refit,
         shards=train.shards,
         sync=train.sync if train.shards > 1 else None,
         batches_per_step=batches,
         step_seconds=step,
         reviews_per_second=min(train.batch_size, len(training)) / step,
-        seconds=data.seconds + steps * batches * step + epochs * validated,
+        pretraining_seconds=vectors,
+        linear_seconds=linear,
+        seconds=data.seconds
+        + trainings * (vectors + linear + train.members * started)
+        + steps * batches * step
+        + epochs * validated,
     )
+
+
+def _timed_call(function: Callable[[], T]) -> tuple[T, float]:
+    """Return the result of a function, and the seconds that it took."""
+    began = time.monotonic()
+    return function(), time.monotonic() - began
+
+
+def _linear_seconds(data: TrainingData) -> float:
+    """Return the seconds of fitting the classifier of train.linear_member; 0 if none is wanted."""
+    config = data.config
+    if not config.train.linear_member:
+        return 0.0
+    return _timed_call(lambda: distillation.linear_member(config, data.vocabulary, data.training, config.train.seed))[1]
+
+
+def _pretraining_seconds(data: TrainingData) -> float:
+    """Return the seconds of learning vectors, from the first two of its rounds; 0 if none are learned."""
+    config = data.config
+    if config.pretrain.vectors == "none" or data.pretrained is not None:
+        return 0.0
+    rounds = learn_vectors(config, data.vocabulary, data.training, data.extra, config.train.seed)
+    (event, _), first = _timed_call(lambda: next(rounds))  # with what comes before the rounds
+    if event.rounds == 1:
+        return first
+    second = _timed_call(lambda: next(rounds))[1]
+    return first + (event.rounds - 1) * second
 
 
 def _saved_model(data: TrainingData, network: Classifier) -> Classifier:

@@ -7,9 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from sentibp.config.load import Resolved
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
+from sentibp.data.in_memory import InMemory
 from sentibp.data.vocabulary_shards import SAME_COMMAND, place_beside
 from sentibp.errors import SentibpError
 from sentibp.runs.directory import MODEL, ROOT, VALIDATED, create_run
@@ -20,7 +23,8 @@ from sentibp.training.checkpoint import remove_checkpoint, restore_best
 from sentibp.training.diverged import Diverged, TrainingStopped
 from sentibp.training.events import Event
 from sentibp.training.networks import train_seed
-from sentibp.training.prepare import TrainingData, prepare
+from sentibp.training.postmortem import FailedStep
+from sentibp.training.prepare import prepare
 from sentibp.training.refit import is_refit, refit
 from sentibp.training.session import Session
 from sentibp.utils.executor import Executor
@@ -115,7 +119,7 @@ class Training(Session):
             remove_checkpoint(self.run.path)  # from there it would diverge again
         if failed is not None:
             facts = postmortem.facts(failed)
-            folder, corpus = self.run.path / postmortem.FOLDER, _training_reviews(self.context.data)
+            folder, corpus = self.run.path / postmortem.FOLDER, _training_reviews(failed, self.context.data.given)
             lines += postmortem.lines(failed, corpus)
             try:
                 postmortem.save(folder, str(error), failed, corpus)
@@ -140,12 +144,16 @@ class Training(Session):
         return stopped
 
 
-def _training_reviews(data: TrainingData) -> Corpus | None:
-    """Read the training reviews again: their text was released when they were encoded."""
+def _training_reviews(failed: FailedStep, given: InMemory | None) -> Corpus | None:
+    """Read the training reviews again: their text was released when they were encoded. None if they have changed.
+
+    Those of the final training are all reviews, as its settings say.
+    """
     try:
-        return load_data(data.config)[0] if data.given is None else data.given.load(data.config)[0]
+        corpus = load_data(failed.config, places=True)[0] if given is None else given.load(failed.config)[0]
     except (SentibpError, OSError):
         return None
+    return corpus if np.array_equal(corpus.label, failed.training.label) else None  # type: ignore[arg-type]
 
 
 def train(

@@ -2,8 +2,8 @@
 
 postmortem.json      what happened and where; of each tensor its shape, its norm, its largest number, how many numbers
                      are not finite, and the same of its gradient
-batch.jsonl          the reviews of the batch: text, label, and the logit before the step; with more than two labels the
-                     logit of each
+batch.jsonl          the reviews of the batch: number, place in its file, text, label, and the logit before the step;
+                     with more than two labels the logit of each
 weights.safetensors  the weights before the step, as a model file: if they are finite, trace and gradcheck read it
 config.yaml          the settings
 """
@@ -38,7 +38,7 @@ class FailedStep(NamedTuple):
     model: Classifier
     seed: int
     step: Backward
-    reviews: Array  # (b,) the batch: positions in the training reviews
+    reviews: Array  # (b,) the batch: numbers of training reviews from 0; those left out and held out do not count
     config: Config
     training: Examples
     tensor: str | None = None  # the one that shows what went wrong
@@ -64,13 +64,16 @@ def lines(failed: FailedStep, corpus: Corpus | None) -> list[str]:
     where = "" if failed.tensor is None else f"layer {layer_name(failed.tensor)}, tensor {failed.tensor}; "
     step = failed.step
     numbers = f"loss {step.loss:g}, gradient norm {step.gradient_norm:g}, learning rate {step.learning_rate:g}"
-    named = [f"{place}" for place in failed.reviews[:_REVIEWS]]
-    if corpus is not None:
-        texts = corpus.take(failed.reviews[:_REVIEWS]).text.to_pylist()
-        named = [f'{place} "{_beginning(text)}"' for place, text in zip(named, texts, strict=True)]
+    chosen = failed.reviews[:_REVIEWS]
+    texts, places = _texts_and_places(chosen, corpus)
+    named = [
+        (f"number {number}" if place is None else place) + ("" if text is None else f' "{_beginning(text)}"')
+        for number, text, place in zip(chosen.tolist(), texts, places, strict=True)
+    ]
     more = len(failed.reviews) - len(named)
     named += [f"and {more} more"] if more else []
-    return [f"{where}{numbers}", f"training reviews of the batch: {', '.join(named)}"]
+    from_0 = " (numbered from 0, without those left out or held out)" if None in places else ""
+    return [f"{where}{numbers}", f"training reviews of the batch{from_0}: {', '.join(named)}"]
 
 
 def save(folder: Path, what: str, failed: FailedStep, corpus: Corpus | None) -> None:
@@ -112,11 +115,21 @@ def _batch(failed: FailedStep, corpus: Corpus | None) -> list[dict[str, Any]]:
     logits = failed.model.logits(failed.training.features.take(chosen)).tolist()
     labels = failed.training.label[chosen].tolist()
     names = failed.model.spec.labels
-    texts = [None] * len(chosen) if corpus is None else corpus.take(chosen).text.to_pylist()
     return [
-        {"review": place, "label": names[label], **_logits(logit), "text": text}
-        for place, label, logit, text in zip(chosen.tolist(), labels, logits, texts, strict=True)
+        {"review": number, "place": place, "label": names[label], **_logits(logit), "text": text}
+        for number, label, logit, text, place in zip(
+            chosen.tolist(), labels, logits, *_texts_and_places(chosen, corpus), strict=True
+        )
     ]
+
+
+def _texts_and_places(chosen: Array, corpus: Corpus | None) -> tuple[list[str | None], list[str | None]]:
+    """Return the texts of training reviews, and their places in the files, as far as they are known."""
+    unknown: list[str | None] = [None] * len(chosen)
+    if corpus is None:
+        return unknown, unknown
+    of_chosen = corpus.take(chosen)
+    return of_chosen.text.to_pylist(), unknown if of_chosen.place is None else of_chosen.place.to_pylist()
 
 
 def _logits(logit: float | list[float]) -> dict[str, Any]:

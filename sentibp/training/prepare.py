@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from sentibp.data import corpus as data_corpus
 from sentibp.data import few_labels
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import data_facts, load_data, load_pretraining_data
-from sentibp.data.encode import encode
+from sentibp.data.encode import Encoded, encode
 from sentibp.data.examples import Examples
 from sentibp.data.folding import FOLDING
 from sentibp.data.in_memory import InMemory
@@ -30,19 +29,17 @@ from sentibp.data.sources import group_columns
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.data.vocabulary_shards import Place
 from sentibp.errors import ConfigError
-from sentibp.model import file as model_file
 from sentibp.model import word_vectors
 from sentibp.model.build import require_memory
 from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
-from sentibp.runs import find, hub_model
 from sentibp.runs.review_hashes import ReviewHashes
 from sentibp.runs.saved_model import is_average
+from sentibp.training.initial_files import initial_file_facts, known_words, load_origin, load_vectors
 from sentibp.training.paths import explained_if_gone, resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
-from sentibp.utils.hashing import file_digest
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
@@ -106,23 +103,13 @@ def prepare_config(
     DataError if the data cannot be read, ConfigError if the network is larger than the memory.
     """
     start = time.monotonic()
-    origin, pretrained, lexicon = _origin(config), _pretrained(config), load_lexicon(config)
+    origin, pretrained, lexicon = load_origin(config), load_vectors(config), load_lexicon(config)
     reviews = _load(config, given, fold)
     overlap = _find_overlap(config, reviews, origin)
     if fold is None:
         _require_separate(config, reviews.validation, overlap)
     facts = _facts(config, reviews, lexicon)
-    encoded = encode(
-        config.text,
-        (reviews.training, reviews.labelled, reviews.unlabelled),
-        reviews.validation,
-        facts,
-        str(config.data.source),
-        None if origin is None else origin.vocabulary,
-        occurrences=config.pretrain.is_used,  # it counts them, and reads their order
-        words=_known_words(pretrained, lexicon),
-        place=place,
-    )
+    encoded = _encode(config, reviews, facts, origin, known_words(pretrained, lexicon), place)
     require_memory(config, len(encoded.vocabulary))
     occurrences, labelled, unlabelled = encoded.learned
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
@@ -139,13 +126,35 @@ def prepare_config(
         independent=independent,
         extra=PretrainingData(occurrences, _examples_or_none(reviews.labelled, labelled, BINARY), unlabelled),
         vocabulary=encoded.vocabulary,
-        facts=facts | _files(config),
+        facts=facts | initial_file_facts(config),
         hashes=overlap.hashes,
         notes=tuple(dict.fromkeys([*notes, *_data_notes(config, reviews, overlap), *overlap.notes, *found, *more])),
         caveats=(*overlap.caveats, *more),
         given=given,
         seconds=time.monotonic() - start,
         characters=_mean_length(reviews.training) if len(reviews.training) < few_labels.FEW else None,
+    )
+
+
+def _encode(
+    config: Config,
+    reviews: _Reviews,
+    facts: Mapping[str, Any],
+    origin: Classifier | None,
+    words: Sequence[pa.LargeStringArray],
+    place: Place | None,
+) -> Encoded:
+    """Encode all reviews with one vocabulary, which has the `words`, too; in shards, if a `place` for that is given."""
+    return encode(
+        config.text,
+        (reviews.training, reviews.labelled, reviews.unlabelled),
+        reviews.validation,
+        facts,
+        str(config.data.source),
+        None if origin is None else origin.vocabulary,
+        occurrences=config.pretrain.is_used,  # it counts them, and reads their order
+        words=words,
+        place=place,
     )
 
 
@@ -274,53 +283,6 @@ def _how_to_group(config: Config, training: Corpus, otherwise: str) -> str:
         "if a column says which reviews belong together (sentence, film, product, author), name it with "
         f"--set data.group_column=NAME, one of: {', '.join(columns)}"
     )
-
-
-def _origin(config: Config) -> Classifier | None:
-    """Load the model of model.init_from."""
-    path = config.model.init_from
-    return None if path is None else model_file.load_model(find.local_model(path))
-
-
-def _pretrained(config: Config) -> word_vectors.VectorFile | None:
-    """Load the vectors of pretrain.vectors_from. ConfigError if their kind or dimension differs from the settings."""
-    settings = config.pretrain
-    if settings.vectors_from is None:
-        return None
-    path = shown(settings.vectors_from)
-    saved = word_vectors.load_vectors(Path(path))
-    wrong = [
-        f"pretrain.{key}: is {getattr(settings, key)}, but {path} has {value}; "
-        f"write {set_option(f'pretrain.{key}', value)}"
-        for key, value in (("vectors", saved.kind), ("dim", saved.dim))
-        if getattr(settings, key) != value
-    ]
-    if wrong:
-        raise ConfigError(*wrong)
-    return saved
-
-
-def _known_words(pretrained: word_vectors.VectorFile | None, lexicon: Lexicon | None) -> list[pa.LargeStringArray]:
-    """Return the words of which something is known, so that they are features even if no review has them."""
-    words = [] if lexicon is None else [lexicon.words]
-    return words if pretrained is None or pretrained.kind != "words" else [*words, pretrained.texts]
-
-
-def _files(config: Config) -> dict[str, Any]:
-    """Return the fingerprint of each file with initial weights or vectors."""
-    paths = {
-        "init_from": config.model.init_from,
-        "vectors": config.model.embedding.vectors,
-        "pretrained": config.pretrain.vectors_from,
-    }
-    fingerprints = {}
-    for key, path in paths.items():
-        local = None if path is None else find.local_model(path)
-        if local is not None and os.path.isfile(local):  # a missing file is reported where it is read
-            fingerprints[key] = {"fingerprint": file_digest(local)}
-            if (pinned := hub_model.pinned_name(local)) is not None:
-                fingerprints[key]["model"] = pinned
-    return fingerprints
 
 
 def _find_overlap(config: Config, reviews: _Reviews, origin: Classifier | None) -> _Overlap:

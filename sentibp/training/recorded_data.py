@@ -26,17 +26,11 @@ from sentibp.model.classifier import Classifier
 from sentibp.runs import directory
 from sentibp.runs.review_hashes import load_review_hashes
 from sentibp.runs.trained_model import info_of_model
+from sentibp.training.initial_files import INITIAL_FILES
 from sentibp.training.paths import repair_if_gone, resolve_paths
 from sentibp.utils.paths import shown
 
 REPAIR = "restore them, or start a new training"
-
-SETTINGS = {
-    "init_from": "model.init_from",
-    "vectors": "model.embedding.vectors",
-    "pretrained": "pretrain.vectors_from",
-}
-"""Files that weights start from: their names in run.json, and the settings that name them."""
 
 
 class RecordedData:
@@ -146,8 +140,8 @@ def require_same_data(path: Path, then: Mapping[str, Any], now: Mapping[str, Any
         if facts != now.get(name):
             if name == "lexicon":
                 what, count = "lexicon of pretrain.lexicon has", "other words or polarities"
-            elif name in SETTINGS:
-                what, count = f"file of {SETTINGS[name]} has", "other weights"
+            elif name in INITIAL_FILES:
+                what, count = f"file of {INITIAL_FILES[name]} has", "other weights"
             elif name == "groups":
                 what, count = "data have", "other groups in the column of data.group_column"
             else:

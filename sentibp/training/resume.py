@@ -76,10 +76,7 @@ def resume(
     """
     run = reopen_run(path)
     try:
-        checkpoint = load_checkpoint(path)
-        before = checkpoint.config if checkpoint else load_config(path / "config.yaml").config
-        resolved = _with_text_of(before, resolved)
-        differences = _check_settings(run, before, resolved, checkpoint)
+        checkpoint, resolved, differences = _compare_settings(run, resolved)
         if run.facts["outcome"] == "finished":
             _require_whole(path / MODEL)
             _close_finished(run)
@@ -99,10 +96,7 @@ def resume_pretraining(path: Path, resolved: Resolved) -> Pretraining | Complete
     """Resume a pretraining, as `resume` does a training."""
     run = reopen_run(path)
     try:
-        checkpoint = load_checkpoint(path)
-        before = checkpoint.config if checkpoint else load_config(path / "config.yaml").config
-        resolved = _with_text_of(before, resolved)
-        differences = _check_settings(run, before, resolved, checkpoint)
+        checkpoint, resolved, differences = _compare_settings(run, resolved)
         if run.facts["outcome"] == "finished":
             _require_whole(path / VECTORS)
             _close_finished(run)
@@ -116,6 +110,17 @@ def resume_pretraining(path: Path, resolved: Resolved) -> Pretraining | Complete
     except BaseException:
         run.close()
         raise
+
+
+def _compare_settings(run: Run, resolved: Resolved) -> tuple[Checkpoint | None, Resolved, dict[str, list[Any]]]:
+    """Return the last checkpoint, the settings to resume with, and which of them differ from those of the run.
+
+    ConfigError if one differs that may not.
+    """
+    checkpoint = load_checkpoint(run.path)
+    before = checkpoint.config if checkpoint else load_config(run.path / "config.yaml").config
+    resolved = _with_text_of(before, resolved)
+    return checkpoint, resolved, _check_settings(run, before, resolved, checkpoint)
 
 
 def _with_text_of(before: Config, resolved: Resolved) -> Resolved:

@@ -151,13 +151,19 @@ def _temporary(target: Path, mode: int) -> Iterator[tuple[Path, IO[bytes]]]:
     Nobody can plant a file or a link under its name: the name is random, and must be new.
     """
     temporary = target.with_name(f".{target.name[:40]}.{os.urandom(6).hex()}{_MARK}")
-    descriptor = os.open(temporary, _EXCLUSIVE, mode)
-    try:
+    is_own = True
+    try:  # from here on, since Ctrl-C may be raised as soon as the file is there
+        try:
+            descriptor = os.open(temporary, _EXCLUSIVE, mode)
+        except OSError:
+            is_own = False
+            raise
         with os.fdopen(descriptor, "w+b") as file:
             yield temporary, file
     finally:
-        with contextlib.suppress(OSError):  # keep the first error
-            temporary.unlink(missing_ok=True)
+        if is_own:
+            with contextlib.suppress(OSError):  # keep the first error
+                temporary.unlink(missing_ok=True)
 
 
 def remove_temporary_files(folder: Path) -> None:

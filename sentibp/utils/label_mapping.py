@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -110,6 +111,24 @@ def meant_class(typed: str, names: Iterable[str]) -> str | None:
     key = label_key(typed)
     near = difflib.get_close_matches(key, keys, 1)
     return keys.get(key) or keys.get(polarity(key) or "") or next((keys[each] for each in near), None)
+
+
+def meant_option(typed: str, names: Iterable[str], option: str, rest: str = "") -> str | None:
+    """Return the question whether another class was meant, as the option to type; None if no name is near.
+
+    `rest` follows the name of the class.
+
+    >>> meant_option("postive", ["negative", "positive"], "--threshold", "=0.7")
+    'did you mean --threshold positive=0.7?'
+    """
+    meant = meant_class(typed, names)
+    return None if meant is None else f"did you mean {option} {shlex.quote(meant + rest)}?"
+
+
+def class_choice(typed: str, names: Sequence[str], option: str) -> str:
+    """Return the repair for a value of an option that is none of these classes: the one that was meant, and all."""
+    question = meant_option(typed, names, option)
+    return f"{question or 'choose from'} {'There are: ' * (question is not None)}{', '.join(names)}"
 
 
 def class_order(keys: Iterable[str]) -> list[str] | None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
 
+from sentibp.config.load import load_config
 from sentibp.model.file import load_model
+from sentibp.training import dry_run, pretraining
+from sentibp.training.prepare import prepare
 
 
 def test_dry_run_reports_the_costs_and_leaves_no_files(sentibp):
@@ -72,3 +76,24 @@ def test_it_counts_the_steps_of_shards_as_a_training_does(sentibp, options, step
     assert line in sentibp("train", *given, "--dry-run").out
     sentibp("train", *given, "--out", "run")
     assert sentibp("runs", "watch", "run", "--json").json["step"] == steps
+
+
+def test_it_counts_the_time_of_pretraining_and_of_the_linear_classifier(sentibp, monkeypatch):
+    """Whatever the machine: the clock moves by a second at each look, so that each measurement is a second."""
+    clock = itertools.count()
+    monkeypatch.setattr(dry_run.time, "monotonic", lambda: float(next(clock)))
+    settings = ["train.linear_member=true", "train.members=3", "train.seeds=2", "train.refit=true"]
+    settings += ["pretrain.vectors=reviews", "pretrain.dim=4", "text.ngrams=2"]
+    data = prepare(load_config("quickstart", settings))
+    plain = prepare(load_config("quickstart", settings[1:4]))
+    rounds = next(pretraining.learn_vectors(data.config, data.vocabulary, data.training, data.extra, 0))[0].rounds
+    steps = [dict.fromkeys(dry_run.PARTS, 1e-9)]  # which take no time
+    found = dry_run.estimate(data, steps)
+    assert (found.pretraining_seconds, found.linear_seconds) == (rounds, 1)
+    without = dry_run.estimate(plain, steps)
+    assert (without.pretraining_seconds, without.linear_seconds) == (0, 0)
+    started, validated = 3 * (2 + 1), 3 * 2 * data.config.train.epochs
+    assert without.seconds - plain.seconds == pytest.approx(started + validated, abs=1e-3)
+    assert found.seconds - data.seconds == pytest.approx((2 + 1) * (rounds + 1) + started + validated, abs=1e-3)
+    out = sentibp("train", "quickstart", "--dry-run", *(word for each in settings for word in ("--set", each))).out
+    assert "\npretraining " in out and "\nlinear " in out

@@ -105,6 +105,7 @@ def test_a_broken_pipe_on_stderr_does_not_end_a_training_with_success(start):
 def handlers():
     """Restore the signal handlers of this process after the test."""
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may have been started with nohup
     yield
     for each, handler in before.items():
         signal.signal(each, handler)

@@ -6,7 +6,9 @@ import os
 import subprocess
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet as pq
 
 REVIEWS = "id,text\n7,good film\n"
 
@@ -224,6 +226,8 @@ def test_a_file_that_is_there_is_replaced_only_by_force(sentibp, fails, trained,
         (["predict", "good"], "out.json"),
         (["predict", "--input", "own.csv", "--keep"], "out.csv"),
         (["predict", "good"], "out.csv.gz"),
+        (["predict", "good"], "out.parquet"),
+        (["predict", "--input", "own.csv", "--keep"], "out.parquet"),
         (["report"], "out.html"),
         *((["export"], f"out.{suffix}") for suffix in ("mjs", "py", "onnx", "html")),
     ],
@@ -251,6 +255,7 @@ def test_what_failed_has_replaced_nothing(sentibp, trained, here):
         ("predict", "out.csv", "text,label\nthe score is unknown,1\n"),
         ("predict", "out.jsonl", '{"text": "the label, the score: unknown", "stars": 1}\n'),
         ("predict", "out.csv.gz", "\x1f\x8b"),
+        ("predict", "out.parquet", "PAR1 is how it begins"),
         ("report", "out.html", "<p>made with sentibp</p>"),
         ("export", "out.py", "import sentibp\n# A model of sentibp\n"),
     ],
@@ -262,6 +267,11 @@ def test_a_file_of_somebody_else_is_never_taken_for_an_earlier_output(
     text = ["good"] if command == "predict" else []
     assert "already there" in fails(2, command, *text, "-o", output)
     assert (here / output).read_bytes() == content.encode("latin-1")
+
+
+def test_parquet_of_somebody_else_is_not_replaced(fails):
+    pq.write_table(pa.table({"text": ["good"], "label": ["positive"], "score": [1.0]}), "out.parquet")
+    assert "already there" in fails(2, "predict", "good", "-o", "out.parquet")
 
 
 def test_a_key_of_a_worksheet_is_not_replaced(sentibp, fails, here):

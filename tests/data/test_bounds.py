@@ -16,8 +16,9 @@ from reading import complaint, parse, rows
 from sentibp.data import readers
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers import batches, content, folder, json_file, pieces
+from sentibp.data.readers.records import read_records
 from sentibp.data.readers.stream import stream_pieces
-from sentibp.data.readers.table import LABELLED, ReadOptions, read_records
+from sentibp.data.readers.table import LABELLED, ReadOptions
 from sentibp.errors import DataError
 from sentibp.utils import environment
 from sentibp.utils.arrow import strings

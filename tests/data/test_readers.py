@@ -16,7 +16,8 @@ from sentibp.data import readers
 from sentibp.data.pieces import Kept
 from sentibp.data.readers import content, open_table
 from sentibp.data.readers.pieces import table_pieces
-from sentibp.data.readers.table import TEXTS, read_records
+from sentibp.data.readers.records import read_records
+from sentibp.data.readers.table import TEXTS
 from sentibp.data.sources import load_corpus
 from sentibp.errors import DataError
 from sentibp.utils import spill

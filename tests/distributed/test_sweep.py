@@ -77,7 +77,7 @@ def test_workers_give_the_same_records_and_the_same_model(sweep: Callable[..., R
 def test_a_trial_whose_worker_is_killed_runs_again(
     sweep: Callable[..., Result], local: DaskExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(distributed_sweep, "run", functions.run_or_die)
+    monkeypatch.setattr(distributed_sweep, "run_task", functions.run_or_die)
     once = sweep(lambda path: ClusterPool(local, path), "once")
     assert (once.folder / "deaths").stat().st_size == 2
     assert not (once.folder / "trials" / "1" / "rest").exists()
@@ -87,7 +87,7 @@ def test_a_trial_whose_worker_is_killed_runs_again(
 def test_a_trial_that_kills_four_workers_has_failed_and_the_rest_goes_on(
     sweep: Callable[..., Result], local: DaskExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(distributed_sweep, "run", functions.run_or_die)
+    monkeypatch.setattr(distributed_sweep, "run_task", functions.run_or_die)
     done = sweep(lambda path: ClusterPool(local, path), "often")
     found = records(done)
     assert (done.folder / "deaths").stat().st_size == 4
@@ -99,7 +99,7 @@ def test_a_trial_that_kills_four_workers_has_failed_and_the_rest_goes_on(
 def test_a_full_disk_on_a_worker_ends_the_sweep(
     sweep: Callable[..., Result], local: DaskExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(distributed_sweep, "run", functions.full_disk)
+    monkeypatch.setattr(distributed_sweep, "run_task", functions.full_disk)
     with pytest.raises(WriteError, match=os.strerror(errno.ENOSPC)):
         sweep(lambda path: ClusterPool(local, path), "full")
 
@@ -109,10 +109,10 @@ def test_a_worker_that_sees_another_folder_trains_nothing(here: Path) -> None:
     about = here / "sweep" / "sweep.json"
     task = functions.TrialTask(0, {}, str(here / "sweep" / "trials" / "0"), "accuracy")
     with pytest.raises(NotVisible, match="does not see the folder of the sweep"):
-        distributed_sweep.run(task, str(about), "{}", [], False)
+        distributed_sweep.run_task(task, str(about), "{}", [], False)
     about.write_text("{}")
     with pytest.raises(NotVisible, match=r"^/no/reviews: .* does not see the data; all workers need it"):
-        distributed_sweep.run(task, str(about), "{}", ["/no/reviews"], False)
+        distributed_sweep.run_task(task, str(about), "{}", ["/no/reviews"], False)
 
 
 @pytest.mark.parametrize(

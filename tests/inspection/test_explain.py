@@ -16,6 +16,7 @@ import sentibp
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import InvalidInput
 from sentibp.inspection import explain as inspection_explain
+from sentibp.inspection import integrated_gradients
 from sentibp.inspection.explain import NOTHING, drawn_sizes, explain
 from sentibp.nn import Layer, Sequential, sigmoid
 from sentibp.nn.eval_mode import eval_mode
@@ -85,7 +86,7 @@ def test_the_method_depends_on_the_network(classifiers):
     assert methods == {name: "linear" if "linear" in name
                        else "quadrature" if "tanh" in name or "sigmoid" in name
                        else "piecewise linear" for name in NETWORKS}  # fmt: skip
-    assert set(methods.values()) == set(inspection_explain.METHODS)
+    assert set(methods.values()) == set(integrated_gradients.METHODS)
 
 
 def test_how_exactly_the_sum_adds_up_in_words(classifiers):
@@ -163,8 +164,8 @@ def test_another_nonlinear_layer_is_integrated_numerically(classifiers):
 
 
 def test_missing_kinks_show_in_the_residual(classifiers, monkeypatch):
-    monkeypatch.setattr(inspection_explain, "_kinks", lambda layer, knots, x: (knots, x))
-    monkeypatch.setattr(inspection_explain, "_PIECES", 1)
+    monkeypatch.setattr(integrated_gradients, "_kinks", lambda layer, knots, x: (knots, x))
+    monkeypatch.setattr(integrated_gradients, "_PIECES", 1)
     residuals = [explain(classifiers["deep relu"], text).residual for text in TEXTS]
     assert max(map(abs, residuals)) > 1e-3
 

@@ -303,5 +303,8 @@ def test_mistakes_with_labels(tmp_path, complaint, train):
     assert complaint(ConfigError, influence.of_text, run, "film", 3, "plum") == (
         "--towards plum: is no label of the model; choose from apple, pear, fig"
     )
+    assert complaint(ConfigError, influence.of_text, run, "film", 3, "Aple") == (
+        "--towards Aple: is no label of the model; did you mean --towards apple? There are: apple, pear, fig"
+    )
     two = complaint(ConfigError, influence.of_text, str(train("train.epochs=1")), "film", 3, "positive")
     assert two == "--towards positive: with two labels both directions are shown; leave it out"

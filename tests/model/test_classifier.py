@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -12,14 +13,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import safetensors.numpy
+from command import invoke
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentibp.config.schema import Config
 from sentibp.data import vocabulary_build
 from sentibp.data.examples import Examples
+from sentibp.data.readers import pieces
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import ConfigError, DataError
+from sentibp.export.server import model as server_model
 from sentibp.model import classifier, initial, linear
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
@@ -940,3 +944,47 @@ def test_a_largest_record_that_is_none(megabytes):
     loaded.trained_with = {"data": {"max_record_mb": megabytes}}
     with pytest.raises(DataError, match=r"data\.max_record_mb"):
         _ = loaded.file_settings
+
+
+@pytest.fixture
+def overflowing(new_classifier, here) -> Path:
+    """The file of a model whose numbers are so large that it has no answer for a text with `huge huge`."""
+    classifier = new_classifier(["huge good bad"], text={"min_count": 1}, model={"hidden": [], "embedding": {"dim": 2}})
+    (huge,) = classifier.encode(["huge"])[0].ids
+    params = classifier.network.params
+    params["embedding.weight"][...] = 0
+    params["embedding.weight"][huge] = 3e38
+    params["output.weight"][...] = [[1.0], [-1.0]]  # inf - inf
+    Path("huge.safetensors").write_bytes(classifier.to_bytes())
+    return Path("huge.safetensors")
+
+
+def test_a_text_without_an_answer_is_named(overflowing):
+    model = load_model(overflowing)
+    assert np.isfinite(model.predict(["good", "bad"]).positive).all()
+    with pytest.raises(DataError, match=r"^texts\[2\]: the model has no answer, as its numbers are too large"):
+        model.predict(["good", "bad", "huge huge"])
+
+
+@pytest.mark.usefixtures("overflowing")
+def test_a_text_of_a_file_without_an_answer_has_its_place(monkeypatch):
+    monkeypatch.setattr(pieces, "_ROWS", 2)
+    monkeypatch.setattr(pieces, "_MULTIPLE", 1)
+    Path("x.csv").write_text('A title\n\nid,text\n1,good\n\n2,"bad\nand more"\n3,good\n4,huge huge\n')
+    Path("x.jsonl").write_text('{"text": "good"}\n\n{"text": "huge huge"}\n')
+    for arguments, place in (
+        (["--input", "x.csv"], "x.csv:9"),
+        (["--input", "x.csv", "--format", "csv"], "x.csv:9"),
+        (["--input", "x.jsonl"], "x.jsonl:3"),
+        (["--input", "x.csv", "--output", "out/"], "x.csv:9"),
+        (["good", "huge huge"], "text 2"),
+    ):
+        done = invoke("predict", "-m", "huge.safetensors", *arguments, code=3)
+        assert f"{place}: the model has no answer" in done.err
+
+
+def test_a_server_names_the_text_of_the_request_without_an_answer(overflowing, monkeypatch):
+    monkeypatch.setattr(server_model, "_TEXTS", 2)
+    served = server_model.load(overflowing)
+    with pytest.raises(DataError, match=r"^text 4: the model has no answer"):
+        served.answer(["good", "bad", "good", "huge huge"], False, threading.Event())

@@ -32,6 +32,7 @@ from sentibp.training.diverged import Diverged
 from sentibp.training.events import Epoch, NetworkStarted, Note, Step
 from sentibp.training.experiment import Outcome
 from sentibp.utils import cache, rng, spill
+from sentibp.utils.resources import resource_folder
 
 SMALL: dict[str, Any] = {
     "data": {"source": "sample"},
@@ -456,13 +457,16 @@ def test_diverged_in_the_first_epoch(small):
     first, where, batch, look, last = caught.value.lines
     assert first.startswith("diverged at step ")
     assert where.startswith(f"layer {facts['layer']}, tensor {facts['tensor']}; loss ")
-    assert batch.startswith(f'training reviews of the batch: {facts["reviews"][0]} "')
+    assert batch.startswith("training reviews of the batch: sample:")
     assert look == f"to look closer: {run}/postmortem"
     assert last == "no epoch was finished"
     assert facts["outcome"] == "diverged"
     texts = split_corpus(sources.load_corpus("sample"), 0.1, rng.random_stream(0, "split"))[0].text.to_pylist()
+    source_lines = (resource_folder("data") / "train.csv").read_text().splitlines()
     for line in (run / "postmortem/batch.jsonl").read_text().splitlines():
-        assert json.loads(line)["text"] == texts[json.loads(line)["review"]]
+        review = json.loads(line)
+        assert review["text"] == texts[review["review"]]
+        assert review["text"] in source_lines[int(review["place"].removeprefix("sample:")) - 1]
     assert not (run / "model.safetensors").exists()
     assert not Path("runs/last").exists()
 
@@ -487,7 +491,7 @@ def test_a_break_condition_keeps_the_best_model_and_the_step(small):
 
 
 def test_a_postmortem_without_texts_or_without_disk_space(small, monkeypatch):
-    def gone(*arguments):
+    def gone(*arguments, **options):
         raise DataError("gone")
 
     with monkeypatch.context() as patched, pytest.raises(BreakConditionMet) as caught:

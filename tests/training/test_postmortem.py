@@ -59,6 +59,7 @@ def test_the_files_of_a_postmortem(stopped, tmp_path):
     assert report["tensors"]["output.bias"]["weights"]["not_finite"] == 0
     lines = [json.loads(line) for line in (tmp_path / "postmortem/batch.jsonl").read_text().splitlines()]
     assert [(line["review"], line["text"]) for line in lines] == [(i, TEXTS[i]) for i in failed.reviews]
+    assert {line["place"] for line in lines} == {None}, "these reviews are of no file"
     assert [line["label"] for line in lines] == [("negative", "positive")[LABEL[i]] for i in failed.reviews]
     model = file.load_model(tmp_path / "postmortem/weights.safetensors")
     logits = model.logits(failed.training.features.take(failed.reviews))
@@ -104,8 +105,14 @@ def test_the_lines_of_a_postmortem(stopped):
         "layer hidden.0, tensor hidden.0.norm.scale; "
         f"loss 0.5, gradient norm 1e+09, learning rate {failed.step.learning_rate:g}"
     )
+    numbered = "training reviews of the batch (numbered from 0, without those left out or held out): "
     assert second == (
-        'training reviews of the batch: 1 "great film very very very very ...", 4 "fine  [31mplot", 0 "good film", '
+        f'{numbered}number 1 "great film very very very very ...", number 4 "fine  [31mplot", number 0 "good film", '
         "and 1 more"
     )
-    assert postmortem.lines(failed, None)[1] == "training reviews of the batch: 1, 4, 0, and 1 more"
+    assert postmortem.lines(failed, None)[1] == f"{numbered}number 1, number 4, number 0, and 1 more"
+    in_files = replace(corpus, place=strings_of([f"x.csv:{2 * i}" for i in range(6)]))
+    assert postmortem.lines(failed, in_files)[1] == (
+        'training reviews of the batch: x.csv:2 "great film very very very very ...", x.csv:8 "fine  [31mplot", '
+        'x.csv:0 "good film", and 1 more'
+    )

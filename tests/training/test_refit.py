@@ -258,3 +258,39 @@ def test_a_refit_can_be_reproduced(small):
     file.write_text("\n".join([*lines, json.dumps(event)]) + "\n")
     difference = reproduce(outcome.run).difference
     assert (difference["event"], difference["tensors"]) == ("refit", ["output.weight"])
+
+
+def test_a_refit_that_diverges_lists_its_own_reviews(small, monkeypatch, tmp_path):
+    """They are all reviews, also those that were held out before; their places are those in the file."""
+    fit = networks.fit
+
+    def spoiled(network, training, *arguments, **options):
+        for event in fit(network, training, *arguments, **options):
+            if len(training) == 320:
+                network.params["output.bias"][...] = np.inf
+            yield event
+
+    monkeypatch.setattr(networks, "fit", spoiled)
+    with pytest.raises(Diverged):
+        train_model(small("train.batch_size=320"), tmp_path / "run")
+    batch = [json.loads(line) for line in (tmp_path / "run/postmortem/batch.jsonl").read_text().splitlines()]
+    corpus, _ = dataset.load_data(refit.refit_config(small().config), places=True)
+    assert sorted(line["review"] for line in batch) == list(range(320))
+    assert corpus.place is not None
+    for line in batch:
+        assert line["text"] == corpus.text[line["review"]].as_py()
+        assert line["place"] == corpus.place[line["review"]].as_py()
+
+
+def test_the_postmortem_of_data_that_changed_has_no_texts(small, monkeypatch, tmp_path):
+    def changed(event) -> None:
+        if isinstance(event, NetworkStarted):
+            Path("mine.csv").write_text("text,label\n" + "bad,neg\ngood,pos\n" * 10)
+
+    monkeypatch.chdir(tmp_path)
+    Path("mine.csv").write_text("text,label\n" + "bad,neg\ngood,pos\n" * 20)
+    settings = small("data.source=mine.csv", "train.optimizer={name: sgd, learning_rate: 1e30}")
+    with pytest.raises(Diverged):
+        train_model(settings, tmp_path / "run", watch=changed)
+    batch = [json.loads(line) for line in (tmp_path / "run/postmortem/batch.jsonl").read_text().splitlines()]
+    assert {line["text"] for line in batch} == {line["place"] for line in batch} == {None}

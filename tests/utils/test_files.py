@@ -273,3 +273,16 @@ def test_small_holes_are_read(tmp_path):
     path = sparse(tmp_path / "x", b"start", 500_000, b"x" * 1_000_000)
     with files.open_regular(path) as file:
         assert file.read(5) == b"start"
+
+
+def test_an_interruption_as_soon_as_the_temporary_file_is_there_removes_it(tmp_path, monkeypatch):
+    create = os.open
+
+    def interrupted(path, *arguments, **options):
+        create(path, *arguments, **options)
+        raise KeyboardInterrupt  # as a signal does at the next instruction
+
+    monkeypatch.setattr(os, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt), open_output(tmp_path / "out.csv"):
+        pass
+    assert os.listdir(tmp_path) == []

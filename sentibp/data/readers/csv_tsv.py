@@ -16,7 +16,7 @@ from sentibp.data.readers.batches import arrow_batches, batched, continued, row_
 from sentibp.data.readers.content import count_bytes
 from sentibp.data.readers.dialect import Dialect, LongRow, MisplacedQuote, all_lines_have, head_lines, rows
 from sentibp.data.readers.header import own_names, require_header, suggested_names, title_note, title_rows
-from sentibp.data.readers.spans import check_spans
+from sentibp.data.readers.multiline import check_multiline_rows
 from sentibp.data.readers.table import Batch, ReadOptions, Table, is_set, too_long
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
@@ -166,7 +166,7 @@ def _after_first_row(data: memoryview, dialect: Dialect, line: int) -> tuple[mem
     reader = dialect.reader(lines())
     while not next(reader, [""]):  # blank lines before it
         pass
-    return data[end:], line + reader.line_num
+    return data[end:], line + (count_bytes(data[:end], b"\n")[0] or reader.line_num)  # \r alone ends lines of old Macs
 
 
 def _batches(layout: Layout, wanted: list[str]) -> Generator[Batch]:
@@ -263,7 +263,7 @@ def _check_quotes(layout: Layout, found: int) -> None:
     if quotes and found != breaks + (data[-1] != ord("\n")):
         columns = typical_values(list(itertools.islice(_rows(layout, lines=_LOOK), SAMPLE_ROWS)), layout)
         trusted = is_set("quoting", layout.options)
-        layout.notes.extend(check_spans(data, layout.line, dialect, columns, layout.name, trusted=trusted))
+        layout.notes.extend(check_multiline_rows(data, layout.line, dialect, columns, layout.name, trusted=trusted))
     if quotes % 2 or dialect.quoting == "backslash":  # Arrow reads an open quote as text up to the end of the file
         for _ in checked_rows(layout):
             pass

@@ -98,16 +98,18 @@ def rows(
     If `strict`, quotes that do not fit the dialect are a MisplacedQuote. LongRow for a row of more than `most`
     characters. Rows after so many `lines` are not read.
     """
-    line = first
+    line = following = first
     found = False
     size = 0  # of the lines of a row that have been read
+    end = "\n" if b"\n" in bytes(data[:SAMPLE]) else "\r"  # a \r within a text ends no line of a file that has \n
 
     def counted(text: Iterable[str]) -> Iterator[str]:
-        nonlocal size
+        nonlocal size, following
         for each in text:
             size += len(each)
             if size > most:
                 raise LongRow(line)
+            following += each.endswith(end)
             yield each
 
     try:
@@ -117,7 +119,7 @@ def rows(
                 if row or one_column:
                     yield line, row or [""]
                     found = True
-                line, size = first + reader.line_num, 0
+                line, size = following, 0
                 if found and reader.line_num >= lines:
                     return
     except csv.Error as error:

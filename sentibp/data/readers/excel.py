@@ -57,14 +57,7 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     if total > LIMIT or (available is not None and _NEEDED * total > available):
         raise DataError(f"{name}: {environment.size(total)} of XML, which may not fit in memory; save it as CSV")
     require_unset(name, "cells of Excel are no text", options, ("separator", "quoting", "encoding"))
-    sheets = _sheets(data, name)
-    wanted = options.sheet if is_set("sheet", options) or options.sheet in sheets else None
-    sheet = wanted or next((title for title, has_content in sheets.items() if has_content), None)
-    if sheet is None:
-        raise DataError(f"{name}: empty; the first row of a sheet names its columns")
-    if sheet not in sheets:
-        choice = " or ".join(set_option("data.sheet", title) for title in sheets)
-        raise DataError(f"{name}: no sheet {sheet!r}; choose one with {choice}")
+    sheet, of_sheet = _choose_sheet(_sheets(data, name), name, options)
     sample = [row for _, row in itertools.islice(_rows(data, name, sheet), _SAMPLE)]
     titles = title_rows(sample, options)
 
@@ -86,17 +79,33 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
         for batch in batched(content(), row_size):
             yield {column: strings(_at(row, place) for _, row in batch) for column, place in places.items()}
 
-    others = [title for title, has_content in sheets.items() if has_content and title != sheet]
-    choice = " or ".join(set_option("data.sheet", title) for title in others[:3])
-    note = f"{name}: reads the sheet {sheet!r}, not {', '.join(map(repr, others))}; to read another: {choice}"
     return Table(
         name=name,
         columns=tuple(header),
         batches=batches,
         places=lambda: (f"{name}: row {number}" for number, _ in content()),
         header=place,
-        notes=(*notes, *[note] * bool(others and wanted is None)),
+        notes=(*notes, *of_sheet),
     )
+
+
+def _choose_sheet(sheets: dict[str, bool], name: str, options: ReadOptions) -> tuple[str, list[str]]:
+    """Return the title of the sheet to read, and a note if it was assumed. DataError if there is none.
+
+    `sheets` are the titles, and whether each sheet has content.
+    """
+    wanted = options.sheet if is_set("sheet", options) or options.sheet in sheets else None
+    sheet = wanted or next((title for title, has_content in sheets.items() if has_content), None)
+    if sheet is None:
+        raise DataError(f"{name}: empty; the first row of a sheet names its columns")
+    if sheet not in sheets:
+        choice = " or ".join(set_option("data.sheet", title) for title in sheets)
+        raise DataError(f"{name}: no sheet {sheet!r}; choose one with {choice}")
+    others = [title for title, has_content in sheets.items() if has_content and title != sheet]
+    if wanted is not None or not others:
+        return sheet, []
+    choice = " or ".join(set_option("data.sheet", title) for title in others[:3])
+    return sheet, [f"{name}: reads the sheet {sheet!r}, not {', '.join(map(repr, others))}; to read another: {choice}"]
 
 
 def _given_names(

@@ -51,16 +51,16 @@ def open_parquet(data: memoryview, name: str, options: ReadOptions, groups: rang
     with _Unreadable(name):
         schema = parquet.read_schema(pa.BufferReader(data))
         columns = tuple(schema.names)
-        first = 0 if groups is None else _first_row(data, groups)
-    return Table(name, columns, batches, numbered(f"{name}: row ", first), header=name, types=schema)
+        rows = _row_numbers(parquet.read_metadata(pa.BufferReader(data)), groups)
+    return Table(name, columns, batches, numbered(f"{name}: row ", rows), header=name, types=schema)
 
 
-def _first_row(data: memoryview, groups: range) -> int:
-    """Return the number of rows before these row groups."""
-    from pyarrow import parquet
-
-    metadata = parquet.read_metadata(pa.BufferReader(data))
-    return sum(metadata.row_group(number).num_rows for number in range(groups.start))
+def _row_numbers(metadata: Any, groups: range | None) -> range:
+    """Return the numbers, from 1, of the rows of these row groups, or of all."""
+    if groups is None:
+        return range(1, metadata.num_rows + 1)
+    ends = np.cumsum([0, *(metadata.row_group(number).num_rows for number in range(groups.stop))]).tolist()
+    return range(ends[groups.start] + 1, ends[groups.stop] + 1)
 
 
 def _batches(data: memoryview, name: str, wanted: list[str], some: range | None) -> Generator[Batch]:
@@ -69,7 +69,7 @@ def _batches(data: memoryview, name: str, wanted: list[str], some: range | None)
     with _Unreadable(name):
         metadata = parquet.read_metadata(pa.BufferReader(data))
         numbers = range(metadata.num_row_groups) if some is None else some
-        check = _Check(name, 0 if some is None else _first_row(data, some))
+        check = _Check(name, _row_numbers(metadata, some).start - 1)
     groups = _groups(data, metadata, wanted, numbers)
     while True:
         with _Unreadable(name):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,16 +14,8 @@ import pyarrow.compute as pc
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.json_lines import text_at, value_at, whole
 from sentibp.data.readers.parquet import NotUtf8
-from sentibp.data.readers.table import (
-    Batch,
-    JsonRow,
-    ReadOptions,
-    Table,
-    joined_text,
-    require_readable,
-    require_short,
-    same_type,
-)
+from sentibp.data.readers.records import joined_text, same_type
+from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table, require_readable, require_short
 from sentibp.errors import DataError
 from sentibp.utils.arrow import dictionary_lengths, scalar, strings
 
@@ -67,12 +60,18 @@ def _column_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[P
     with contextlib.closing(table.batches(wanted)) as batches, _kept_columns(options):
         for batch in _regrouped(batches):
             text = pc.fill_null(joined_text(batch, options), scalar(""))
-            require_short(text, options.most, lambda row, first=rows: table.where(first + row))
+            where = functools.partial(_row_of, table, rows)
+            require_short(text, options.most, where)
             rows += len(text)
-            yield Piece(text, {} if kept is Kept.nothing else {name: batch[name] for name in wanted})
+            yield Piece(text, {} if kept is Kept.nothing else {name: batch[name] for name in wanted}, where=where)
             empty = False
     if empty:
         yield Piece(strings([]), {} if kept is Kept.nothing else {name: strings([]) for name in wanted})
+
+
+def _row_of(table: Table, before: int, row: int) -> str:
+    """Return the place of a row of a piece. So many rows of the table come before the piece."""
+    return table.where(before + row)
 
 
 @contextlib.contextmanager
@@ -163,12 +162,19 @@ def json_pieces(
             column: strings(whole(text_at(row, column, f"{name}:{line}")) for line, row, _ in group) for column in texts
         }
         text = pc.fill_null(joined_text(batch, options), scalar(""))
-        require_short(text, options.most, lambda row, group=group: f"{name}:{group[row][0]}")
+        where = functools.partial(place_of, name, [line for line, _, _ in group])
+        require_short(text, options.most, where)
         if columns is None:
             keys = list(dict.fromkeys(key for _, row, _ in group for key in row))
-            yield Piece(text, objects=[content for _, _, content in group], keys=keys)
+            yield Piece(text, objects=[content for _, _, content in group], keys=keys, where=where)
         else:
-            yield Piece(text, {column: _array(group, name, column, columns) for column in _known(group, name, columns)})
+            arrays = {column: _array(group, name, column, columns) for column in _known(group, name, columns)}
+            yield Piece(text, arrays, where=where)
+
+
+def place_of(name: str, lines: Sequence[int], row: int) -> str:
+    """Return the place of a row of a piece, given the line of each of its rows."""
+    return f"{name}:{lines[row]}"
 
 
 def json_columns(rows: Iterable[JsonRow], typed: bool) -> dict[str, Any]:

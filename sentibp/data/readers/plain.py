@@ -22,7 +22,6 @@ from sentibp.data.readers.table import (
     ReadOptions,
     Table,
     is_set,
-    numbered,
     require_no_columns,
     require_unset,
 )
@@ -87,7 +86,7 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     def batches(wanted: list[str]) -> Generator[Batch]:
         yield from ({text: lines} for lines in lines_of(data))
 
-    return Table(name, (text,), batches, numbered(f"{name}:"), header=name, notes=notes)
+    return Table(name, (text,), batches, partial(_places, _Lines(data), name, _all), header=name, notes=notes)
 
 
 class _Lines(NamedTuple):
@@ -248,6 +247,11 @@ def _pairs(lines: _Lines, name: str, names: tuple[str, ...], separator: str, opt
 
     places = partial(_places, lines, name, _not_blank)
     return Table(name, names, batches, places, header="data.columns", notes=lines.notes)
+
+
+def _all(lines: pa.Array) -> np.ndarray:
+    """Return the positions of all lines."""
+    return np.arange(len(lines))
 
 
 def _not_blank(lines: pa.Array) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 
 from sentibp.data.readers.table import Batch, JsonRow, Notes, Table
 from sentibp.errors import DataError
@@ -25,8 +24,7 @@ def join_tables(tables: Sequence[Table], name: str, notes: tuple[str, ...] = ())
 
     def places() -> Iterator[str]:
         for table in tables:
-            rows = sum(len(next(iter(batch.values()))) for batch in table.batches(list(first.columns[:1])))
-            yield from islice(table.places(), rows)
+            yield from table.places()
 
     def objects() -> Iterator[JsonRow]:
         for table in tables:

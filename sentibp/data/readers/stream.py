@@ -6,6 +6,7 @@ The first lines tell the format: JSON lines, CSV or TSV, fastText lines, or plai
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
@@ -18,7 +19,7 @@ from sentibp.data.readers.arriving import Blocks, LongDocument, arriving, everyt
 from sentibp.data.readers.dialect import head_lines
 from sentibp.data.readers.header import possible_table, title_fact
 from sentibp.data.readers.json_lines import leaves, parse_lines, value_at
-from sentibp.data.readers.pieces import MOST_ROWS, json_pieces, table_pieces
+from sentibp.data.readers.pieces import MOST_ROWS, json_pieces, place_of, table_pieces
 from sentibp.data.readers.plain import lines_of, split_labels, title_count
 from sentibp.data.readers.stream_tables import find_table, row_pieces
 from sentibp.data.readers.table import JsonRow, ReadOptions, require_columns, require_unset, resolved
@@ -111,7 +112,7 @@ def _record_pieces(
     require_columns(f"{name}:{line}", names, options)
     columns = None if kept in (Kept.nothing, Kept.objects) else dict.fromkeys(record)
     for piece in json_pieces(_json_groups(blocks, name), name, options, columns):
-        yield piece if kept is not Kept.nothing else Piece(piece.text)
+        yield piece if kept is not Kept.nothing else Piece(piece.text, where=piece.where)
 
 
 def _json_groups(blocks: Blocks, name: str) -> Iterator[list[JsonRow]]:
@@ -141,10 +142,12 @@ def _line_pieces(blocks: Blocks, lines: list[str], name: str, options: ReadOptio
     require_unset(name, "plain text has no sheets", options, ("sheet",))
     empty = True
     for block in blocks:
+        line = blocks.line
         for chunk in lines_of(memoryview(block), returns=empty):
             text, label = split_labels(chunk) if labelled else (chunk, None)
             columns = {column: text} | ({"label": label} if labelled else {})
-            yield Piece(text, {} if kept is Kept.nothing else columns, notes=notes)
-            notes, empty = (), False
+            where = functools.partial(place_of, name, range(line, line + len(chunk)))
+            yield Piece(text, {} if kept is Kept.nothing else columns, notes=notes, where=where)
+            notes, empty, line = (), False, line + len(chunk)
     if empty:
         yield Piece(strings([]), {} if kept is Kept.nothing else {column: strings([])})

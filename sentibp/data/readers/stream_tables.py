@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 import sys
@@ -18,9 +19,11 @@ from sentibp.data.readers.arriving import Blocks
 from sentibp.data.readers.csv_tsv import SAMPLE_ROWS, Layout, checked_rows, find_layout, titles_of, typical_values
 from sentibp.data.readers.dialect import Dialect, all_lines_have, fields_of, find_quoting, find_separator
 from sentibp.data.readers.header import similar_names
+from sentibp.data.readers.multiline import SwallowedRows, check_multiline_rows
+from sentibp.data.readers.pieces import place_of
 from sentibp.data.readers.plain import pair_separator
-from sentibp.data.readers.spans import SwallowedRows, check_spans
-from sentibp.data.readers.table import UNKNOWN, ReadOptions, is_set, joined_text, require_columns, resolved, too_long
+from sentibp.data.readers.records import joined_text
+from sentibp.data.readers.table import UNKNOWN, ReadOptions, is_set, require_columns, resolved, too_long
 from sentibp.errors import DataError
 from sentibp.utils.arrow import scalar, strings
 from sentibp.utils.repair import set_option
@@ -77,11 +80,13 @@ def row_pieces(blocks: Blocks, name: str, options: ReadOptions, kept: Kept) -> I
         layout.notes.append(f"{name}: the first line, {layout.columns[0]!r}, is read as a CSV header")
     layout.notes.extend(similar_names(name, layout.columns, options))
     rows, told = _Rows(layout), 0
-    for content, error in rows.read(_from_layout(texts, blocks, layout)):
+    for found, error in rows.read(_from_layout(texts, blocks, layout)):
+        lines, content = zip(*found, strict=True) if found else ((), ())
         columns = dict(zip(layout.columns, map(strings, zip(*content, strict=True)), strict=True)) if content else {}
         columns = columns or {column: strings([]) for column in layout.columns}
         text = pc.fill_null(joined_text(columns, options), scalar(""))
-        yield Piece(text, {} if kept is Kept.nothing else columns, notes=tuple(layout.notes[told:]))
+        where = functools.partial(place_of, name, lines)
+        yield Piece(text, {} if kept is Kept.nothing else columns, notes=tuple(layout.notes[told:]), where=where)
         told = len(layout.notes)
         if error is not None:
             raise error
@@ -114,11 +119,9 @@ class _Rows:
         self._is_doubtful = False  # whether a note has been added on rows that may have been swallowed
         self._is_found = layout.options.quoting is not None or self._tells(bytes(layout.data))
 
-    def read(self, arriving: Iterator[_Lines]) -> Iterator[tuple[list[list[str]], DataError | None]]:
+    def read(self, arriving: Iterator[_Lines]) -> Iterator[tuple[list[Row], DataError | None]]:
         """Yield the rows of the lines that have arrived, and the error that ends them."""
-        for lines in self._whole_rows(arriving):
-            rows, error = self._checked(lines)
-            yield [fields for _, fields in rows], error
+        return map(self._checked, self._whole_rows(arriving))
 
     def _tells(self, text: bytes) -> bool:
         """Return whether a text tells what quotes mean."""
@@ -183,17 +186,17 @@ class _Rows:
             error = raised
         self._sample += rows[: SAMPLE_ROWS - len(self._sample)]
         try:
-            self._check_spans(layout, len(rows))
+            self._check_multiline_rows(layout, len(rows))
         except SwallowedRows as swallowed:
             return [row for row in rows if row[0] < swallowed.line], swallowed
         return rows, error
 
-    def _check_spans(self, layout: Layout, found: int) -> None:
+    def _check_multiline_rows(self, layout: Layout, found: int) -> None:
         data = layout.data
         if layout.dialect.quoting == "none" or found >= bytes(data).count(b"\n") + (data[-1:] != b"\n"):
             return
         columns = typical_values(self._sample, layout)
-        notes = check_spans(data, layout.line, layout.dialect, columns, layout.name, trusted=self._trusted)
+        notes = check_multiline_rows(data, layout.line, layout.dialect, columns, layout.name, trusted=self._trusted)
         if notes and not self._is_doubtful:
             layout.notes.extend(notes)
             self._is_doubtful = True

@@ -1,14 +1,12 @@
-"""The rows of a source as a table of columns, and the columns that a training reads from it.
+"""The rows of a source as a table of columns, and what a table must have to be read.
 
-Every reader returns a Table, whose rows are read in batches only when somebody asks for them. `read_records` collects
-the columns with texts, labels, weights and groups; prediction reads the batches one after the other.
+Every reader returns a Table, whose rows are read in batches only when somebody asks for them. A training collects its
+columns with texts, labels, weights and groups (records.py); prediction reads the batches one after the other.
 """
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import functools
 import itertools
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -17,10 +15,9 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sentibp.errors import DataError, NoLabels
-from sentibp.utils.arrow import TEXT, TextBuilder, offsets_of, scalar, strings
+from sentibp.utils.arrow import offsets_of
 from sentibp.utils.limits import LARGEST_RECORD_MB, MB, RECORD_MB
 from sentibp.utils.near_names import folded_name
 from sentibp.utils.repair import set_option
@@ -28,8 +25,6 @@ from sentibp.utils.repair import set_option
 Batch = dict[str, pa.Array]  # the values of some rows by the name of their column
 
 JsonRow = tuple[int, dict[str, Any], str]  # line, object, and the text of the object
-
-JOINT = "\n"  # between the texts of several columns
 
 USUAL_NAMES = {  # without capitals and punctuation
     "text": (
@@ -133,7 +128,7 @@ class Table:
     name: str  # of the source, as the user wrote it
     columns: tuple[str, ...]  # their names
     batches: Callable[[list[str]], Generator[Batch]]  # read these columns, from the first row on
-    places: Callable[[], Iterator[str]]  # the place of each row, such as "reviews.csv:17"; may be slow
+    places: Callable[[], Iterator[str]]  # of each row in its file, such as "reviews.csv:17"; may be slow
     header: str  # the place of the names of the columns, such as "reviews.csv:1"
     types: pa.Schema | None = None  # the types of the columns, if they are known before reading
     objects: Callable[[], Iterator[JsonRow]] | None = None  # of the rows, if they are JSON
@@ -150,80 +145,9 @@ class Table:
         return replace(self, notes=Notes(notes, self.notes)) if notes else self
 
 
-@dataclass(frozen=True, eq=False)
-class Records:
-    """The rows of one source, before its labels are interpreted."""
-
-    name: str  # as the user wrote it
-    text: pa.ChunkedArray  # large_string; null where the record has no text
-    label: pa.ChunkedArray | None  # of whatever type the source has
-    weight: pa.ChunkedArray | None
-    where: Callable[[int], str]  # row -> its place, such as "reviews.csv:17"; may be slow
-    label_column: str = ""  # its name
-    other_labels: Callable[[], LabelChoice | None] = lambda: None  # the columns that may hold the labels; slow
-    group: pa.ChunkedArray | None = None
-    label_names: Sequence[str] = ()  # of the integer labels 0, 1, ..., if the source defines them
-    fixed_labels: bool = False  # labels are 0/1 or neg/pos by construction: data.labels does not apply
-    notes: tuple[str, ...] = ()  # messages for the user about what was assumed
-    other_columns: tuple[str, ...] = ()  # those that are not read
-    place: pa.ChunkedArray | None = None  # of each row, if the options ask for it
-
-
-def numbered(place: str, before: int = 0) -> Callable[[], Iterator[str]]:
-    """Return what yields places that end with the number of a row; some rows came before."""
-    return lambda: (f"{place}{number}" for number in itertools.count(before + 1))
-
-
-def read_records(table: Table, options: ReadOptions) -> Records:
-    """Read the columns that the options name. DataError if one is missing, or its type does not fit its role."""
-    options = require_readable(table, options)
-    texts = TextBuilder()
-    arrays: dict[str, list[pa.Array]] = {role: [] for role, _ in options.wanted() if role != "text"}
-    names = list(dict.fromkeys(name for _, name in options.wanted()))
-    rows = 0
-    with contextlib.closing(table.batches(names)) as batches:
-        for batch in batches:
-            text = joined_text(batch, options)
-            require_short(text, options.most, lambda row, first=rows: table.where(first + row))
-            texts.append(text)
-            rows += len(text)
-            for role, name in options.wanted():
-                if role != "text":
-                    arrays[role].append(batch[name])
-    columns = {role: same_type(pieces) for role, pieces in arrays.items()}
-    return Records(
-        name=table.name,
-        text=pa.chunked_array([texts.array()]),
-        label=columns.get("label"),
-        weight=columns.get("weight"),
-        where=table.where,
-        label_column=options.label or "",
-        group=columns.get("group"),
-        label_names=table.label_names,
-        fixed_labels=table.fixed_labels,
-        notes=tuple(table.notes),
-        other_columns=tuple(name for name in dict.fromkeys(table.columns) if name not in names),
-        place=pa.chunked_array([strings(itertools.islice(table.places(), rows))]) if options.places else None,
-    )
-
-
-def joined_text(batch: Batch, options: ReadOptions) -> pa.LargeStringArray:
-    """Return the text of each row (n,): of its one text column, or of several, joined; null if it has none at all."""
-    texts = [batch[name].cast(TEXT) for role, name in options.wanted() if role == "text"]
-    if len(texts) == 1:
-        return texts[0]
-    missing = functools.reduce(pc.and_, map(pc.is_null, texts))
-    texts[0] = pc.if_else(missing, scalar(""), texts[0])  # Arrow gives no row at all where every text is null
-    joined = pc.binary_join_element_wise(*texts, scalar(JOINT), null_handling="skip")
-    return pc.if_else(missing, pa.nulls(1, TEXT)[0], joined)
-
-
-def same_type(pieces: list[pa.Array]) -> pa.ChunkedArray:
-    """Return the pieces of a column in one array. Pieces of several types, as JSON may have them, become text."""
-    types = {piece.type for piece in pieces}
-    if len(types) > 1:
-        pieces = [piece.cast(TEXT) for piece in pieces]
-    return pa.chunked_array(pieces, None if pieces else TEXT)
+def numbered(place: str, rows: range | None = None) -> Callable[[], Iterator[str]]:
+    """Return what yields places that end with the number of a row: those of `rows`, or 1, 2, ... without end."""
+    return lambda: (f"{place}{number}" for number in (itertools.count(1) if rows is None else rows))
 
 
 UNKNOWN = LARGEST_RECORD_MB * MB  # the size of a record of which only the beginning has been read

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sentibp.data.pieces import nth_text
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.explain import explain
 from sentibp.model import file
-from sentibp.model.classifier import Classifier
+from sentibp.model.classifier import Classifier, NoAnswer
 from sentibp.model.decision import POWERS, Decision, answers, parse_decision
 from sentibp.utils.arrow import strings
 from sentibp.utils.files import open_regular
@@ -77,9 +78,13 @@ class ServedModel(NamedTuple):
 
         Raises Stopped if `stop` is set meanwhile, and DataError if the model has no answer.
         """
-        lines = []
+        lines: list[str] = []
         for piece in _pieces(texts):
-            records = answers(self.classifier.predict(strings(piece)), self.decision)
+            try:
+                prediction = self.classifier.predict(strings(piece))
+            except NoAnswer as error:
+                raise NoAnswer(error.row, nth_text(len(lines) + error.row)) from None
+            records = answers(prediction, self.decision)
             for text, record in zip(piece, records, strict=True):
                 if stop.is_set():
                     raise Stopped

@@ -15,7 +15,7 @@ from reading import BOTH, complaint, parse, rows
 
 from sentibp.data import readers
 from sentibp.data.readers import compression
-from sentibp.data.readers.table import Records, read_records
+from sentibp.data.readers.records import Records, read_records
 
 CSV = b"text,label\na good film,1\na bad film,0\n"
 READ = [("a good film", "1"), ("a bad film", "0")]

@@ -10,7 +10,8 @@ import pytest
 from pyarrow import parquet
 
 from sentibp.data.readers import open_table
-from sentibp.data.readers.table import ReadOptions, read_records
+from sentibp.data.readers.records import read_records
+from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
 
 BOTH = ReadOptions(label="label")

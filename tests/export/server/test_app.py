@@ -8,6 +8,7 @@ import json
 import threading
 
 import pytest
+from starlette.exceptions import HTTPException
 
 from sentibp.errors import ConfigError, DataError
 from sentibp.export.server import app
@@ -15,6 +16,7 @@ from sentibp.export.server import model as module
 from sentibp.export.server.access import Access
 from sentibp.export.server.limits import Limits
 from sentibp.export.server.model import ServedModel, load
+from sentibp.export.server.request import read_texts
 from sentibp.model.decision import Decision
 
 
@@ -212,3 +214,9 @@ def test_a_file_that_changes_while_it_is_read(new_classifier, tmp_path, monkeypa
     changes = 100
     with pytest.raises(DataError, match="has changed while it was read"):
         load(path)
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"text":' * 100_000, b"[" * 100_000 + b"]" * 100_000])
+def test_a_body_that_is_nested_too_deeply_is_refused(body):
+    with pytest.raises(HTTPException, match="400: the body is nested too deeply"):
+        read_texts(body, Limits(), False)

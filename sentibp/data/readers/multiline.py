@@ -30,14 +30,14 @@ class SwallowedRows(DataError):
         self.line = line
 
 
-class Span(NamedTuple):
-    """A quoted text of several lines."""
+class MultilineRow(NamedTuple):
+    """A row with a quoted text of several lines."""
 
-    line: int  # the line on which its row begins
-    lines: list[str]  # of the row, with their ends
+    line: int  # the first one
+    lines: list[str]  # with their ends
 
 
-def check_spans(
+def check_multiline_rows(
     data: memoryview, first: int, dialect: Dialect, columns: Sequence[Sequence[str]], name: str, *, trusted: bool
 ) -> list[str]:
     """Return notes about quoted texts that may be rows. SwallowedRows for the first one that certainly is no text.
@@ -47,15 +47,15 @@ def check_spans(
     """
     width, doubtful = len(columns), []
     likes = [_likeness(values) for values in columns]
-    for span in _spans(data, first, dialect):
-        fault = _fault(span, dialect)
-        rows = None if trusted and fault is None else _as_rows(span.lines, dialect, width)
+    for text in _multiline_rows(data, first, dialect):
+        fault = _fault(text, dialect)
+        rows = None if trusted and fault is None else _as_rows(text.lines, dialect, width)
         if fault is None and rows is None:
             continue
         if fault is not None or any(like and all(like(row[i]) for row in rows or ()) for i, like in enumerate(likes)):
-            _raise_rows(data, span, fault, dialect, width, name)
+            _raise_rows(data, text, fault, dialect, width, name)
         if rows is not None and (width - 1) * len(rows) >= _EVIDENCE:
-            doubtful.append(span)
+            doubtful.append(text)
     if not doubtful:
         return []
     more = f", and {len(doubtful) - 1:,} more" if len(doubtful) > 1 else ""
@@ -63,18 +63,20 @@ def check_spans(
     return [f"{name}:{doubtful[0].line}: {what}; to read every line as a row: {set_option('data.quoting', 'none')}"]
 
 
-def _raise_rows(data: memoryview, span: Span, fault: str | None, dialect: Dialect, width: int, name: str) -> None:
-    last = span.line + len(span.lines) - 1
+def _raise_rows(
+    data: memoryview, text: MultilineRow, fault: str | None, dialect: Dialect, width: int, name: str
+) -> None:
+    last = text.line + len(text.lines) - 1
     what = fault or f"a quote is open up to line {last}, and each of these lines looks like a row"
     repairs = ["close the quote"]
     if all_lines_have(data, dialect.separator, width):
         repairs.append(f"if quotes are plain characters: {set_option('data.quoting', 'none')}")
     if fault is None:
         repairs.append(f"if it is one text: {set_option('data.quoting', dialect.quoting)}")
-    raise SwallowedRows(f"{name}:{span.line}: {what}; {', or '.join(repairs)}", span.line)
+    raise SwallowedRows(f"{name}:{text.line}: {what}; {', or '.join(repairs)}", text.line)
 
 
-def _spans(data: memoryview, first: int, dialect: Dialect) -> Iterator[Span]:
+def _multiline_rows(data: memoryview, first: int, dialect: Dialect) -> Iterator[MultilineRow]:
     """Yield the rows with quoted texts of several lines, but none whose last quote is not closed.
 
     Such a text begins and ends on lines with an odd number of quotes, so that only these are parsed.
@@ -86,7 +88,7 @@ def _spans(data: memoryview, first: int, dialect: Dialect) -> Iterator[Span]:
         if lines is None:
             return
         if len(lines) > 1:
-            yield Span(first + int(numbers[i]), lines)
+            yield MultilineRow(first + int(numbers[i]), lines)
         i = int(np.searchsorted(starts, starts[i] + sum(len(line.encode()) for line in lines)))
 
 
@@ -116,14 +118,14 @@ def _line_at(data: memoryview, start: int) -> bytes:
     return piece[: piece.find(b"\n") + 1 or None]
 
 
-def _fault(span: Span, dialect: Dialect) -> str | None:
+def _fault(row: MultilineRow, dialect: Dialect) -> str | None:
     """Return what is wrong with the quotes of a row, or None."""
-    reader = dialect.reader(span.lines, strict=True)
+    reader = dialect.reader(row.lines, strict=True)
     try:
         for _ in reader:
             pass
     except csv.Error:
-        last = span.line + reader.line_num - 1
+        last = row.line + reader.line_num - 1
         return f"a quote that is open here ends in line {last}, where more text follows it"
     return None
 
