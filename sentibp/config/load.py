@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sentibp.config import yaml_file
 from sentibp.config.conflicts import Conflict
 from sentibp.config.dump import every_setting
-from sentibp.config.find import find_config, is_stream
+from sentibp.config.find import find_config, is_stream, shadow_note
 from sentibp.config.messages import Complaint, dotted, show
 from sentibp.config.reference import BARE, schema_of_config
 from sentibp.config.schema import Config, Data, Optimizer, Schedule
@@ -49,6 +49,7 @@ class Resolved(NamedTuple):
     config: Config
     origins: dict[str, str]
     path: Path
+    notes: tuple[str, ...] = ()  # what else the name of the config, or a setting, could mean
 
 
 class _Place(NamedTuple):
@@ -98,7 +99,7 @@ def load_config(name: str | Path, overrides: Sequence[str] = ()) -> Resolved:
     if path.name == "config.yaml" and path.with_name("run.json").is_file():
         source = source._replace(settings=complete_settings(source.settings))
     config = _resolve(source, overrides)
-    return Resolved(config, _origins(config, source), path)
+    return Resolved(config, _origins(config, source), path, shadow_note(name, path))
 
 
 def load_settings(config: str | Path | Mapping[str, Any], settings: Mapping[str, Any]) -> Resolved:
@@ -123,7 +124,8 @@ def load_settings(config: str | Path | Mapping[str, Any], settings: Mapping[str,
         place = _Place(SIZE + order, f"{key.replace('.', '__')}={settings[key]!r:.200}", keys)
         _set(source, keys, deepcopy(settings[key]), place)
     checked = _resolve(source, ())
-    return Resolved(checked, _origins(checked, source), path)
+    notes = () if isinstance(config, Mapping) else shadow_note(config, path)
+    return Resolved(checked, _origins(checked, source), path, notes)
 
 
 def override_data(data: Data, overrides: Sequence[str], options: Mapping[str, str] | None = None) -> Data:

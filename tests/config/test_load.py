@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 from sentibp.config import dump, reference, yaml_file
 from sentibp.config import schema as config_schema
 from sentibp.config import shipped as config_shipped
-from sentibp.config.load import MOST, load_config, override_data
+from sentibp.config.load import MOST, load_config, load_settings, override_data
 from sentibp.config.schema import Config, Optimizer, Schedule
 from sentibp.errors import ConfigError
 from sentibp.utils import resources
@@ -359,6 +360,33 @@ def test_files_that_cannot_be_read(here):
         path.unlink()
     with pytest.raises(ConfigError, match=r"^imdb: no such file$"):
         load_config("imdb")
+
+
+def test_a_file_with_the_name_of_a_shipped_config_is_said(here):
+    """As `cp configs/imdb.yaml .`, edited, and `train imdb`: the shipped one is read, and one line says so."""
+    note = "imdb: the config that comes with sentibp, not the file {}; for the file, write {}"
+    assert load_config("imdb").notes == ()
+    (here / "imdb").write_text("train: {epochs: 7}\n")
+    assert load_config("imdb").notes == (note.format("imdb", "./imdb"),)
+    assert load_settings("imdb", {}).notes == (note.format("imdb", "./imdb"),)
+    assert load_config("./imdb").notes == ()
+    assert load_config("./imdb").config.train.epochs == 7
+    (here / "imdb.yaml").write_text("train: {epochs: 8}\n")
+    loaded = load_config("imdb", ["train.seed=3"])
+    assert loaded.config.train.epochs == 5
+    assert loaded.notes == (note.format("imdb.yaml", "imdb.yaml"),)
+    assert load_config("imdb.yaml").notes == ()
+    (here / "default.yaml").touch()
+    assert load_config("default").notes == (
+        "default: the config that comes with sentibp, not the file default.yaml; for the file, write default.yaml",
+    )
+
+
+def test_a_copy_of_a_shipped_config_is_not_worth_a_line(here):
+    shutil.copy(here / "shipped" / "imdb.yaml", here / "imdb.yaml")
+    assert load_config("imdb").notes == ()
+    (here / "deep").mkdir()  # a folder is no config
+    assert load_config("deep").notes == ()
 
 
 def test_shipped_configs_are_listed_with_their_first_comment():

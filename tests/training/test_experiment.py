@@ -439,7 +439,7 @@ def test_interrupted_in_the_second_network_of_an_ensemble(small, monkeypatch):
     check_interrupted(outcome)
     assert outcome.scores is None
     kept = model_file.load_model(outcome.model)
-    assert kept.predict(["good", "dull"]).tolist() == first.predict(["good", "dull"]).tolist()
+    assert kept.predict(["good", "dull"]).to_dicts() == first.predict(["good", "dull"]).to_dicts()
 
 
 def test_diverged_in_the_second_network_of_an_ensemble(small, monkeypatch):
@@ -460,7 +460,7 @@ def test_diverged_in_the_second_network_of_an_ensemble(small, monkeypatch):
     file = run / "model.safetensors"
     assert caught.value.lines[-1] == f"what is finished is kept, without scores: 1 network, {file}"
     assert facts["digest"] == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert model_file.load_model(file).predict(["dull"]).tolist() == first.predict(["dull"]).tolist()
+    assert model_file.load_model(file).predict(["dull"]).to_dicts() == first.predict(["dull"]).to_dicts()
 
 
 def test_interrupted_before_there_is_a_model(small, monkeypatch):
