@@ -318,10 +318,12 @@ def _only_two_classes(config: Config) -> Iterator[Conflict]:
 def _residual_without_equal_widths(model: Model) -> Iterator[Conflict]:
     widths = [model.embedding.dim, *model.hidden]
     if model.residual and not any(i == o for i, o in pairwise(widths)):
+        off = set_option("model.residual", False)
         message = f"no hidden layer is as wide as its input ({' -> '.join(map(str, widths))}); make "
-        message += (
-            f"model.embedding.dim or a width equal to the next one, or write {set_option('model.residual', False)}"
-        )
+        message += f"model.embedding.dim or a width equal to the next one, or write {off}"
+        if not model.hidden:
+            layer = set_option("model.hidden", [model.embedding.dim])
+            message = f"it is for hidden layers, and there are none; write {layer}, or {off}"
         yield Conflict(("model", "residual"), message, ("model.hidden", "model.embedding.dim"))
 
 
@@ -400,8 +402,13 @@ def _head(config: Config) -> list[str]:
     return ["thresholds"] if output == "cumulative" else ["scale"] if classes > 3 else []
 
 
+def layer_names(config: Config) -> list[str]:
+    """Return the names of the layers that have parameters."""
+    return ["embedding", *(f"hidden.{i}" for i in range(len(config.model.hidden))), "output", *_head(config)]
+
+
 def _unknown_layers(config: Config) -> Iterator[Conflict]:
-    layers = ["embedding", *(f"hidden.{i}" for i in range(len(config.model.hidden))), "output", *_head(config)]
+    layers = layer_names(config)
     named: list[tuple[Keys, str]] = [(("train", "freeze", i), layer) for i, layer in enumerate(config.train.freeze)]
     named += [(("train", "learning_rates", layer), layer) for layer in config.train.learning_rates]
     for path, layer in named:

@@ -19,6 +19,7 @@ from sentibp.config.find import find_config, is_stream, shadow_note
 from sentibp.config.messages import Complaint, dotted, show
 from sentibp.config.reference import BARE, schema_of_config
 from sentibp.config.schema import Config, Data, Optimizer, Schedule
+from sentibp.config.without_effect import notes_without_effect
 from sentibp.config.yaml_file import Document, Keys
 from sentibp.errors import ConfigError
 from sentibp.utils.files import open_regular
@@ -99,7 +100,8 @@ def load_config(name: str | Path, overrides: Sequence[str] = ()) -> Resolved:
     if path.name == "config.yaml" and path.with_name("run.json").is_file():
         source = source._replace(settings=complete_settings(source.settings))
     config = _resolve(source, overrides)
-    return Resolved(config, _origins(config, source), path, shadow_note(name, path))
+    origins = _origins(config, source)
+    return Resolved(config, origins, path, (*shadow_note(name, path), *_without_effect(config, origins, path)))
 
 
 def load_settings(config: str | Path | Mapping[str, Any], settings: Mapping[str, Any]) -> Resolved:
@@ -124,8 +126,16 @@ def load_settings(config: str | Path | Mapping[str, Any], settings: Mapping[str,
         place = _Place(SIZE + order, f"{key.replace('.', '__')}={settings[key]!r:.200}", keys)
         _set(source, keys, deepcopy(settings[key]), place)
     checked = _resolve(source, ())
+    origins = _origins(checked, source)
     notes = () if isinstance(config, Mapping) else shadow_note(config, path)
-    return Resolved(checked, _origins(checked, source), path, notes)
+    return Resolved(checked, origins, path, (*notes, *_without_effect(checked, origins, path)))
+
+
+def _without_effect(config: Config, origins: Mapping[str, str], path: Path) -> list[str]:
+    """Return notes on settings that were given and have no effect. A run has every setting, whoever gave it."""
+    is_of_run = path.with_name("run.json").is_file()
+    given = [key for key, origin in origins.items() if origin == "--set" or (origin != "default" and not is_of_run)]
+    return list(notes_without_effect(config, given))
 
 
 def override_data(data: Data, overrides: Sequence[str], options: Mapping[str, str] | None = None) -> Data:
