@@ -8,7 +8,7 @@ from encodings import aliases
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sentibp.config.messages import ALIASES, close, nearest, show
+from sentibp.config.messages import ALIASES, close, meant_number, nearest, show
 from sentibp.config.yaml_file import Keys
 from sentibp.utils.label_key import IGNORE, LABELS, is_binary, is_number, label_key
 from sentibp.utils.label_mapping import class_order, polarity, suggest, worse_first
@@ -62,6 +62,7 @@ def find_conflicts(config: Config) -> Iterator[Conflict]:
     yield from _label_in_two_lists(config.data.labels)
     yield from _unknown_class_weights(config)
     yield from _metric_of_other_classes(config)
+    yield from _share_as_text(config.data)
     yield from _unknown_encoding(config.data)
     yield from _no_separator(config.data)
     yield from _column_named_twice(config.data)
@@ -202,6 +203,13 @@ def _label_in_two_lists(labels: Mapping[str, Sequence[Value]] | None) -> Iterato
         if not values and kind != IGNORE:
             message = "[] is empty; give a list of values or text, a number, true or false"
             yield Conflict(("data", "labels", kind), message)
+
+
+def _share_as_text(data: Data) -> Iterator[Conflict]:
+    """Yield a conflict for a share such as `10%` or `0,1`, which is no number and would be the name of a split."""
+    share = meant_number(data.validation, whole=False) if isinstance(data.validation, str) else None
+    if share is not None and 0 <= share < 1:
+        yield Conflict(("data", "validation"), f"{show(data.validation)} is not a number", right=share)
 
 
 def _unknown_encoding(data: Data) -> Iterator[Conflict]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -16,7 +17,7 @@ from sentibp.config import yaml_file
 from sentibp.config.conflicts import Conflict
 from sentibp.config.dump import every_setting
 from sentibp.config.find import find_config, is_stream, shadow_note
-from sentibp.config.messages import Complaint, dotted, show
+from sentibp.config.messages import Complaint, dotted, is_free_text, show, words
 from sentibp.config.reference import BARE, schema_of_config
 from sentibp.config.schema import Config, Data, Optimizer, Schedule
 from sentibp.config.without_effect import notes_without_effect
@@ -178,11 +179,24 @@ def _mistake(source: _Source, at: Keys, complaint: Complaint) -> _Mistake:
         ask, end = ("did you mean", "?") if complaint.repair.startswith("did") else ("write", "")
         option = set_option(dotted(_field(at)), _replaced(source.settings, at, complaint.right))
         return _Mistake(place, _field(at), f"{complaint.what}; {ask} {option}{end}")
+    if _field(at) == place.path and place.value.strip() not in _NULL and (repair := _as_text(place)):
+        return _Mistake(place, _field(at), repair)
     if complaint.keys and at == place.path[: len(at)]:
         keys = schema_of_config().meant(tuple(map(str, place.path))) or complaint.keys
         options = [set_text(dotted(key), _as_list(key, place.value)) for key in keys]
         return _Mistake(place, place.path, f"{complaint.what}; did you mean {' or '.join(options)}?")
     return _Mistake(place, _field(at), str(complaint))
+
+
+_NULL = ("", "~", "null", "Null", "NULL")
+
+
+def _as_text(place: _Place) -> str | None:
+    """Return the message for an override that is text with a sign of YAML, such as a separator `,`; None for others."""
+    value = place.value.strip()
+    if value[:1] in ("[", '"', "'") or not any(map(is_free_text, schema_of_config().options_at(place.path))):
+        return None
+    return f"YAML reads {value!r:.60} as something else than this text; write {set_option(dotted(place.path), value)}"
 
 
 def _as_list(key: Keys, text: str) -> str:
@@ -279,7 +293,10 @@ def _override(source: _Source, override: str, order: int, section: str | None = 
     try:
         document = yaml_file.parse(text)
     except yaml_file.YamlError as error:
-        source.mistakes.append(_Mistake(place, path, str(error)))
+        source.mistakes.append(_Mistake(place, path, _as_text(place) or str(error)))
+        return
+    if re.search(r"(^|\s)#", text) and isinstance(document.value, str | None) and (repair := _as_text(place)):
+        source.mistakes.append(_Mistake(place, path, repair))
         return
     path = RENAMED.get(path, path)
     _rename_earlier_keys(document, path)
@@ -352,7 +369,46 @@ def check_settings(settings: dict[str, Any]) -> tuple[Config | None, list[tuple[
             chosen = min(same, key=lambda error: error["type"].endswith("_type"))  # "out of range" is more precise
             section: Any = reduce(_item, path[:-1], settings)
             wrong.append((path, schema_of_config().mistake(chosen["type"], path, chosen["input"], section)))
-    return None, wrong + _conflicts_of_the_rest(settings, [_field(path) for path in by_path])
+    fields = [_field(path) for path in by_path]
+    wrong = [(path, _with_a_repair_that_works(settings, fields, path, complaint)) for path, complaint in wrong]
+    return None, wrong + _conflicts_of_the_rest(settings, fields)
+
+
+def _with_a_repair_that_works(
+    settings: dict[str, Any], wrong: list[Keys], path: Keys, complaint: Complaint
+) -> Complaint:
+    """Return the complaint, without the value that it suggests if that would be wrong at this place, too."""
+    if complaint.right is None:
+        return complaint
+    field = _field(path)
+    rest = _without(settings, [each for each in wrong if each != field])
+    node: Any = reduce(_item, path[:-1], rest)
+    node[path[-1]] = complaint.right
+    if all(at[: len(field)] != field for at in _wrong_paths(rest)):
+        return complaint
+    return Complaint(complaint.what, f"give {words(schema_of_config().options_at(path))}")
+
+
+def _wrong_paths(settings: dict[str, Any]) -> list[Keys]:
+    """Return the paths of all mistakes and conflicts."""
+    try:
+        Config.model_validate(settings)
+    except ValidationError as error:
+        conflicts = [each for e in error.errors() for each in e.get("ctx", {}).get("conflicts", ())]
+        return [each.path for each in conflicts] + [_locate(settings, e) for e in error.errors() if e["loc"]]
+    return []
+
+
+def _without(settings: dict[str, Any], wrong: list[Keys]) -> dict[str, Any]:
+    """Return the settings without these, which have their defaults then."""
+    rest = deepcopy(settings)
+    for *above, last in wrong:
+        node: Any = rest
+        for key in above:
+            node = node.get(key) if isinstance(node, dict) else None
+        if isinstance(node, dict):
+            node.pop(last, None)
+    return rest
 
 
 def _complaint(conflict: Conflict) -> Complaint:
@@ -365,15 +421,8 @@ def _complaint(conflict: Conflict) -> Complaint:
 
 def _conflicts_of_the_rest(settings: dict[str, Any], wrong: list[Keys]) -> list[tuple[Keys, Complaint]]:
     """Return the conflicts between the other settings, which pydantic finds only without the wrong ones."""
-    rest = deepcopy(settings)
-    for *above, last in wrong:
-        node: Any = rest
-        for key in above:
-            node = node.get(key) if isinstance(node, dict) else None
-        if isinstance(node, dict):
-            node.pop(last, None)
     try:
-        Config.model_validate(rest)
+        Config.model_validate(_without(settings, wrong))
     except ValidationError as error:
         conflicts = [each for e in error.errors() for each in e.get("ctx", {}).get("conflicts", ())]
         return [

@@ -197,6 +197,14 @@ def _simplified(error: yaml.MarkedYAMLError, lines: list[str]) -> YamlError:
         mark, message = error.context_mark, "a quote that is never closed; close it"
     elif "\\t" in problem:
         message = "a tab; use spaces"
+    elif found := re.match(r"expected the node content, but found '(.)'", problem):
+        message = f"no value before {found[1]!r}; if it is text, put it in quotes"
+    elif "expected a comment or a line break" in problem:
+        message = "text cannot begin with > or |; put it in quotes"
+    elif "<document start>" in problem:
+        line = lines[0].lstrip() if lines else ""
+        message = "text after the end; a config is YAML, with lines such as 'data: {source: FILE}'"
+        message = "text cannot begin with %; put it in quotes" if line.startswith("%") else message
     elif "scanning an alias" in context or "scanning an anchor" in context:
         message = "text that begins with * or & needs quotes"
     elif "cannot start any token" in problem:
