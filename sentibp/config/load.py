@@ -179,8 +179,10 @@ def _mistake(source: _Source, at: Keys, complaint: Complaint) -> _Mistake:
         ask, end = ("did you mean", "?") if complaint.repair.startswith("did") else ("write", "")
         option = set_option(dotted(_field(at)), _replaced(source.settings, at, complaint.right))
         return _Mistake(place, _field(at), f"{complaint.what}; {ask} {option}{end}")
-    if _field(at) == place.path and place.value.strip() not in _NULL and (repair := _as_text(place)):
-        return _Mistake(place, _field(at), repair)
+    if at == place.path and reduce(_item, at, source.settings) != place.value.strip():
+        repair = None if place.value.strip() in _NULL else _as_text(place)
+        if repair is not None:
+            return _Mistake(place, _field(at), repair)
     if complaint.keys and at == place.path[: len(at)]:
         keys = schema_of_config().meant(tuple(map(str, place.path))) or complaint.keys
         options = [set_text(dotted(key), _as_list(key, place.value)) for key in keys]
@@ -188,13 +190,15 @@ def _mistake(source: _Source, at: Keys, complaint: Complaint) -> _Mistake:
     return _Mistake(place, _field(at), str(complaint))
 
 
+_TEXTS = ("string", "array", "null")
 _NULL = ("", "~", "null", "Null", "NULL")
 
 
 def _as_text(place: _Place) -> str | None:
     """Return the message for an override that is text with a sign of YAML, such as a separator `,`; None for others."""
-    value = place.value.strip()
-    if value[:1] in ("[", '"', "'") or not any(map(is_free_text, schema_of_config().options_at(place.path))):
+    value, options = place.value.strip(), schema_of_config().options_at(place.path)
+    is_text = any(map(is_free_text, options)) and all(option.get("type") in _TEXTS for option in options)
+    if value[:1] in ("[", '"', "'") or not is_text:
         return None
     return f"YAML reads {value!r:.60} as something else than this text; write {set_option(dotted(place.path), value)}"
 

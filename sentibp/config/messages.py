@@ -200,16 +200,8 @@ class Schema:
             return Complaint(what, f"did you mean {near!r}?", near)
         if choices:
             return Complaint(what)
-        if numbers and number(value) is not None:
-            what = f"{show(value)} is not {words(numbers, brief=True)}"
-            return Complaint(what, f"write {show(value)[1:-1]} without quotes", number(value))
-        whole = {option["type"] for option in numbers} == {"integer"}
-        if numbers and (meant := meant_number(value, whole=whole)) is not None:
-            return Complaint(f"{show(value)} is not {words(numbers, brief=True)}", f"write {meant!r}", meant)
-        if brief == NOUNS["boolean"] and value.lower() in SWITCH:
-            return Complaint(what, f"write {SWITCH[value.lower()]}", SWITCH[value.lower()] == "true")
-        if brief == NOUNS["boolean"] and value.lower() in ("true", "false"):
-            return Complaint(what, f"write {value.lower()} without quotes", value.lower() == "true")
+        if complaint := _wrong_scalar(numbers, value, what, is_switch=brief == NOUNS["boolean"]):
+            return complaint
         if _is_section(options) and (pair := re.fullmatch(r"([a-z_]+):(\S+)", value)):
             return Complaint(what, f"write a space after the colon: {pair[1]}: {pair[2]}")
         if (items := self._as_list(options, value)) is not None:
@@ -274,6 +266,21 @@ class Schema:
             best = close(".".join((*above, *last)), map(dotted, same))
             same = [keys for keys in same if dotted(keys) == best]
         return (found or same)[:3]
+
+
+def _wrong_scalar(numbers: Options, value: str, what: str, *, is_switch: bool) -> Complaint | None:
+    """Return the complaint about a text that means a number, or true or false where `is_switch`; None for others."""
+    if is_switch:
+        plain = SWITCH.get(value.lower(), value.lower())
+        quotes = " without quotes" * (plain == value.lower())
+        return Complaint(what, f"write {plain}{quotes}", plain == "true") if plain in ("true", "false") else None
+    if not numbers:
+        return None
+    what = f"{show(value)} is not {words(numbers, brief=True)}"
+    if number(value) is not None:
+        return Complaint(what, f"write {show(value)[1:-1]} without quotes", number(value))
+    meant = meant_number(value, whole={option["type"] for option in numbers} == {"integer"})
+    return None if meant is None else Complaint(what, f"write {meant!r}", meant)
 
 
 def is_free_text(option: dict[str, Any]) -> bool:

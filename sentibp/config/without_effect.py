@@ -73,7 +73,9 @@ def _schedule(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
         keys = ("train.early_stopping.patience", "train.early_stopping.metric")
         yield keys, f"{what} epochs, for example {set_option('train.epochs', max(10, 3 * patience))}"
     if train.schedule.name == "step" and train.schedule.every >= train.epochs:
-        what = f"train.schedule: step lowers the learning rate every {counted(train.schedule.every, 'epoch')}, so never "
+        what = (
+            f"train.schedule: step lowers the learning rate every {counted(train.schedule.every, 'epoch')}, so never "
+        )
         what += f"in {epochs}; give more epochs, or write "
         less = set_option("train.schedule.every", 1) if train.epochs > 1 else set_option("train.epochs", 10)
         yield ("train.schedule.name", "train.schedule.every"), what + less

@@ -685,7 +685,10 @@ def test_mistakes_on_the_command_line(override, message):
     ("key", "text"),
     [
         *(("data.separator", mark) for mark in (",", "|", ":", "#", "&", "*", "!", "%", "@", "`", "-", ">", "?")),
-        *(("data.text_column", name) for name in ("@text", "#text", "a: b", "Item #1", "a #b", "*", "%x", "> a", "- a")),
+        *(
+            ("data.text_column", name)
+            for name in ("@text", "#text", "a: b", "Item #1", "a #b", "*", "%x", "> a", "- a")
+        ),
         *(("data.label_column", name) for name in ("5", "true", "!x", "&y", "{a}", "a: b")),
         ("data.source", "reviews #2.csv"),
         ("data.source", "@new.csv"),

@@ -22,7 +22,10 @@ FROZEN = ["train.freeze=[embedding,hidden.0,output]"]
 STILL = ["train.learning_rates={embedding: 0, output: 0}", "train.freeze=[hidden.0]"]
 CASES = {
     "batch_norm": (BATCH_NORM, "model.batch_norm has no effect: it is for hidden layers"),
-    "padding": (["model.embedding={padding: 3, pooling: sum}"], "model.embedding.padding has no effect with pooling sum"),
+    "padding": (
+        ["model.embedding={padding: 3, pooling: sum}"],
+        "model.embedding.padding has no effect with pooling sum",
+    ),
     "source": (["pretrain.source=more.csv"], "pretrain.source has no effect without vectors"),
     "dim": (["pretrain.dim=20"], "pretrain.dim has no effect without vectors"),
     "patience": (["train.early_stopping=1"], "train.early_stopping cannot end a training of 2 epochs early with a pat"),
