@@ -11,13 +11,11 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
 from sentibp.config import yaml_file
-from sentibp.config.conflicts import Conflict
+from sentibp.config.check import check_settings, field, item
 from sentibp.config.dump import every_setting
 from sentibp.config.find import find_config, is_stream, shadow_note
-from sentibp.config.messages import Complaint, dotted, is_free_text, show, words
+from sentibp.config.messages import Complaint, dotted, is_free_text, show
 from sentibp.config.reference import BARE, schema_of_config
 from sentibp.config.schema import Config, Data, Optimizer, Schedule
 from sentibp.config.without_effect import notes_without_effect
@@ -26,7 +24,7 @@ from sentibp.errors import ConfigError
 from sentibp.utils.files import open_regular
 from sentibp.utils.messages import counted
 from sentibp.utils.near_names import near_or
-from sentibp.utils.repair import as_yaml, set_option, set_text
+from sentibp.utils.repair import set_option, set_text
 from sentibp.utils.stored_settings import complete_settings
 
 SIZE = 100_000  # bytes; a longer file is probably data, and checking it line by line would take long
@@ -174,20 +172,20 @@ def _mistake(source: _Source, at: Keys, complaint: Complaint) -> _Mistake:
     """Return the mistake at a path. The repair of an override is the option to type instead."""
     place = source.place(at)
     if place.order < SIZE:
-        return _Mistake(place, _field(at), str(complaint))
+        return _Mistake(place, field(at), str(complaint))
     if complaint.right is not None:
         ask, end = ("did you mean", "?") if complaint.repair.startswith("did") else ("write", "")
-        option = set_option(dotted(_field(at)), _replaced(source.settings, at, complaint.right))
-        return _Mistake(place, _field(at), f"{complaint.what}; {ask} {option}{end}")
-    if at == place.path and reduce(_item, at, source.settings) != place.value.strip():
+        option = set_option(dotted(field(at)), _replaced(source.settings, at, complaint.right))
+        return _Mistake(place, field(at), f"{complaint.what}; {ask} {option}{end}")
+    if at == place.path and reduce(item, at, source.settings) != place.value.strip():
         repair = None if place.value.strip() in _NULL else _as_text(place)
         if repair is not None:
-            return _Mistake(place, _field(at), repair)
+            return _Mistake(place, field(at), repair)
     if complaint.keys and at == place.path[: len(at)]:
         keys = schema_of_config().meant(tuple(map(str, place.path))) or complaint.keys
         options = [set_text(dotted(key), _as_list(key, place.value)) for key in keys]
         return _Mistake(place, place.path, f"{complaint.what}; did you mean {' or '.join(options)}?")
-    return _Mistake(place, _field(at), str(complaint))
+    return _Mistake(place, field(at), str(complaint))
 
 
 _TEXTS = ("string", "array", "null")
@@ -211,10 +209,10 @@ def _as_list(key: Keys, text: str) -> str:
 
 def _replaced(settings: Any, at: Keys, right: Any) -> Any:
     """Return the value of the setting that a path leads into, with the right value at the end of the path."""
-    field = _field(at)
-    for key in field:
+    setting = field(at)
+    for key in setting:
         settings = settings[key]
-    if len(field) == len(at):
+    if len(setting) == len(at):
         return right
     value = deepcopy(settings)
     value[at[-1]] = right
@@ -350,111 +348,6 @@ def _rename_earlier_keys(document: Document, at: Keys = ()) -> None:
             continue
         node[new] = value
         document.lines.update({(*inside, new, *place[len(path) :]): line for place, line in lines.items()})
-
-
-# --- checking -------------------------------------------------------------------------------------------------
-
-
-def check_settings(settings: dict[str, Any]) -> tuple[Config | None, list[tuple[Keys, Complaint]]]:
-    """Return the config, or None and all mistakes: the path and the complaint of each."""
-    try:
-        return Config.model_validate(settings), []
-    except ValidationError as error:
-        errors: list[Any] = error.errors(include_url=False)
-    by_path: dict[Keys, list[Any]] = {}
-    for error in errors:
-        if error["type"] == "conflict":
-            return None, [(conflict.path, _complaint(conflict)) for conflict in error["ctx"]["conflicts"]]
-        by_path.setdefault(_locate(settings, error), []).append(error)
-    wrong = []
-    above = {path[:n] for path in by_path for n in range(len(path))}
-    for path, same in by_path.items():
-        if path not in above:  # if an item of a list is wrong, pydantic also reports that the list is not a text
-            chosen = min(same, key=lambda error: error["type"].endswith("_type"))  # "out of range" is more precise
-            section: Any = reduce(_item, path[:-1], settings)
-            wrong.append((path, schema_of_config().mistake(chosen["type"], path, chosen["input"], section)))
-    fields = [_field(path) for path in by_path]
-    wrong = [(path, _with_a_repair_that_works(settings, fields, path, complaint)) for path, complaint in wrong]
-    return None, wrong + _conflicts_of_the_rest(settings, fields)
-
-
-def _with_a_repair_that_works(
-    settings: dict[str, Any], wrong: list[Keys], path: Keys, complaint: Complaint
-) -> Complaint:
-    """Return the complaint, without the value that it suggests if that would be wrong at this place, too."""
-    if complaint.right is None:
-        return complaint
-    field = _field(path)
-    rest = _without(settings, [each for each in wrong if each != field])
-    node: Any = reduce(_item, path[:-1], rest)
-    node[path[-1]] = complaint.right
-    if all(at[: len(field)] != field for at in _wrong_paths(rest)):
-        return complaint
-    return Complaint(complaint.what, f"give {words(schema_of_config().options_at(path))}")
-
-
-def _wrong_paths(settings: dict[str, Any]) -> list[Keys]:
-    """Return the paths of all mistakes and conflicts."""
-    try:
-        Config.model_validate(settings)
-    except ValidationError as error:
-        conflicts = [each for e in error.errors() for each in e.get("ctx", {}).get("conflicts", ())]
-        return [each.path for each in conflicts] + [_locate(settings, e) for e in error.errors() if e["loc"]]
-    return []
-
-
-def _without(settings: dict[str, Any], wrong: list[Keys]) -> dict[str, Any]:
-    """Return the settings without these, which have their defaults then."""
-    rest = deepcopy(settings)
-    for *above, last in wrong:
-        node: Any = rest
-        for key in above:
-            node = node.get(key) if isinstance(node, dict) else None
-        if isinstance(node, dict):
-            node.pop(last, None)
-    return rest
-
-
-def _complaint(conflict: Conflict) -> Complaint:
-    if conflict.right is not None:
-        repair = f"write {conflict.path[-1]}: {as_yaml(conflict.right)} there, or {conflict.option} in the command"
-        return Complaint(conflict.message, repair, right=conflict.right)
-    what, _, repair = conflict.message.partition("; ") if conflict.keys else (conflict.message, "", "")
-    return Complaint(what, repair, keys=conflict.keys)
-
-
-def _conflicts_of_the_rest(settings: dict[str, Any], wrong: list[Keys]) -> list[tuple[Keys, Complaint]]:
-    """Return the conflicts between the other settings, which pydantic finds only without the wrong ones."""
-    try:
-        Config.model_validate(_without(settings, wrong))
-    except ValidationError as error:
-        conflicts = [each for e in error.errors() for each in e.get("ctx", {}).get("conflicts", ())]
-        return [
-            (conflict.path, _complaint(conflict))
-            for conflict in conflicts
-            if not any(f"{read}.".startswith(f"{dotted(path)}.") for path in wrong for read in conflict.reads)
-        ]
-    return []
-
-
-def _locate(settings: Any, error: Any) -> Keys:
-    """Return the path of a pydantic error in the settings, without pydantic's names for the members of unions."""
-    path: list[str | int] = []
-    node = settings
-    for key in error["loc"]:
-        if (isinstance(node, dict) and key in node) or (isinstance(node, list) and isinstance(key, int)):
-            path.append(key)
-            node = node[key]
-    return tuple(path)
-
-
-def _item(node: Any, key: str | int) -> Any:
-    return node[key]
-
-
-def _field(path: Keys) -> Keys:
-    """Return the path of the setting that a path leads to or into."""
-    return tuple(key for key in path if isinstance(key, str))
 
 
 def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

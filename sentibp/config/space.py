@@ -9,7 +9,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sentibp.config.load import check_settings
+from sentibp.config.check import check_settings
 from sentibp.config.messages import dotted
 from sentibp.config.reference import BARE
 from sentibp.config.schema import Config, Optimizer, Schedule

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from sentibp.config.load import RENAMED, check_settings, read_document
+from sentibp.config.check import check_settings
+from sentibp.config.load import RENAMED, read_document
 from sentibp.config.messages import Complaint, dotted, nearest, show
 from sentibp.config.reference import schema_of_config
 from sentibp.config.schema import Config
