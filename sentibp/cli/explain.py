@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +19,7 @@ from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.inspection.counterfactual import Counterfactual
-    from sentibp.inspection.explain import Explanation, Sum
+    from sentibp.inspection.explain import Explanation, Sum, Word
 
 _BAR = 24  # the length of the longest bar in characters
 _NARROW_BAR = 10  # of two beside each other
@@ -92,7 +92,7 @@ def explain(
     elif format is Format.html:
         from sentibp.inspection.pages.explanation import explanation_page
 
-        flip_line = _flip_line(explanation, change, flip_to) if change else None
+        flip_line = _flip_sentence(explanation, change, flip_to) if change else None
         name = hub_model.pinned_name(path) or find.short_name(str(path))
         print_content(f"{explanation_page(text, explanation, name, flip_line)}\n")
     else:
@@ -273,16 +273,34 @@ def _coloured(text: str, explanation: Explanation, colours: bool) -> str:
 
 
 def _flip_line(explanation: Explanation, change: Counterfactual, target: str | None = None) -> str:
+    other, score = _other_answer(explanation, change, target)
+    if change.deletions is None:
+        return f"flip: {'no' if change.exact else 'found no'} set of words whose deletion makes it {other}"
+    bound = "the fewest" if change.exact else "an upper bound; fewer may be enough"
+    n = counted(len(change.deletions), "word")
+    return f"flip: {other} {score:.4f} without {n} ({bound}): {_deleted(change.deletions)}"
+
+
+def _flip_sentence(explanation: Explanation, change: Counterfactual, target: str | None = None) -> str:
+    """Return the line as a page has it."""
+    other, score = _other_answer(explanation, change, target)
+    if change.deletions is None:
+        return f"{'No' if change.exact else 'Found no'} words whose deletion would change the answer to {other}."
+    n = counted(len(change.deletions), "word")
+    bound = "Fewer would not do" if change.exact else "Fewer may do"
+    without = f"Without {n} the answer would be {other}, with a probability of {score:.4f}"
+    return f"{without}: {_deleted(change.deletions)}. {bound}."
+
+
+def _other_answer(explanation: Explanation, change: Counterfactual, target: str | None) -> tuple[str, float | None]:
+    """Return the answer without the words, and its probability."""
     names = explanation.classes.names
     if isinstance(explanation.positive, tuple):
         other, score, _ = _label_without(explanation, change)
-        other = other or target or "another label"
-    else:
-        other = names[1 - names.index(explanation.label)]
-        score = change.positive if other == "positive" else 1 - (change.positive or 0.0)  # type: ignore[operator]
-    if change.deletions is None:
-        return f"flip: {'no' if change.exact else 'found no'} set of words whose deletion makes it {other}"
-    n = len(change.deletions)
-    words = ", ".join(_short(word.text) for word in change.deletions[:20]) + (", ..." if n > 20 else "")
-    bound = "the fewest" if change.exact else "an upper bound; fewer may be enough"
-    return f"flip: {other} {score:.4f} without {counted(n, 'word')} ({bound}): {words}"
+        return other or target or "another label", score
+    other = names[1 - names.index(explanation.label)]
+    return other, change.positive if other == "positive" else 1 - (change.positive or 0.0)  # type: ignore[operator]
+
+
+def _deleted(words: Sequence[Word]) -> str:
+    return ", ".join(_short(word.text) for word in words[:20]) + (", ..." if len(words) > 20 else "")

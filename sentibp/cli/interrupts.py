@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TextIO
 
 from sentibp.utils.messages import discard
 
@@ -26,22 +27,44 @@ class Interrupt:
     def __init__(self) -> None:
         self.requested = False
         self._is_second = False
-        self._on_terminal = [stream for stream in (sys.stdout, sys.stderr) if stream is not None and stream.isatty()]
+        self._on_terminal = _streams_on_terminal()
         for number in _SIGNALS:  # also where SIGINT is ignored, as in a shell script's `command &`
             if number != _HANGUP or signal.getsignal(number) is not signal.SIG_IGN:  # as after nohup
                 signal.signal(number, self._request)
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         if number == _HANGUP:
-            for stream in self._on_terminal:
-                if not stream.isatty():  # any more: what is written there is an error
-                    discard(stream)
+            _discard_closed(self._on_terminal)
         elif self._is_second:
             os.write(2, b"interrupted\n")
             os._exit(130)
         else:
             self._is_second = True
         self.requested = True
+
+
+def raise_on_signals() -> None:
+    """Let Ctrl-C, SIGTERM and a terminal that is closed raise KeyboardInterrupt from now on."""
+    on_terminal = _streams_on_terminal()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if number == _HANGUP:
+            _discard_closed(on_terminal)
+        raise KeyboardInterrupt
+
+    for number in _SIGNALS:  # as in `Interrupt`
+        if number != _HANGUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handle)
+
+
+def _streams_on_terminal() -> list[TextIO]:
+    return [stream for stream in (sys.stdout, sys.stderr) if stream is not None and stream.isatty()]
+
+
+def _discard_closed(streams: list[TextIO]) -> None:
+    for stream in streams:
+        if not stream.isatty():  # any more: what is written there is an error
+            discard(stream)
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sentibp.cli import Json, NamedModel, SameModel
+from sentibp.cli.interrupts import raise_on_signals
 from sentibp.cli.output import print_json, print_message, print_text
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ def play(
 
     name, networks = _networks(name, article)
     with Server(networks, port) as server:
-        for number in signal.SIGINT, signal.SIGTERM:
-            signal.signal(number, signal.default_int_handler)  # so that the server is closed on SIGTERM, too
+        raise_on_signals()  # so that the server is closed
         if json:
             print_json({"url": server.url, "model": name})
         else:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from sentibp.utils import compute as pc
 from sentibp.utils.messages import counted
 
 _BLANK = r"\A[\s\pZ\pC]*\z"
@@ -14,7 +14,8 @@ _BLANK = r"\A[\s\pZ\pC]*\z"
 
 def count_blank(text: pa.Array | pa.ChunkedArray) -> int:
     """Return how many texts have no character that can be seen; null is one of them."""
-    return text.null_count + (pc.sum(pc.match_substring_regex(text, _BLANK)).as_py() or 0)
+    found = pc.match_substring_regex(text, _BLANK)
+    return text.null_count + sum(piece.true_count for piece in getattr(found, "chunks", [found]))
 
 
 def blank_note(name: str, blank: int, rows: int, what: str) -> list[str]:

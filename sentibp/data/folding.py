@@ -19,8 +19,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from sentibp.utils import compute as pc
 from sentibp.utils.arrow import apply_where, strings
 
 FOLDING = 2  # the current version

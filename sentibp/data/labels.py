@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sentibp.errors import DataError
+from sentibp.utils import compute as pc
 from sentibp.utils.arrow import to_numpy
 from sentibp.utils.label_key import IGNORE, LABELS, is_binary, label_key
 from sentibp.utils.label_mapping import worse_first

@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from sentibp.utils import compute as pc
 from sentibp.utils import resources
 from sentibp.utils.arrow import index_of, scalar, strings, to_numpy
 
@@ -172,7 +172,7 @@ def mark_words(words: pa.LargeStringArray, mark: str) -> pa.LargeStringArray:
 def marked_words(known: pa.LargeStringArray) -> pa.LargeStringArray:
     """Return the features of shifted words: of the words of opinion that are among the `known` words."""
     words = strings(load_sentences().words)
-    words = words.filter(pc.is_in(words, value_set=pc.utf8_lower(known)))
+    words = pc.filter(words, pc.is_in(words, pc.utf8_lower(known)))
     return pa.concat_arrays([mark_words(words, mark) for mark in MARKS])
 
 

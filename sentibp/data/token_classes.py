@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from sentibp.utils import compute as pc
 from sentibp.utils.arrow import scalar
 
 # RE2 and Python read these patterns in the same way; \b and \B are those of ASCII. Symbols beyond ASCII have spaces

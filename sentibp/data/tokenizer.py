@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html import unescape
-from html.entities import html5
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sentibp.data.folding import DOTTED_I, Spelling, fold
 from sentibp.data.token_classes import mark_classes, name_classes
+from sentibp.utils import compute as pc
 from sentibp.utils.arrow import (
     apply_where,
     buffers,
@@ -101,6 +99,9 @@ def _unescape(text: pa.LargeStringArray) -> pa.LargeStringArray:
 
 def entity(match: re.Match[str]) -> str:
     """Return the characters of an HTML entity, or the text unchanged if there is no such entity."""
+    from html import unescape  # few texts need it
+    from html.entities import html5
+
     known = match[0][1] == "#" or match[0][1:] in html5  # unescape() alone would replace `&not` in `&notit;`
     return unescape(match[0]) if known else match[0]
 
@@ -140,7 +141,7 @@ def tokenize(text: pa.LargeStringArray | pa.ChunkedArray, spelling: Spelling = _
     split = parallel_map(lambda piece: _split(normalize(piece, spelling), spelling.folding), pieces(text))
     while batch := list(islice(split, _MERGED)):
         # concatenate the words so far and those of each piece; `number` is the index of each among the distinct words
-        encoded = pa.concat_arrays([words, *(piece.words for piece in batch)]).dictionary_encode()
+        encoded = pc.dictionary_encode(pa.concat_arrays([words, *(piece.words for piece in batch)]))
         ends = np.cumsum([len(words), *(len(piece.words) for piece in batch)])
         number = np.split(to_numpy(encoded.indices), ends[:-1])[1:]
         for piece_ids in parallel_map(lambda pair: pair[0].take(pair[1].ids), zip(number, batch, strict=True)):
@@ -155,7 +156,7 @@ def single_tokens(text: pa.LargeStringArray, spelling: Spelling = _SPELLING) -> 
     """Return the positions (k,) of the texts that are one token each, and these tokens (k,)."""
     tokens = tokenize(text, spelling)
     rows = np.flatnonzero(np.diff(tokens.offsets) == 1)
-    return rows, tokens.words.take(from_numpy(tokens.ids[tokens.offsets[rows]]))
+    return rows, pc.take(tokens.words, from_numpy(tokens.ids[tokens.offsets[rows]]))
 
 
 def pieces(text: pa.LargeStringArray | pa.ChunkedArray) -> Iterator[pa.LargeStringArray]:
@@ -198,6 +199,6 @@ def _split(text: pa.LargeStringArray, folding: int) -> Tokens:
     starts[1:-1] |= (kind[1:] != kind[:-1]) | ((kind[1:] == _MARK) & (data[1:] != data[:-1]))
     places = np.flatnonzero(starts)
     token = kind[places[:-1]] != _BLANK
-    tokens = segments(places, data).filter(from_numpy(token)).dictionary_encode()
+    tokens = pc.dictionary_encode(pc.filter(segments(places, data), from_numpy(token)))
     first = np.searchsorted(places, offsets)  # segment of each text
     return Tokens(to_numpy(tokens.indices), counts_before(token, first), tokens.dictionary)

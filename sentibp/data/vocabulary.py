@@ -19,7 +19,6 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sentibp.data import presence as data_presence
 from sentibp.data.key_table import NONE, KeyTable
@@ -27,6 +26,7 @@ from sentibp.data.respelling import SHORTEST, without_doubled_letters
 from sentibp.data.shifters import MARKS, Shifters, mark_words
 from sentibp.data.tokenizer import Tokens, cuts
 from sentibp.nn import Ragged
+from sentibp.utils import compute as pc
 from sentibp.utils.arrow import Lookup, counts_before, from_numpy, index_of, prefix_sums, scalar, split_lines, to_numpy
 from sentibp.utils.spill import build_arrays
 from sentibp.utils.threads import parallel_map
@@ -73,7 +73,7 @@ class Vocabulary:
             raise ValueError("the vocabulary has more words than features")
         prefix, word = (np.ascontiguousarray(features[:, number]) for number in (0, 1))
         vocabulary = cls(split_lines(words), prefix, word, presence)
-        if ((prefix < NONE) | (prefix >= np.arange(len(prefix)))).any():
+        if ((prefix < NONE) | (prefix >= np.arange(len(prefix), dtype=np.int32))).any():
             raise ValueError("the vocabulary's features are not in order")
         if len(word) and not 0 <= word.min() <= word.max() < len(vocabulary.words):
             raise ValueError("the vocabulary names a word that it does not hold")
@@ -151,7 +151,7 @@ class Vocabulary:
         """
         number = self._known_words.index_of(words)
         if self.respells and (rows := np.flatnonzero(number == NONE)).size:
-            unknown = words.take(from_numpy(rows))
+            unknown = pc.take(words, from_numpy(rows))
             known, first = self._without_doubled_letters
             place = known.index_of(without_doubled_letters(unknown))
             is_long = to_numpy(pc.utf8_length(unknown)) >= SHORTEST
@@ -160,10 +160,10 @@ class Vocabulary:
 
     def features(self) -> pa.LargeStringArray:
         """Return the text of each feature (V,): its words joined by spaces."""
-        text = self.words.take(from_numpy(self.word))
+        text = pc.take(self.words, from_numpy(self.word))
         prefix = self.prefix
         while (prefix != NONE).any():
-            earlier = self.words.take(from_numpy(np.where(prefix == NONE, 0, self.word[prefix])))
+            earlier = pc.take(self.words, from_numpy(np.where(prefix == NONE, 0, self.word[prefix])))
             longer = pc.binary_join_element_wise(earlier, text, scalar(" "))
             text = pc.if_else(from_numpy(prefix == NONE), text, longer)
             prefix = np.where(prefix == NONE, NONE, self.prefix[prefix])
@@ -209,7 +209,7 @@ class Vocabulary:
         """
         longest = np.full((2, len(words)), NONE, np.int32)
         rows = np.flatnonzero(wanted)
-        for kind, which, feature in self._known_affixes(words.take(from_numpy(rows))):  # short affixes first
+        for kind, which, feature in self._known_affixes(pc.take(words, from_numpy(rows))):  # short affixes first
             longest[kind, rows[which]] = feature
         return longest[0], longest[1]
 
@@ -228,9 +228,9 @@ class Vocabulary:
             (np.flatnonzero(is_affix & ~is_beginning), (1,)),
         ):
             bare = (
-                pc.replace_substring(text.take(from_numpy(number)), _MARK, "")
+                pc.replace_substring(pc.take(text, from_numpy(number)), _MARK, "")
                 if kinds != (0, 1)
-                else text.take(from_numpy(number))
+                else pc.take(text, from_numpy(number))
             )
             for kind, which, feature in self._known_affixes(bare):
                 if kind in kinds:
@@ -248,7 +248,7 @@ class Vocabulary:
     @cached_property
     def _without_doubled_letters(self) -> tuple[Lookup, np.ndarray]:
         """The distinct words without doubled letters, and the number of the first word that each stands for (k,)."""
-        encoded = without_doubled_letters(self.words).dictionary_encode()
+        encoded = pc.dictionary_encode(without_doubled_letters(self.words))
         first = np.zeros(len(encoded.dictionary), np.int32)
         first[to_numpy(encoded.indices)[::-1]] = np.arange(len(self.words), dtype=np.int32)[::-1]
         return Lookup(encoded.dictionary), first
@@ -260,7 +260,7 @@ class Vocabulary:
 
     @cached_property
     def _lookup_of_affixes(self) -> Lookup:
-        return Lookup(self.words.filter(from_numpy(self.is_affix[self.word_features])))
+        return Lookup(pc.filter(self.words, from_numpy(self.is_affix[self.word_features])))
 
     @cached_property
     def _known_words(self) -> Lookup:
@@ -293,7 +293,7 @@ def enumerate_affixes(words: pa.LargeStringArray) -> Iterator[tuple[int, np.ndar
     for kind, longest in enumerate((_BEGINNING, _ENDING)):
         for size in range(2, longest + 1):
             which = np.flatnonzero(length >= size)
-            long_enough = words.take(from_numpy(which))
+            long_enough = pc.take(words, from_numpy(which))
             if kind == 0:
                 cut = pc.utf8_slice_codeunits(long_enough, 0, size)
                 yield kind, which, pc.binary_join_element_wise(cut, mark, nothing)
@@ -315,7 +315,7 @@ def merge(old: Vocabulary, new: Vocabulary) -> Vocabulary:
     """
     place = index_of(new.words, old.words)
     added = place == NONE
-    words = pa.concat_arrays([old.words, new.words.filter(from_numpy(added))])
+    words = pa.concat_arrays([old.words, pc.filter(new.words, from_numpy(added))])
     word_of = np.where(
         added, len(old.words) + np.cumsum(added) - 1, place
     )  # word number in `new` -> in the merged vocabulary

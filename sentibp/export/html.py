@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sentibp.export.files import javascript_data, read_runtime
 from sentibp.export.payload import Payload
+from sentibp.inspection.explain import FULL, NOTHING
 from sentibp.inspection.pages.render import read_template, render, trusted
 from sentibp.utils.label_key import is_binary
 
@@ -22,5 +23,6 @@ def html_file(payload: Payload) -> bytes:
         features=f"{payload.settings['features']:,}",
         version=payload.settings["sentibp"],
         example=_EXAMPLE,
+        floors={"nothing": NOTHING, "full": FULL},
     )
     return page.encode()

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NOTHING = 0.004  # of a logit: no probability moves by more than 0.1 points, as the sigmoid has a slope of at most 1/4
-_FULL = 0.04  # of a logit: the least contribution that is drawn as strong as can be
+FULL = 0.04  # of a logit: the least contribution that is drawn as strong as can be
 _CLOSE = 1e-9  # the residual at which the integration stops
 _POINTS = 4  # Gauss-Legendre points on each piece of the line
 _PIECES = 1 << 12  # the largest number of pieces in the numerical integration
@@ -294,7 +294,7 @@ def drawn_sizes(contributions: Sequence[float]) -> list[float]:
     So what changes no probability to speak of is not drawn as if it did, even if nothing else is larger.
     """
     sizes = [abs(value) if abs(value) >= NOTHING else 0.0 for value in contributions]
-    scale = max([*sizes, _FULL])
+    scale = max([*sizes, FULL])
     return [size / scale for size in sizes]
 
 

@@ -64,7 +64,7 @@ class Sheet(NamedTuple):
 
 
 def number(value: float | str) -> str:
-    """Format a number with 4 decimals, or more: at least 3 significant digits, and as many as show it is not whole."""
+    """Format a number with 4 decimals, or more: 3 significant digits at least, and up to 9 to show it is not whole."""
     if isinstance(value, str):
         return value
     if value == 0:
@@ -73,8 +73,8 @@ def number(value: float | str) -> str:
         return f"{value:.2e}"
     digits = max(4, 2 - math.floor(math.log10(abs(value))))
     distance = abs(value - round(value))
-    if 0 < distance < 5e-5:  # or 1 - 0.99996 would look like 0
-        digits = min(1 - math.floor(math.log10(distance)), 15)
+    if 1e-8 <= distance < 5e-5:  # or 1 - 0.99996 would look like 0; more digits would be in the way of reading
+        digits = 1 - math.floor(math.log10(distance))
     return f"{value:.{digits}f}"
 
 

@@ -21,11 +21,13 @@ from sentibp.data.key_table import NONE
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.nn.layers import Array
 from sentibp.utils.arrow import prefix_sums
+from sentibp.utils.threads import parallel_map
 
 _LEVELS = (256, 1024, 4096, 16384)  # features before each level but the first
 _SHORT = 127  # the largest number in 8 bits
 _BREAK = ord("\n")  # ends a word
 _SHARED = 60  # the largest number of bytes that a word shares with the word before
+_DEFLATED = (*(f"vocabulary.{name}" for name in ("shared", "endings", "prefixes", "ngrams")), "embedding.codes")
 _RATIO, _SLACK = 32, 4096  # n bytes are at most _RATIO * n + _SLACK bytes when they are inflated
 
 
@@ -38,7 +40,9 @@ class Rows(NamedTuple):
     def weight(self) -> Array:
         """Return the rows (V, d) float32."""
         with np.errstate(over="ignore"):  # who reads a file looks for numbers that are not finite
-            return np.ascontiguousarray(self.codes, np.float32) * np.float32(self.step)
+            weight = np.ascontiguousarray(self.codes, np.float32)
+            weight *= np.float32(self.step)
+        return weight
 
 
 def pack(vocabulary: Vocabulary, rows: Rows) -> dict[str, Array]:
@@ -96,25 +100,47 @@ def unpack(tensors: dict[str, Array], dim: int, presence: bool = False) -> tuple
         raise ValueError("the numbers of its features are not numbers of features")
     if step.dtype != np.float32 or step.shape != (1,) or not (np.isfinite(step[0]) and step[0] > 0):
         raise ValueError("the step of its rows is not a number above 0")
-    shared, endings = (_inflate(tensors.pop(f"vocabulary.{name}")) for name in ("shared", "endings"))
-    text = _front_decode(shared, endings)
-    m, ngrams = counts.sum(axis=0).tolist()
-    if len(shared) != m:
-        raise ValueError(f"its vocabulary has {len(shared):,} words, not {m:,}")
-    prefixes, words = (_from_varints(_inflate(tensors.pop(f"vocabulary.{name}"))) for name in ("prefixes", "ngrams"))
-    if not len(prefixes) == len(words) == ngrams:
-        raise ValueError(f"its vocabulary has {len(prefixes):,} and {len(words):,} n-grams, not {ngrams:,}")
-    features = _features(counts, prefixes, words)
-    codes, long = _inflate(tensors.pop("embedding.codes")), tensors.pop("embedding.long")
-    if len(codes) != dim * len(features):
-        raise ValueError(f"its rows have {len(codes):,} numbers, not {dim:,} for each of {len(features):,} features")
-    if long.dtype != np.int64 or long.shape[:1] != (2,) or not _are_places(long[0], len(codes)):
-        raise ValueError("the list of its long numbers is damaged")
-    values = codes.view(np.int8).astype(np.int64 if long.size else np.int8)
-    values[long[0]] = long[1]
+    shared, endings, prefixes, words, codes = (tensors.pop(name) for name in _DEFLATED)
+    long = tensors.pop("embedding.long")
+    readers = (
+        lambda: _read_words(shared, endings, int(counts[:, 0].sum())),
+        lambda: _read_features(prefixes, words, counts),
+        lambda: _read_codes(codes, long, dim, int(counts.sum())),
+    )
+    text, features, values = parallel_map(lambda read: read(), readers)  # a third of the time of a prediction
     vocabulary = Vocabulary.from_tensors(text[:-1], features, presence)
     vocabulary.respells = True
     return vocabulary, Rows(values.reshape(dim, -1).T, float(step[0]))
+
+
+def _read_words(packed_shared: Array, packed_endings: Array, count: int) -> Array:
+    """Return the text of all words (t,) uint8, each with a line break."""
+    shared = _inflate(packed_shared)
+    if len(shared) != count:
+        raise ValueError(f"its vocabulary has {len(shared):,} words, not {count:,}")
+    return _front_decode(shared, _inflate(packed_endings))
+
+
+def _read_features(packed_prefixes: Array, packed_words: Array, counts: Array) -> Array:
+    """Return the pairs (prefix, word) of all features (V, 2) int32."""
+    prefixes, words = (_from_varints(_inflate(packed)) for packed in (packed_prefixes, packed_words))
+    ngrams = int(counts[:, 1].sum())
+    if not len(prefixes) == len(words) == ngrams:
+        raise ValueError(f"its vocabulary has {len(prefixes):,} and {len(words):,} n-grams, not {ngrams:,}")
+    return _features(counts, prefixes, words)
+
+
+def _read_codes(packed: Array, long: Array, dim: int, features: int) -> Array:
+    """Return the codes of all rows, column by column: (dim * V,) whole numbers."""
+    codes = _inflate(packed)
+    if len(codes) != dim * features:
+        raise ValueError(f"its rows have {len(codes):,} numbers, not {dim:,} for each of {features:,} features")
+    if long.dtype != np.int64 or long.shape[:1] != (2,) or not _are_places(long[0], len(codes)):
+        raise ValueError("the list of its long numbers is damaged")
+    are_short = np.array_equal(long[1], long[1].astype(np.int16))
+    values = codes.view(np.int8).astype(np.int16 if are_short else np.int64)  # a copy: the bytes cannot be written
+    values[long[0]] = long[1]
+    return values
 
 
 def _are_places(values: Array, count: int) -> bool:
@@ -165,7 +191,7 @@ def _differences(levels: list[Array]) -> tuple[Array, Array]:
 
 def _features(counts: Array, prefixes: Array, words: Array) -> Array:
     """Return the pairs (prefix, word) of all features (V, 2) int32. Undoes `_differences`."""
-    features = np.full((counts.sum(), 2), NONE, np.int32)
+    features = np.full((2, counts.sum()), NONE, np.int32).T  # a vocabulary has its columns one by one
     feature = number = ngram = 0
     for new_words, ngrams in counts.tolist():
         features[feature : feature + new_words, 1] = np.arange(number, number + new_words)
@@ -234,14 +260,17 @@ def to_varints(values: Array) -> bytes:
 def _from_varints(content: Array) -> Array:
     """Return the numbers (n,) int64. Undoes `to_varints`."""
     ends = np.flatnonzero(content < 128)
+    values = content.take(ends).astype(np.int64)  # most have one byte
     size = np.diff(ends, prepend=-1)
+    rows = np.flatnonzero(size > 1)
+    size = size.take(rows)
     if size.max(initial=1) > 8 or (len(content) and content[-1] >= 128):
         raise ValueError("a number in it is damaged")
-    start = ends - size + 1
-    values = (content.take(start) & 127).astype(np.int64)
+    start = ends.take(rows) - size + 1
+    values[rows] = content.take(start) & 127
     for i in range(1, size.max(initial=0)):
-        rows = np.flatnonzero(size > i)
-        values[rows] |= (content.take(start.take(rows) + i) & 127).astype(np.int64) << 7 * i
+        rows, start, size = (each.compress(size > i) for each in (rows, start, size))
+        values[rows] |= (content.take(start + i) & 127).astype(np.int64) << 7 * i
     return values
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import json as jsons
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -85,6 +84,8 @@ def compressing(output: Path, file: Any) -> Iterator[Sink]:
     if output.suffix.lower() != ".gz":
         yield file.write
         return
+    import gzip
+
     with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as compressed:
         yield compressed.write
 
@@ -122,10 +123,11 @@ class _Json:
         if piece.objects is not None:
             objects = (_joined(text, _renamed(a, names)) for text, a in zip(piece.objects, answers, strict=True))
         else:
+            encode = jsons.JSONEncoder(ensure_ascii=False).encode  # jsons.dumps makes an encoder for each row
             columns = [_json_values(column) for column in piece.columns.values()]
             rows = zip(*columns, strict=True) if columns else ((),) * len(answers)
             objects = (
-                jsons.dumps(dict(zip(piece.columns, row, strict=True)) | _renamed(a, names), ensure_ascii=False)
+                encode(dict(zip(piece.columns, row, strict=True)) | _renamed(a, names))
                 for row, a in zip(rows, answers, strict=True)
             )
         text = self._between.join(objects)

@@ -28,7 +28,6 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from sentibp.errors import ConfigError, DataError
-from sentibp.runs.records import METRICS, SCORES, Record
 from sentibp.utils import environment, json_types
 from sentibp.utils.arrow import from_numpy
 from sentibp.utils.damage import data_error_if_damaged
@@ -49,12 +48,17 @@ from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config
+    from sentibp.runs.records import Record  # prediction writes none
 
 ROOT = Path("runs")
 MODEL = "model.safetensors"
 VALIDATED = "validated.safetensors"
 VECTORS = "vectors.safetensors"
 PREDICTIONS = "validation.parquet"
+METRICS = "metrics.jsonl"
+
+SCORES: Any = {"accuracy": float, "log_loss": float, "n": float, "accuracy_interval": list[float] | None}
+"""The types of the scores that are read again; there are others."""
 
 _NEEDED = 50  # bytes of memory for each stored prediction, while they are read
 

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from sentibp.config.schema import Config
 from sentibp.errors import ConfigError, DataError
 from sentibp.nn.gradient_flow import Flow
-from sentibp.runs.records import METRICS, FlowRecord, read_records
+from sentibp.runs.directory import METRICS
+from sentibp.runs.records import FlowRecord, read_records
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.repair import set_option
 

@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any, ClassVar, get_type_hints
 
 from sentibp.errors import DataError
+from sentibp.runs.directory import METRICS
 from sentibp.utils import json_types
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.files import SMALL, open_regular, unreadable
 
-METRICS = "metrics.jsonl"
 _REPAIR = "remove the lines from there on, or train its config again"
-
-SCORES: Any = {"accuracy": float, "log_loss": float, "n": float, "accuracy_interval": list[float] | None}
-"""The types of the scores that are read again; there are others."""
 
 
 @dataclass(frozen=True)

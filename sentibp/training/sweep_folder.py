@@ -23,7 +23,7 @@ from sentibp.config.schema import Config
 from sentibp.config.space import Dimension, Space
 from sentibp.errors import ConfigError
 from sentibp.runs.compare import flatten
-from sentibp.runs.records import METRICS
+from sentibp.runs.directory import METRICS
 from sentibp.utils import json_types
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.files import data_error_on_failure, read_small_file, remove_temporary_files, unreadable, write_file

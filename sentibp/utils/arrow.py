@@ -1,7 +1,7 @@
 """Convert between numpy and Arrow through their buffers.
 
 pyarrow's own conversions (pa.array, pa.scalar, Array.to_numpy, Python values passed to a kernel) import pandas on first
-use, which takes longer than predicting a text.
+use, which takes longer than predicting a text. For the methods of arrays that compute, see utils/compute.py.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from sentibp.utils import compute as pc
 from sentibp.utils.spill import ArrayBuilder
 from sentibp.utils.threads import parallel_map
 
@@ -58,7 +58,7 @@ class TextBuilder:
         """Add texts."""
         if texts.null_count:
             self._missing.append(np.flatnonzero(to_numpy(texts.is_null())) + self._lengths.size)
-            texts = texts.fill_null(scalar(""))
+            texts = pc.fill_null(texts, scalar(""))
         offsets, data = buffers(texts)
         self._lengths.append(np.diff(offsets))
         self._data.append(data)
@@ -95,10 +95,10 @@ def offsets_of(texts: pa.LargeStringArray) -> np.ndarray:
 
 def dictionary_lengths(column: pa.DictionaryArray) -> np.ndarray:
     """Return the number of bytes of each value (n,) int64; 8 for values that are no texts."""
-    values, indices = column.dictionary, pc.fill_null(column.indices.cast(pa.int64()), pa.scalar(0, pa.int64()))
+    values, indices = column.dictionary, pc.fill_null(pc.cast(column.indices, pa.int64()), pa.scalar(0, pa.int64()))
     if not len(values) or not _has_lengths(values.type):
         return np.full(len(indices), 8, np.int64)
-    lengths = pc.fill_null(pc.binary_length(values).cast(pa.int64()), pa.scalar(0, pa.int64()))
+    lengths = pc.fill_null(pc.cast(pc.binary_length(values), pa.int64()), pa.scalar(0, pa.int64()))
     return to_numpy(lengths)[to_numpy(indices)]
 
 
@@ -136,7 +136,7 @@ def to_numpy(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
     if isinstance(values, pa.ChunkedArray):
         values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.nulls(0, values.type)
     if pa.types.is_boolean(values.type):
-        return np.from_dlpack(values.cast(pa.uint8())).view(bool)
+        return np.from_dlpack(pc.cast(values, pa.uint8())).view(bool)
     return np.from_dlpack(values)
 
 
@@ -144,7 +144,7 @@ def apply_where(
     texts: pa.LargeStringArray, mask: pa.BooleanArray, function: Callable[[pa.LargeStringArray], pa.LargeStringArray]
 ) -> pa.LargeStringArray:
     """Apply a function to the texts where the mask is true: usually few."""
-    return pc.replace_with_mask(texts, mask, function(texts.filter(mask))) if mask.true_count else texts
+    return pc.replace_with_mask(texts, mask, function(pc.filter(texts, mask))) if mask.true_count else texts
 
 
 def split_lines(data: np.ndarray) -> pa.LargeStringArray:
@@ -161,7 +161,7 @@ def index_of(values: pa.Array, known: pa.Array) -> np.ndarray:
     if len(values) > len(known) // 8:
         chunks = [values.slice(start, _CHUNK) for start in range(0, len(values), _CHUNK)]
         return np.concatenate([np.zeros(0, np.int32), *parallel_map(lambda chunk: _index_in(chunk, known), chunks)])
-    encoded = values.dictionary_encode()  # few values: build a hash table of these, not of the known values
+    encoded = pc.dictionary_encode(values)  # few values: build a hash table of these, not of the known values
     number = _index_in(known, encoded.dictionary)
     index = np.full(len(encoded.dictionary), -1, np.int32)
     rows = np.flatnonzero(number != -1)
@@ -196,13 +196,13 @@ class Lookup:
 
 
 def _finder_of_text(known: pa.LargeStringArray) -> Callable[[pa.Array], np.ndarray]:
-    place = {text: i for i, text in enumerate(known.cast(pa.large_binary()).to_pylist())}
+    place = {text: i for i, text in enumerate(pc.cast(known, pa.large_binary()).to_pylist())}
     return lambda values: np.array(
-        [place.get(text, -1) for text in values.cast(pa.large_binary()).to_pylist()], np.int32
+        [place.get(text, -1) for text in pc.cast(values, pa.large_binary()).to_pylist()], np.int32
     )
 
 
 def _index_in(values: pa.Array, known: pa.Array) -> np.ndarray:
-    result = pc.index_in(values, value_set=known)
+    result = pc.index_in(values, known)
     index = np.frombuffer(result.buffers()[1] or b"", np.int32)[result.offset : result.offset + len(result)]
     return np.where(to_numpy(pc.is_valid(result)), index, np.int32(-1))

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sentibp.errors import InvalidInput
+from sentibp.utils import compute as pc
 from sentibp.utils.arrow import TEXT, strings, to_numpy
 
 Texts: TypeAlias = "Iterable[str] | pa.Array | pa.ChunkedArray"
@@ -33,7 +33,7 @@ def as_texts(values: Any, name: str = "texts") -> pa.LargeStringArray | pa.Chunk
     if str(kind) not in ("string", "large_string", "string_view", "null"):
         raise InvalidInput(f"{name} are {kind}, not texts; give an array of strings")
     if values.null_count:
-        raise _no_text(name, int(np.flatnonzero(to_numpy(pc.is_null(values)))[0]), None)
+        raise _no_text(name, int(np.argmin(to_numpy(pc.is_valid(values)))), None)
     return values if values.type == TEXT else values.cast(TEXT)
 
 

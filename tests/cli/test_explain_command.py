@@ -94,7 +94,8 @@ def test_html_is_self_contained_and_escapes_markup(sentibp):
     assert "prefers-color-scheme: dark" in content
     assert 'name="viewport"' in content
     assert sum(tag == "mark" for tag, _ in page.tags) == 18
-    assert "flip: " in page.text
+    assert "Without " in page.text
+    assert "flip:" not in page.text, "the words of the terminal"
     assert sentibp("explain", "\x1b\x00 good", "--format", "html").out.count("�") == 2
 
 

@@ -17,6 +17,7 @@ from sentibp.config.space import Dimension, Space
 from sentibp.export.export import export_model
 from sentibp.inspection.explain import explain
 from sentibp.inspection.pages.explanation import explanation_page
+from sentibp.inspection.pages.render import read_template
 from sentibp.inspection.pages.report import report_page
 from sentibp.inspection.pages.report_data import gather
 from sentibp.inspection.pages.sweep import sweep_page
@@ -52,10 +53,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "report.html").as_uri()
 
 
-DRAWING = (  # of the first run and review
-    "(({ steps, shared }) => page.restored(steps[0][0].drawing, shared))"
-    "(JSON.parse(document.getElementById('numbers').textContent))"
-)
+DRAWING = "page.restored(page.numbers.steps[0][0].drawing, page.numbers.shared)"  # of the first run and review
 DRAWN = "document.body.dataset.drawn"
 
 
@@ -83,6 +81,7 @@ def test_it_fits_a_phone_in_light_and_dark(page: Page, report: str, scheme: str)
     assert page.js("getComputedStyle(document.querySelector('#loss .x-tick')).fill") == page.js(
         "getComputedStyle(document.body).color"
     )
+    assert page.js("document.getElementById('step-review').parentElement.clientHeight") < 60, "its name is in one line"
     picture = page.find(".network").rect
     assert page.js("document.querySelector('.stepper .scroll').clientWidth") <= 360
     assert picture["height"] > 200
@@ -102,7 +101,7 @@ def test_the_kept_epoch_and_the_saved_model_have_legend_entries(page: Page, repo
         "[...[...document.querySelectorAll('.scores tr')].find(e => e.cells[0].textContent.startsWith('log loss'))"
         ".cells].slice(1).map(e => Number(e.textContent))"
     )
-    charts = "JSON.parse(document.getElementById('numbers').textContent).charts"
+    charts = "page.numbers.charts"
     marks = page.js(f"{charts}.find(e => e.id === 'loss').series.filter(e => ['ring', 'diamond'].includes(e.symbol))")
     last = {mark["name"].partition(":")[0]: mark["y"][0] for mark in marks}  # after calibration, if that changed it
     assert list(last.values()) == pytest.approx(table, abs=1e-4)
@@ -214,7 +213,7 @@ def test_keys_break_at_dots_and_points_say_what_their_numbers_are(page: Page, re
     page.press("\ue014")  # right: the first point
     assert re.fullmatch(r"shallow: training\nstep 1\nloss 0\.\d+", page.text("#loss .tip"))
     named = page.text(".stepper .names")
-    assert "words, x embedding: EmbeddingBag, z output: Linear, p the probability of positive" in named
+    assert "words, x the mean of the rows of the words (embedding: EmbeddingBag), z the logit (output: Linear)" in named
     assert page.js(WIDER) <= 0
 
 
@@ -232,7 +231,7 @@ def test_the_report_has_enough_contrast_and_its_charts_have_tables(page: Page, r
     assert page.js(f"{described}.every(e => document.getElementById(e.getAttribute('aria-describedby')).textContent)")
     page.find("details.numbers[data-chart=loss] summary").send_keys("\ue007")
     page.wait("document.querySelector('details.numbers[data-chart=loss] table')")
-    loss = "JSON.parse(document.getElementById('numbers').textContent).charts.find(e => e.id === 'loss')"
+    loss = "page.numbers.charts.find(e => e.id === 'loss')"
     points = page.js(f"{loss}.series.reduce((n, each) => n + each.x.length, 0)")
     assert page.js("document.querySelectorAll('details.numbers[data-chart=loss] tr').length") == points + 1
     assert page.js(UNNAMED) == []
@@ -258,10 +257,26 @@ def test_a_word_is_found_on_the_map_by_keyboard(page: Page, report: str):
     page.wait(DRAWN)
     field = page.find("#map0 .find input")
     field.send_keys("good")
-    page.wait("/weight [+-]/.test(document.querySelector('#map0 .find output').textContent)")
+    page.wait("/good weight [+-]/.test(document.querySelector('#map0 .chosen').textContent)")
     field.send_keys("ness")
     page.wait("document.querySelector('#map0 .find output').textContent === 'not on the map'")
     assert page.complaints() == []
+
+
+def test_a_wide_confusion_fits_a_desktop_and_paper(page: Page, tmp_path: Path):
+    names = [f"topic number {k} with a long name" for k in range(18)]
+    heads = "".join(f'<th scope="col">{name}</th>' for name in ["right label", *names])
+    rows = "".join(f'<tr><th scope="row">{name}</th>{"<td>12</td>" * 18}</tr>' for name in names)
+    table = f'<div class="scroll"><table class="confusion many"><tr>{heads}</tr>{rows}</table></div>'
+    path = tmp_path / "wide.html"
+    path.write_text(f'<style>{read_template("style.css")}</style><body class="report">{table}')
+    page.open(path.as_uri(), 1240)
+    overflow = "(() => { const e = document.querySelector('.scroll'); return e.scrollWidth - e.clientWidth; })()"
+    assert page.js(overflow) <= 0
+    page.open(path.as_uri(), 720)
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert page.js(WIDER) <= 0, "or the browser shrinks all pages of the print"
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
 # --- more than two labels, whose names contain markup

@@ -17,7 +17,7 @@ def post(url: str, **values) -> dict:
         return json.loads(response.read())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGINT)])
 def test_play_serves_until_it_is_interrupted(start, trained, number):
     before = {path.name: path.read_bytes() for path in trained.iterdir()}
     running = start("play", str(trained), "--no-browser", "--json")

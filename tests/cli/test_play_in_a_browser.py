@@ -332,6 +332,7 @@ def test_run_learns_xor_with_a_live_curve_and_can_be_stopped(page: Page, played:
     assert "steps" in page.text("#run-status")
     page.find("#reset").click()
     page.wait(f"document.getElementById('run-status').textContent === '' && {READY}")
+    assert not page.find("#losses").is_displayed(), "what is left is one point, which is no curve"
     assert page.complaints() == []
 
 
@@ -576,6 +577,23 @@ def test_the_focus_is_not_lost_with_what_is_hidden(page: Page, quickstart: Path)
     assert [line for line in page.complaints() if "ERR_" not in line] == []
 
 
+GUTTERS = """(() => { // where the lines from the text go down, and where the boxes begin
+  const left = (name) => document.querySelector(name).getBoundingClientRect().left;
+  const down = (path) => Number(/([0-9.]+) [0-9.-]+V/.exec(path.getAttribute("d"))[1]);
+  return [...document.querySelectorAll(".links path")].map((each) => [left(".links") + down(each), left(".box rect")]);
+})()"""
+
+
+def test_the_phases_stay_where_they_are_while_the_step_plays(page: Page, article: str):
+    opened(page, article, 390, motion="no-preference")
+    tops = "[...document.querySelectorAll('#phases button')].map((each) => each.offsetTop + each.offsetLeft)"
+    places = []
+    for i in range(4):
+        page.driver.find_elements("css selector", "#phases li button")[i].click()
+        places.append(page.js(tops)[:4])
+    assert places == places[:1] * 4
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_a_phone_has_contrast_and_names(page: Page, article: str, scheme: str):
     opened(page, article, 390, scheme)
@@ -595,6 +613,9 @@ def test_the_page_fits_a_phone_has_contrast_and_names(page: Page, article: str, 
         at_end = page.js(f"{drawn}.scrollLeft + {drawn}.clientWidth >= {drawn}.scrollWidth - 2")
         assert first >= 0 or at_end, "no column is cut on the left"
         assert page.js(f"{drawn}.classList.contains('more-left')") == (cut > 2)
+        assert all(x < box for x, box in page.js(GUTTERS)), "no line to a word crosses the boxes"
+        small = "document.querySelector('.network').getScreenCTM().a < 0.6"
+        assert page.js("document.querySelector('.box text').checkVisibility()") != page.js(small), "or can be read"
     assert page.js(UNNAMED) == []
     assert page.js(SMALL) == []
     if scheme == "light":
@@ -633,6 +654,10 @@ def test_play_with_several_labels(page: Page, tmp_path: Path, monkeypatch: pytes
         page.driver.find_elements("css selector", "#teach [name=label]")[1].send_keys(" ", ENTER)
         page.wait(f"{STEPS} === 1 && {READY}")
         assert page.js(heights)[1] > before[1]
+        below = "document.getElementById('answer').getBoundingClientRect().bottom"
+        assert page.js("document.querySelector('#step h2').getBoundingClientRect().top") >= page.js(below), (
+            "not under it"
+        )
         assert "is so so: so so 0." in page.text("#steps")
         assert "the probability of so so should be 1" in page.js("document.getElementById('phases').textContent")
         page.find("#undo").send_keys(" ")

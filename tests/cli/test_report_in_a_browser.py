@@ -115,7 +115,7 @@ def test_smoothing_is_off_until_it_is_asked_for(opened: Page):
     table = "document.querySelector('details[data-chart=gradient] table')"
     opened.find("details[data-chart=gradient] summary").send_keys(ENTER)
     opened.wait(table)
-    y = opened.js("JSON.parse(document.getElementById('numbers').textContent).charts.find(e => e.id === 'gradient')")
+    y = opened.js("page.numbers.charts.find(e => e.id === 'gradient')")
     assert float(opened.js(f"{table}.rows[2].cells[2].textContent")) == y["series"][0]["y"][1], "as measured"
 
 
@@ -168,7 +168,7 @@ def test_no_label_of_the_map_touches_another_or_is_cut(page: Page, report: str, 
     assert page.js(WIDER) <= 0
     scale = page.js(
         """(() => {
-      const { charts } = JSON.parse(document.getElementById('numbers').textContent);
+      const { charts } = page.numbers;
       const { x, y } = charts.find((each) => each.id === 'map0').words;
       const dots = [...document.querySelectorAll('#map0 circle')];
       const reach = (list) => Math.max(...list) - Math.min(...list);
@@ -179,11 +179,33 @@ def test_no_label_of_the_map_touches_another_or_is_cut(page: Page, report: str, 
     assert scale[0] == pytest.approx(scale[1], rel=0.05), "both directions have the same scale"
 
 
+def test_data_that_the_browser_cannot_read_are_said_to_be_so(opened: Page):
+    opened.js("void page.unpacked(page.element('i', {}, 'AAAA')).catch(() => {})")
+    opened.wait("document.querySelector('main > .warning')")
+    assert "This browser cannot read the data of the page" in opened.text("main > .warning")
+
+
+BARS = """[...document.querySelectorAll('.sides tr:has(.bar)')].map((each) =>
+  [Math.abs(Number(each.cells[1].textContent)), each.querySelector('.bar div').getBoundingClientRect().width])"""
+
+
+@pytest.mark.parametrize("width", [1440, 900, 390])
+def test_all_bars_of_words_have_one_scale_on_the_screen(page: Page, report: str, width: int):
+    page.open(report, width)
+    page.wait(DRAWN)
+    page.js("document.querySelector('.sides th').append(' of a label with a long name')")
+    rows = page.js(BARS)
+    pixels = [drawn / weight for weight, drawn in rows if weight > 1]
+    assert len(pixels) > 10
+    assert max(pixels) == pytest.approx(min(pixels), rel=0.05), "a longer bar is a larger weight, in whichever table"
+    assert page.js(WIDER) <= 0
+
+
 def test_a_word_on_the_map_shows_its_neighbours(opened: Page):
     assert "Click a word" in opened.text("#map0 .chosen")
     opened.js("document.querySelector('#map0 svg').focus()")
     opened.press(RIGHT)
-    assert "Nearest on the map" in opened.text("#map0 .chosen")
+    assert re.search("Nearest on the map|Most similar", opened.text("#map0 .chosen"))
     first = opened.text("#map0 .chosen b")
     opened.find("#map0 .chosen button").click()
     assert opened.text("#map0 .chosen b") != first
@@ -208,7 +230,7 @@ def choose(page: Page, number: int, value: str) -> None:
 def test_reviews_are_searched_sorted_and_sliced(opened: Page):
     texts = "[...document.querySelectorAll('.reviews td:last-child')].map((e) => e.getBoundingClientRect())"
     assert opened.js(f"{texts}.every(({{ width, right }}) => width > 200 && right <= innerWidth)"), "the text has room"
-    total = opened.js("JSON.parse(document.getElementById('numbers').textContent).reviews[0].total")
+    total = opened.js("page.numbers.reviews[0].total")
     summary = opened.text(".reviews output")
     assert re.match(rf"{total} of {total} reviews: three: accuracy [\d.]+ % \(95 % interval", summary)
     losses = list(map(float, cells(opened, 2)))
@@ -263,6 +285,23 @@ def test_printed_it_is_light_and_shows_no_controls(page: Page, report: str):
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": features})
     assert page.js("getComputedStyle(document.body).backgroundColor") == "rgb(253, 253, 251)"
     assert page.js("[...document.querySelectorAll('.contents, .controls')].every((each) => !each.checkVisibility())")
+    open_details = (
+        "[...document.querySelectorAll('details:not(.numbers) table')].every((each) => each.checkVisibility())"
+    )
+    assert page.js(open_details), "what is folded on a screen is printed"
+    assert page.js("[...document.querySelectorAll('.on-screen')].every((each) => !each.checkVisibility())")
+    whole = "[...document.querySelectorAll('blockquote')].every((each) => each.scrollHeight <= each.clientHeight + 1)"
+    assert page.js(whole), "a review that can be scrolled on a screen is whole"
+    after = "getComputedStyle(document.querySelector('blockquote').previousElementSibling).breakAfter"
+    assert page.js(after) == "avoid", "a review stands below the line about it"
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    page.js("void dispatchEvent(new Event('beforeprint'))")
+    widths = "[...document.querySelectorAll('svg.picture')].map((each) => Number(each.getAttribute('width')))"
+    assert set(page.js(widths)) == {320, 660}, "charts are drawn for the width of paper, not shrunk"
+    last = page.js("Number(document.querySelector('.stepper input').max) + 1")
+    assert page.text(".stage-title") == f"{last} of {last}: After the update", "the first stage has empty boxes"
+    page.js("void dispatchEvent(new Event('afterprint'))")
+    assert page.text(".stage-title").startswith("1 of ")
+    assert max(page.js(widths)) > 660
     pdf = base64.b64decode(page.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
     assert 4 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 20, "no row of a table has a page of its own"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import heads
 import pytest
+from page_data import numbers
 from typer.testing import CliRunner
 
 from sentibp.cli import application
@@ -185,9 +186,10 @@ def test_report(sentibp, models, kind):
         assert f'<th scope="col">{name}</th>' in own
     assert "quadratic weighted kappa" in own if kind != "softmax" else "macro F1" in own
     assert "ROC AUC" not in own
-    charts = {chart["id"]: chart for chart in json.loads(re.search(r'id="numbers">(.*?)</script>', page)[1])["charts"]}
+    charts = {chart["id"]: chart for chart in numbers(page)["charts"]}
     assert "roc" not in charts
-    assert {"reliability", "scores0", "map0"} <= set(charts)
+    assert {"scores0", "map0"} <= set(charts)
+    assert "<h3>Calibration</h3>" in own, "a chart, or a table if all probabilities are alike"
     assert charts["scores0"]["title"].startswith("Probabilities" if kind == "softmax" else "Places")
 
 

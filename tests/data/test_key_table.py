@@ -9,15 +9,33 @@ from sentibp.data.key_table import KeyTable
 KEYS = st.lists(st.integers(0, 2**62), unique=True, max_size=200)
 
 
-@given(KEYS, st.lists(st.integers(-(2**62), 2**62), max_size=50), st.data())
-def test_keys_are_found_as_a_dict_finds_them(keys, others, data):
+@pytest.mark.parametrize("scans", [0, 4])
+@given(keys=KEYS, others=st.lists(st.integers(-(2**62), 2**62), max_size=50), data=st.data())
+def test_keys_are_found_as_a_dict_finds_them(scans, keys, others, data):
     rows = np.array(data.draw(st.lists(st.integers(0, len(keys) - 1), unique=True)) if keys else [], np.int64)
-    table = KeyTable(np.array(keys, np.int64), rows)
     known = {keys[row]: row for row in rows}
-    sought = [*keys, *others, *keys[:3]]
-    found = table.find(np.array(sought, np.int64))
+    sought = [*keys, *others, *keys[:3], *(key ^ 1 << 20 for key in keys)]  # some with the same low bits
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(key_table, "_SCANS", scans)
+        patch.setattr(key_table, "_FEW", 0)
+        table = KeyTable(np.array(keys, np.int64), rows)
+        found = table.find(np.array(sought, np.int64))
+    assert (table._tables is None) == (scans > 0 and len(rows) > 0)
     assert found.dtype == np.int32
     assert found.tolist() == [known.get(value, -1) for value in sought]
+
+
+def test_the_tables_are_built_for_many_values_or_after_some_scans():
+    keys = np.arange(1000, dtype=np.int64)
+    table = KeyTable(keys, keys[1:])
+    for _ in range(key_table._SCANS):
+        assert table.find(np.array([7, 0, 999, 1000, 7])).tolist() == [7, -1, 999, -1, 7]
+        assert table._tables is None
+    assert table.find(np.array([7, 0, 999, 1000, 7])).tolist() == [7, -1, 999, -1, 7]
+    assert table._tables is not None
+    table = KeyTable(keys, keys)
+    assert table.find(keys).tolist() == keys.tolist()
+    assert table._tables is not None
 
 
 @pytest.mark.parametrize("step", [1, 2**8, 2**20, 2**40, key_table._MIX >> 40])

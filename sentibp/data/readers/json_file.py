@@ -17,8 +17,8 @@ from sentibp.data.readers.json_lines import (
     Record,
     Rows,
     json_reason,
+    known_repair,
     open_json_lines,
-    python_repair,
     record_table,
     value_at,
 )
@@ -130,7 +130,7 @@ class _Document:
         """Return the error that the text is not JSON at this position."""
         start = self.skip(0)
         repair = "repair the list" if self.text[start] == "[" else SHAPES
-        repair = python_repair(self.text[start : start + 100]) or repair
+        repair = known_repair(self.text[start : start + 100]) or repair
         return DataError(f"{self.name}:{self.line(position)}: not JSON: {reason}; {repair}")
 
     def values(self) -> Iterator[tuple[int, Any]]:

@@ -123,14 +123,17 @@ def _arrow_json(data: memoryview, texts: set[str], samples: Record, wanted: list
     return arrow_batches(data, open_reader)
 
 
+_decode = json.JSONDecoder(strict=False).decode  # json.loads makes a decoder for each line
+
+
 def parse_lines(data: memoryview, name: str, first: int = 1) -> Iterator[JsonRow]:
     """Yield (line, object, its text) for each line that is not blank. `first` is the number of the first line."""
     for number, line in filled_lines(data, first):
         text = str(line, "utf-8")  # given bytes, json would guess the encoding
         try:
-            value = json.loads(text, strict=False)
+            value = _decode(text)
         except (ValueError, RecursionError) as error:
-            repair = python_repair(text) or "write one object a line"
+            repair = known_repair(text) or "write one object a line"
             raise DataError(f"{name}:{number}: not JSON: {json_reason(error)}; {repair}") from None
         if not isinstance(value, dict):
             raise DataError(f'{name}:{number}: not an object; write {{"text": "..."}}')
@@ -141,8 +144,10 @@ def _json_lines(data: memoryview, name: str) -> Iterator[tuple[int, Record]]:
     return ((line, value) for line, value, _ in parse_lines(data, name))
 
 
-def python_repair(text: str) -> str:
-    """Return the repair for a text that is not JSON, but how Python prints its values; else ""."""
+def known_repair(text: str) -> str:
+    """Return the repair for a text that is no JSON, but what Python prints, or has a mark before it; else ""."""
+    if text.startswith("\ufeff"):
+        return "remove the byte order mark (U+FEFF) before it"
     is_printed = re.match(r"\s*\[?\s*\{\s*'", text)
     return "it is written as Python prints it, in single quotes; write it with json.dumps" if is_printed else ""
 

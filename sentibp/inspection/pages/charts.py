@@ -21,6 +21,7 @@ from sentibp.inspection.pages.chart_data import (
     line,
     new_chart,
     rounded,
+    small_table,
     with_intervals,
 )
 from sentibp.metrics import calibration_bins, effective_number, roc_auc, roc_curve, wilson_interval
@@ -29,6 +30,7 @@ from sentibp.nn.layers import Array
 
 _ROC_POINTS = 150
 _BINS = 20  # of the histogram of probabilities
+_WIDE = 20  # times as long: from there on the axis of lengths is logarithmic
 _LENGTH_GROUPS = 6  # groups of reviews by length, of equal size
 
 
@@ -85,12 +87,17 @@ def predictions(models: Sequence[Predictions]) -> list[Chart]:
             "Six groups of reviews of equal size, from the shortest to the longest. The bars are 95 % intervals: where "
             "they overlap, a difference can be chance."
         )
-        ends = axis("words", zero=True), axis("accuracy", percent=True)
+        middles = [value for each in lengths for value in each["x"]]
+        is_wide = min(middles) > 0 and max(middles) > _WIDE * min(
+            middles
+        )  # on a linear axis the short ones would touch
+        ends = axis("words", zero=not is_wide, log=is_wide), axis("accuracy", percent=True)
         charts.append(new_chart("lengths", "Accuracy by length", about, lengths, *ends))
     histograms = [_histogram(each) for each in models]
-    tops = [np.max(np.sum([each["y"] for each in chart["series"]], axis=0)) for chart in histograms]
-    for chart in histograms:  # the same scale for all, to be compared
-        chart["y"]["range"] = rounded([0, 1.05 * max(tops)])
+    tops = [float(np.max(np.sum([each["y"] for each in chart["series"]], axis=0))) for chart in histograms]
+    for each, chart in zip(models, histograms, strict=True):  # as many reviews have the same scale, to be compared
+        alike = [top for other, top in zip(models, tops, strict=True) if len(other.label) == len(each.label)]
+        chart["y"]["range"] = rounded([0, 1.05 * max(alike)])
     return charts + histograms
 
 
@@ -108,8 +115,21 @@ def _calibration(models: Sequence[Predictions], n: int, low: float) -> Chart:
         "95 % intervals: long ones are of few reviews."
     )
     ends = axis("probability", percent=True, range=[low, 1]), axis("accuracy", percent=True, range=[0, 1])
-    lines = [*(_reliability(each, n) for each in models), guide([low, 1], [low, 1])]
-    return new_chart("reliability", "Calibration", about, lines, *ends)
+    lines = [_reliability(each, n) for each in models]
+    if all(len(each["x"]) < 2 for each in lines):  # a chart would show one point
+        about = "All probabilities are alike, so there is no curve. The interval is the 95 % interval of the accuracy."
+        rows = [
+            (each["name"], *(f"{100 * share:.1f} %" for share in (each["x"][0], each["y"][0])), _percents(each))
+            for each in lines
+            if each["x"]
+        ]
+        columns = ("model", "probability", "accuracy", "interval")
+        return small_table("reliability", "Calibration", about, columns, rows)
+    return new_chart("reliability", "Calibration", about, [*lines, guide([low, 1], [low, 1])], *ends)
+
+
+def _percents(each: Series) -> str:
+    return f"{100 * each['low'][0]:.1f} to {100 * each['high'][0]:.1f} %"
 
 
 def _reliability(each: Predictions, n: int) -> Series:

@@ -55,7 +55,7 @@ def math(formula: str) -> Markup:
     pieces = typeset(formula)
     if not pieces:
         return trusted(_escape(formula))
-    shown = " ".join(f'<math displaystyle="true">{_filled(piece)}</math>' for piece in pieces)
+    shown = "\u200b".join(f'<math displaystyle="true">{_filled(piece)}</math>' for piece in pieces)
     return trusted(f'<span class="math" role="math" aria-label="{_escape(formula)}">{shown}</span>')
 
 
@@ -134,7 +134,9 @@ class _Parser:
             raise _NoFormula
         found = ""
         while self._peek()[1] not in (")", "]", "", ",", ";"):
-            if self._peek()[1] in ("+", "-", ">", "=", "<-"):
+            if not found and self._peek()[1] == "-":
+                found = self._product()  # a minus of its own, not one between two terms
+            elif self._peek()[1] in ("+", "-", ">", "=", "<-"):
                 found += _operator(self._peek()[1])
                 self.at += 1
             else:

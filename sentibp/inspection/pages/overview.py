@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp.inspection.pages.report_data import Subject, reviews_fingerprint
-from sentibp.inspection.pages.report_scores import comparable, subject_config, subject_settings
+from sentibp.inspection.pages.report_scores import by_reviews, subject_config, subject_settings
 from sentibp.model.spec import NetworkSpec
 from sentibp.runs.saved_model import average
 
@@ -24,6 +24,18 @@ From benchmarks/RESULTS.md, "end to end, against fastText".
 
 _FEW = 6  # classes that the first sentence names
 _MANY = 0.02  # the share of reviews from the training data that the first sentences tell
+
+
+class Picture(NamedTuple):
+    """The accuracies of models that are scored on the same reviews, on one scale, and what to compare them with."""
+
+    title: str  # "" if it is the only one
+    peers: list[Peer]
+
+    @property
+    def scale(self) -> dict[str, Any]:
+        """The ends and the ticks of the scale."""
+        return scale(self.peers)
 
 
 class Peer(NamedTuple):
@@ -51,20 +63,37 @@ def sentences(subject: Subject) -> list[tuple[str, str]]:
     if subject.predictions is not None:
         scores = subject.predictions.scores
         low, high = scores["accuracy_interval"]
-        found.append(("how", f"{_percent(scores['accuracy'])} of {scores['n']:,} {subject.scored_on}"))
+        found.append(("how", f"{_percent(scores['accuracy'])} of {_reviews(scores['n'], subject.scored_on)}"))
         found.append(("interval", f"{100 * low:.1f} to {_percent(high)}"))
         if best is not None and is_doubtful:
             found.append(("doubt", f"That is not clearly better than {best.meaning} ({_percent(best.accuracy)})."))
         if (seen := scores.get("in_training") or 0) > _MANY * scores["n"]:
             found.append(("seen", f"{seen:,} of them are in its training data, so expect less on new ones."))
         if subject.facts.get("scored_on") == "validation" and subject.scored_on == "validation reviews":
-            caveats = [f"{each[0].upper()}{each[1:]}." for each in subject.facts.get("caveats") or [] if each]
+            known = [each for each in subject.facts.get("caveats") or [] if each and not _is_noted(subject, each)]
+            caveats = [f"{each[0].upper()}{each[1:]}." for each in known]
             found += [("caveats", " ".join(caveats))] if caveats else []
     elif subject.facts.get("scored_on") == "training" and (scores := subject.facts.get("scores")):
         found.append(
             ("learned", f"{_percent(scores['accuracy'])} of the {scores['n']:,} reviews that it was trained on")
         )
     return found
+
+
+def more_notes(subject: Subject) -> list[str]:
+    """Return the notes on the scores that the first sentences do not have."""
+    said = dict(sentences(subject))
+    return [note for note in subject.notes if not ("seen" in said and "are in its training data" in note)]
+
+
+def _is_noted(subject: Subject, caveat: str) -> bool:
+    """Return whether a note of the page says what a caveat of the training does: it names the same reviews."""
+    assert subject.predictions is not None
+    return bool(subject.predictions.scores.get("in_training")) and "also occur in the training data" in caveat
+
+
+def _reviews(n: int, kind: str) -> str:
+    return f"{n:,} {kind}" if n != 1 else f"1 {kind.replace('reviews', 'review', 1)}"
 
 
 def _percent(share: float) -> str:
@@ -143,17 +172,26 @@ def _baselines(subject: Subject) -> list[Peer]:
     ]
 
 
-def peers(subjects: Sequence[Subject]) -> list[Peer]:
-    """Return the models of the page, and what is known to compare them with, the least accurate first.
+def pictures(subjects: Sequence[Subject]) -> list[Picture]:
+    """Return a picture for each set of reviews that models of the page are scored on."""
+    groups = by_reviews(subjects)
+    return [Picture(_reviews_of(group) if len(groups) > 1 else "", peers(group)) for group in groups]
 
-    Only models that are scored on the same reviews share the picture: those of the first.
+
+def _reviews_of(group: Sequence[Subject]) -> str:
+    """Return who is scored on which reviews."""
+    first = group[0]
+    assert first.predictions is not None
+    source = subject_settings(first).get("data.source")
+    named = f" of {Path(source).name or source}" if isinstance(source, str) and " of " not in first.scored_on else ""
+    return f"On {_reviews(first.predictions.scores['n'], first.scored_on)}{named}"
+
+
+def peers(scored: Sequence[Subject]) -> list[Peer]:
+    """Return models that are scored on the same reviews, and what is known to compare them with.
+
+    The least accurate is first.
     """
-    scored = [subject for subject in subjects if subject.predictions is not None]
-    if not scored:
-        return []
-    if not comparable(subjects):
-        fingerprint = reviews_fingerprint(scored[0])
-        scored = [subject for subject in scored if reviews_fingerprint(subject) == fingerprint]
     found = _baselines(scored[0])
     fingerprint = reviews_fingerprint(scored[0])
     if fingerprint in MEASURED:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sentibp.inspection.pages.render import probability
 from sentibp.inspection.trace import Trace, dense_gradient
 from sentibp.inspection.walkthrough import stages
 from sentibp.inspection.worksheet import number, one_line
@@ -50,7 +51,7 @@ def _p(trace: Trace, at: int) -> float:
 
 
 def _forward(trace: Trace) -> str:
-    n, p = len(trace.features), number(_p(trace, 0))
+    n, p = len(trace.features), probability(_p(trace, 0))
     what = (
         "word"
         if all(" " not in name for name in trace.features)
@@ -78,9 +79,8 @@ def _logits(trace: Trace) -> str:
 def _loss(trace: Trace) -> str:
     p, loss = _p(trace, 0), number(trace.outcomes[0].loss)
     wanted = label_number(trace.label) if is_binary(trace.labels) else 1
-    right = (
-        f"The label is {trace.label}, so the probability of {_shown_label(trace)} should be {wanted}, not {number(p)}"
-    )
+    known = f"The label is {trace.label}, so the probability of {_shown_label(trace)}"
+    right = f"{known} should be {wanted}, not {probability(p)}"
     if trace.loss == "squared_error" and is_binary(trace.labels):
         return f"{right}: the loss is ({number(p)}\u00a0−\u00a0{wanted})²\u00a0=\u00a0{loss}."
     if trace.loss == "squared_error":
@@ -119,7 +119,7 @@ def _update(trace: Trace) -> str:
     before, after = (outcome.loss for outcome in (trace.outcomes[0], trace.outcomes[-1]))
     change = "falls" if after < before else "rises" if after > before else "stays"
     rule = "times its gradient" if type(trace.optimizer) is SGD else f"as {_name(trace)} says"
-    moves = f"moves from {number(_p(trace, 0))} to {number(_p(trace, -1))}"
+    moves = f"moves from {probability(_p(trace, 0))} to {probability(_p(trace, -1))}"
     losses = f"the loss {change} from {number(before)} to {number(after)}"
     return (
         f"Each weight moves against its gradient, by the learning rate {trace.learning_rate:g} {rule}: "

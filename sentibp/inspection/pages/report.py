@@ -12,7 +12,7 @@ from typing import Any
 from sentibp.data.labels import BINARY
 from sentibp.inspection.pages import charts, overview, training_charts
 from sentibp.inspection.pages.chart_data import Chart, drawn, share_range
-from sentibp.inspection.pages.render import json_data, page_with_scripts, without_repeats
+from sentibp.inspection.pages.render import packed_data, page_with_scripts, without_repeats
 from sentibp.inspection.pages.report_data import Subject
 from sentibp.inspection.pages.report_reviews import mistakes, steps
 from sentibp.inspection.pages.report_scores import (
@@ -53,7 +53,9 @@ def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
     return {
         "title": "Report: " + ", ".join(subject.name for subject in subjects),
         "names": [subject.name for subject in subjects],
-        "notes": _merge_reasons([(each.name, note) for each in subjects for note in each.notes], len(subjects)),
+        "notes": _merge_reasons(
+            [(each.name, note) for each in subjects for note in overview.more_notes(each)], len(subjects)
+        ),
         "warnings": _merge_reasons(
             [(each.name, line) for each in subjects for line in training_charts.warnings(each.facts, each.events)],
             len(subjects),
@@ -63,13 +65,13 @@ def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
         "charts": groups,
         "words": (listed := _words(subjects)),
         "marks": about_marks([side for _, sides in listed for side in sides]),
-        "mistakes": [(subject.name, mistakes(subject)) for subject in subjects],
+        "mistakes": [(subject.name, mistakes(subject, len(subjects))) for subject in subjects],
         "reviews": tables,
         "most_reviews": REVIEWS,
         "steps": [name for name in drawings if drawings[name]],
         "settings": setting_rows(subjects),
         "environment": environment_rows(subjects),
-        "numbers": json_data(
+        "numbers": packed_data(
             {
                 "charts": drawn([chart for group in groups.values() for chart in group]),
                 "reviews": tables,
@@ -89,17 +91,16 @@ def _left_out(subjects: Sequence[Subject], without_steps: Sequence[str]) -> list
 def _scores(subjects: Sequence[Subject]) -> dict[str, Any]:
     """Return how good the models are: in sentences, on a scale with their peers, in tables, and against each other."""
     scored = [(subject.name, subject.predictions) for subject in subjects if subject.predictions is not None]
-    peers = overview.peers(subjects)
     return {
         "sentences": [(subject.name, dict(overview.sentences(subject))) for subject in subjects],
-        "peers": peers,
-        "scale": overview.scale(peers) if peers else None,
+        "pictures": overview.pictures(subjects),
         "scores": score_rows(subjects),
         "paired": paired_tests(subjects),
         "comparable": comparable(subjects),
         "confusions": [(name, predictions.scores["confusion"]) for name, predictions in scored],
         "per_class": {name: predictions.scores.get("classes") for name, predictions in scored},
         "colours": _colours(subjects),
+        "about_weights": _about_weights(subjects),
         "numbers_of_labels": {len(each.classifier.spec.labels) for each in subjects if each.classifier is not None},
     }
 
@@ -114,6 +115,14 @@ def _colours(subjects: Sequence[Subject]) -> str:
     green = "Green words are evidence for the predicted label, red ones for the right one; dotted ones are unknown"
     is_mixed = any(spec.ordered or spec.label_set.are_binary for spec in specs)
     return f"{green}; if labels have an order, green is for the better one." if is_mixed else f"{green}."
+
+
+def _about_weights(subjects: Sequence[Subject]) -> str:
+    """Return in plain words what the weight of a word is."""
+    specs = [subject.classifier.spec for subject in subjects if subject.classifier is not None]
+    if all(spec.label_set.are_binary for spec in specs):
+        return "A word of weight +1, alone, makes the odds of positive 2.7 times as large; one of -1 those of negative."
+    return "The larger the weight of a word, the more it alone is evidence for the label."
 
 
 def _words(subjects: Sequence[Subject]) -> list[tuple[str, Any]]:

@@ -17,8 +17,8 @@ from sentibp.inspection.pages.report_data import Predictions, Subject
 from sentibp.model import head
 from sentibp.model.classifier import Classifier
 
-_MISTAKES = 6
-_WHOLE = 900  # characters of a mistake: of a longer one the passage that contributes most
+_MISTAKES = 6  # of several models 3 each
+_WHOLE = 600  # characters of a mistake: of a longer one the passage that contributes most
 _EXCERPT = 280  # at the beginning of the page
 _SHORT_REVIEW = 60  # words: the stepper prefers reviews up to this length
 _EXAMPLES = 4  # reviews of the stepper, if there are no validation reviews
@@ -44,13 +44,15 @@ def percent(score: float) -> str:
     return f"{100 * score:.1f} %" if score < 0.9995 else "more than 99.9 %"
 
 
-def mistakes(subject: Subject) -> list[Mistake]:
-    """Return the wrong predictions with the highest probability."""
+def mistakes(subject: Subject, models: int = 1) -> list[Mistake]:
+    """Return the wrong predictions with the highest probability, of one of so many models."""
     if subject.predictions is None or subject.predictions.scored is None or subject.classifier is None:
         return []
     positive, reviews = subject.predictions.positive, subject.predictions.scored.reviews
     wrong = np.flatnonzero(head.contradicts(positive, subject.predictions.label))
-    worst = wrong[np.argsort(-head.confidence(positive[wrong]), kind="stable")[:_MISTAKES]]
+    worst = wrong[
+        np.argsort(-head.confidence(positive[wrong]), kind="stable")[: _MISTAKES if models == 1 else _MISTAKES // 2]
+    ]
     spec, answers = subject.classifier.spec, head.predicted(positive)
     found = []
     for i in worst.tolist():
@@ -94,23 +96,28 @@ def _own_reviews(classifier: Classifier) -> list[tuple[str, str, str]]:
 
 
 def example_reviews(predictions: Predictions, labels: Sequence[str] = head.LABELS) -> list[tuple[str, str, str]]:
-    """Return (kind, text, label) of short reviews: a confident mistake, an uncertain one, a right one of each label."""
+    """Return (kind, text, label) of short reviews: a confident mistake, an uncertain one, a right one of each label.
+
+    The kind says that a longer review is surer, if there is one.
+    """
     assert predictions.scored is not None
     label, positive, scored = predictions.label, predictions.positive, predictions.scored
     short = np.flatnonzero((scored.tokens > 0) & (scored.tokens <= _SHORT_REVIEW))
     if len(short) < 20:
         short = np.argsort(scored.tokens, kind="stable")[:200]
-    right = ~head.contradicts(positive[short], label[short])
-    confidence = head.confidence(positive[short])
+    is_short = np.isin(np.arange(len(label)), short)
+    right = ~head.contradicts(positive, label)
+    confidence = head.confidence(positive)
     groups = [
         ("the surest mistake", ~right, -confidence),
-        ("the least sure", np.ones(len(short), bool), confidence),
+        ("the least sure", np.ones(len(label), bool), confidence),
     ]
     for number in dict.fromkeys((len(labels) - 1, 0, len(labels) // 2)):  # the ends, and the middle of more than two
-        groups.append(("the surest right one", right & (label[short] == number), -confidence))
+        groups.append(("the surest right one", right & (label == number), -confidence))
     chosen: dict[int, str] = {}
     for kind, mask, order in groups:
-        if mask.any():
-            best = int(np.flatnonzero(mask)[np.argsort(order[mask], kind="stable")[0]])
-            chosen.setdefault(int(short[best]), f"{kind}, {percent(float(confidence[best]))}: ")
+        if (mask & is_short).any():
+            best = min(np.flatnonzero(mask & is_short), key=lambda i: order[i])
+            among = " among short reviews" if order[best] > order[mask].min() else ""
+            chosen.setdefault(int(best), f"{kind}{among}, {percent(float(confidence[best]))}: ")
     return [(kind, scored.reviews.text[i].as_py(), labels[int(label[i])]) for i, kind in chosen.items()]

@@ -50,6 +50,7 @@ _MEANING = {
 """A sentence on each score; see the docstrings of `sentibp.metrics` for the definitions."""
 
 
+NONE = "–"  # a score that a model does not have, as it has another number of labels, or was not scored
 _TITLES = {
     "n": "reviews",
     "roc_auc": "ROC AUC",
@@ -65,13 +66,22 @@ class Score(NamedTuple):
 
     name: str
     meaning: str
-    values: list[str]  # "" where a run does not have it
+    values: list[str]  # NONE where a run does not have it
     best: str | None  # of the values, if they are comparable and differ
 
 
 def comparable(subjects: Sequence[Subject]) -> bool:
     """Return whether all predictions are for the same reviews."""
-    return len({reviews_fingerprint(subject) for subject in subjects if subject.predictions is not None}) < 2
+    return len(by_reviews(subjects)) < 2
+
+
+def by_reviews(subjects: Sequence[Subject]) -> list[list[Subject]]:
+    """Return the subjects that are scored, in groups that are scored on the same reviews."""
+    groups: dict[str | None, list[Subject]] = {}
+    for subject in subjects:
+        if subject.predictions is not None:
+            groups.setdefault(reviews_fingerprint(subject), []).append(subject)
+    return list(groups.values())
 
 
 def score_rows(subjects: Sequence[Subject]) -> list[Score]:
@@ -85,8 +95,8 @@ def score_rows(subjects: Sequence[Subject]) -> list[Score]:
     kinds = [metrics.BETTER if each.positive.ndim == 1 else metrics.CLASS_BETTER for each in predictions if each]
     for name in dict.fromkeys(("n", *(name for kind in kinds for name in kind))):
         values = [None if each is None else each.scores.get(name) for each in predictions]
-        shown = ["" if value is None else f"{value:,}" if name == "n" else f"{value:.4f}" for value in values]
-        if not any(shown):  # of labels without an order
+        shown = [NONE if value is None else f"{value:,}" if name == "n" else f"{value:.4f}" for value in values]
+        if set(shown) == {NONE}:  # of labels without an order
             continue
         best = None
         known = [value for value in values if value is not None]
@@ -96,7 +106,7 @@ def score_rows(subjects: Sequence[Subject]) -> list[Score]:
         rows.append(Score(_TITLES.get(name, name.replace("_", " ")), meaning, shown, best))
         if name == "accuracy":
             intervals = [None if each is None else each.scores["accuracy_interval"] for each in predictions]
-            shown = ["" if each is None else f"{each[0]:.4f} to {each[1]:.4f}" for each in intervals]
+            shown = [NONE if each is None else f"{each[0]:.4f} to {each[1]:.4f}" for each in intervals]
             rows.append(Score("95 % interval", _MEANING["interval"], shown, None))
     return rows
 
@@ -109,12 +119,11 @@ def _guessing(subjects: Sequence[Subject]) -> str:
 
 
 def paired_tests(subjects: Sequence[Subject]) -> list[str]:
-    """Return the paired test of each run against the first, if both are scored on the same reviews."""
-    first, *others = subjects
+    """Return the paired test of each run against the first of those that are scored on the same reviews."""
     found = []
-    for other in others:
+    for first, other in ((group[0], other) for group in by_reviews(subjects) for other in group[1:]):
         a, b = first.predictions, other.predictions
-        if a is not None and b is not None and reviews_fingerprint(first) == reviews_fingerprint(other):
+        if a is not None and b is not None:
             # whether a prediction is right does not depend on how many labels there are
             right_a, right_b = (~head.contradicts(each.positive, each.label) for each in (a, b))
             paired = metrics.mcnemar(np.ones(len(a.label)), right_a, right_b, a.weight)
@@ -162,7 +171,7 @@ def environment_rows(subjects: Sequence[Subject]) -> list[tuple[str, list[str]]]
             facts["features"] = f"{len(subject.classifier.vocabulary):,}{which}"
             facts["parameters"] = f"{subject.classifier.parameter_count:,}{which}"
     keys = list(dict.fromkeys(key for facts in each for key in facts))
-    return [(key, [_as_text(facts[key]) if key in facts else "" for facts in each]) for key in keys]
+    return [(key, [_as_text(facts[key]) if key in facts else NONE for facts in each]) for key in keys]
 
 
 def _setting(key: str, value: Any) -> str:

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from sentibp.inspection.pages.explanation import without_breaks
-from sentibp.inspection.pages.render import probability
 from sentibp.inspection.pages.report_data import Subject, reviews_fingerprint
 from sentibp.model import head
 from sentibp.nn.layers import Array
 
 REVIEWS = 2500  # in the table
-_CHARACTERS = 300_000  # of all texts together
-_SHORTEST, _LONGEST = 120, 400  # characters of a text
+_CHARACTERS = 250_000  # of all texts together
+_SHORTEST, _LONGEST = 100, 400  # characters of a text
 _SLICES = 4  # by length, of equal size
 
 
@@ -35,7 +34,8 @@ def _table(group: Sequence[Subject]) -> dict[str, Any]:
     wrong = [head.contradicts(each.positive, each.label) for each in found]
     shown = _shown(np.logical_or.reduce(wrong))
     length = int(np.clip(_CHARACTERS // len(shown), _SHORTEST, _LONGEST))
-    texts = [shortened(first.scored.reviews.text[i].as_py(), length) for i in shown.tolist()]
+    whole = [in_one_line(first.scored.reviews.text[i].as_py()) for i in shown.tolist()]
+    texts = [shortened(text, length) for text in whole]
     tokens = first.scored.tokens
     weights = {} if first.weight is None else {"weights": _short(first.weight[shown])}
     return weights | {
@@ -43,7 +43,7 @@ def _table(group: Sequence[Subject]) -> dict[str, Any]:
         "labels": list(group[0].classifier.spec.labels),
         "total": len(wrong[0]),
         "mistakes": [int(each.sum()) for each in wrong],
-        "characters": length,
+        "characters": None if texts == whole else length,
         "texts": texts,
         "words": tokens[shown].tolist(),
         "lengths": np.unique(np.quantile(tokens, np.arange(1, _SLICES) / _SLICES).astype(int)).tolist(),
@@ -51,7 +51,7 @@ def _table(group: Sequence[Subject]) -> dict[str, Any]:
         "runs": [
             {
                 "predicted": head.predicted(each.positive)[shown].tolist(),
-                "probability": [float(probability(p)) for p in head.confidence(each.positive)[shown].tolist()],
+                "probability": [_to_show(p) for p in head.confidence(each.positive)[shown].tolist()],
                 "right": _short(head.score_of(each.positive, each.label.astype(np.int64))[shown]),
             }
             for each in found
@@ -73,13 +73,22 @@ def _spread(positions: Array, count: int) -> Array:
     return positions[np.linspace(0, len(positions) - 1, min(count, len(positions))).astype(int)]
 
 
+def _to_show(probability: float) -> float:
+    """Return a probability with the digits that `render.probability` shows, and no more."""
+    return round(probability, 4) if probability < 1 - 5e-5 else min(round(probability, 8), 0.99999999)
+
+
 def _short(probability: Array) -> list[float]:
     return [float(f"{value:.4g}") for value in probability.tolist()]
 
 
+def in_one_line(text: str) -> str:
+    """Return the text without line breaks and repeated spaces."""
+    return " ".join(without_breaks(text, " ").split())
+
+
 def shortened(text: str, length: int) -> str:
-    """Return the text in one line; of a long one the beginning and the end, where reviews often have their verdict."""
-    text = " ".join(without_breaks(text, " ").split())
+    """Return the text; of a long one the beginning and the end, where reviews often have their verdict."""
     if len(text) <= length:
         return text
     tail = length * 2 // 5

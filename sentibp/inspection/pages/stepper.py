@@ -19,7 +19,7 @@ from sentibp.inspection.walkthrough import Stage, stages
 from sentibp.model.head import label_number
 from sentibp.nn import EmbeddingBag, Linear, Residual
 from sentibp.nn.heads import Cumulative, Scale
-from sentibp.nn.layers import Array
+from sentibp.nn.layers import Activation, Array
 from sentibp.utils.label_key import is_binary
 
 _UNITS = 16  # drawn of a layer
@@ -154,6 +154,7 @@ def _add_layer(layout: _Layout, call: LayerTrace, trace: Trace, drawn: Array) ->
     number = layout.add(
         call.symbols["y"],
         title=f"{call.name}: {type(call.layer).__name__.removeprefix('Fixed')}",
+        **_plain(call, layout),
         units=[int(i) + 1 for i in units],
         of=call.y.shape[1],
         values=rounded(call.y[0, units]),
@@ -172,6 +173,25 @@ def _add_layer(layout: _Layout, call: LayerTrace, trace: Trace, drawn: Array) ->
     if isinstance(call.layer, Residual):
         layout.edges.append({"from": layout.position[call.symbols["x"]], "to": number, "skip": True})
     return units
+
+
+def _plain(call: LayerTrace, layout: _Layout) -> dict[str, str]:
+    """Return in plain words what a column is, if no column before it is the same."""
+    layer = call.layer
+    if isinstance(layer, EmbeddingBag):
+        n = {"mean": "the mean of", "sum": "the sum of", "sqrt": "the sum, divided by the root of their number, of"}
+        about = f"{n[layer.pooling]} the rows of the words"
+    elif isinstance(layer, Linear):
+        logits = "the logit" if call.y.shape[1] == 1 else "the logits"
+        is_pair = call.symbols["y"] == PAIR
+        about = "polarity and neutrality" if is_pair else logits if call.name == "output" else "weighted sums"
+    elif isinstance(layer, Scale | Cumulative):
+        about = "the logits of the labels"
+    elif isinstance(layer, Activation):
+        about = "the sums after the activation"
+    else:
+        return {}
+    return {} if any(column.get("about") == about for column in layout.columns) else {"about": about}
 
 
 def _parameters(call: LayerTrace, name: str, at: Any) -> dict[str, Any]:

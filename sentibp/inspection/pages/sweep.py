@@ -12,7 +12,7 @@ from typing import Any
 
 from sentibp.config.space import Dimension
 from sentibp.inspection.pages.chart_data import Chart, Series, axis, drawn, line, new_chart, points, rounded, shade
-from sentibp.inspection.pages.render import json_data, page_with_scripts
+from sentibp.inspection.pages.render import packed_data, page_with_scripts
 from sentibp.inspection.sweep import FoundSweep
 from sentibp.training.trial import FINISHED, PRUNED, STATES, TrialRecord, better, higher_is_better
 from sentibp.utils.repair import as_yaml
@@ -20,6 +20,8 @@ from sentibp.utils.repair import as_yaml
 _LINES = 200  # of the parallel coordinates: the best trials
 _JITTER = 0.03  # apart from each other, lines of the same choice can be followed
 _SCRIPTS = ("charts.js", "sweep.js")
+
+_NONE = "–"  # what a trial does not have
 
 _Trial = tuple[TrialRecord, dict[str, Any]]
 
@@ -34,6 +36,7 @@ def sweep_page(found: FoundSweep) -> bytes:
         title=f"Sweep: {found.folder.name}",
         found=found,
         metric=_words(found),
+        ties=_ties(found),
         states=", ".join(f"{count} {state}" for state, count in counts.items() if count),
         rows=[_row(found, record, settings) for record, settings in found.ranked()],
         others=[name.replace("_", " ") for name in _other_scores(found)],
@@ -41,8 +44,15 @@ def sweep_page(found: FoundSweep) -> bytes:
         importances=_importances(found),
         command=f"sentibp train {shlex.quote(str(found.folder / 'best.yaml'))}",
         charts=groups,
-        numbers=json_data({"charts": drawn([chart for group in groups.values() for chart in group])}),
+        numbers=packed_data({"charts": drawn([chart for group in groups.values() for chart in group])}),
     )
+
+
+def _ties(found: FoundSweep) -> int:
+    """Return how many other trials have the score of the best."""
+    if found.best is None:
+        return 0
+    return sum(record.value == found.best.value and record.same_as is None for record, _ in found.trials) - 1
 
 
 def _words(found: FoundSweep) -> str:
@@ -56,19 +66,26 @@ def _row(found: FoundSweep, record: TrialRecord, settings: dict[str, Any]) -> di
         "number": record.number,
         "best": found.best is not None and record.number == found.best.number,
         "state": _state(record),
-        "value": "" if record.value is None else f"{record.value:.4f}",
+        "value": _score(record),
         "spread": "" if record.spread is None else f"± {record.spread:.4f}",
-        "other": [f"{scores[name]:.4f}" if name in scores else "" for name in _other_scores(found)],
+        "other": [f"{scores[name]:.4f}" if name in scores else _NONE for name in _other_scores(found)],
         "seconds": f"{record.seconds:,.1f}",
-        "size": "" if record.model_bytes is None else f"{record.model_bytes / 1e6:,.2f}",
-        "settings": [as_yaml(settings[key]) if key in settings else "" for key in _keys(found)],
+        "size": _NONE if record.model_bytes is None else f"{record.model_bytes / 1e6:,.2f}",
+        "settings": [as_yaml(settings[key]) if key in settings else _NONE for key in _keys(found)],
     }
 
 
 def _state(record: TrialRecord) -> str:
     if record.same_as is not None:
         return f"as trial {record.same_as}, with the same settings"
-    return "" if record.state == FINISHED else ": ".join(filter(None, [record.state, record.message]))
+    return ": ".join(filter(None, [record.state, record.message]))
+
+
+def _score(record: TrialRecord) -> str:
+    """Return the score of a trial; of a pruned one that which it had then, as in the chart."""
+    if record.state == PRUNED and record.curve:
+        return f"{record.curve[-1][2]:.4f}"
+    return _NONE if record.value is None else f"{record.value:.4f}"
 
 
 def _other_scores(found: FoundSweep) -> list[str]:

@@ -25,6 +25,7 @@ from sentibp.inspection.pages.chart_data import (
 
 _POINTS = 400  # of a line over the training steps
 _FAR = 5  # times the loss of the first step: a batch of such a loss says that steps are too long
+_NAMED_RUNS = 3  # whose marks are in the legend, which would be longer than the chart
 _FEW = 3  # measurements: fewer are a table, as a line through them would say more than is known
 _SYMBOLS_UP_TO = 30  # measurements, each with a symbol
 
@@ -71,7 +72,7 @@ def training(runs: Sequence[Lines]) -> list[Chart]:
         loss += _scored(each, f"{each.name}: validation", "log_loss")
         at, values = _averaged([(e["step"], e["gradient_norm"]) for e in each.steps])
         gradient.append(line(each.name, at, values, width=1, smooth=True, **each.style))
-    loss += [mark for run in runs for mark in _marks(run, "log_loss")]
+    loss += [mark for run in runs for mark in _marks(run, "log_loss", len(runs))]
     about_gradient = (
         "The length (L2 norm) of the gradient of all weights, averaged over neighbouring steps: how steep the loss is. "
         "It should neither vanish nor explode."
@@ -162,7 +163,7 @@ def _accuracy(runs: Sequence[Lines], networks: Sequence[Network]) -> list[Chart]
         )
         return [small_table("accuracy", "After the epoch", about, ("network", "accuracy", "log loss"), rows)]
     series = [each for network in networks for each in _scored(network, network.name, "accuracy")]
-    series += [mark for run in runs for mark in _marks(run, "accuracy")]
+    series += [mark for run in runs for mark in _marks(run, "accuracy", len(runs))]
     about = f"On the validation reviews, after each epoch.{_about_kept(runs, 'accuracy')}"
     ends = axis("step", whole=True, zero=True), axis("accuracy", percent=True)
     return [new_chart("accuracy", "Accuracy", about, series, *ends, zoom=True)]
@@ -209,7 +210,7 @@ def _has_diamond(marks: Sequence[Series]) -> bool:
     return any(mark["symbol"] == "diamond" for mark in marks)
 
 
-def _marks(run: Lines, score: str) -> list[Series]:
+def _marks(run: Lines, score: str, runs: int = 1) -> list[Series]:
     """Return the marks of the saved model: a ring on the epoch that was kept, a diamond where its score is another."""
     if run.kept is None:
         return []
@@ -226,17 +227,18 @@ def _marks(run: Lines, score: str) -> list[Series]:
     if step is None:
         return []
     if after is not None:
-        marks.append(_mark(run, f"epoch {kept.epoch}, kept", "ring", step, after))
+        marks.append(_mark(run, runs, f"epoch {kept.epoch}, kept", "ring", step, after))
     if value is not None and (after is None or abs(value - after) > 1e-9):
-        marks.append(_mark(run, kept.what, "diamond", step, value))
+        marks.append(_mark(run, runs, kept.what, "diamond", step, value))
     return marks
 
 
-def _mark(run: Lines, name: str, symbol: str, step: int, value: float) -> Series:
+def _mark(run: Lines, runs: int, name: str, symbol: str, step: int, value: float) -> Series:
     """Return one point with a legend entry of its own."""
     averaged = run.kept is not None and run.kept.averaged  # no line of its colour is the average
-    ink = "--ink" if symbol == "ring" or averaged else colour(run.number)
-    return points(f"{run.name}: {name}", [step], [value], ink, symbol, size={"ring": 8, "diamond": 5}[symbol])
+    ink = "--ink" if symbol == "ring" or (averaged and runs == 1) else colour(run.number)
+    legend = {} if runs <= _NAMED_RUNS else {"legend": False}  # the caption says what the marks are
+    return points(f"{run.name}: {name}", [step], [value], ink, symbol, size={"ring": 8, "diamond": 5}[symbol], **legend)
 
 
 def flows(runs: Sequence[Lines]) -> list[Chart]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sentibp.inspection.explain import FULL, NOTHING
 from sentibp.inspection.pages.chart_data import COLOURS, Chart, colour, shade
 from sentibp.model.head import LABELS
 from sentibp.nn.layers import Array
@@ -35,14 +36,15 @@ def word_map(number: int, name: str, words: Words) -> Chart:
     sign = np.sign((at * (words.weight - words.weight.mean())[:, None]).sum(axis=0))
     at *= np.where(sign == 0, 1, sign)  # the sign of a principal component is arbitrary
     shares = (np.append(variance[::-1], 0)[:2] / max(variance.sum(), np.finfo(float).tiny)).tolist()
-    near, cosines = _nearest(vectors)
+    near = _nearest_by_distance(vectors) if shares[0] >= _ON_A_LINE else _nearest_by_cosine(vectors)
     shown = {
         "names": list(words.names),
         "x": _for_drawing(at, 0),
         "y": _for_drawing(at, 1),
+        "nothing": NOTHING,
+        "full": FULL,
         "weights": [float(f"{weight:.5g}") for weight in words.weight.tolist()],
-        "near": near,
-        "cosines": cosines,
+        **near,
     }
     if words.labels is not None:
         kinds = sorted(set(words.labels))
@@ -70,7 +72,7 @@ def _about(words: Words, shares: Sequence[float]) -> str:
         ends = f", from {low} on the left to {high} on the right" if words.labels is None else ""
         about += (
             f"The words lie nearly on a line: {first} of their spread is along it{ends}. The model has in effect one "
-            f"number for each word, and what is left ({second} upwards) tells little."
+            f"number for each word, and what is left ({_percent(1 - shares[0])}) tells little."
         )
     else:
         rest = max(1 - sum(shares), 0)
@@ -94,7 +96,7 @@ def _for_drawing(at: Array, axis: int) -> list[float]:
     return np.round(at[:, axis], 3 - int(np.floor(np.log10(extent)))).tolist()
 
 
-def _nearest(vectors: Array) -> tuple[list[list[int]], list[list[int]]]:
+def _nearest_by_cosine(vectors: Array) -> dict[str, list[list[int]]]:
     """Return for each of k words the nearest others, nearest first, and the cosines of their vectors in thousandths."""
     length = np.linalg.norm(vectors, axis=1)
     unit = vectors / np.where(length > 0, length, 1)[:, None]
@@ -103,4 +105,17 @@ def _nearest(vectors: Array) -> tuple[list[list[int]], list[list[int]]]:
     cosine[:, length == 0] = -np.inf
     best = np.argsort(-cosine.round(9), axis=1, kind="stable")[:, :_NEAREST]
     near = [[j for j in row if np.isfinite(cosine[i, j]) and length[i] > 0] for i, row in enumerate(best.tolist())]
-    return near, [[round(1000 * float(cosine[i, j])) for j in row] for i, row in enumerate(near)]
+    cosines = [[round(1000 * float(cosine[i, j])) for j in row] for i, row in enumerate(near)]
+    return {"near": near, "cosines": cosines}
+
+
+def _nearest_by_distance(vectors: Array) -> dict[str, list[list[int]]]:
+    """Return for each of k words the nearest others, nearest first.
+
+    Where words lie on a line, the cosine says only on which side: it is 1 or -1 for all.
+    """
+    squares = (vectors**2).sum(axis=1)
+    distance = squares[:, None] + squares - 2 * vectors @ vectors.T  # (k, d) @ (d, k) -> (k, k), squared
+    np.fill_diagonal(distance, np.inf)
+    count = min(_NEAREST, len(vectors) - 1)
+    return {"near": np.argsort(distance.round(12), axis=1, kind="stable")[:, :count].tolist()}

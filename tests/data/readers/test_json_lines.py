@@ -53,6 +53,8 @@ JSON_MISTAKES = {
     '{"text": 5, "label": 1}': "x.json:1: 'text' is not a string; put it in quotes",
     '{"text": "a", "label": {}}': "x.json:1: 'label' is neither a string nor a number; give a column that is",
     '[{"text": "a", "label": 1}\n, 3]': 'x.json:2: not an object; write {"text": "..."}',
+    '{"text": "a", "label": 1}\n\ufeff{"text": "b"}': "x.json:2: not JSON: expecting value; "
+    "remove the byte order mark (U+FEFF) before it",
     '[{"text": "a", "label": 1}\n\n{}]': "x.json:3: not JSON: expecting ',' or ']'; repair the list",
     '[{"text": "a", "label": 1},\n': "x.json:2: not JSON: expecting value; repair the list",
     '[{"text": "a", "label": 1}': "x.json:1: not JSON: expecting ',' or ']'; repair the list",

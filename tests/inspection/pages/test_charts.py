@@ -36,11 +36,29 @@ def test_answers_of_one_class_have_no_roc_and_without_reviews_no_lengths():
 
 
 def test_whiskers_reach_to_the_interval():
-    found = by_id(charts.predictions([Predictions(0, "a", np.ones(50), np.full(50, 0.9), None)]))
+    positive = np.repeat([0.9, 0.6], 50)
+    found = by_id(charts.predictions([Predictions(0, "a", np.ones(100), positive, None)]))
     line = found["reliability"]["series"][0]
-    assert line["y"] == [1]
-    assert line["high"] == [1]
-    assert line["low"][0] == pytest.approx(1 - 0.0714, abs=1e-3)
+    assert line["y"] == [1, 1]
+    assert line["high"] == [1, 1]
+    assert line["low"] == pytest.approx([1 - 0.0714] * 2, abs=1e-3)
+
+
+def test_probabilities_that_are_all_alike_are_a_table_and_no_chart_of_one_point():
+    found = by_id(charts.predictions([Predictions(0, "a", np.ones(50), np.full(50, 0.9), None)]))
+    assert "series" not in found["reliability"]
+    assert found["reliability"]["rows"] == [["a", "90.0 %", "100.0 %", "92.9 to 100.0 %"]]
+
+
+def test_histograms_share_a_scale_only_if_they_are_of_as_many_reviews():
+    def top(*sizes):
+        models = [Predictions(i, "a", np.arange(n) % 2, np.linspace(0, 1, n), None) for i, n in enumerate(sizes)]
+        found = by_id(charts.predictions(models))
+        return [found[f"scores{i}"]["y"]["range"][1] for i in range(len(sizes))]
+
+    large, small = top(2000, 40)
+    assert large > 20 * small, "or the small ones would look empty"
+    assert top(40, 40) == [small, small]
 
 
 def test_numbers_are_short_and_finite():
@@ -108,3 +126,13 @@ def test_with_two_labels_the_calibration_is_the_same():
     wide = [each for each in class_charts.calibration_bins(Predictions(0, "a", label, both, None), 20)]
     assert one["x"] == pytest.approx([each["confidence"] for each in wide])
     assert one["y"] == pytest.approx([each["accuracy"] for each in wide])
+
+
+def test_lengths_that_differ_much_have_a_log_axis():
+    def lengths(*tokens):
+        models = [Predictions(i, "a", np.ones(6), np.full(6, 0.9), np.array(each)) for i, each in enumerate(tokens)]
+        return by_id(charts.predictions(models))["lengths"]["x"]
+
+    assert not lengths([3, 5, 7, 9, 11, 40]).get("log")
+    assert lengths([3, 5, 7, 9, 11, 40], [100, 200, 300, 400, 500, 600])["log"]
+    assert not lengths([0, 5, 7, 9, 11, 900]).get("log"), "a text without words has no logarithm"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 import json
+import string
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from page_data import numbers
 
-from sentibp.inspection.pages.render import probability, render, signed, trusted, without_repeats
+from sentibp.inspection.pages.render import packed_data, probability, render, signed, trusted, without_repeats
 from sentibp.inspection.pages.worksheet import worksheet_page
 from sentibp.inspection.worksheet import Section, Sheet
 
@@ -47,8 +49,17 @@ def test_html_of_this_package_is_not_escaped_twice():
 
 def test_small_numbers_are_not_shown_as_nothing_nor_large_ones_as_certain():
     assert list(map(signed, (0.0, 1.25, -0.00049, 1e-7))) == ["+0.0000", "+1.2500", "-4.9e-04", "+1.0e-07"]
-    found = list(map(probability, (0.0, 0.5, 1.0, 0.99996, 1 - 3e-9, 2e-6)))
-    assert found == ["0.0000", "0.5000", "1.0000", "0.999960", "0.9999999970", "2.0e-06"]
+    found = list(map(probability, (0.0, 0.5, 1.0, 0.99996, 1 - 3e-6, 1 - 3e-9, 1 - 2e-16, 2e-6)))
+    assert found == ["0.0000", "0.5000", "1.0000", "0.999960", "0.999997", ">0.999999", ">0.999999", "2.0e-06"]
+
+
+def test_data_are_compressed_and_can_be_read_again():
+    data = {"text": "</script><script>é🙂" * 50, "numbers": list(range(500)), "none": None}
+    packed, half = packed_data(data), packed_data("\ud800")
+    assert set(packed) <= set(string.ascii_letters + string.digits + "+/="), "nothing that ends a script"
+    assert numbers(f'<script type="text/plain" id="numbers">{packed}</script>') == data
+    assert len(packed) < len(json.dumps(data)) / 2
+    assert numbers(f'<script type="text/plain" id="numbers">{half}</script>') == "?", "half a letter"
 
 
 def test_what_data_have_twice_is_written_once():

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import runner
+from page_data import numbers
 
 from sentibp import metrics
 from sentibp.errors import ConfigError, DataError
@@ -49,10 +50,6 @@ def html(*names: object, data: DataOptions = DataOptions()) -> str:  # noqa: B00
     return report.report_page(gather(list(map(str, names)), data)).decode().replace("<wbr>", "")
 
 
-def numbers(page: str) -> dict:
-    return json.loads(re.search(r'<script type="application/json" id="numbers">(.*?)</script>', page)[1])
-
-
 def test_the_page_stands_alone_and_markup_in_reviews_is_text(train):
     plain = {"hidden": [4], "embedding": {"dim": 3, "init": "naive_bayes"}}  # which makes mistakes to show
     page = html(train("a", model=plain))
@@ -79,7 +76,7 @@ def test_the_same_runs_give_the_same_bytes(train):
 def test_what_is_there_for_a_run_with_all(train):
     page = html(train("a"))
     charts = {chart["id"] for chart in numbers(page)["charts"]}
-    assert {"loss", "gradient", "roc", "reliability", "lengths", "scores0", "map0"} <= charts
+    assert {"loss", "gradient", "roc", "lengths", "scores0", "map0"} <= charts
     assert len(numbers(page)["steps"][0]) >= 2
     for id in charts:
         assert f'id="{id}"' in page
@@ -103,6 +100,18 @@ def test_runs_on_other_reviews_are_not_compared(train):
     assert "not all scored on the same" in page
     assert "paired test" not in page
     assert 'class="best"' not in page
+    assert [f"On {n} validation reviews of reviews.jsonl" in page for n in (30, 12)] == [True, True]
+
+
+def test_runs_on_the_same_reviews_are_compared_beside_others(train):
+    other = {"source": "reviews.jsonl", "validation": 0.2}
+    page = html(train("a", data=other), train("b"), train("c", model={"hidden": []}))
+    assert "b and c: paired test: " in page
+    assert "a and b: paired test" not in page
+    pictures = re.findall(r'<ol class="peers".*?</ol>', page, re.DOTALL)
+    names = [re.findall(r'class="own"><span class="name">(\w)', each) for each in pictures]
+    assert names[0] == ["a"]
+    assert sorted(names[1]) == ["b", "c"]
 
 
 def test_without_validation(train):
@@ -232,7 +241,7 @@ def test_it_begins_with_what_was_trained_on_what_and_how_good_it_is(train):
         lead,
     )
     accuracy = 100 * subject.predictions.scores["accuracy"]
-    assert f"It is right about {accuracy:.1f} % of 30 validation reviews (95 % interval: " in lead
+    assert f"It is right on {accuracy:.1f} % of 30 validation reviews (95 % interval: " in lead
     peers = re.findall(r'<span class="name">(\w[\w ]*) <small>', page)
     assert peers == ["Guessing", "The majority", "a"]
     assert "fastText" not in page
@@ -256,7 +265,26 @@ def test_a_model_that_has_learned_nothing_is_said_to_be_no_better(train, right, 
     assert said["what"].startswith("should tell negative" if says else "tells negative"), "one sentence as the other"
 
 
-def test_warnings_of_the_training_are_at_the_top_and_beside_the_charts(train):
+@pytest.mark.parametrize("seen", [1, 20])
+def test_that_reviews_are_in_the_training_data_is_said_once(train, seen):
+    (subject,) = gather([str(train("a"))])
+    scores = subject.predictions.scores | {"in_training": seen, "n": 100}
+    caveat = f"{seen} of 100 validation reviews also occur in the training data"
+    facts = subject.facts | {"caveats": [caveat, "something else"]}
+    predictions = subject.predictions._replace(scores=scores)
+    note = f"{seen} of the 100 reviews that the model is scored on are in its training data, too: expect lower scores"
+    page = report.report_page([subject._replace(predictions=predictions, facts=facts, notes=(note,))]).decode()
+    assert page.count("in its training data") == 1
+    assert "also occur in the training data" not in page
+    assert "Something else." in page
+
+
+def test_one_review_is_a_review(train, reviews):
+    Path("one.jsonl").write_text(json.dumps({"text": "a good film", "label": 1}) + "\n")
+    assert "% of 1 review of one.jsonl</b>" in html(train("a"), data=DataOptions("one.jsonl"))
+
+
+def test_warnings_of_the_training_are_at_the_top_and_said_once(train):
     subject = gather([str(train("a"))])[0]
     assert 'class="warning"' not in report.report_page([subject]).decode()
     warning = "epoch 1: vanishing gradients in embedding to hidden.0: all units of hidden.0 are dead"
@@ -265,9 +293,9 @@ def test_warnings_of_the_training_are_at_the_top_and_beside_the_charts(train):
         {"event": "step", "seed": 0, "step": i, "loss": loss, "gradient_norm": 1.0} for i, loss in ((1, 0.7), (2, 9))
     ]
     page = report.report_page([subject._replace(facts=facts, events=steps)]).decode()
-    assert page.count(warning) == 2
-    assert page.index(warning) < page.index('id="training"') < page.rindex(warning) < page.index('id="loss"')
-    assert page.count("the loss of a batch rose from 0.70 at step 1 to 9.00 at step 2") == 2
+    assert page.count(warning) == 1
+    assert page.index(warning) < page.index('id="training"')
+    assert page.count("the loss of a batch rose from 0.70 at step 1 to 9.00 at step 2") == 1
     diverged = facts | {"warnings": [], "outcome": "diverged", "error": "the loss is not finite"}
     assert "diverged: the loss is not finite" in report.report_page([subject._replace(facts=diverged)]).decode()
 
@@ -278,7 +306,7 @@ def test_words_that_move_no_probability_are_not_drawn_as_if_they_did(train):
     subject.classifier.network.params["output.weight"][...] *= 1e-6
     page = report.report_page([subject]).decode()
     assert page.count("No word matters: none of them alone moves a probability by as much as 0.1") == 2
-    assert set(map(float, re.findall(r'class="(?:positive|negative)" style="--share:([\d.]*)%', page))) == {0}
+    assert set(map(float, re.findall(r'class="(?:positive|negative)" style="--size:([\d.]*)"', page))) == {0}
 
 
 @pytest.mark.parametrize(("ordered", "says"), [(True, "the better label"), (False, "the predicted label")])
@@ -360,11 +388,11 @@ def test_an_empty_list_of_hidden_layers_is_not_an_empty_cell(train):
 
 def test_the_words_of_all_runs_have_bars_of_one_scale(train):
     page = html(train("a"), train("b", model={"hidden": []}))
-    rows = re.findall(r"<td>([+-][\d.]+)</td><td class=\"bar\"><div class=\"\w+\" style=\"--share:([\d.]+)%", page)
+    rows = re.findall(r"<td>([+-][\d.]+)</td><td class=\"bar\"><div class=\"\w+\" style=\"--size:([\d.]+)\"", page)
     longest = max(abs(float(weight)) for weight, _ in rows)
     assert len(rows) > 20
-    for weight, share in rows:
-        assert float(share) == pytest.approx(100 * abs(float(weight)) / longest, abs=0.1)
+    for weight, size in rows:
+        assert float(size) == pytest.approx(abs(float(weight)) / longest, abs=0.01)
 
 
 def test_each_score_has_a_sentence_of_its_own():

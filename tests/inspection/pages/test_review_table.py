@@ -12,7 +12,7 @@ from sentibp.data.corpus import Corpus
 from sentibp.inspection.evaluate import ScoredReviews
 from sentibp.inspection.pages import review_table
 from sentibp.inspection.pages.report_data import Predictions, Subject
-from sentibp.inspection.pages.review_table import review_tables, shortened
+from sentibp.inspection.pages.review_table import in_one_line, review_tables, shortened
 
 
 class Model:
@@ -59,7 +59,7 @@ def test_of_too_many_reviews_mistakes_and_others_are_shown(monkeypatch, wrong, k
     assert len(set(table["texts"])) == 100
 
 
-@pytest.mark.parametrize(("n", "length"), [(3, 400), (1000, 300), (5000, 120)])
+@pytest.mark.parametrize(("n", "length"), [(3, 400), (1000, 250), (5000, 100)])
 def test_more_reviews_have_shorter_texts(n, length):
     texts = ["word " * 200] * n
     (table,) = review_tables([subject("a", texts, np.ones(n, int), np.full(n, 0.9))])
@@ -67,8 +67,13 @@ def test_more_reviews_have_shorter_texts(n, length):
     assert all(length - 20 < len(text) <= length for text in table["texts"])
 
 
+def test_where_no_text_is_cut_the_table_says_nothing_of_it():
+    (table,) = review_tables([subject("a", ["a  … b<br>", "c"], np.ones(2, int), np.full(2, 0.9))])
+    assert (table["characters"], table["texts"]) == (None, ["a … b", "c"])
+
+
 def test_a_text_is_cut_between_words_in_the_middle():
-    assert shortened("one two<br />three\n four", 40) == "one two three four"
+    assert in_one_line("one two<br />three\n four") == "one two three four"
     text = shortened("The beginning is good, but it is long, and in the end I was bored to tears", 40)
     assert text == "The beginning is … bored to tears"
     assert len(shortened("x" * 1000, 100)) == 100

@@ -28,6 +28,8 @@ def test_the_articles_example():
     by = columns(drawing)
     assert list(by) == ["words", "x", "z1", "h1", "z", "p", "L"]
     assert by["words"]["names"] == ["i", "love", "this", "movie"]
+    plain = ["the mean of the rows of the words", "weighted sums", "the sums after the activation", "the logit"]
+    assert [by[symbol]["about"] for symbol in ("x", "z1", "h1", "z")] == plain
     assert by["z1"]["values"] == [0.5, -0.5]
     assert by["p"]["values"] == [pytest.approx(0.3)]
     assert by["L"]["values"] == [pytest.approx(0.49)]
@@ -171,3 +173,9 @@ def test_the_head_of_several_labels_is_drawn(new_classifier, head):
     assert stage["known"] == [stage["column"]] == [symbols.index("l")]
     joined = [edge for edge in drawing["edges"] if edge.get("all")]
     assert [edge["to"] for edge in joined] == [symbols.index(each) for each in (["l"] if outputs else []) + ["p", "L"]]
+
+
+def test_what_a_column_is_in_plain_words_is_said_once(new_classifier):
+    trace = trace_step(new_classifier(TEXTS, model={"hidden": [3, 3]}), TEXTS[0], "negative")
+    about = [column["about"] for column in stepper.drawing(trace)["columns"] if "about" in column]
+    assert len(about) == len(set(about)) == 4

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import pytest
+from page_data import numbers
 
 from sentibp.config.space import Dimension, Space
 from sentibp.inspection.pages.sweep import sweep_page
@@ -57,9 +57,7 @@ MIXED = [
 
 
 def charts(page: bytes) -> dict[str, dict]:
-    numbers = re.search(rb'<script type="application/json" id="numbers">(.*?)</script>', page, re.DOTALL)
-    assert numbers
-    return {chart["id"]: chart for chart in json.loads(numbers[1])["charts"]}
+    return {chart["id"]: chart for chart in numbers(page)["charts"]}
 
 
 def test_what_the_page_shows():
@@ -67,6 +65,9 @@ def test_what_the_page_shows():
     text = page.decode()
     assert "Best: trial 2, accuracy <b>0.8000</b>" in text
     assert "Of 9 trials: 3 finished, 1 pruned, 1 diverged, 1 refused; running or interrupted: 8." in text
+    assert "<p>1 other trial has the same score: it does not tell them apart.</p>" in text
+    assert '<th scope="row">1</th><td>pruned</td><td>0.4000</td>' in text, "as in the chart"
+    assert "<td></td>" not in text.partition("All trials</h2>")[2], "no cell is empty"
     found_charts = charts(page)
     assert list(found_charts) == ["progress", "parallel", "cost-time", "cost-size"]
     bars = re.findall(
@@ -121,4 +122,3 @@ def test_a_lower_score_may_be_better():
 def test_any_number_of_trials(records):
     page = sweep_page(found(records, folds=2 if len(records) == 1 and records[0].folds else 0))
     assert len(charts(page)) == (4 if any(record.value for record in records) else 0)
-    assert b"nan" not in page.rpartition(b'id="numbers"')[2].partition(b"</script>")[0].lower()

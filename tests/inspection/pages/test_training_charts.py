@@ -129,6 +129,18 @@ def test_the_kept_epoch_and_the_loss_after_calibration_are_marked():
     assert "diamond" not in found["accuracy"]["about"]
 
 
+def test_the_diamonds_of_two_averages_have_the_colours_of_their_runs():
+    def marks(n):
+        kept = Kept(0, 1, {"accuracy": 0.75, "log_loss": 0.125}, "average", calibrated=True, averaged=True)
+        loss, *_ = charts.training([Lines(i, "ab"[i % 2], [epoch(1, 0.5), epoch(2, 0.25)], kept) for i in range(n)])
+        return [each for each in loss["series"] if each.get("symbol") == "diamond"]
+
+    assert [each["colour"] for each in marks(2)] == ["--run0", "--run1"], "or nobody could tell them apart"
+    assert [each["colour"] for each in marks(1)] == ["--ink"], "no line of the network is the average"
+    assert all("legend" not in each for each in marks(3))
+    assert all(each["legend"] is False for each in marks(4)), "the legend would be longer than the chart"
+
+
 def test_without_calibration_the_saved_model_is_its_epoch():
     kept = Kept(1, 1, {"accuracy": 0.5, "log_loss": 0.5}, "saved model", calibrated=False, averaged=False)
     loss, *_ = charts.training([Lines(0, "a", [epoch(1, 0.75), epoch(1, 0.5, seed=1)], kept)])

@@ -24,14 +24,34 @@ const page = { // what several scripts need
   row(kind, cells) { // of a table; kind: "th" or "td"
     return page.element("tr", {}, ...cells.map((cell) => page.element(kind, kind === "th" ? { scope: "col" } : {}, cell ?? "")));
   },
-  redrawn(place, draw) { // draws now, and again when the place has another width
+  room(place) { // the width of a place: on paper, charts of a row share a page of A4 or letter
+    return page.paper ? (place.closest(".row") ? 320 : 660) : Math.max(place.clientWidth, 200);
+  },
+  redrawn(place, draw) { // draws now, and again when the place has another width, and for paper
     draw();
+    for (const [event, paper] of [["beforeprint", true], ["afterprint", false]]) {
+      addEventListener(event, () => {
+        page.paper = paper;
+        draw();
+      });
+    }
     let width = place.clientWidth;
     new ResizeObserver(() => {
       if (Math.abs(place.clientWidth - width) < 2) return;
       width = place.clientWidth;
       draw();
     }).observe(place);
+  },
+  async unpacked(host) { // the data of render.packed_data; what went wrong is written on the page
+    try {
+      const packed = Uint8Array.from(atob(host.textContent), (letter) => letter.charCodeAt(0));
+      const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+      return page.numbers = JSON.parse(await new Response(stream).text());
+    } catch (error) {
+      document.querySelector("main").prepend(page.element("p", { class: "warning" },
+        `This browser cannot read the data of the page (${error.message}). Open it in a newer one to see the charts.`));
+      throw error;
+    }
   },
   restored(value, shared) { // data of render.without_repeats
     const all = (part) => page.restored(part, shared);
@@ -43,18 +63,19 @@ const page = { // what several scripts need
   power(value, digits) { // as Python writes it: 1.8e-07
     return value.toExponential(digits).replace(/([+-])(\d)$/, "$10$2");
   },
-  number(value) { // as in worksheet.py: 4 decimals, or as many as show 3 digits, and that it is not whole
+  number(value) { // as in worksheet.py: 4 decimals, or as many as show 3 digits, or up to 9 that show it is not whole
     const size = Math.abs(value), distance = Math.abs(value - Math.round(value));
     if (size === 0) return "0";
     if (size < 1e-3 || size >= 1e6) return page.power(value, 2);
     let digits = Math.max(4, 2 - Math.floor(Math.log10(size)));
-    if (distance > 0 && distance < 5e-5) digits = Math.min(1 - Math.floor(Math.log10(distance)), 15);
+    if (distance >= 1e-8 && distance < 5e-5) digits = 1 - Math.floor(Math.log10(distance));
     return value.toFixed(digits);
   },
-  probability(value) { // as in render.py: 4 decimals, or as many as show that it is not certain
+  probability(value) { // as in render.py: 4 decimals, or up to 6 that show that it is not certain
     if (value > 0 && value < 5e-5) return page.power(value, 1);
-    const distance = Math.min(value, 1 - value);
-    return value.toFixed(distance > 0 && distance < 5e-5 ? Math.min(1 - Math.floor(Math.log10(distance)), 15) : 4);
+    if (value > 1 - 1e-6 && value < 1) return ">0.999999";
+    const distance = 1 - value;
+    return value.toFixed(distance > 0 && distance < 5e-5 ? Math.min(1 - Math.floor(Math.log10(distance)), 6) : 4);
   },
   signed(value) { // as in render.py
     const digits = value === 0 || Math.abs(value) >= 5e-4 ? value.toFixed(4) : page.power(value, 1);
@@ -234,7 +255,7 @@ const charts = (() => {
 
     // where the data are on the screen
     function measure() {
-      const width = Math.max(place.clientWidth, 200), height = chart.height;
+      const width = page.room(place), height = chart.height;
       const { x, y } = chart, of = shown();
       const within = (each, i) => !state.zoom || (each.x[i] >= state.zoom[0] && each.x[i] <= state.zoom[1]);
       const xs = state.zoom ?? range((of.length ? of : chart.series).flatMap((each) => each.kind === "bars"
@@ -286,7 +307,7 @@ const charts = (() => {
       scale = measure();
       const { plot, toX, toY, width, height, stacked, within } = scale;
       const clip = `clip-${chart.id}`, inside = drawn("g", { "clip-path": `url(#${clip})` });
-      const margin = 6;
+      const margin = 10; // for the marks at the edges
       const made = drawn("svg", { width, height, viewBox: `0 0 ${width} ${height}`, tabindex: 0, role: "application",
         class: "picture", "aria-roledescription": "chart", "aria-label": chart.title, "aria-describedby": `about-${chart.id}` },
       drawn("clipPath", { id: clip }, drawn("rect", { x: plot.left - margin, y: plot.top - margin,

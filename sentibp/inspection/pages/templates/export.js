@@ -24,9 +24,10 @@
     return made;
   }
   const largest = (numbers) => numbers.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-12);
-  const drawnSizes = (parts) => { // as in explain.py: what moves no probability by 0.1 points is not drawn
-    const sizes = parts.map(({ contribution }) => (Math.abs(contribution) < 0.004 ? 0 : Math.abs(contribution)));
-    const scale = Math.max(largest(sizes), 0.04);
+  const { nothing, full } = at("result").dataset; // of explain.py: what moves no probability by 0.1 points is not drawn
+  const drawnSizes = (parts) => {
+    const sizes = parts.map(({ contribution }) => (Math.abs(contribution) < Number(nothing) ? 0 : Math.abs(contribution)));
+    const scale = Math.max(largest(sizes), Number(full));
     return sizes.map((size) => size / scale);
   };
   const byAmount = (numbers) => numbers.map((value, i) => [Math.abs(value), i]).sort((a, b) => b[0] - a[0] || a[1] - b[1])

@@ -2,10 +2,10 @@
 "use strict";
 
 function map(chart, place) {
-  const { element, drawn, paint } = page, { names, x, y, weights, near, cosines, kinds, kind, colours } = chart.words;
+  const { element, drawn, paint } = page, { names, x, y, weights, near, cosines, kinds, kind, colours, nothing, full } = chart.words;
   const SIDE = 22, EDGE = 100, LOWEST = 240, HIGHEST = 480, LINE = 19, NAMED = 48, REACH = 26;
   const order = [...names.keys()].sort((i, j) => Math.abs(weights[j]) - Math.abs(weights[i])); // in which words are named
-  const reach = Math.max(...weights.map(Math.abs), 0.04); // as drawn_sizes in explain.py
+  const reach = Math.max(...weights.map(Math.abs), full); // as drawn_sizes in explain.py
   const weightOf = (i) => `${kinds ? `${kinds[kind[i]]} ` : ""}${page.signed(weights[i])}`;
   const byPlace = [...names.keys()].sort((i, j) => x[i] - x[j] || y[i] - y[j]);
   const frame = element("div", { class: "frame" });
@@ -19,7 +19,7 @@ function map(chart, place) {
   let picture = null, spots = [], picked = null, matching = null;
 
   function draw() {
-    const width = Math.max(place.clientWidth, 200);
+    const width = page.room(place);
     const [left, right, low, high] = [Math.min(...x), Math.max(...x), Math.min(...y), Math.max(...y)];
     const scale = Math.min((width - 2 * SIDE) / (right - left || 1), (HIGHEST - 2 * EDGE) / (high - low || 1e-9));
     const height = Math.min(Math.max((high - low) * scale + 2 * EDGE, LOWEST), HIGHEST);
@@ -29,7 +29,7 @@ function map(chart, place) {
     const dots = drawn("g", { class: "dots" }), labels = drawn("g", { class: "labels" });
     for (const spot of spots) {
       const dot = drawn("circle", { cx: spot.x.toFixed(1), cy: spot.y.toFixed(1), r: 4 });
-      const weight = weights[spot.i], share = Math.abs(weight) < 0.004 ? 0 : (100 * Math.abs(weight)) / reach;
+      const weight = weights[spot.i], share = Math.abs(weight) < nothing ? 0 : (100 * Math.abs(weight)) / reach;
       paint(dot, "fill", kinds ? colours[kind[spot.i]]
         : `color-mix(in srgb, var(${weight < 0 ? "--negative" : "--positive"}) ${share.toFixed(0)}%, var(--dot))`);
       spot.dot = dots.appendChild(dot);
@@ -82,14 +82,16 @@ function map(chart, place) {
     if (picked !== null) picture.querySelector(".dots").append(spots[picked].dot);
     label((bright ? [...bright] : order).slice(0, NAMED), picked);
     chosen.replaceChildren();
-    if (picked === null) return chosen.append("Click a word to see its nearest words; or go to the map with Tab, and use the arrow keys.");
+    if (picked === null) return chosen.append(element("span", { class: "on-screen" },
+      "Click a word to see its nearest words; or go to the map with Tab, and use the arrow keys."));
     const more = near[picked].map((j, k) => {
-      const other = element("button", { type: "button" }, `${names[j]} ${(cosines[picked][k] / 1000).toFixed(3)}`);
+      const other = element("button", { type: "button" }, `${names[j]} ${cosines ? (cosines[picked][k] / 1000).toFixed(3) : weightOf(j)}`);
       other.addEventListener("click", () => pick(j, true));
       return other;
     });
     chosen.append(element("b", {}, names[picked]), ` weight ${weightOf(picked)}. `,
-      more.length ? "Nearest on the map, by the cosine of their vectors: " : "It has no neighbours: its vector is zero.", ...more);
+      !more.length ? "It has no neighbours: its vector is zero."
+        : cosines ? "Most similar, by the cosine of their vectors: " : "Nearest on the map, with their weights: ", ...more);
   }
 
   function pick(i, focus) {
@@ -118,8 +120,7 @@ function map(chart, place) {
     const wanted = field.value.trim().toLowerCase(), exact = names.indexOf(wanted);
     picked = wanted && exact >= 0 ? exact : null;
     matching = wanted && exact < 0 ? order.filter((i) => names[i].toLowerCase().includes(wanted)) : null;
-    found.textContent = !wanted ? "" : exact >= 0 ? `weight ${weightOf(exact)}`
-      : matching.length ? `not on the map, but in ${matching.length} n-gram${matching.length === 1 ? "" : "s"} of it` : "not on the map";
+    found.textContent = !wanted ? "" : exact >= 0 ? "" : matching.length ? `not on the map, but in ${matching.length} n-gram${matching.length === 1 ? "" : "s"} of it` : "not on the map";
     show();
   });
 

@@ -23,7 +23,8 @@
     let renew = null;
     return (series) => {
       const drawn = series.filter(({ y }) => y.some((value) => value !== null));
-      figure.hidden = !drawn.length;
+      const known = (list) => list.filter((value) => value !== null).length;
+      figure.hidden = Math.max(0, ...drawn.map(({ y }) => known(y))) < 2; // one point is no curve
       if (figure.hidden) return;
       const axes = { x: { title: "step", whole: true, zero: true }, y: { title: "loss", zero: true } };
       const chart = { id, title: figure.querySelector("h3").textContent, ...axes, height: 230, always: true, series: drawn };
@@ -132,7 +133,10 @@
       at("again").hidden = false;
       if (todo.length) step.show(answer.drawing, "after"), verdict(answer, moved);
       else {
-        if (matchMedia("(max-width: 60rem)").matches) at("step").scrollIntoView({ block: "start" });
+        if (matchMedia("(max-width: 60rem)").matches) { // below the answer, which stays at the top, and gets a line more
+          at("step").style.scrollMarginTop = `${at("answer").offsetHeight + 32}px`;
+          at("step").scrollIntoView({ block: "start" });
+        }
         step.play(answer.drawing, () => verdict(answer, moved));
       }
       return;

@@ -1,8 +1,7 @@
 // Sets up the parts of a report: its charts, the tables of reviews, and the stepper.
 "use strict";
 
-(() => {
-  const numbers = JSON.parse(document.getElementById("numbers").textContent);
+page.unpacked(document.getElementById("numbers")).then((numbers) => {
   charts.all(numbers.charts);
   for (const host of document.querySelectorAll(".reviews")) reviewTable(host, numbers.reviews[host.dataset.table]);
 
@@ -20,4 +19,4 @@
   run.addEventListener("change", fill);
   review.addEventListener("change", show);
   fill();
-})();
+});

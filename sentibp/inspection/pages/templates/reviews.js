@@ -28,7 +28,7 @@ function reviewTable(host, table) {
     high === Infinity ? `from ${low.toLocaleString("en")} words` : k ? `${low.toLocaleString("en")} to ${high.toLocaleString("en")} words` : `up to ${high.toLocaleString("en")} words`])]);
   const summary = element("output", {});
   // the roles are those that the elements have anyway, until a phone shows them as blocks
-  const body = element("tbody", { role: "rowgroup" }), heads = element("tr", { role: "row" }), more = element("button", { type: "button" }, `Show ${PAGE} more`);
+  const body = element("tbody", { role: "rowgroup" }), heads = element("tr", { role: "row" }), more = element("button", { type: "button" }, "");
   const shown = element("table", { role: "table" }, element("caption", { class: "unseen" }, "Reviews"),
     element("thead", { role: "rowgroup" }, heads), body);
   host.append(bar, summary, element("div", { class: "scroll", tabindex: 0 }, shown), more);
@@ -97,7 +97,9 @@ function reviewTable(host, table) {
       return element("td", { role: "cell", "data-name": name, ...(c ? {} : { tabindex: -1 }), ...(isWrong ? { class: "wrong" } : {}) },
         isWrong ? `✗ ${text}` : text);
     }), element("td", { role: "cell" }, texts[i]))));
-    more.hidden = chosen.length <= many;
+    const left = chosen.length - many;
+    more.hidden = left <= 0;
+    more.textContent = left > PAGE ? `Show ${PAGE} more` : left === 1 ? "Show the last one" : `Show the last ${left}`;
   }
   update();
 }

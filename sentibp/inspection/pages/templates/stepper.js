@@ -5,7 +5,8 @@
 function stepper(host, moved = () => {}) {
   const WORD = [70, 164], TALL = 23, PITCH = 29, TOP = 30, BOTTOM = 60, SIDE = 6;
   const ROOMY = { BOX: 72, WIDE: 100, NARROW: 22, SPREAD: 46 }, TIGHT = { BOX: 66, WIDE: 84, NARROW: 10, SPREAD: 36 };
-  const NARROW_PAGE = 600; // pixels
+  const READABLE = 0.6; // below, the numbers are left out: the colours stay
+  const LEAST = 0.85; // of the size of the drawing, so that its numbers can be read
   const GUTTER = 30; // left of the words, for the lines from the text
   const MEANING = {
     weight: "Each line is a weight. Choose a unit to see its own: wider lines are larger, green is positive, red and dashed "
@@ -68,6 +69,17 @@ function stepper(host, moved = () => {}) {
     if (data && linked.clientWidth) linked.clientWidth === room ? link() : draw(true);
     room = linked.clientWidth;
   }).observe(linked);
+
+  let screen = null; // the stage before printing: on paper the empty boxes of the first one would say nothing
+  addEventListener("beforeprint", () => {
+    if (!data || at) return;
+    screen = at;
+    go(data.stages.length - 1, false);
+  });
+  addEventListener("afterprint", () => {
+    if (screen !== null) go(screen, false);
+    screen = null;
+  });
 
   function choose(which) {
     chosen = which;
@@ -136,10 +148,13 @@ function stepper(host, moved = () => {}) {
 
   // --- drawing
 
-  function layout() {
+  function layout() { // tight where a roomy one would have to be scrolled
+    const roomy = laidOut(ROOMY);
+    return scroll.clientWidth / roomy.width < LEAST ? laidOut(TIGHT) : roomy;
+  }
+  function laidOut({ BOX, WIDE, NARROW, SPREAD }) {
     const most = Math.max(...data.columns.map(count), 1);
     const height = TOP + most * PITCH + BOTTOM;
-    const { BOX, WIDE, NARROW, SPREAD } = scroll.clientWidth < NARROW_PAGE ? TIGHT : ROOMY;
     let x = SIDE + GUTTER;
     const places = data.columns.map((column, index) => {
       const edge = data.edges.find((each) => each.to === index && !each.skip);
@@ -165,12 +180,13 @@ function stepper(host, moved = () => {}) {
     title.textContent = `${at + 1} of ${data.stages.length}: ${stage.title}`;
     meaning.textContent = MEANING[stage.kind] ?? MEANING[mode()];
     names.replaceChildren("From left to right: ", ...data.columns.flatMap((column, i) =>
-      [i ? ", " : "", ...(column.names ? ["words"] : [element("b", {}, column.symbol), ` ${column.title}`])]), ".");
+      [i ? ", " : "", ...(column.names ? ["words"] : [element("b", {}, column.symbol), ` ${column.about ? `${column.about} (${column.title})` : column.title}`])]), ".");
     words.replaceChildren(...stage.lines.map(lineOf));
     picture.classList.toggle("choosing", Boolean(chosen));
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const fit = scroll.clientWidth / width; // a stage about the whole network is shown whole, if it can be
-    const scale = Math.min(stage.column === null && fit > 0.25 ? fit : Math.max(fit, 0.85), 1);
+    const scale = Math.min(stage.column === null && fit > 0.25 ? fit : Math.max(fit, LEAST), 1);
+    picture.classList.toggle("tiny", scale < READABLE);
     picture.setAttribute("width", Math.floor(width * scale));
     picture.setAttribute("height", Math.floor(height * scale));
     picture.setAttribute("aria-label", `The network at this stage: ${stage.title}. Arrow keys select a unit, `
@@ -311,7 +327,7 @@ function stepper(host, moved = () => {}) {
     made.innerHTML = pieces.map((piece, i) => { // written, and escaped, by mathml.py
       const numbers = piece.match(TOKEN)?.filter(isNumber) ?? [];
       return `<math displaystyle="true">${found[i].replaceAll(SLOT, () => numbers.shift())}</math>`;
-    }).join(" ");
+    }).join("\u200b");
     return made;
   }
 
@@ -329,7 +345,8 @@ function stepper(host, moved = () => {}) {
   function link() {
     const origin = linked.getBoundingClientRect(), frame = scroll.getBoundingClientRect();
     const rows = [...picture.querySelectorAll(".box rect")].slice(0, data.columns[0].names.length);
-    if (!rows.length || rows[0].getBoundingClientRect().left < frame.left) return links.replaceChildren();
+    if (!rows.length || scroll.scrollLeft > 0) return links.replaceChildren(); // they would cross the boxes
+    const free = (rows[0].getBoundingClientRect().left - frame.left) / (GUTTER + SIDE); // of the space left of the boxes
     const done = new Set(), isLong = review.clientHeight > 60; // of more than a line: only those of the chosen row
     links.replaceChildren(...[...review.querySelectorAll("[data-rows]")].flatMap((word) =>
       word.dataset.rows.split(",").map(Number).flatMap((row) => {
@@ -338,11 +355,11 @@ function stepper(host, moved = () => {}) {
         if ((chosen || isLong) && !picked) return [];
         done.add(row);
         const [from, to] = [word.getBoundingClientRect(), rows[row].getBoundingClientRect()];
-        const gutter = frame.left - origin.left + 5 + (22 * row) / Math.max(rows.length, 1);
+        const gutter = frame.left - origin.left + free * (5 + (22 * row) / Math.max(rows.length, 1));
         const x = from.left - origin.left + from.width / 2, y = from.bottom - origin.top;
         const end = to.left - origin.left, level = to.top - origin.top + to.height / 2;
         const turn = Math.min(y + 26, level - 6);
-        const d = `M${x} ${y}C${x} ${y + 16} ${gutter} ${y + 4} ${gutter} ${turn}V${level - 5}Q${gutter} ${level} ${gutter + 5} ${level}H${end}`;
+        const d = `M${x} ${y}C${x} ${y + 16} ${gutter} ${y + 4} ${gutter} ${turn}V${level - 5}Q${gutter} ${level} ${gutter + 5 * free} ${level}H${end}`;
         return [drawn("path", { d, class: picked ? "picked" : "" })];
       })));
   }

@@ -1,4 +1,4 @@
 // Draws the charts of a sweep.
 "use strict";
 
-charts.all(JSON.parse(document.getElementById("numbers").textContent).charts);
+page.unpacked(document.getElementById("numbers")).then((numbers) => charts.all(numbers.charts));
