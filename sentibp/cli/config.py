@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json, Set
-from sentibp.cli.output import print_content, print_json, table
+from sentibp.cli.output import print_content, print_json, print_message, table
 
 if TYPE_CHECKING:
     from sentibp.config.load import Resolved
@@ -35,7 +35,10 @@ def show(
     """Print every setting, its value, and where the value comes from."""
     from sentibp.config.load import load_config
 
-    print_settings(load_config(config, set_ or []), json)
+    resolved = load_config(config, set_ or [])
+    for note in resolved.notes:
+        print_message(note)
+    print_settings(resolved, json)
 
 
 @commands.command(epilog="Example: sentibp config schema > schema.json")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json
-from sentibp.cli.output import print_json, print_text, table
+from sentibp.cli.output import print_json, print_message, print_text, table
 from sentibp.cli.unlabelled import naming_predict
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
@@ -134,7 +134,8 @@ def _check_network(
     else:
         from sentibp.config.load import load_config
 
-        classifier, examples = inspection_gradcheck.build_with_sample(load_config(config, overrides), reviews)
+        resolved = load_config(config, overrides)
+        classifier, examples = inspection_gradcheck.build_with_sample(resolved, reviews, print_message)
     result = inspection_gradcheck.check_gradients(classifier, examples, tolerance or TOLERANCE)
     if json:
         tensors = [tensor._asdict() | {"error": _finite(tensor.error)} for tensor in result.tensors]

@@ -216,7 +216,7 @@ def print_outcome(result: Outcome, saved: SavedModel | None, json: bool, films: 
     from sentibp.cli.saved_model import lines
 
     if result.outcome == "interrupted":
-        kept = "the best model so far is kept" if result.scores else "the model is kept as it is, before any epoch"
+        kept = "the best model so far is kept" if result.scores else "the model is kept as it is, before it was scored"
         print_message(f"interrupted: {'no model yet' if result.model is None else kept}")
     if json:
         print_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})

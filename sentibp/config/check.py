@@ -1,4 +1,4 @@
-"""Check the values of settings against the schema, and for conflicts between them: all mistakes at once."""
+"""Check the values of settings, and for conflicts between them: all mistakes at once, with repairs that were tried."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sentibp.config.messages import Complaint, Conflict, dotted
+from sentibp.config.messages import Complaint, Conflict, dotted, words
 from sentibp.config.reference import schema_of_config
 from sentibp.config.schema import Config
 from sentibp.config.yaml_file import Keys
@@ -31,9 +31,48 @@ def check_settings(settings: dict[str, Any]) -> tuple[Config | None, list[tuple[
     for path, same in by_path.items():
         if path not in above:  # if an item of a list is wrong, pydantic also reports that the list is not a text
             chosen = min(same, key=lambda error: error["type"].endswith("_type"))  # "out of range" is more precise
-            section: Any = reduce(_item, path[:-1], settings)
+            section: Any = reduce(item, path[:-1], settings)
             wrong.append((path, schema_of_config().mistake(chosen["type"], path, chosen["input"], section)))
-    return None, wrong + _conflicts_of_the_rest(settings, [field_of(path) for path in by_path])
+    fields = [field_of(path) for path in by_path]
+    wrong = [(path, _with_a_repair_that_works(settings, fields, path, complaint)) for path, complaint in wrong]
+    return None, wrong + _conflicts_of_the_rest(settings, fields)
+
+
+def _with_a_repair_that_works(
+    settings: dict[str, Any], wrong: list[Keys], path: Keys, complaint: Complaint
+) -> Complaint:
+    """Return the complaint, without the value that it suggests if that would be wrong at this place, too."""
+    if complaint.right is None:
+        return complaint
+    setting = field_of(path)
+    rest = _without(settings, [each for each in wrong if each != setting])
+    node: Any = reduce(item, path[:-1], rest)
+    node[path[-1]] = complaint.right
+    if all(at[: len(setting)] != setting for at in _wrong_paths(rest)):
+        return complaint
+    return Complaint(complaint.what, f"give {words(schema_of_config().options_at(path))}")
+
+
+def _wrong_paths(settings: dict[str, Any]) -> list[Keys]:
+    """Return the paths of all mistakes and conflicts."""
+    try:
+        Config.model_validate(settings)
+    except ValidationError as error:
+        conflicts = [each for e in error.errors() for each in e.get("ctx", {}).get("conflicts", ())]
+        return [each.path for each in conflicts] + [_locate(settings, e) for e in error.errors() if e["loc"]]
+    return []
+
+
+def _without(settings: dict[str, Any], wrong: list[Keys]) -> dict[str, Any]:
+    """Return the settings without these, which have their defaults then."""
+    rest = deepcopy(settings)
+    for *above, last in wrong:
+        node: Any = rest
+        for key in above:
+            node = node.get(key) if isinstance(node, dict) else None
+        if isinstance(node, dict):
+            node.pop(last, None)
+    return rest
 
 
 def _complaint(conflict: Conflict) -> Complaint:
@@ -46,15 +85,8 @@ def _complaint(conflict: Conflict) -> Complaint:
 
 def _conflicts_of_the_rest(settings: dict[str, Any], wrong: list[Keys]) -> list[tuple[Keys, Complaint]]:
     """Return the conflicts between the other settings, which pydantic finds only without the wrong ones."""
-    rest = deepcopy(settings)
-    for *above, last in wrong:
-        node: Any = rest
-        for key in above:
-            node = node.get(key) if isinstance(node, dict) else None
-        if isinstance(node, dict):
-            node.pop(last, None)
     try:
-        Config.model_validate(rest)
+        Config.model_validate(_without(settings, wrong))
     except ValidationError as error:
         conflicts = [each for e in error.errors() for each in e.get("ctx", {}).get("conflicts", ())]
         return [
@@ -76,7 +108,8 @@ def _locate(settings: Any, error: Any) -> Keys:
     return tuple(path)
 
 
-def _item(node: Any, key: str | int) -> Any:
+def item(node: Any, key: str | int) -> Any:
+    """Return the item of a mapping or a list, for a reduction along a path."""
     return node[key]
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from sentibp.config.class_conflicts import are_binary, class_count, find_class_conflicts
-from sentibp.config.messages import Conflict, nearest, show
+from sentibp.config.messages import Conflict, meant_number, nearest, show
 from sentibp.config.yaml_file import Keys
 from sentibp.utils.repair import set_option
 
@@ -35,6 +35,7 @@ _NO_ENCODINGS = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode
 def find_conflicts(config: Config) -> Iterator[Conflict]:
     """Yield all conflicts of a config."""
     yield from find_class_conflicts(config)
+    yield from _share_as_text(config.data)
     yield from _unknown_encoding(config.data)
     yield from _no_separator(config.data)
     yield from _column_named_twice(config.data)
@@ -50,6 +51,13 @@ def find_conflicts(config: Config) -> Iterator[Conflict]:
     yield from _no_refit(config)
     yield from _shards(config)
     yield from _unknown_layers(config)
+
+
+def _share_as_text(data: Data) -> Iterator[Conflict]:
+    """Yield a conflict for a share such as `10%` or `0,1`, which is no number and would be the name of a split."""
+    share = meant_number(data.validation, whole=False) if isinstance(data.validation, str) else None
+    if share is not None and 0 <= share < 1:
+        yield Conflict(("data", "validation"), f"{show(data.validation)} is not a number", right=share)
 
 
 def _unknown_encoding(data: Data) -> Iterator[Conflict]:
@@ -166,10 +174,12 @@ def _only_two_classes(config: Config) -> Iterator[Conflict]:
 def _residual_without_equal_widths(model: Model) -> Iterator[Conflict]:
     widths = [model.embedding.dim, *model.hidden]
     if model.residual and not any(i == o for i, o in pairwise(widths)):
+        off = set_option("model.residual", False)
         message = f"no hidden layer is as wide as its input ({' -> '.join(map(str, widths))}); make "
-        message += (
-            f"model.embedding.dim or a width equal to the next one, or write {set_option('model.residual', False)}"
-        )
+        message += f"model.embedding.dim or a width equal to the next one, or write {off}"
+        if not model.hidden:
+            layer = set_option("model.hidden", [model.embedding.dim])
+            message = f"it is for hidden layers, and there are none; write {layer}, or {off}"
         yield Conflict(("model", "residual"), message, ("model.hidden", "model.embedding.dim"))
 
 
@@ -238,8 +248,13 @@ def _head(config: Config) -> list[str]:
     return ["thresholds"] if output == "cumulative" else ["scale"] if classes > 3 else []
 
 
+def layer_names(config: Config) -> list[str]:
+    """Return the names of the layers that have parameters."""
+    return ["embedding", *(f"hidden.{i}" for i in range(len(config.model.hidden))), "output", *_head(config)]
+
+
 def _unknown_layers(config: Config) -> Iterator[Conflict]:
-    layers = ["embedding", *(f"hidden.{i}" for i in range(len(config.model.hidden))), "output", *_head(config)]
+    layers = layer_names(config)
     named: list[tuple[Keys, str]] = [(("train", "freeze", i), layer) for i, layer in enumerate(config.train.freeze)]
     named += [(("train", "learning_rates", layer), layer) for layer in config.train.learning_rates]
     for path, layer in named:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 import shlex
@@ -41,6 +42,21 @@ def find_config(name: str | Path) -> tuple[Path, str]:
     if os.path.islink(path):
         raise ConfigError(f"{name}: a link to a file that is not there, or to itself; give a file")
     raise ConfigError(_missing(str(name)))
+
+
+def shadow_note(name: str | Path, path: Path) -> tuple[str, ...]:
+    """Return a note if the name was taken as that of a config of sentibp, and a file here may be meant.
+
+    `path` is the file that was found for the name, or the name itself for the defaults, which have no file.
+    """
+    if (path.name == str(name) and os.path.isfile(path)) or os.path.basename(name) != str(name):
+        return ()  # the name of a file
+    for other in (f"{name}{suffix}" for suffix in (*_YAML, "")):
+        if os.path.isfile(other) and not (os.path.isfile(path) and filecmp.cmp(other, path, shallow=False)):
+            meant = other if os.path.splitext(other)[1] else os.path.join(os.curdir, other)
+            what = f"{name}: the config that comes with sentibp, not the file {other}"
+            return (f"{what}; for the file, write {shlex.quote(meant)}",)
+    return ()
 
 
 def _missing(name: str) -> str:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sentibp.config import yaml_file
-from sentibp.config.check import check_settings, field_of
+from sentibp.config.check import check_settings, field_of, item
 from sentibp.config.dump import every_setting
-from sentibp.config.find import find_config, is_stream
-from sentibp.config.messages import Complaint, dotted, show
+from sentibp.config.find import find_config, is_stream, shadow_note
+from sentibp.config.messages import Complaint, dotted, is_free_text, show
 from sentibp.config.reference import BARE, schema_of_config
 from sentibp.config.schema import Config, Data, Optimizer, Schedule
+from sentibp.config.without_effect import notes_without_effect
 from sentibp.config.yaml_file import Document, Keys
 from sentibp.errors import ConfigError
 from sentibp.utils.files import open_regular
@@ -46,6 +49,7 @@ class Resolved(NamedTuple):
     config: Config
     origins: dict[str, str]
     path: Path
+    notes: tuple[str, ...] = ()  # what else the name of the config, or a setting, could mean
 
 
 class _Place(NamedTuple):
@@ -95,7 +99,8 @@ def load_config(name: str | Path, overrides: Sequence[str] = ()) -> Resolved:
     if path.name == "config.yaml" and path.with_name("run.json").is_file():
         source = source._replace(settings=complete_settings(source.settings))
     config = _resolve(source, overrides)
-    return Resolved(config, _origins(config, source), path)
+    origins = _origins(config, source)
+    return Resolved(config, origins, path, (*shadow_note(name, path), *_without_effect(config, origins, path)))
 
 
 def load_settings(config: str | Path | Mapping[str, Any], settings: Mapping[str, Any]) -> Resolved:
@@ -120,7 +125,16 @@ def load_settings(config: str | Path | Mapping[str, Any], settings: Mapping[str,
         place = _Place(SIZE + order, f"{key.replace('.', '__')}={settings[key]!r:.200}", keys)
         _set(source, keys, deepcopy(settings[key]), place)
     checked = _resolve(source, ())
-    return Resolved(checked, _origins(checked, source), path)
+    origins = _origins(checked, source)
+    notes = () if isinstance(config, Mapping) else shadow_note(config, path)
+    return Resolved(checked, origins, path, (*notes, *_without_effect(checked, origins, path)))
+
+
+def _without_effect(config: Config, origins: Mapping[str, str], path: Path) -> list[str]:
+    """Return notes on settings that were given and have no effect. A run has every setting, whoever gave it."""
+    is_of_run = path.with_name("run.json").is_file()
+    given = [key for key, origin in origins.items() if origin == "--set" or (origin != "default" and not is_of_run)]
+    return list(notes_without_effect(config, given))
 
 
 def override_data(data: Data, overrides: Sequence[str], options: Mapping[str, str] | None = None) -> Data:
@@ -163,11 +177,28 @@ def _mistake(source: _Source, at: Keys, complaint: Complaint) -> _Mistake:
         ask, end = ("did you mean", "?") if complaint.repair.startswith("did") else ("write", "")
         option = set_option(dotted(field_of(at)), _replaced(source.settings, at, complaint.right))
         return _Mistake(place, field_of(at), f"{complaint.what}; {ask} {option}{end}")
+    if at == place.path and reduce(item, at, source.settings) != place.value.strip():
+        repair = None if place.value.strip() in _NULL else _as_text(place)
+        if repair is not None:
+            return _Mistake(place, field_of(at), repair)
     if complaint.keys and at == place.path[: len(at)]:
         keys = schema_of_config().meant(tuple(map(str, place.path))) or complaint.keys
         options = [set_text(dotted(key), _as_list(key, place.value)) for key in keys]
         return _Mistake(place, place.path, f"{complaint.what}; did you mean {' or '.join(options)}?")
     return _Mistake(place, field_of(at), str(complaint))
+
+
+_TEXTS = ("string", "array", "null")
+_NULL = ("", "~", "null", "Null", "NULL")
+
+
+def _as_text(place: _Place) -> str | None:
+    """Return the message for an override that is text with a sign of YAML, such as a separator `,`; None for others."""
+    value, options = place.value.strip(), schema_of_config().options_at(place.path)
+    is_text = any(map(is_free_text, options)) and all(option.get("type") in _TEXTS for option in options)
+    if value[:1] in ("[", '"', "'") or not is_text:
+        return None
+    return f"YAML reads {value!r:.60} as something else than this text; write {set_option(dotted(place.path), value)}"
 
 
 def _as_list(key: Keys, text: str) -> str:
@@ -178,10 +209,10 @@ def _as_list(key: Keys, text: str) -> str:
 
 def _replaced(settings: Any, at: Keys, right: Any) -> Any:
     """Return the value of the setting that a path leads into, with the right value at the end of the path."""
-    field = field_of(at)
-    for key in field:
+    setting = field_of(at)
+    for key in setting:
         settings = settings[key]
-    if len(field) == len(at):
+    if len(setting) == len(at):
         return right
     value = deepcopy(settings)
     value[at[-1]] = right
@@ -264,7 +295,10 @@ def _override(source: _Source, override: str, order: int, section: str | None = 
     try:
         document = yaml_file.parse(text)
     except yaml_file.YamlError as error:
-        source.mistakes.append(_Mistake(place, path, str(error)))
+        source.mistakes.append(_Mistake(place, path, _as_text(place) or str(error)))
+        return
+    if re.search(r"(^|\s)#", text) and isinstance(document.value, str | None) and (repair := _as_text(place)):
+        source.mistakes.append(_Mistake(place, path, repair))
         return
     path = RENAMED.get(path, path)
     _rename_earlier_keys(document, path)

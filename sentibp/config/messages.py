@@ -196,10 +196,11 @@ class Schema:
             return self._wrong_text(options, numbers, value)
         brief, full = words(options, brief=True), words(options)
         what = f"{show(value)} is not {brief}"
-        free = all(
-            str(option.get("type")) in ("string", "array") and not option.keys() & {"enum", "const"}
-            for option in options
-        )
+        free = all(is_free_text(option) or str(option.get("type")) == "array" for option in options)
+        if brief == NOUNS["boolean"] and value in (0, 1):
+            return Complaint(what, f"write {show(bool(value))}", bool(value))
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value) and _is_section(options):
+            return Complaint(what, "leave out the '-' before its keys")
         if not value and _may_be_empty(options):  # null, false or 0, such as the number of hidden layers
             return Complaint(what, "write []", [])
         if isinstance(value, bool | int | float) and free:
@@ -219,11 +220,10 @@ class Schema:
             return Complaint(what, f"did you mean {near!r}?", near)
         if choices:
             return Complaint(what)
-        if numbers and number(value) is not None:
-            what = f"{show(value)} is not {words(numbers, brief=True)}"
-            return Complaint(what, f"write {show(value)[1:-1]} without quotes", number(value))
-        if brief == NOUNS["boolean"] and value.lower() in SWITCH:
-            return Complaint(what, f"write {SWITCH[value.lower()]}", SWITCH[value.lower()] == "true")
+        if complaint := _wrong_scalar(numbers, value, what, is_switch=brief == NOUNS["boolean"]):
+            return complaint
+        if _is_section(options) and (pair := re.fullmatch(r"([a-z_]+):(\S+)", value)):
+            return Complaint(what, f"write a space after the colon: {pair[1]}: {pair[2]}")
         if (items := self._as_list(options, value)) is not None:
             return Complaint(what, f"write {show(items)}", items)
         return Complaint(what, f"give {full}" if full != brief else "")
@@ -286,6 +286,31 @@ class Schema:
             best = close(".".join((*above, *last)), map(dotted, same))
             same = [keys for keys in same if dotted(keys) == best]
         return (found or same)[:3]
+
+
+def _wrong_scalar(numbers: Options, value: str, what: str, *, is_switch: bool) -> Complaint | None:
+    """Return the complaint about a text that means a number, or true or false where `is_switch`; None for others."""
+    if is_switch:
+        plain = SWITCH.get(value.lower(), value.lower())
+        quotes = " without quotes" * (plain == value.lower())
+        return Complaint(what, f"write {plain}{quotes}", plain == "true") if plain in ("true", "false") else None
+    if not numbers:
+        return None
+    what = f"{show(value)} is not {words(numbers, brief=True)}"
+    if number(value) is not None:
+        return Complaint(what, f"write {show(value)[1:-1]} without quotes", number(value))
+    meant = meant_number(value, whole={option["type"] for option in numbers} == {"integer"})
+    return None if meant is None else Complaint(what, f"write {meant!r}", meant)
+
+
+def is_free_text(option: dict[str, Any]) -> bool:
+    """Return whether any text is allowed."""
+    return option.get("type") == "string" and not option.keys() & {"enum", "const"}
+
+
+def _is_section(options: Options) -> bool:
+    """Return whether only a mapping with known keys is allowed."""
+    return all("properties" in option for option in options)
 
 
 def _may_be_empty(options: Options) -> bool:
@@ -357,6 +382,20 @@ def number(text: str) -> float | None:
     except yaml_file.YamlError:
         return None
     return value if type(value) in (int, float) else None
+
+
+def meant_number(text: str, *, whole: bool) -> float | None:
+    """Return the number that a text such as `50 %`, `0,5`, `1/10` or, if it is `whole`, `1_000` means, or None."""
+    text = text.strip()[:100]
+    if whole:
+        parts = re.fullmatch(r"[0-9]{1,3}(?:([_,' ])[0-9]{3})(?:\1[0-9]{3})*", text)
+        return int(re.sub(r"[^0-9]", "", text)) if parts else None
+    digits = r"([0-9]+(?:[.,][0-9]+)?|[.,][0-9]+)"
+    if share := re.fullmatch(rf"{digits} ?%", text):
+        return float(f"{float(share[1].replace(',', '.')) / 100:.12g}")
+    if fraction := re.fullmatch(r"([0-9]{1,9}) ?/ ?([0-9]{1,9})", text):
+        return float(f"{int(fraction[1]) / int(fraction[2]):.6g}") if int(fraction[2]) else None
+    return float(text.replace(",", ".")) if re.fullmatch(r"[-+]?[0-9]*,[0-9]+", text) else None
 
 
 def show(value: Any) -> str:

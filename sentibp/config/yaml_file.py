@@ -174,7 +174,7 @@ def _is_too_far(lines: list[str], number: int) -> bool:
 
 
 def _common_mistake(error: yaml.MarkedYAMLError, lines: list[str]) -> YamlError | None:
-    """Return the error for a line that is indented too far, or for a Windows path in double quotes; None for others."""
+    """Return the error for a common mistake, such as a Windows path in double quotes; None for others."""
     problem, mark = error.problem or "", error.problem_mark
     if mark is None:
         return None
@@ -184,7 +184,16 @@ def _common_mistake(error: yaml.MarkedYAMLError, lines: list[str]) -> YamlError 
     if ("escape" in problem or "hexadecimal" in problem) and "double-quoted" in (error.context or ""):
         repair = "write '...' in place of \"...\", or / in a path"
         return YamlError(mark.line + 1, f"a backslash in double quotes begins an escape; {repair}")
-    return None
+    message = None
+    if found := re.match(r"expected the node content, but found '(.)'", problem):
+        message = f"no value before {found[1]!r}; if it is text, put it in quotes"
+    elif "expected a comment or a line break" in problem:
+        message = "text cannot begin with > or |; put it in quotes"
+    elif "<document start>" in problem and lines and lines[0].lstrip().startswith("%"):
+        message = "text cannot begin with %; put it in quotes"
+    elif "<document start>" in problem:
+        message = "text after the end; a config is YAML, with lines such as 'data: {source: FILE}'"
+    return None if message is None else YamlError(mark.line + 1, message)
 
 
 def _simplified(error: yaml.MarkedYAMLError, lines: list[str]) -> YamlError:

@@ -100,6 +100,7 @@ def load_corpus(
     names = [source] if isinstance(source, str) else list(source)
     if not names:
         raise DataError("data.source: is empty; give a path, a name or a hub id")
+    shadowed = [note for name in names if name in NAMES for note in _shadow_note(name, None)]
     names = [each for name in names for each in (HUB_IDS if name == "reviews" else (name,))]
 
     def read(name: str) -> Corpus:
@@ -110,7 +111,8 @@ def load_corpus(
             kept = list(map(paths.shown, others)) if len(others) > 1 else paths.shown("".join(others))
             raise other_columns(error, others, options, split, set_option("data.source", kept)) from None
 
-    return read(names[0]) if len(names) == 1 else concatenate(map(read, names))
+    corpus = read(names[0]) if len(names) == 1 else concatenate(map(read, names))
+    return replace(corpus, notes=(*shadowed, *corpus.notes))
 
 
 def load_corpus_without(
@@ -190,9 +192,18 @@ def resolve_source(source: str | Sequence[str], base: Path | None) -> tuple[str 
     on the command line, it is relative to the working directory. What is no path stays as it is.
     """
     names = [source] if isinstance(source, str) else source
-    found = [(name, ()) if name in NAMES else paths.resolve(name, base) for name in names]
+    found = [(name, _shadow_note(name, base)) if name in NAMES else paths.resolve(name, base) for name in names]
     resolved, notes = [name for name, _ in found], tuple(note for _, notes in found for note in notes)
     return (resolved[0] if isinstance(source, str) else resolved), notes
+
+
+def _shadow_note(name: str, base: Path | None) -> tuple[str, ...]:
+    """Return a note if a built-in name is also that of a file or folder, which may be meant."""
+    for folder in (base or Path(), Path()):
+        if os.path.exists(folder / name) and not os.path.isfile(folder / name / "run.json"):  # `train imdb --out imdb`
+            kind = "folder" if os.path.isdir(folder / name) else "file"
+            return (f"{name}: the built-in data set, not the {kind} of that name; for the {kind}, write ./{name}",)
+    return ()
 
 
 def is_source(name: str | float, *folders: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import NamedTuple
@@ -85,9 +85,16 @@ def load_with_sample(
     return classifier, _encoded(classifier, _sample(corpus, reviews))
 
 
-def build_with_sample(resolved: Resolved, reviews: int) -> tuple[Classifier, Examples]:
-    """Build an untrained classifier from a config, with the vocabulary of a sample of its reviews."""
-    config, _ = resolve_paths(resolved)
+def build_with_sample(
+    resolved: Resolved, reviews: int, watch: Callable[[str], None] = lambda note: None
+) -> tuple[Classifier, Examples]:
+    """Build an untrained classifier from a config, with the vocabulary of a sample of its reviews.
+
+    `watch` gets the notes on names that could also mean another file.
+    """
+    config, notes = resolve_paths(resolved)
+    for note in notes:
+        watch(note)
     corpus = _sample(dataset.load_data(config)[0], reviews)
     settings = config.text
     tokens = tokenize(corpus.text, Spelling.of(settings))

@@ -111,8 +111,9 @@ def start_linear(weights: dict[str, Array], config: Config, start: LinearStart) 
     model, m = config.model, start.columns.shape[1]
     embedding = weights["embedding.weight"]
     embedding[:, :m] = start.columns[:, : embedding.shape[1]]
-    nonlinear = model.hidden and (model.activation != "relu" or min(model.hidden) < 2 * m)
-    if nonlinear or model.batch_norm or model.residual or embedding.shape[1] < m:
+    narrow = model.hidden and min(model.hidden) < 2 * m
+    nonlinear = model.hidden and (model.activation != "relu" or model.batch_norm or model.residual)
+    if nonlinear or narrow or embedding.shape[1] < m:
         return
     pairs = np.kron(np.eye(m), [1, -1])  # (m, 2 m): a column into its two units
     for i in range(len(model.hidden)):

@@ -293,6 +293,8 @@ def load_run_info(path: Path) -> dict[str, Any]:
     try:
         with data_error_if_damaged(file, "train its config again"):
             content = json_types.parse(read_small_file(file))
+            if isinstance(content, dict) and content.get("seeds") == {}:  # of earlier versions, if no seed was finished
+                content["seeds"] = None
             json_types.check(content, _FACTS, "")
             if len((content.get("scores") or {}).get("accuracy_interval") or (0, 1)) != 2:
                 raise ValueError("scores.accuracy_interval is not two numbers")

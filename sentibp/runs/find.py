@@ -200,6 +200,9 @@ def model_file(name: str | Path | None = "last") -> Path:
             )
         if what := of_a_sweep(path):
             raise ConfigError(what)
+        if (path / "postmortem.json").is_file():
+            weights = shlex.quote(str(path / "weights.safetensors"))
+            raise ConfigError(f"{path}: a postmortem, not a run; the model before the failed step is {weights}")
         raise ConfigError(f"{path}: has no {MODEL}; its training has none yet, or it is not a run directory")
     return path / MODEL
 

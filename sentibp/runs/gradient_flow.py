@@ -109,7 +109,10 @@ def gradient_factor(flows: Mapping[str, Flow]) -> float | None:
 def _against_vanishing(flows: Mapping[str, Flow], config: Config) -> str:
     model = config.model
     if dead := [layer for layer, flow in flows.items() if flow.dead == 1]:
-        return f"all units of {dead[-1]} are dead; what usually helps: {_lower(config)}"
+        helps = _lower(config)
+        if model.embedding.init == "zeros" and model.activation == "relu":  # relu(0) has slope 0: dead from the start
+            helps = f"{set_option('model.embedding.init', 'normal')} (rows of zeros pass no relu)"
+        return f"all units of {dead[-1]} are dead; what usually helps: {helps}"
     remedies = [] if model.activation == "relu" else [set_option("model.activation", "relu")]
     if not model.residual and len(model.hidden) > 1:
         fits = any(i == o for i, o in pairwise([model.embedding.dim, *model.hidden]))

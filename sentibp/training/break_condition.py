@@ -65,7 +65,7 @@ def parse_condition(text: str) -> BreakCondition:
     name, op, number = found.groups()
     name = _OLDER_NAMES.get(name, name)
     if name not in NAMES:
-        raise ConfigError(f"--break {shown!r}: unknown name {name!r}{nearest(name, NAMES)}; {form}")
+        raise ConfigError(f"--break {shown!r}: unknown name {name!r}{nearest(name, NAMES) or f'; {form}'}")
     if op not in _OPERATORS:
         raise ConfigError(f"--break {shown!r}: unknown operator {op!r}; use one of {' '.join(_OPERATORS)}")
     return BreakCondition(name, op, float(number))

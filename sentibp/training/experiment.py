@@ -17,6 +17,7 @@ from sentibp.data.vocabulary_shards import SAME_COMMAND, place_beside
 from sentibp.errors import SentibpError
 from sentibp.runs.directory import MODEL, ROOT, VALIDATED, create_run
 from sentibp.runs.review_hashes import save_review_hashes
+from sentibp.runs.saved_model import is_average
 from sentibp.training import postmortem
 from sentibp.training.break_condition import BreakCondition
 from sentibp.training.checkpoint import remove_checkpoint, restore_best
@@ -28,6 +29,7 @@ from sentibp.training.prepare import prepare
 from sentibp.training.refit import is_refit, refit
 from sentibp.training.session import Session
 from sentibp.utils.executor import Executor
+from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
 
@@ -81,8 +83,8 @@ class Training(Session):
         context, selection = self.context, self.context.selection
         if not self.is_complete:
             self.interrupt()
-            if selection.digest is None and context.classifier is not None:
-                selection.save(context.classifier)
+            if selection.digest is None and (classifier := context.unscored()) is not None:
+                selection.save(classifier)
         if self.refit is None:
             selection.influence_log.save(self.run.path)
         settings = context.data.config.train
@@ -93,7 +95,7 @@ class Training(Session):
             scores=selection.scores,
             scored_on="training" if context.data.validation is None else "validation",
             kept=selection.kept,
-            seeds=selection.spread() if settings.seeds > 1 else None,
+            seeds=selection.spread() if settings.seeds > 1 and selection.seed_scores else None,
             digest=selection.digest,
             features=(selection.size or {}).get("features"),
             parameters=(selection.size or {}).get("parameters"),
@@ -105,6 +107,20 @@ class Training(Session):
         facts = {name: value for name, value in result._asdict().items() if name not in ("run", "model", "outcome")}
         self.end(result.outcome, facts)
         return result
+
+    def _kept(self) -> str:
+        """Save the finished networks of an ensemble if there is no model yet, and return what is kept, in words."""
+        context, model = self.context, self.run.path / MODEL
+        if context.selection.digest is not None:
+            return f"the best model so far is kept: {model}"
+        if not is_average(context.data.config):
+            return "no epoch was finished"
+        if not context.members:
+            return "no network was finished"
+        finished = context.unscored()
+        assert finished is not None
+        context.selection.save(finished)
+        return f"what is finished is kept, without scores: {counted(len(context.members), 'network')}, {model}"
 
     def seconds(self) -> float:
         """Return how long it took, with the data, without the pauses of a training that was resumed."""
@@ -128,8 +144,8 @@ class Training(Session):
             except OSError as problem:
                 lines.append(f"{folder}: {problem.strerror}; nothing is kept there")
         selection.influence_log.save(self.run.path)
+        lines.append(self._kept())
         model = None if selection.digest is None else str(self.run.path / MODEL)
-        lines.append(f"the best model so far is kept: {model}" if model else "no epoch was finished")
         ended: dict[str, Any] = {"scores": selection.scores, "kept": selection.kept, "digest": selection.digest}
         ended["seconds"] = self.seconds()
         self.end(outcome, {"error": str(error), **facts, **ended})

@@ -53,7 +53,14 @@ class TrainingContext:
     condition: BreakCondition | None = None
     refit: FixedSelection | None = None  # in the final training on all data
     classifier: Classifier | None = None  # the network that is trained now, or was trained last
+    members: list[Classifier] = field(default_factory=list)  # the finished networks that are not averaged yet
     executor: Executor = field(default_factory=Serial)  # where the work on shards is done
+
+    def unscored(self) -> Classifier | None:
+        """Return what there is of a model that has no scores yet: the average of the finished networks, if any."""
+        if self.members:
+            return fold_classifiers([(member, 1 / len(self.members)) for member in self.members])
+        return self.classifier
 
     def write_checkpoint_if_due(self) -> None:
         """Write a checkpoint after a step, if it is due."""
@@ -232,7 +239,7 @@ def _train_ensemble(context: TrainingContext, seed: int) -> Events:
         task = yield from _word_task(context, seed, pretrained, None not in finished.values())
     else:
         task = Task(context.data.training, context.data.validation)
-    members = []
+    members = context.members = []
     with in_background(_linear_members, context.data, seed) as linear_members:
         for each in seeds:
             member = finished[each]
@@ -252,7 +259,7 @@ def _train_ensemble(context: TrainingContext, seed: int) -> Events:
     if config.text.shifters:
         classifier = with_shifters(classifier)
     selection.ensemble_ended(seed, classifier)
-    context.classifier = classifier
+    context.classifier, context.members = classifier, []
     return classifier
 
 

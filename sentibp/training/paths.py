@@ -35,7 +35,7 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
     """
     config, folder = resolved.config, resolved.path.parent
     target = resolved.path.resolve().parent  # of a link to the config
-    notes: list[str] = []
+    notes = list(resolved.notes)
     is_stored = _is_stored(resolved)
     for key in keys:
         value = get(config, key)

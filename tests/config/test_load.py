@@ -4,6 +4,8 @@ import contextlib
 import json
 import math
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +19,7 @@ from pydantic import ValidationError
 from sentibp.config import dump, reference, yaml_file
 from sentibp.config import schema as config_schema
 from sentibp.config import shipped as config_shipped
-from sentibp.config.load import MOST, load_config, override_data
+from sentibp.config.load import MOST, load_config, load_settings, override_data
 from sentibp.config.schema import Config, Optimizer, Schedule
 from sentibp.errors import ConfigError
 from sentibp.utils import resources
@@ -123,8 +125,33 @@ MISTAKES = {
     # true and false
     "text: {lowercase: yes}": "text.lowercase: 'yes' is not true or false; write true",
     "text: {lowercase: Off}": "text.lowercase: 'Off' is not true or false; write false",
-    "text: {lowercase: 1}": "text.lowercase: 1 is not true or false",
-    "text: {lowercase: 'true'}": "text.lowercase: 'true' is not true or false",
+    "text: {lowercase: 1}": "text.lowercase: 1 is not true or false; write true",
+    "text: {lowercase: 0}": "text.lowercase: 0 is not true or false; write false",
+    "text: {lowercase: 2}": "text.lowercase: 2 is not true or false",
+    "text: {lowercase: 'true'}": "text.lowercase: 'true' is not true or false; write true without quotes",
+    "model: {dropout: 50%}": "model.dropout: '50%' is not a number; write 0.5",
+    "model: {dropout: '12,5 %'}": "model.dropout: '12,5 %' is not a number; write 0.125",
+    "model: {dropout: '0,5'}": "model.dropout: '0,5' is not a number; write 0.5",
+    "model: {dropout: 1/4}": "model.dropout: '1/4' is not a number; write 0.25",
+    "model: {dropout: 150%}": "model.dropout: '150%' is not a number; give a number of at least 0 and below 1",
+    "train: {epochs: 1_000}": "train.epochs: '1_000' is not a whole number; write 1000",
+    "train: {epochs: '2,000,000'}": "train.epochs: '2,000,000' is not a whole number; write 2000000",
+    "train: {epochs: 50%}": "train.epochs: '50%' is not a whole number; give a whole number of at least 1",
+    "data: {validation: 10%}": "data.validation: '10%' is not a number; write validation: 0.1 there, or "
+    "--set data.validation=0.1 in the command",
+    "data: {validation: 1/10}": "data.validation: '1/10' is not a number; write validation: 0.1 there, or "
+    "--set data.validation=0.1 in the command",
+    "text: {classes: all}": "text.classes: 'all' is not a list; give a list of url, email, mention, number",
+    "text: {classes: url}": "text.classes: 'url' is not a list; write ['url']",
+    "train: {freeze: all}": "train.freeze: 'all' is not a list; give a list of texts",
+    "model: {hidden: 1.5}": "model.hidden: 1.5 is not a list; give a list of whole numbers of at least 1",
+    "model: {hidden: true}": "model.hidden: true is not a list; give a list of whole numbers of at least 1",
+    "model: {hidden: -3}": "model.hidden: -3 is not a list; give a list of whole numbers of at least 1",
+    "model: {hidden: [], residual: true}": "model.residual: it is for hidden layers, and there are none; write "
+    "--set model.hidden=[16], or --set model.residual=false",
+    "train: epochs:3": "train: 'epochs:3' is not a mapping; write a space after the colon: epochs: 3",
+    "train: [{epochs: 3}, {seed: 1}]": "train: [a mapping, a mapping] is not a mapping; leave out the '-' before its "
+    "keys",
     # text
     "data: {text_column: 5}": "data.text_column: 5 is not text or a list; write '5'",
     "data: {text_column: ''}": "data.text_column: '' is empty; give text or a list of texts",
@@ -361,6 +388,33 @@ def test_files_that_cannot_be_read(here):
         load_config("imdb")
 
 
+def test_a_file_with_the_name_of_a_shipped_config_is_said(here):
+    """As `cp configs/imdb.yaml .`, edited, and `train imdb`: the shipped one is read, and one line says so."""
+    note = "imdb: the config that comes with sentibp, not the file {}; for the file, write {}"
+    assert load_config("imdb").notes == ()
+    (here / "imdb").write_text("train: {epochs: 7}\n")
+    assert load_config("imdb").notes == (note.format("imdb", "./imdb"),)
+    assert load_settings("imdb", {}).notes == (note.format("imdb", "./imdb"),)
+    assert load_config("./imdb").notes == ()
+    assert load_config("./imdb").config.train.epochs == 7
+    (here / "imdb.yaml").write_text("train: {epochs: 8}\n")
+    loaded = load_config("imdb", ["train.seed=3"])
+    assert loaded.config.train.epochs == 5
+    assert loaded.notes == (note.format("imdb.yaml", "imdb.yaml"),)
+    assert load_config("imdb.yaml").notes == ()
+    (here / "default.yaml").touch()
+    assert load_config("default").notes == (
+        "default: the config that comes with sentibp, not the file default.yaml; for the file, write default.yaml",
+    )
+
+
+def test_a_copy_of_a_shipped_config_is_not_worth_a_line(here):
+    shutil.copy(here / "shipped" / "imdb.yaml", here / "imdb.yaml")
+    assert load_config("imdb").notes == ()
+    (here / "deep").mkdir()  # a folder is no config
+    assert load_config("deep").notes == ()
+
+
 def test_shipped_configs_are_listed_with_their_first_comment():
     assert config_shipped.shipped() == [("deep", "Not at the top, but the first."), ("imdb", "The default.")]
 
@@ -427,6 +481,11 @@ BROKEN = {
     "data:\n  source: 'imdb\n": "2: a quote that is never closed; close it",
     "data:\n  source: *.csv": "2: text that begins with * or & needs quotes",
     "data:\n  source: @home": "2: text cannot begin with @; put it in quotes",
+    "data:\n  separator: ,": "2: no value before ','; if it is text, put it in quotes",
+    "text: {classes: [url,,mention]}": "1: no value before ','; if it is text, put it in quotes",
+    "data:\n  separator: > a": "2: text cannot begin with > or |; put it in quotes",
+    '[data]\nsource = "x.csv"': "2: text after the end; a config is YAML, with lines such as 'data: {source: FILE}'",
+    "%data": "1: text cannot begin with %; put it in quotes",
     "data:\n  source: &a x": "2: anchors and aliases (& and *) are not allowed; write the value out, or put "
     "it in quotes",
     "data:\n  source: *a": "2: anchors and aliases (& and *) are not allowed; write the value out, or put it in quotes",
@@ -606,6 +665,11 @@ def test_an_override_of_the_method_drops_the_settings_of_the_old_one():
         ("train..epochs=5", "not KEY=VALUE; write for example --set train.epochs=5"),
         ("train=5", None),
         ("train.optimizer.name=[]", None),
+        ("model.dropout=50%", "'50%' is not a number; write --set model.dropout=0.5"),
+        ("model.dropout=0,5", "'0,5' is not a number; write --set model.dropout=0.5"),
+        ("data.validation=20 %", "'20 %' is not a number; write --set data.validation=0.2"),
+        ("text.classes=all", "'all' is not a list; give a list of url, email, mention, number"),
+        ("model.batch_norm=1", "1 is not true or false; write --set model.batch_norm=true"),
         (
             "train.learning_rates.hidden.7=1",
             "'hidden.7' is not a layer of this model, which has embedding, hidden.0, output",
@@ -615,6 +679,33 @@ def test_an_override_of_the_method_drops_the_settings_of_the_old_one():
 def test_mistakes_on_the_command_line(override, message):
     line = complaints("train: {epochs: 2}", override)[0]
     assert line.startswith(f"--set {override}: {message or ''}")
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        *(("data.separator", mark) for mark in (",", "|", ":", "#", "&", "*", "!", "%", "@", "`", "-", ">", "?")),
+        *(
+            ("data.text_column", name)
+            for name in ("@text", "#text", "a: b", "Item #1", "a #b", "*", "%x", "> a", "- a")
+        ),
+        *(("data.label_column", name) for name in ("5", "true", "!x", "&y", "{a}", "a: b")),
+        ("data.source", "reviews #2.csv"),
+        ("data.source", "@new.csv"),
+        ("data.group_column", "#id"),
+        ("pretrain.text_column", "?: b"),
+    ],
+)
+def test_text_with_a_sign_of_yaml_gets_the_quotes_to_type(key, text):
+    """What the shell passes on has no quotes. The line has the option that says the same with quotes for YAML."""
+    section, name = key.split(".")
+    try:
+        load_config("default", [f"{key}={text}"])
+        typed = [f"{key}={text}"]
+    except ConfigError as error:
+        typed = shlex.split(re.search(r"write (--set .*)", str(error))[1])[1:]
+    found = getattr(getattr(load_config("default", typed).config, section), name)
+    assert found == text or (found, text) == (["a"], "- a")  # a list of columns
 
 
 @pytest.mark.parametrize(

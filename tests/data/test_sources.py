@@ -105,6 +105,26 @@ def test_several_sources_are_concatenated_in_order():
     )
 
 
+def test_a_built_in_name_that_is_also_a_path_is_said(here):
+    """The built-in data are read, and one line says so and names the path."""
+    note = "xor: the built-in data set, not the {0} of that name; for the {0}, write ./xor"
+    assert sources.resolve_source("xor", here) == ("xor", ())
+    assert sources.load_corpus("xor").notes == ()
+    (here / "configs").mkdir()
+    (here / "configs" / "xor").touch()
+    assert sources.resolve_source("xor", here / "configs") == ("xor", (note.format("file"),))
+    assert sources.resolve_source(["xor", "imdb"], here / "configs")[1] == (note.format("file"),)
+    assert sources.resolve_source("xor", None) == ("xor", ())
+    assert sources.load_corpus("xor").notes == ()
+    (here / "xor").mkdir()
+    for base in (None, here, here / "nowhere"):
+        assert sources.resolve_source("xor", base) == ("xor", (note.format("folder"),))
+    found = sources.load_corpus("xor")
+    assert (len(found), found.notes) == (4, (note.format("folder"),))
+    (here / "xor" / "run.json").touch()  # of `train xor --out xor`
+    assert sources.resolve_source("xor", None) == ("xor", ())
+
+
 def test_a_path_is_looked_up_beside_the_config_then_in_the_working_directory(here):
     (here / "configs").mkdir()
     beside, below = str(here / "configs" / "x.csv"), str(here / "x.csv")

@@ -247,3 +247,14 @@ def test_watch_finds_the_run_that_was_started_elsewhere():
     assert watch.newest_started() == run
     point("runs/started", "runs/gone")
     assert watch.newest_started() == Path("runs/a")
+
+
+def test_the_folder_of_a_postmortem_names_its_model():
+    make("runs/odd")
+    folder = Path("runs/odd/postmortem")
+    folder.mkdir()
+    for name in ("postmortem.json", "weights.safetensors", "config.yaml"):
+        (folder / name).touch()
+    with pytest.raises(ConfigError, match=r"a postmortem, not a run; the model before .* runs/odd/postmortem/weights"):
+        find.model_file("runs/odd/postmortem")
+    assert find.model_file("runs/odd/postmortem/weights.safetensors") == folder / "weights.safetensors"

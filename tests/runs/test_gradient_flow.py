@@ -64,6 +64,14 @@ def test_dead_units_are_named():
     assert line.endswith("what usually helps: --set train.optimizer.learning_rate=0.003 (it is 0.03)")
 
 
+def test_units_that_rows_of_zeros_kill_need_other_rows():
+    """relu(0) has slope 0: such a network never learns, at any learning rate."""
+    zeros = {"embedding": {"init": "zeros"}}
+    line = diagnose(flows(0, 0, 1.0, dead=1.0), **zeros)["vanishing"]
+    assert line.endswith("what usually helps: --set model.embedding.init=normal (rows of zeros pass no relu)")
+    assert "learning_rate=0.003" in diagnose(flows(0, 0, 1.0, dead=1.0), **zeros, activation="tanh")["vanishing"]
+
+
 def test_exploding_gradients_are_found_by_growth_and_by_norm():
     assert diagnose(flows(50, 5, 0.5, 0.05, 0.005), **DEEP) == {}, "the growth is below the threshold of 1000"
     line = diagnose(flows(5000.0, 300.0, 1.0))["exploding"]

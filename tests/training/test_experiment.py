@@ -26,7 +26,7 @@ from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model import file as model_file
 from sentibp.runs import compare, directory, find
-from sentibp.training import experiment, metrics_log, networks, postmortem
+from sentibp.training import experiment, metrics_log, networks, postmortem, resume
 from sentibp.training.break_condition import BreakConditionMet, parse_condition
 from sentibp.training.diverged import Diverged
 from sentibp.training.events import Epoch, NetworkStarted, Note, Step
@@ -399,6 +399,71 @@ def test_interrupted_in_the_second_of_three_seeds(small):
     assert outcome.seeds["accuracy"]["standard_deviation"] == 0  # of the one finished seed
 
 
+@pytest.mark.parametrize("step", [20, 36])
+def test_interrupted_in_the_first_of_two_seeds(small, step):
+    """No seed is finished, so nothing is known of the spread; the run can be read, and resumed."""
+    outcome = train_model(small("train.seeds=2"), watch=interrupt_at(Step, step))
+    check_interrupted(outcome)
+    assert outcome.scores is not None
+    assert outcome.seeds is None
+    with resume.resume(outcome.run, load_config(outcome.run / "config.yaml")) as training:
+        for _ in training:
+            pass
+        assert training.finish().digest == train_model(small("train.seeds=2")).digest
+
+
+def test_a_run_of_an_earlier_version_without_a_finished_seed_is_read(small):
+    run = train_model(small("train.seeds=2"), watch=interrupt_at(Step, 20)).run
+    facts = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(facts | {"seeds": {}}))
+    assert directory.load_run_info(run)["seeds"] is None
+
+
+def first_network(small, monkeypatch) -> model_file.Classifier:
+    """Return the first network of an ensemble, as it is when it is finished."""
+    finished: list[model_file.Classifier] = []
+    train_member = networks._train_member
+
+    def note(*arguments):
+        finished.append((yield from train_member(*arguments)))
+        return finished[-1]
+
+    monkeypatch.setattr(networks, "_train_member", note)
+    train_model(small("train.members=3"))
+    return finished[0]
+
+
+def test_interrupted_in_the_second_network_of_an_ensemble(small, monkeypatch):
+    """The finished network is kept, and not the one that has just begun."""
+    first = first_network(small, monkeypatch)
+    outcome = train_model(small("train.members=3"), watch=interrupt_at(Step, 40))
+    check_interrupted(outcome)
+    assert outcome.scores is None
+    kept = model_file.load_model(outcome.model)
+    assert kept.predict(["good", "dull"]).to_dicts() == first.predict(["good", "dull"]).to_dicts()
+
+
+def test_diverged_in_the_second_network_of_an_ensemble(small, monkeypatch):
+    first = first_network(small, monkeypatch)
+    fit, calls = networks.fit, []
+
+    def fit_then_diverge(*arguments, **options):
+        calls.append(1)
+        for event in fit(*arguments, **options):
+            yield event
+            if len(calls) == 2:
+                raise Diverged("diverged at step 1")
+
+    monkeypatch.setattr(networks, "fit", fit_then_diverge)
+    with pytest.raises(Diverged) as caught:
+        train_model(small("train.members=3"))
+    run, facts = directory.list_runs()[-1]
+    file = run / "model.safetensors"
+    assert caught.value.lines[-1] == f"what is finished is kept, without scores: 1 network, {file}"
+    assert facts["digest"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert model_file.load_model(file).predict(["dull"]).to_dicts() == first.predict(["dull"]).to_dicts()
+
+
 def test_interrupted_before_there_is_a_model(small, monkeypatch):
     """Interrupted while the initial weights are drawn, which takes some time for a large vocabulary."""
 
@@ -513,8 +578,9 @@ def test_a_postmortem_without_texts_or_without_disk_space(small, monkeypatch):
 
 
 def test_a_break_condition_in_a_member_of_an_ensemble(small):
-    with pytest.raises(BreakConditionMet):
+    with pytest.raises(BreakConditionMet) as caught:
         train_model(small("train.members=2"), stop=parse_condition("step == 2"))
+    assert caught.value.lines[-1] == "no network was finished"
     ((run, facts),) = directory.list_runs()
     assert facts["seed"] == 0
     assert model_file.load_model(run / "postmortem/weights.safetensors").training_config().train.members == 2

@@ -1,0 +1,81 @@
+"""Settings that are given and change nothing, because of others: each is worth a line, and none is an error.
+
+A config is often made from another one by changing a few settings, and what the others leave without a use is no
+mistake then. But a person who writes such a setting expects something of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from sentibp.config.conflicts import layer_names
+from sentibp.utils.messages import counted
+from sentibp.utils.repair import set_option
+
+if TYPE_CHECKING:
+    from sentibp.config.schema import Config
+
+
+def notes_without_effect(config: Config, given: Collection[str]) -> Iterator[str]:
+    """Yield a line for each setting without effect. `given` are the dotted keys that the user has set."""
+    for keys, what in (
+        *_model(config),
+        *_pretraining(config),
+        *_schedule(config),
+    ):
+        if any(key in given for key in keys):
+            yield what
+    if all(_is_fixed(config, layer) for layer in layer_names(config)):
+        frozen = [layer for layer in config.train.freeze if layer != "output"]
+        thaw = [set_option("train.freeze", frozen)] if "output" in config.train.freeze else []
+        faster = {layer: rate for layer, rate in config.train.learning_rates.items() if layer != "output"}
+        thaw += [set_option("train.learning_rates", faster)] if config.train.learning_rates.get("output") == 0 else []
+        yield (
+            "train.freeze and train.learning_rates keep all layers as they start, so the network learns nothing; "
+            f"let it learn its output: {' '.join(thaw)}"
+        )
+
+
+def _is_fixed(config: Config, layer: str) -> bool:
+    return layer in config.train.freeze or config.train.learning_rates.get(layer) == 0
+
+
+def _model(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
+    model = config.model
+    if model.batch_norm and not model.hidden:
+        what = "model.batch_norm has no effect: it is for hidden layers, and there are none; write "
+        yield ("model.batch_norm",), what + f"{set_option('model.batch_norm', False)}, or give widths in model.hidden"
+    if model.embedding.padding and model.embedding.pooling == "sum":
+        what = "model.embedding.padding has no effect with pooling sum; write "
+        off = set_option("model.embedding.padding", 0)
+        yield ("model.embedding.padding",), f"{what}{off}, or {set_option('model.embedding.pooling', 'mean')}"
+
+
+def _pretraining(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
+    pretrain = config.pretrain
+    if pretrain.is_used:
+        return
+    default = type(pretrain)()
+    for key in ("source", "dim", "min_count"):
+        if getattr(pretrain, key) != getattr(default, key):
+            what = f"pretrain.{key} has no effect without vectors; learn them with --set pretrain.vectors=reviews "
+            what += "(or words, for short texts), or remove it with "
+            yield (f"pretrain.{key}",), what + set_option(f"pretrain.{key}", getattr(default, key))
+
+
+def _schedule(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
+    train = config.train
+    epochs = counted(train.epochs, "epoch")
+    if train.early_stopping is not None and train.early_stopping.patience >= train.epochs - 1:
+        patience = train.early_stopping.patience
+        what = f"train.early_stopping cannot end a training of {epochs} early with a patience of {patience}; give more"
+        keys = ("train.early_stopping.patience", "train.early_stopping.metric")
+        yield keys, f"{what} epochs, for example {set_option('train.epochs', max(10, 3 * patience))}"
+    if train.schedule.name == "step" and train.schedule.every >= train.epochs:
+        what = (
+            f"train.schedule: step lowers the learning rate every {counted(train.schedule.every, 'epoch')}, so never "
+        )
+        what += f"in {epochs}; give more epochs, or write "
+        less = set_option("train.schedule.every", 1) if train.epochs > 1 else set_option("train.epochs", 10)
+        yield ("train.schedule.name", "train.schedule.every"), what + less

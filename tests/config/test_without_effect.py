@@ -1,0 +1,82 @@
+"""Settings that are given and change nothing are named, each with a repair that can be typed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+
+from sentibp.config import shipped
+from sentibp.config.load import load_config
+
+
+@pytest.fixture(autouse=True)
+def config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.yaml").write_text("data: {source: sample}\n")
+
+
+BATCH_NORM = ["model.hidden=[]", "model.batch_norm=true"]
+FROZEN = ["train.freeze=[embedding,hidden.0,output]"]
+STILL = ["train.learning_rates={embedding: 0, output: 0}", "train.freeze=[hidden.0]"]
+CASES = {
+    "batch_norm": (BATCH_NORM, "model.batch_norm has no effect: it is for hidden layers"),
+    "padding": (
+        ["model.embedding={padding: 3, pooling: sum}"],
+        "model.embedding.padding has no effect with pooling sum",
+    ),
+    "source": (["pretrain.source=more.csv"], "pretrain.source has no effect without vectors"),
+    "dim": (["pretrain.dim=20"], "pretrain.dim has no effect without vectors"),
+    "patience": (["train.early_stopping=1"], "train.early_stopping cannot end a training of 2 epochs early with a pat"),
+    "step": (["train.schedule={name: step, every: 5}"], "train.schedule: step lowers the learning rate every 5 epochs"),
+    "freeze": (FROZEN, "train.freeze and train.learning_rates keep all layers as they start"),
+    "rates": (STILL, "train.freeze and train.learning_rates keep all layers as they start"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_setting_without_effect_is_named_with_a_repair_that_works(case):
+    given, beginning = CASES[case]
+    notes = load_config("c.yaml", given).notes
+    assert [note[: len(beginning)] for note in notes] == [beginning]
+    options = re.findall(r"--set ('[^']*'|[\w.=\[\],]+)", notes[0])
+    assert options
+    for option in options if case != "rates" else [" --set ".join(options)]:
+        typed = [*given, *shlex.split(option.rstrip(",").replace("--set", ""))]
+        assert load_config("c.yaml", typed).notes == (), typed
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [],
+        ["model.hidden=[16,16]", "model.batch_norm=true"],
+        ["model.embedding.pooling=sum"],  # the padding of 10 is the default, and nobody asked for it
+        ["model.hidden=[]", "model.activation=tanh"],
+        ["pretrain.vectors=words", "pretrain.dim=8"],
+        ["train.early_stopping=2", "train.epochs=4"],
+        ["train.schedule={name: step, every: 1}"],
+        ["train.freeze=[embedding,hidden.0]"],
+        ["train.learning_rates={embedding: 0, hidden.0: 0}"],
+        ["data.labels=[a,b,c,d]", *FROZEN],  # the head has a bias
+    ],
+)
+def test_what_has_an_effect_or_was_not_given_is_not_named(given):
+    assert load_config("c.yaml", given).notes == ()
+
+
+def test_a_file_is_read_alike_and_a_run_has_every_setting(tmp_path):
+    (tmp_path / "c.yaml").write_text("data: {source: sample}\npretrain: {dim: 20}\n")
+    assert len(load_config("c.yaml").notes) == 1
+    assert load_config("c.yaml", ["pretrain.dim=300"]).notes == ()
+    (tmp_path / "config.yaml").write_text((tmp_path / "c.yaml").read_text())
+    (tmp_path / "run.json").write_text("{}")
+    assert load_config("config.yaml").notes == ()
+    assert len(load_config("config.yaml", ["pretrain.dim=20"]).notes) == 1
+
+
+def test_no_shipped_config_has_a_setting_without_effect():
+    assert {name: load_config(name).notes for name, _ in shipped.shipped()} == {
+        name: () for name, _ in shipped.shipped()
+    }
