@@ -177,7 +177,7 @@ def explain(classifier: Classifier, text: str) -> Explanation:
     >>> explanation.label
     'negative'
     >>> [word.text for word in explanation.words if abs(word.contribution) > 0.5]
-    ['good', 'great']
+    ['not', 'good', 'great']
     """
     require_classifier(classifier)
     if not isinstance(text, str):
