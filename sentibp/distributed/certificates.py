@@ -69,10 +69,10 @@ def unreachable(address: str, error: Exception) -> ClusterLost:
 
 def no_scheduler(address: str, why: str = "") -> ClusterLost:
     """Return the error that no scheduler answers, and why: such as " (connection refused)"."""
-    port, protocol = address.rpartition(":")[2], ""
+    port = address.rpartition(":")[2]
+    command = f"dask scheduler --port {port}"
     other = f"if it has certificates, write {address.replace('tcp', 'tls', 1)}"
     if address.startswith("tls:"):
-        protocol = f" --protocol tls{_options(address)}"
+        command = f"dask scheduler --port {port} --protocol tls{_options(address)}"
         other = f"if it has no certificates, write {address.replace('tls', 'tcp', 1)}"
-    command = f"dask scheduler --port {port}{protocol}"
     return ClusterLost(f"{address}: no scheduler answers{why}; start one on that host: {command}; {other}")

@@ -516,8 +516,8 @@ def test_init_offers_a_class_for_each_label(there, tmp_path):
 def test_a_compressed_model_of_several_classes(there, tmp_path, kind):
     """All classes stay, the answers hardly change, and every command reads the file."""
     out, data = tmp_path / "small.safetensors", ["--data", f"{kind}-new.csv"]
-    result = invoke("compress", kind, "--max-size", "4kB", "--output", out, *data, "--json").json
-    assert out.stat().st_size == result["after"]["bytes"] <= 4_000
+    result = invoke("compress", kind, "--max-size", "5kB", "--output", out, *data, "--json").json
+    assert out.stat().st_size == result["after"]["bytes"] <= 5_000
     assert result["after"]["accuracy"] >= result["before"]["accuracy"] - 0.1
     scores = invoke("eval", out, *data, "--json").json
     assert scores["macro_f1"] == result["after"]["macro_f1"]

@@ -127,7 +127,7 @@ def test_a_model_that_was_copied_over_the_one_of_a_run_has_nothing_of_the_run(ru
     assert capsys.readouterr().err == f"{run}/{line}"
     (subject,) = report_data.gather([str(run)], DataOptions("a/d.csv"))
     assert (subject.facts, subject.events, subject.file) == ({}, [], None)
-    assert any("run.json records another model than " in line for line in subject.left_out)
+    assert any("is not the model that its run.json records" in line for line in subject.left_out)
 
 
 def test_a_run_without_hashes_and_a_model_without_a_run(run):

@@ -35,7 +35,7 @@ class ServedModel(NamedTuple):
     digest: str  # SHA-256 of the file
     format: int  # of the file
     version: str  # of sentibp that wrote it
-    has_matrix: bool  # whether the costs were given for its classes, one by one
+    has_matrix: bool = False  # whether the costs were given for its classes, one by one
 
     def other_classes(self, before: ServedModel) -> str:
         """Return its classes, for a message, if they are not those of the model before; else ""."""

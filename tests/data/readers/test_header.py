@@ -7,7 +7,8 @@ from reading import BOTH, complaint, parse, rows, texts
 
 from sentibp.data.readers import open_table
 from sentibp.data.readers.header import label_column, looks_like_data
-from sentibp.data.readers.table import ReadOptions, read_records
+from sentibp.data.readers.records import read_records
+from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
 
 DATE = '"Mon Apr 06 22:19:45 PDT 2009"'
