@@ -165,7 +165,7 @@ class _Unknown:
         if not listed or not new:
             return False
         above = [rows for number, rows in new.items() if number > max(listed)]
-        lacks_best = max(listed) not in {float(key) for key in self.rows if key}
+        lacks_best = len(listed) > 2 and max(listed) not in {float(key) for key in self.rows if key}  # of two: unclear
         is_longer = len(above) > 1 and sum(above) * _RARE > len(self.codes)
         is_signed = {"-1", "1"} <= self.rows.keys() and "-1" in self.unknown  # beside 0 and 1 in data.labels
         return is_longer or is_signed or (min(new) < min(listed) and lacks_best)
