@@ -226,6 +226,9 @@ class Schema:
             return Complaint(what, f"write a space after the colon: {pair[1]}: {pair[2]}")
         if (items := self._as_list(options, value)) is not None:
             return Complaint(what, f"write {show(items)}", items)
+        if any("text_column" in option.get("properties", ()) for option in options):  # the section `data`
+            right = {"source": value}
+            return Complaint(what, f"write {as_yaml(right)}", right)
         return Complaint(what, f"give {full}" if full != brief else "")
 
     def _as_list(self, options: Options, value: str) -> list[Any] | None:

@@ -1,7 +1,7 @@
-"""Whether a Dask scheduler answers at an address, before the client of Dask is asked, which says nothing for long.
+"""Find out whether a Dask scheduler answers at an address, before the client of Dask connects to it.
 
-That client tries again for its whole timeout, also where no program listens, and waits without end for the answer of a
-program that is no scheduler.
+That client tries for its whole timeout without a word, even where no program listens. It waits without end for the
+answer of a program that is no scheduler.
 """
 
 from __future__ import annotations

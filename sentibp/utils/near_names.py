@@ -28,8 +28,8 @@ def near_paths(
 ) -> list[str]:
     """Return what a name that does not exist may have meant: entries of its folder, as they can be typed there.
 
-    The nearest is first. Suffixes are alike by chance, so only the names before them count. `accept` is asked for
-    each path; `others` are names that stand for something without being in the folder.
+    The nearest is first. Suffixes are alike by chance, so only the names before them count. Paths for which
+    `accept` returns false do not count. `others` are names that stand for something without being in the folder.
     """
     folder, wanted = os.path.split(name.rstrip(os.sep))
     try:

@@ -196,6 +196,7 @@ MISTAKES = {
     "model: {hidden: [wide]}": "model.hidden: 'wide' is not a whole number; give a whole number of at least 1",
     "model: {embedding: 16}": "model.embedding: 16 is not a mapping; "
     "give a mapping with the keys dim, pooling, padding, init, vectors",
+    "data: shop.csv": "data: 'shop.csv' is not a mapping; write {source: shop.csv}",
     "text: words": "text: 'words' is not a mapping; "
     "give a mapping with the keys lowercase, folding, classes, ngrams, min_count, min_groups, "
     "max_features, presence, shifters, affixes",

@@ -71,7 +71,7 @@ def title_rows(rows: Rows, options: ReadOptions) -> int:
 
 
 def _names_columns(rows: Rows, i: int) -> bool:
-    """Return whether a row probably has the names of the columns, of which there are several: no values as below it."""
+    """Return whether a row probably has the names of several columns: its cells are no values like those below."""
     names = [cell for cell in rows[i] if cell.strip()]
     below = [row for row in rows[i + 1 :] if len(row) == len(rows[i])]
     are_names = 1 < len(set(map(folded_name, names))) == len(names) and max(map(len, names)) <= _LONGEST_NAME
