@@ -131,7 +131,7 @@ def load_settings(config: str | Path | Mapping[str, Any], settings: Mapping[str,
 
 
 def _without_effect(config: Config, origins: Mapping[str, str], path: Path) -> list[str]:
-    """Return notes on given settings without effect. The file of a run lists all settings: none of them counts as given."""
+    """Return notes on given settings without effect. The file of a run lists all settings, so none of them is given."""
     is_of_run = path.with_name("run.json").is_file()
     given = [key for key, origin in origins.items() if origin == "--set" or (origin != "default" and not is_of_run)]
     return list(notes_without_effect(config, given))

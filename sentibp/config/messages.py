@@ -222,13 +222,10 @@ class Schema:
             return Complaint(what)
         if complaint := _wrong_scalar(numbers, value, what, is_switch=brief == NOUNS["boolean"]):
             return complaint
-        if _is_section(options) and (pair := re.fullmatch(r"([a-z_]+):(\S+)", value)):
-            return Complaint(what, f"write a space after the colon: {pair[1]}: {pair[2]}")
+        if _is_section(options) and (complaint := _wrong_section(options, value, what)):
+            return complaint
         if (items := self._as_list(options, value)) is not None:
             return Complaint(what, f"write {show(items)}", items)
-        if any("text_column" in option.get("properties", ()) for option in options):  # the section `data`
-            right = {"source": value}
-            return Complaint(what, f"write {as_yaml(right)}", right)
         return Complaint(what, f"give {full}" if full != brief else "")
 
     def _as_list(self, options: Options, value: str) -> list[Any] | None:
@@ -309,6 +306,16 @@ def _wrong_scalar(numbers: Options, value: str, what: str, *, is_switch: bool) -
 def is_free_text(option: dict[str, Any]) -> bool:
     """Return whether any text is allowed."""
     return option.get("type") == "string" and not option.keys() & {"enum", "const"}
+
+
+def _wrong_section(options: Options, value: str, what: str) -> Complaint | None:
+    """Return the complaint about a text in place of a section, if it says what is meant."""
+    if pair := re.fullmatch(r"([a-z_]+):(\S+)", value):
+        return Complaint(what, f"write a space after the colon: {pair[1]}: {pair[2]}")
+    if any("text_column" in option["properties"] for option in options):  # the section `data`: the text is its source
+        right = {"source": value}
+        return Complaint(what, f"write {as_yaml(right)}", right)
+    return None
 
 
 def _is_section(options: Options) -> bool:
