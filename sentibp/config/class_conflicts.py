@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sentibp.config.messages import ALIASES, Conflict, close, nearest, show
+from sentibp.config.messages import ALIASES, Conflict, show
 from sentibp.config.yaml_file import Keys
 from sentibp.utils.label_key import IGNORE, LABELS, is_binary, is_number, label_key
 from sentibp.utils.label_mapping import class_order, polarity, suggest, worse_first
+from sentibp.utils.near_names import close, nearest
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
 if TYPE_CHECKING:

@@ -9,8 +9,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from sentibp.config.class_conflicts import are_binary, class_count, find_class_conflicts
-from sentibp.config.messages import Conflict, meant_number, nearest, show
+from sentibp.config.messages import Conflict, show
+from sentibp.config.numbers import meant_number
 from sentibp.config.yaml_file import Keys
+from sentibp.utils.near_names import nearest
 from sentibp.utils.repair import set_option
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sentibp.config import yaml_file
+from sentibp.config.numbers import meant_number, number
 from sentibp.config.yaml_file import Keys
+from sentibp.utils.near_names import close
 from sentibp.utils.repair import PLACEHOLDER, as_yaml, set_option
 
 NOUNS = {
@@ -372,40 +372,6 @@ def _plural(option: dict[str, Any]) -> str:
         return ", ".join(option["enum"])
     noun = _brief(option)
     return _full(option).replace(noun, f"{noun.removeprefix('a ')}s", 1)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the repair for a misspelt word, or "" if no known word is near."""
-    near = close(word, known)
-    return f"; did you mean {near!r}?" if near else ""
-
-
-def close(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Return the known word that is most like a misspelt one, or None if none is near, from 0 to 1, as the cutoff."""
-    return next(iter(difflib.get_close_matches(word[:100].lower(), list(known), 1, cutoff)), None)
-
-
-def number(text: str) -> float | None:
-    """Return the number that a text in quotes holds, or None."""
-    try:
-        value = yaml_file.parse(text).value
-    except yaml_file.YamlError:
-        return None
-    return value if type(value) in (int, float) else None
-
-
-def meant_number(text: str, *, whole: bool) -> float | None:
-    """Return the number that a text such as `50 %`, `0,5`, `1/10` or, if it is `whole`, `1_000` means, or None."""
-    text = text.strip()[:100]
-    if whole:
-        parts = re.fullmatch(r"[0-9]{1,3}(?:([_,' ])[0-9]{3})(?:\1[0-9]{3})*", text)
-        return int(re.sub(r"[^0-9]", "", text)) if parts else None
-    digits = r"([0-9]+(?:[.,][0-9]+)?|[.,][0-9]+)"
-    if share := re.fullmatch(rf"{digits} ?%", text):
-        return float(f"{float(share[1].replace(',', '.')) / 100:.12g}")
-    if fraction := re.fullmatch(r"([0-9]{1,9}) ?/ ?([0-9]{1,9})", text):
-        return float(f"{int(fraction[1]) / int(fraction[2]):.6g}") if int(fraction[2]) else None
-    return float(text.replace(",", ".")) if re.fullmatch(r"[-+]?[0-9]*,[0-9]+", text) else None
 
 
 def show(value: Any) -> str:

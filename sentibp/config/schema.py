@@ -23,7 +23,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sentibp.config.conflicts import find_conflicts
-from sentibp.config.messages import MOST, dotted, number
+from sentibp.config.messages import MOST, dotted
+from sentibp.config.numbers import number
 from sentibp.errors import ConfigError
 from sentibp.utils.label_key import IGNORE, LABELS, is_binary, label_key
 from sentibp.utils.limits import LARGEST_RECORD_MB, RECORD_MB

@@ -21,13 +21,14 @@ import numpy as np
 
 from sentibp.config.check import check_settings
 from sentibp.config.load import RENAMED, read_document
-from sentibp.config.messages import Complaint, dotted, nearest, show
+from sentibp.config.messages import Complaint, dotted, show
 from sentibp.config.reference import schema_of_config
 from sentibp.config.schema import Config
 from sentibp.config.space import Dimension, Space, keys_of, settings_with
 from sentibp.config.yaml_file import Document, Keys
 from sentibp.errors import ConfigError
 from sentibp.utils.messages import counted
+from sentibp.utils.near_names import nearest
 from sentibp.utils.paths import expand_home
 
 _KINDS = ("int", "uniform", "log")

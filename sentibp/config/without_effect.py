@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 
 def notes_without_effect(config: Config, given: Collection[str]) -> Iterator[str]:
     """Yield a line for each setting without effect. `given` are the dotted keys that the user has set."""
-    for keys, what in (
-        *_model(config),
-        *_pretraining(config),
-        *_schedule(config),
-    ):
+    for keys, what in (*_model(config), *_pretraining(config), *_schedule(config)):
         if any(key in given for key in keys):
             yield what
     if all(_is_fixed(config, layer) for layer in layer_names(config)):
@@ -73,9 +69,8 @@ def _schedule(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
         keys = ("train.early_stopping.patience", "train.early_stopping.metric")
         yield keys, f"{what} epochs, for example {set_option('train.epochs', max(10, 3 * patience))}"
     if train.schedule.name == "step" and train.schedule.every >= train.epochs:
-        what = (
-            f"train.schedule: step lowers the learning rate every {counted(train.schedule.every, 'epoch')}, so never "
-        )
-        what += f"in {epochs}; give more epochs, or write "
+        every = counted(train.schedule.every, "epoch")
+        what = f"train.schedule: step lowers the learning rate every {every}, so never in {epochs}; "
+        what += "give more epochs, or write "
         less = set_option("train.schedule.every", 1) if train.epochs > 1 else set_option("train.epochs", 10)
         yield ("train.schedule.name", "train.schedule.every"), what + less

@@ -31,7 +31,7 @@ from sentibp.runs.saved_model import average
 from sentibp.runs.trained_model import info_of_model, is_replaced
 from sentibp.training.prepare import FEW
 from sentibp.utils import environment
-from sentibp.utils.messages import print_message
+from sentibp.utils.messages import as_sentence, print_message
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -268,7 +268,7 @@ def _scored_on(subject: _Subject) -> str:
         line += f" with weights, worth {worth:,.0f} of equal weight"
     caveats = [each for each in subject.info.get("caveats") or [] if which == "validation" and each]
     if caveats:
-        found = " ".join(f"{each[0].upper()}{each[1:]}." for each in caveats)
+        found = " ".join(map(as_sentence, caveats))
         return f"{line}. They chose the best epoch, and say less of new reviews than their number suggests: {found}"
     return f"{line}, which training did not learn from. They chose the best epoch, so expect slightly less of others."
 

@@ -11,12 +11,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sentibp.config.messages import nearest
 from sentibp.errors import ConfigError
 from sentibp.nn import gradient_flow
 from sentibp.nn.layers import Array, Gradient, Sequential
 from sentibp.training.diverged import TrainingStopped
 from sentibp.training.events import Backward, FitEvent, Step
+from sentibp.utils.near_names import nearest
 
 NAMES = ("loss", "grad_norm", "update_norm", "learning_rate", "step", "epoch")
 """Of each step: the loss before its update, the norms of the gradient before clipping and of the whole update, ..."""

@@ -28,6 +28,11 @@ def discard(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def as_sentence(note: str) -> str:
+    """Return a note with a capital at the beginning and a full stop at the end."""
+    return f"{note[:1].upper()}{note[1:]}."
+
+
 def counted(number: float, noun: str, singular: str = "", plural: str = "") -> str:
     """Return a number, its noun, in the plural unless the number is 1, and the verb that agrees with it, if given.
 

@@ -62,6 +62,19 @@ def did_you_mean(names: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(names)}?" if names else ""
 
 
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the repair for a misspelt word, or "" if no known word is near."""
+    near = close(word, known)
+    return f"; did you mean {near!r}?" if near else ""
+
+
+def close(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the known word that is most like a misspelt one, or None if none is near, from 0 to 1, as the cutoff."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(word[:_LONGEST].lower(), list(known), 1, cutoff)), None)
+
+
 def near_or(name: str | os.PathLike[str], repair: str, suffixes: tuple[str, ...] = ("",)) -> str:
     """Return the repair for a file that cannot be read: the question for a near name if it is missing, or `repair`."""
     name = os.fspath(name)

@@ -88,9 +88,7 @@ def predictions(models: Sequence[Predictions]) -> list[Chart]:
             "they overlap, a difference can be chance."
         )
         middles = [value for each in lengths for value in each["x"]]
-        is_wide = min(middles) > 0 and max(middles) > _WIDE * min(
-            middles
-        )  # on a linear axis the short ones would touch
+        is_wide = max(middles) > _WIDE * min(middles) > 0  # on a linear axis the short ones would touch
         ends = axis("words", zero=not is_wide, log=is_wide), axis("accuracy", percent=True)
         charts.append(new_chart("lengths", "Accuracy by length", about, lengths, *ends))
     histograms = [_histogram(each) for each in models]

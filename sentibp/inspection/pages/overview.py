@@ -12,6 +12,7 @@ from sentibp.inspection.pages.report_data import Subject, reviews_fingerprint
 from sentibp.inspection.pages.report_scores import by_reviews, subject_config, subject_settings
 from sentibp.model.spec import NetworkSpec
 from sentibp.runs.saved_model import average
+from sentibp.utils.messages import as_sentence
 
 MEASURED = {
     "544f0a6b2c221df2f36405a9bd492d345c2ee782bb8b192d03da3c9d4f07d42c": (0.897, "the same 22,500 IMDB reviews"),
@@ -71,8 +72,7 @@ def sentences(subject: Subject) -> list[tuple[str, str]]:
             found.append(("seen", f"{seen:,} of them are in its training data, so expect less on new ones."))
         if subject.facts.get("scored_on") == "validation" and subject.scored_on == "validation reviews":
             known = [each for each in subject.facts.get("caveats") or [] if each and not _is_noted(subject, each)]
-            caveats = [f"{each[0].upper()}{each[1:]}." for each in known]
-            found += [("caveats", " ".join(caveats))] if caveats else []
+            found += [("caveats", " ".join(map(as_sentence, known)))] if known else []
     elif subject.facts.get("scored_on") == "training" and (scores := subject.facts.get("scores")):
         found.append(
             ("learned", f"{_percent(scores['accuracy'])} of the {scores['n']:,} reviews that it was trained on")
