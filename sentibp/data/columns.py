@@ -32,6 +32,7 @@ _ID_NAMES = ("id", "ids", "uid", "rowid", "row", "index", "idx", "nr", "no", "nu
 _FEW_ROWS = 4  # with fewer, different values in all rows say nothing
 
 _NUMBER = r"^[+-]?[0-9.,:/-]+%?$"
+_FRACTION = r"^[+-]?[0-9]*[.,][0-9]*[1-9][0-9]*%?$"  # 0.7, but not 12.0, a whole number beside empty cells
 _DATE = r"^(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ].*)?$"
 
 _NOT_LABELS = {
@@ -55,6 +56,7 @@ class Column:
     characters: int = 0
     words: int = 0
     numbers: int = 0  # values that are numbers
+    fractions: int = 0  # of them not whole, such as a confidence or a price
     dates: int = 0  # values that are dates, perhaps with a time
     distinct: set[str] = field(default_factory=set)  # in the sample
     counts: Counter[str] | None = field(default_factory=Counter)  # of the values in all rows; None if there are many
@@ -164,6 +166,7 @@ def _add(column: Column, values: pa.Array, rows: int) -> None:
         column.characters += int(to_numpy(pc.utf8_length(texts)).sum(dtype=np.int64))
         column.words += int(to_numpy(pc.count_substring(texts, " ")).sum(dtype=np.int64)) + len(texts)
         column.numbers += int(to_numpy(pc.match_substring_regex(texts, _NUMBER)).sum())
+        column.fractions += int(to_numpy(pc.match_substring_regex(texts, _FRACTION)).sum())
         column.dates += int(to_numpy(pc.match_substring_regex(texts, _DATE)).sum())
         column.distinct.update(pc.unique(texts).to_pylist())
         column.example = column.example or texts[0].as_py()
@@ -233,4 +236,6 @@ def _plain(name: str) -> str:
 
 
 def _may_be_group(column: Column) -> bool:
-    return len(column.distinct) > _FEW_GROUPS and 1.2 * len(column.distinct) < column.filled and column.length < 60
+    is_measured = column.fractions > 0.5 * column.filled  # two reviews of the same confidence belong to nothing
+    repeats = len(column.distinct) > _FEW_GROUPS and 1.2 * len(column.distinct) < column.filled
+    return repeats and not is_measured and column.length < 60

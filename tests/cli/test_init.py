@@ -247,6 +247,16 @@ def test_all_settings_of_data_can_be_given(sentibp, here):
     assert "instead of two classes" not in Path("stars.yaml").read_text()
 
 
+def test_a_measured_number_is_no_group(sentibp, here):
+    """Many reviews may have the same confidence, and belong to nothing; numbers beside empty cells end in .0."""
+    rows = [[text, i % 2, 0.5 + i // 3 / 100, f"{7000 + i // 3}.0"] for i, text in enumerate(texts())]
+    write("rated.csv", ["text", "label", "confidence", "film"], rows)
+    sentibp("init", "rated.csv")
+    written = Path("rated.yaml").read_text(encoding="utf-8")
+    assert "# group_column: film " in written
+    assert "group_column: confidence" not in written
+
+
 def test_columns_that_are_not_used_do_not_matter(sentibp, here):
     rows = [{"tags": ["a"], "by": {"ids": [i]}, "body": text, "stars": i % 5 + 1} for i, text in enumerate(texts())]
     Path("tags.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
