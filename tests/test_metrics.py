@@ -298,6 +298,34 @@ def test_calibration_bins_agree_with_scikit_learn():
     np.testing.assert_allclose([each["confidence"] for each in table], mean_confidence)
 
 
+@pytest.mark.parametrize(("n", "spread"), [(30, 1.0), (300, 0.3), (2_500, 0.1), (2_500, 2.0)])
+def test_the_calibration_error_of_perfect_probabilities(n, spread):
+    """The formula against labels that are drawn from the probabilities, for two classes and for four."""
+    rng = np.random.default_rng(n)
+    positive, many = rng.beta(spread, spread, n), rng.dirichlet([spread] * 4, n)
+    weight = rng.integers(1, 4, n)
+    two, weighted, four = [], [], []
+    for _ in range(300):
+        label = rng.random(n) < positive
+        two.append(metrics.calibration_error(label, positive))
+        weighted.append(metrics.calibration_error(label, positive, weight=weight))
+        drawn = (rng.random((n, 1)) > np.cumsum(many, axis=1)[:, :-1]).sum(axis=1)
+        four.append(metrics.class_scores(drawn, many, names="abcd")["calibration_error"])
+    assert metrics.calibration_error_by_chance(positive) == pytest.approx(np.mean(two), rel=0.08)
+    assert metrics.calibration_error_by_chance(positive, weight) == pytest.approx(np.mean(weighted), rel=0.08)
+    assert metrics.calibration_error_by_chance(positive, 10 * weight) == pytest.approx(
+        metrics.calibration_error_by_chance(positive, weight)
+    )
+    assert metrics.calibration_error_by_chance(many) == pytest.approx(np.mean(four), rel=0.08)
+
+
+def test_sure_answers_have_no_calibration_error_by_chance():
+    assert metrics.calibration_error_by_chance([0, 1, 1]) == 0
+    assert metrics.calibration_error_by_chance([[0, 1, 0], [1 + 1e-9, 0, 0]]) == 0
+    with pytest.raises(ValueError, match="one above 0"):
+        metrics.calibration_error_by_chance([0.5, 0.5], [0, 0])
+
+
 def test_calibration_error_detects_overconfidence():
     label = np.arange(10) > 0  # nine of ten are positive
     assert metrics.calibration_error(label, np.full(10, 0.9)) == pytest.approx(0, abs=1e-12)

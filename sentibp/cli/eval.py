@@ -238,6 +238,8 @@ def print_scores(result: Evaluation, json: bool, origin: Mapping[str, str]) -> N
             for name in names[1:]
         },
     }
+    chance = scores["calibration_error_by_chance"]
+    values["calibration error"] += f"  ({chance:.4f} by chance, if the probabilities were perfect)"
     fields(values, 18)
     print_text("")
     if "classes" in scores:

@@ -165,6 +165,7 @@ def score_corpus(
     positive = probability(logits)
     if decision is not None:
         scores = _scores_of(decision, corpus, positive)
+    scores["calibration_error_by_chance"] = metrics.calibration_error_by_chance(positive, corpus.weight)
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
     hashes = text_hashes(corpus.text)
     scores["in_training"] = seen = recorded.count_training_reviews(hashes)

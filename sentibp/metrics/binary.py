@@ -30,6 +30,8 @@ BETTER = {
 """The scalar metrics of `scores()`, and whether a "higher" or a "lower" value is better."""
 
 
+_BINS = 10  # of the reliability diagram
+
 THRESHOLD = 0.5
 """The smallest probability of positive for which the predicted label is positive."""
 
@@ -148,7 +150,7 @@ def roc_curve(
 
 
 def calibration_bins(
-    label: ArrayLike, positive: ArrayLike, bins: int = 10, weight: ArrayLike | None = None
+    label: ArrayLike, positive: ArrayLike, bins: int = _BINS, weight: ArrayLike | None = None
 ) -> list[dict[str, Any]]:
     """Return the reliability diagram: `bins` bins of equal width over the confidence max(p, 1 - p), in [0.5, 1].
 
@@ -173,15 +175,38 @@ def calibration_bins(
     ]
 
 
-def calibration_error(label: ArrayLike, positive: ArrayLike, bins: int = 10, weight: ArrayLike | None = None) -> float:
+def calibration_error(
+    label: ArrayLike, positive: ArrayLike, bins: int = _BINS, weight: ArrayLike | None = None
+) -> float:
     """Return the expected calibration error, in [0, 1]: the sum over bins of n_bin / n |accuracy - confidence|.
 
     Guo et al. 2017, eq. 3, with the bins of `calibration_bins`. Of few examples it is too large, even for perfect
-    probabilities: a bin of two differs from its confidence by chance.
+    probabilities: a bin of two differs from its confidence by chance, see `calibration_error_by_chance`.
     """
     filled = [each for each in calibration_bins(label, positive, bins, weight) if each["n"]]
     n = math.fsum(each["n"] for each in filled)
     return math.fsum(each["n"] / n * abs(each["accuracy"] - each["confidence"]) for each in filled)
+
+
+def calibration_error_by_chance(probability: ArrayLike, weight: ArrayLike | None = None) -> float:
+    """Return the calibration error that perfect probabilities would have on so many examples, on average, in [0, 1].
+
+    `probability` is (n,), of class 1, or (n, K), of K classes; the bins are those of the calibration error. An example
+    is then right with its confidence c, and the gap of a bin is a sum of independent terms, each with the variance
+    w^2 c (1 - c). The mean of its absolute value is sqrt(2 / pi) times its standard deviation, as of a normal
+    distribution, and at most the sum of 2 w c (1 - c). A calibration error near the result says nothing against a model
+    (Roelofs et al. 2022, "Mitigating bias in calibration error estimation").
+    """
+    p = np.asarray(probability, np.float64)
+    confidence, low = (np.maximum(p, 1 - p), 0.5) if p.ndim == 1 else (p.max(axis=1), 0.0)
+    w = np.ones(len(p)) if weight is None else np.asarray(weight, np.float64)
+    if not (w >= 0).all() or not w.sum() > 0:
+        raise ValueError("weights need to be at least 0, and one above 0")
+    bins = np.linspace(low, 1, _BINS + 1)[1:-1]
+    index = np.searchsorted(bins, confidence, side="left")
+    variance = confidence * np.maximum(1 - confidence, 0)  # (n,); the sum of probabilities may be rounded to above 1
+    normal = np.sqrt(2 / np.pi * np.bincount(index, w * w * variance))
+    return float(np.minimum(normal, 2 * np.bincount(index, w * variance)).sum() / w.sum())
 
 
 def wilson_interval(successes: float, n: float, z: float = 1.959964) -> tuple[float, float]:
