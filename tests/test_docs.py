@@ -125,7 +125,13 @@ def workplace(here, trained) -> Path:
     topics = [(f"the {topic} number {i}", topic) for i in range(30) for topic in ("food", "price", "service")]
     tickets = [(f"the {kind} number {i}", kind) for i in range(40) for kind in ("billing", "bug")]
     court = ["The king is a man and the queen is a woman."] * 3
+    long = [
+        (" ".join(text for text, label in rows if label == wanted)[500 * i : 500 * i + 500], wanted)
+        for i in range(12)
+        for wanted in ("negative", "positive")
+    ]
     tables = {
+        "long.csv": [("text", "label"), *long],
         "reviews.csv": [("text", "label"), *rows],
         "more.csv": [("text", "label"), ("A film to see twice.", "positive"), ("A film to leave early.", "negative")],
         "shop.csv": [("comment", "stars"), *[(text, 5 if label == "positive" else 1) for text, label in rows]],

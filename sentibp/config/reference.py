@@ -11,6 +11,7 @@ from typing import Any
 
 from sentibp.config import schema as config_schema
 from sentibp.config import yaml_file
+from sentibp.config.long_texts import OF_LONG_TEXTS
 from sentibp.config.messages import Schema, dotted, words
 from sentibp.config.schema import Checkpoint, Config, EarlyStopping, Optimizer, Schedule
 from sentibp.config.yaml_file import Keys
@@ -71,6 +72,8 @@ def reference() -> str:
             lines += ["| --- | --- | --- | --- |"]
             continue
         default = f"`{yaml_file.inline(node['default'])}`" if "default" in node else ""
+        if OF_LONG_TEXTS.get(keys, node.get("default")) != node.get("default"):
+            default += f"; long texts: `{yaml_file.inline(OF_LONG_TEXTS[keys])}`"
         value = words(options, brief=any("properties" in option for option in options))
         cells = f"`{dotted(keys)}`", value, default, about
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.config.load import Resolved
+from sentibp.config.long_texts import LONG, for_long_texts
 from sentibp.config.schema import Config, Train
 from sentibp.data import corpus as data_corpus
 from sentibp.data import few_labels
@@ -26,6 +27,7 @@ from sentibp.data.labels import BINARY, Classes, classes_of
 from sentibp.data.lexicon import Lexicon, load_lexicon
 from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes, require_separate
 from sentibp.data.sources import group_columns
+from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.data.vocabulary_shards import Place
 from sentibp.errors import ConfigError
@@ -45,6 +47,8 @@ from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
 
 _MORE = 0.3  # a share of reviews to hold out if there are few
+
+_LENGTH_SAMPLE = 1000  # training texts from which their length is estimated
 
 _FEW_STEPS = 30  # of an epoch: with fewer, averaged shards learn less
 
@@ -105,6 +109,7 @@ def prepare_config(
     start = time.monotonic()
     origin, pretrained, lexicon = load_origin(config), load_vectors(config), load_lexicon(config)
     reviews = _load(config, given, fold)
+    config, suited = _suited_to_length(config, reviews.training)
     overlap = _find_overlap(config, reviews, origin)
     if fold is None:
         _require_separate(config, reviews.validation, overlap)
@@ -128,7 +133,9 @@ def prepare_config(
         vocabulary=encoded.vocabulary,
         facts=facts | initial_file_facts(config),
         hashes=overlap.hashes,
-        notes=tuple(dict.fromkeys([*notes, *_data_notes(config, reviews, overlap), *overlap.notes, *found, *more])),
+        notes=tuple(
+            dict.fromkeys([*notes, *suited, *_data_notes(config, reviews, overlap), *overlap.notes, *found, *more])
+        ),
         caveats=(*overlap.caveats, *more),
         given=given,
         seconds=time.monotonic() - start,
@@ -190,6 +197,22 @@ def _load(config: Config, given: InMemory | None, fold: tuple[Corpus, Corpus] | 
         training, validation = load_data(config) if given is None else given.load(config)
     _require_reviews_for_shards(config, len(training))
     return _Reviews(training, validation, *load_pretraining_data(config))
+
+
+def _suited_to_length(config: Config, training: Corpus) -> tuple[Config, list[str]]:
+    """Return the config with the defaults for texts of this length, and a note if they are those of long ones."""
+    changed = for_long_texts(config)
+    if changed is config or (tokens := _mean_tokens(training.text)) < LONG:
+        return config, []
+    return changed, [
+        f"long texts, {tokens:.0f} tokens on average: the default settings are those of the config long_texts"
+    ]
+
+
+def _mean_tokens(text: pa.ChunkedArray) -> float:
+    """Return the tokens of a text on average, estimated from texts at equal distances. There is at least one text."""
+    rows = np.linspace(0, len(text) - 1, min(len(text), _LENGTH_SAMPLE)).astype(np.int64)
+    return float(np.diff(tokenize(data_corpus.take_texts(text, rows)).offsets).mean())
 
 
 def _data_notes(config: Config, reviews: _Reviews, overlap: _Overlap) -> list[str]:

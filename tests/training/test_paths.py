@@ -100,7 +100,7 @@ def test_a_project_that_was_moved(write_config):
     assert notes[0].endswith("old/data/d.csv is gone; taken from data/d.csv")
 
 
-def test_what_else_the_name_of_the_config_may_mean_is_among_the_notes():
+def test_what_else_the_name_of_the_config_may_mean_is_among_the_notes(here):
     Path("xor.yaml").write_text("data: {source: xor}\n")
     assert (
         prepare(load_config("xor")).notes[0].startswith("xor: the config that comes with sentibp, not the file xor.y")

@@ -11,6 +11,8 @@ import pyarrow as pa
 import pytest
 from runner import resume, train_model
 
+from sentibp.config.load import load_config
+from sentibp.config.long_texts import LONG
 from sentibp.data import dataset
 from sentibp.data.corpus import Corpus, independent_weights
 from sentibp.data.readers.table import MissingColumn
@@ -234,3 +236,28 @@ def test_data_of_a_run_that_are_gone(write_config, complaint):
     os.rename("d.csv", "e.csv")
     message = complaint(DataError, evaluate_on, load_model(outcome.run / "validated.safetensors"))
     assert "if the data were moved, work in the folder that has d.csv now" in message
+
+
+def test_long_texts_have_defaults_of_their_own(here):
+    """In the run they are settings like others, which its resumption and the final training take as they are."""
+    words = ["the", "plot", "of", "this", "long", "film", "about", "a", "man", "and", "his", "dog"]
+
+    def rows(tokens: int) -> list[str]:
+        return [" ".join(["bad", "good"][i % 2] if j == i else words[j % 11] for j in range(tokens)) for i in range(40)]
+
+    for tokens in (LONG - 1, LONG):
+        write(f"r{tokens}.csv", "text,label", [f"{text},{i % 2}" for i, text in enumerate(rows(tokens))])
+    short, long = (train_model(load_config("default", [f"data.source=r{n}.csv"])) for n in (LONG - 1, LONG))
+    assert not any("long texts" in note for note in short.notes)
+    assert (
+        f"long texts, {LONG} tokens on average: the default settings are those of the config long_texts" in long.notes
+    )
+    assert long.refit is not None
+    shipped = load_config("long_texts").config
+    for outcome, ngrams in (short, 2), (long, 3):
+        recorded = load_config(outcome.run / "config.yaml").config
+        assert recorded.text.ngrams == ngrams
+        assert load_model(outcome.model).training_config().text == recorded.text
+    assert (recorded.text, recorded.model, recorded.train) == (shipped.text, shipped.model, shipped.train)
+    described = train_model(load_config("default", [f"data.source=r{LONG}.csv", "model.hidden=[4]"]))
+    assert load_config(described.run / "config.yaml").config.text.ngrams == 2

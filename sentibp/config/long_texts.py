@@ -1,0 +1,55 @@
+"""The default settings for long texts, such as whole reviews. Those of the schema are for sentences and messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sentibp.config.schema import Config
+
+LONG = 60
+"""Tokens of a training text on average, from which texts are long."""
+
+OF_LONG_TEXTS: dict[tuple[str, ...], Any] = {
+    ("text", "ngrams"): 3,
+    ("text", "min_count"): 2,
+    ("text", "presence"): True,
+    ("text", "affixes"): False,
+    ("model", "embedding", "padding"): 100,
+    ("model", "embedding", "pooling"): "mean",
+    ("model", "embedding", "init"): "naive_bayes",
+    ("train", "optimizer", "learning_rate"): 0.35,
+    ("train", "learning_rates"): {"hidden.0": 0.4, "output": 0.4},
+    ("train", "schedule", "warmup"): 0.1,
+    ("train", "batch_size"): 256,
+    ("train", "word_dropout"): 0.0,
+    ("train", "linear_member"): True,
+}
+"""The defaults that are others for long texts. There, a word that occurs again is seldom another opinion, triples of
+words occur often enough, and the average of a linear classifier and a network that starts from naive Bayes is better
+than a network that starts as a linear classifier (docs/log, 2026-11-29)."""
+
+_RATES = {"optimizer", "schedule", "learning_rates", "batch_size"}  # of train: the learning rate suits no others
+
+
+def for_long_texts(config: Config) -> Config:
+    """Return the config with the defaults of long texts where it says nothing. They count as given from then on.
+
+    The config is returned as it is if it describes a network or its optimizer: if a setting of `pretrain` or `model` is
+    given, or of `train.optimizer`, `schedule`, `learning_rates` or `batch_size`.
+    """
+    if config.pretrain.model_fields_set or config.model.model_fields_set or config.train.model_fields_set & _RATES:
+        return config
+    changed = config
+    for path, value in OF_LONG_TEXTS.items():
+        changed = _with_default(changed, path, value)
+    return changed
+
+
+def _with_default(section: Any, path: tuple[str, ...], value: Any) -> Any:
+    """Return the section, in which the setting at a path has the value if it was not given."""
+    key, *rest = path
+    if rest:
+        value = _with_default(getattr(section, key), tuple(rest), value)
+    elif key in section.model_fields_set:
+        return section
+    return section.model_copy(update={key: value})
