@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Cost, Json, LabelColumn, NamedModel, Offline, SameModel, SetData, Split, TextColumn, Threshold
+from sentibp.cli import (
+    Cost,
+    Data,
+    Json,
+    LabelColumn,
+    NamedModel,
+    Offline,
+    SameModel,
+    SetData,
+    Split,
+    TextColumn,
+    Threshold,
+)
 from sentibp.cli.output import fields, one_line, print_json, print_message, print_text, table
 from sentibp.cli.short_options import tell_overruled
 from sentibp.cli.unlabelled import naming_predict
@@ -41,13 +53,7 @@ Examples:
 def evaluate(
     named: NamedModel = None,
     model: SameModel = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|PATH",
-            help="A built-in name, a hub id, a file or a folder. Default: the model's own validation data.",
-        ),
-    ] = None,
+    data: Data = None,
     split: Split = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
