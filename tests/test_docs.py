@@ -6,9 +6,11 @@ import csv
 import re
 import runpy
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from documents import blocks, commands, first_missing
 from typer.testing import CliRunner
 
@@ -93,6 +95,18 @@ def test_readme_is_short_and_shows_every_folder_of_the_package():
     for path in (ROOT / "sentibp").iterdir():
         name = path.name + "/" * path.is_dir()
         assert name.startswith("__") or f"    {name} " in tree, f"{path} has no line in the README's file tree"
+
+
+def test_the_citation_names_the_version_and_licence_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+
+
+def test_every_page_of_the_guide_is_in_its_list():
+    """In the list, which is in the order of reading, and not only in the text of another page."""
+    listed = re.findall(r"^\d+\. \[[^\]]+\]\((\S+)\)", (GUIDES / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(listed) == [page.name for page in GUIDE if page.name != "README.md"]
 
 
 def test_guide_mentions_every_command():
