@@ -7,6 +7,7 @@ import re
 import runpy
 import shutil
 import tomllib
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,9 @@ def trained(tmp_path_factory) -> Path:
     """A run of `quickstart`: the model that the pages have in runs/."""
     import sentibp
 
-    return sentibp.train_model(sentibp.load_config("quickstart"), tmp_path_factory.mktemp("docs") / "run").run
+    folder = tmp_path_factory.mktemp("docs")
+    with chdir(folder):  # a training writes runs/last
+        return sentibp.train_model(sentibp.load_config("quickstart"), folder / "run").run
 
 
 @pytest.fixture
