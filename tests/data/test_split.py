@@ -92,6 +92,13 @@ def test_no_group_is_in_two_folds(rows, folds):
     assert len(np.unique(fold)) == min(folds, len(np.unique(group)))
 
 
+def test_large_groups_come_first_so_that_small_ones_fill_the_other_folds():
+    group = np.concatenate((np.arange(100), np.repeat(np.arange(100, 104), 100)))  # 100 of one review, 4 of a hundred
+    for seed in range(3):
+        fold = fold_groups(group, np.arange(500) % 2, 5, np.random.default_rng(seed))
+        assert np.bincount(fold).tolist() == [100] * 5
+
+
 def test_folds_are_about_equal():
     rng = np.random.default_rng(2)
     group = (rng.random(5000) ** 2 * 400).astype(int)
