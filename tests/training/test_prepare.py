@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from runner import resume, train_model
 
+from sentibp.config.load import load_config
 from sentibp.data import dataset
 from sentibp.data.corpus import Corpus, independent_weights
 from sentibp.data.readers.table import MissingColumn
@@ -19,7 +20,7 @@ from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model.file import load_model
 from sentibp.training.events import Epoch
 from sentibp.training.paths import resolve_paths
-from sentibp.training.prepare import prepare
+from sentibp.training.prepare import few_notes, prepare
 from sentibp.utils.arrow import strings
 
 SMALL = {"model": {"embedding": {"dim": 4}, "hidden": []}, "train": {"epochs": 1}, "text": {"ngrams": 1}}
@@ -234,3 +235,44 @@ def test_data_of_a_run_that_are_gone(write_config, complaint):
     os.rename("d.csv", "e.csv")
     message = complaint(DataError, evaluate_on, load_model(outcome.run / "validated.safetensors"))
     assert "if the data were moved, work in the folder that has d.csv now" in message
+
+
+@pytest.mark.parametrize(
+    ("validation", "independent", "is_grouped", "note"),
+    [
+        (30, 30, False, None),
+        (
+            29,
+            29,
+            False,
+            "only 29 validation reviews: the scores, the best epoch and the calibration of the probabilities depend on "
+            "chance; give more reviews, or hold out more with --set data.validation=0.3",
+        ),
+        (
+            300,
+            1,
+            False,
+            "only 1 distinct validation text differs clearly from all training reviews: the calibration of the "
+            "probabilities depends on chance; validate on other reviews with --set data.validation=FILE",
+        ),
+        (
+            300,
+            0,
+            False,
+            "no validation review differs clearly from all training reviews: the calibration of the probabilities "
+            "depends on chance; validate on other reviews with --set data.validation=FILE",
+        ),
+        (
+            300,
+            22.6,
+            True,
+            "the validation reviews count as 23 reviews of different groups (data.group_column): the calibration of "
+            "the probabilities depends on chance; give reviews of more groups, or hold out more with --set "
+            "data.validation=0.3",
+        ),
+    ],
+)
+def test_few_validation_reviews_are_named_for_what_they_are(validation, independent, is_grouped, note):
+    """The last part is the repair: of groups, more of them; of texts that training repeats, other ones."""
+    config = load_config("quickstart").config
+    assert few_notes(config, validation, independent, is_grouped=is_grouped) == ([] if note is None else [note])
