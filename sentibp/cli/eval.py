@@ -104,7 +104,7 @@ def evaluate(
         met = _evaluate_probes(name, checks, failures, json)
     else:
         with naming_predict(data, name, text_column, set_ or []):
-            reviews = DataOptions(*source.values(), tuple(set_ or ()))
+            reviews = DataOptions(data, split, text_column, label_column, tuple(set_ or ()))
             met = _evaluate_reviews(name, checks, json, against, reviews, decided)
     if not met:
         raise typer.Exit(1)
