@@ -10,7 +10,7 @@ import numpy as np
 
 from sentibp.data.labels import Classes
 from sentibp.model.decision import Decision
-from sentibp.model.head import expected_number, place, score_of
+from sentibp.model.head import each_probability, expected_number, place, score_of
 from sentibp.nn.layers import Array
 from sentibp.utils.table import Table
 
@@ -59,7 +59,7 @@ class Prediction:
     @property
     def probabilities(self) -> Array:
         """The probability of each class: (n, K) float64, in the order of `classes`."""
-        return np.stack((1 - self.positive, self.positive), axis=1) if self.positive.ndim == 1 else self.positive
+        return each_probability(self.positive)
 
     @property
     def _number(self) -> Array:
@@ -95,17 +95,17 @@ def answers(prediction: Prediction, decision: Decision) -> list[dict[str, Any]]:
     they are numbers, too; `tokens`; `unknown` tokens; and a `note` if no token is known.
     """
     numbers, names, probability = decision.numbers(prediction.positive), decision.classes.names, prediction.positive
+    more: dict[str, Any]
     if probability.ndim == 1:
-        score, more = score_of(probability, numbers), {"positive": probability.tolist()}
+        more = {"positive": probability.tolist()}
     else:
-        score = probability[np.arange(len(numbers)), numbers]
-        more: dict[str, Any] = {"probabilities": [dict(zip(names, row, strict=True)) for row in probability.tolist()]}
+        more = {"probabilities": [dict(zip(names, row, strict=True)) for row in probability.tolist()]}
         if decision.classes.ordered:
             more["place"] = place(probability).tolist()
         if (expected := expected_number(probability, decision.classes)) is not None:
             more["expected"] = expected.tolist()
     labels = [names[number] for number in numbers.tolist()]
-    columns = {"label": labels, "score": score.tolist(), **more}
+    columns = {"label": labels, "score": score_of(probability, numbers).tolist(), **more}
     columns |= {"tokens": prediction.tokens.tolist(), "unknown": prediction.unknown.tolist()}
     keys = tuple(columns)
     records = [dict(zip(keys, values)) for values in zip(*columns.values(), strict=True)]  # noqa: B905  # faster
