@@ -38,8 +38,9 @@ from sentibp.export.files import javascript_file, python_file  # noqa: E402
 from sentibp.export.onnx import onnx_file, padded, run  # noqa: E402
 from sentibp.export.payload import Payload, make_payload  # noqa: E402
 from sentibp.model.classifier import Classifier  # noqa: E402
-from sentibp.model.decision import Decision, answers  # noqa: E402
+from sentibp.model.decision import Decision  # noqa: E402
 from sentibp.model.file import load_model  # noqa: E402
+from sentibp.model.prediction import answers  # noqa: E402
 from sentibp.utils.arrow import strings  # noqa: E402
 
 PROGRAMS = ("Python", "Node", "Chromium", "ONNX")

@@ -300,7 +300,7 @@ HEADER = {
 
 
 def errors() -> Iterator[tuple[str, int, str]]:
-    """Yield name, exit code and first line of the docstring of each error class."""
+    """Yield name, exit code and first line of the docstring of each public error class."""
     import sentibp
     from sentibp.errors import SentibpError
 
@@ -314,7 +314,7 @@ def errors() -> Iterator[tuple[str, int, str]]:
             yield from walk(child)
 
     for kind in sorted(set(walk(SentibpError)), key=lambda kind: (kind.exit_code, kind.__name__, kind.__module__)):
-        if kind.__module__.startswith("sentibp."):
+        if kind.__module__.startswith("sentibp.") and not kind.__name__.startswith("_"):
             yield f"{kind.__module__}.{kind.__name__}", kind.exit_code, (inspect.getdoc(kind) or "").partition("\n")[0]
 
 

@@ -32,6 +32,16 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def runs_of_the_developer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test writes runs/last where pytest was started: there it names the newest run of the developer."""
+    pointers = [Path.cwd() / "runs" / name for name in ("last", "started")]
+    yield
+    for pointer in pointers:
+        if pointer.is_file():
+            assert str(tmp_path_factory.getbasetemp()) not in pointer.read_text(encoding="utf-8"), pointer
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory of the test's own, in which runs/ appears; and no hub."""

@@ -32,7 +32,8 @@ from sentibp.data.readers.stream import stream_pieces
 from sentibp.data.readers.table import LABELLED, ReadOptions
 from sentibp.data.tokenizer import tokenize
 from sentibp.model.classifier import Prediction
-from sentibp.model.decision import answers, parse_decision
+from sentibp.model.decision import parse_decision
+from sentibp.model.prediction import answers
 from sentibp.model.prediction_writer import Format, open_writer
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".txt", ".ft", "", ".gz", ".csv.gz")

@@ -6,9 +6,12 @@ import csv
 import re
 import runpy
 import shutil
+import tomllib
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
+import yaml
 from documents import blocks, commands, first_missing
 from typer.testing import CliRunner
 
@@ -95,6 +98,18 @@ def test_readme_is_short_and_shows_every_folder_of_the_package():
         assert name.startswith("__") or f"    {name} " in tree, f"{path} has no line in the README's file tree"
 
 
+def test_the_citation_names_the_version_and_licence_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+
+
+def test_every_page_of_the_guide_is_in_its_list():
+    """In the list, which is in the order of reading, and not only in the text of another page."""
+    listed = re.findall(r"^\d+\. \[[^\]]+\]\((\S+)\)", (GUIDES / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(listed) == [page.name for page in GUIDE if page.name != "README.md"]
+
+
 def test_guide_mentions_every_command():
     names = runpy.run_path(str(ROOT / "docs" / "generate.py"))["command_names"]()
     text = "".join(page.read_text(encoding="utf-8") for page in GUIDE)
@@ -106,7 +121,9 @@ def trained(tmp_path_factory) -> Path:
     """A run of `quickstart`: the model that the pages have in runs/."""
     import sentibp
 
-    return sentibp.train_model(sentibp.load_config("quickstart"), tmp_path_factory.mktemp("docs") / "run").run
+    folder = tmp_path_factory.mktemp("docs")
+    with chdir(folder):  # a training writes runs/last
+        return sentibp.train_model(sentibp.load_config("quickstart"), folder / "run").run
 
 
 @pytest.fixture

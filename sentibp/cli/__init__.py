@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -134,6 +135,13 @@ RunName = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run directory, its name in runs/, or `last`. See `sentibp runs list`."),
 ]
+_CONFIG = "A YAML file, or the name of a shipped config."
+ConfigName = Annotated[str, typer.Argument(metavar="CONFIG", help=_CONFIG)]
+OptionalConfigName = Annotated[str | None, typer.Argument(metavar="CONFIG", help=_CONFIG, show_default=False)]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="The run directory. Default: a new one in runs/.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="The same as --set train.seed=N.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
@@ -160,6 +168,14 @@ SetData = Annotated[
         metavar="data.KEY=VALUE",
         help="Change a setting of how reviews are read, such as data.text_column=comment. Default: as in training. May "
         "be repeated.",
+    ),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="NAME|PATH",
+        help="A built-in name, a hub id, a file or a folder to score on. Default: the model's own validation data.",
     ),
 ]
 Split = Annotated[str | None, typer.Option("--split", metavar="S", help="The split of named data. Default: test.")]

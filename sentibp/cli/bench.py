@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from sentibp.cli import Json, Offline, Set
+from sentibp.cli import ConfigName, Json, Offline, Set
 from sentibp.cli.output import duration, fields, print_json, print_message
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Examples:
 
 
 def bench(
-    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped config.")],
+    config: ConfigName,
     set_: Set = None,
     offline: Offline = False,
     json: Json = False,

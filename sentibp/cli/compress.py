@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Force, Json, LabelColumn, Offline, SameModel, SetData, Split, TextColumn
+from sentibp.cli import Data, Force, Json, LabelColumn, Offline, SameModel, SetData, Split, TextColumn
 from sentibp.cli.output import print_json, print_message, print_text, size, table
 from sentibp.cli.output_file import make_folder_of, require_free, require_no_input, save_output
 from sentibp.cli.short_options import tell_overruled
@@ -58,13 +58,7 @@ def compress(
             help="A file that ends in .safetensors, or a folder, in which it is called model.safetensors.",
         ),
     ] = Path("compressed.safetensors"),
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|PATH",
-            help="A built-in name, a hub id, a file or a folder to score on. Default: the model's own validation data.",
-        ),
-    ] = None,
+    data: Data = None,
     split: Split = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json as jsons
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from sentibp.cli import Json, Set
+from sentibp.cli import ConfigName, Json, Set
 from sentibp.cli.output import print_content, print_json, print_message, table
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 @commands.command(epilog="Example: sentibp config show imdb --set train.epochs=2")
 def show(
-    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped config.")],
+    config: ConfigName,
     set_: Set = None,
     json: Json = False,
 ) -> None:

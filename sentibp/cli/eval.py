@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Cost, Json, LabelColumn, NamedModel, Offline, SameModel, SetData, Split, TextColumn, Threshold
+from sentibp.cli import (
+    Cost,
+    Data,
+    Json,
+    LabelColumn,
+    NamedModel,
+    Offline,
+    SameModel,
+    SetData,
+    Split,
+    TextColumn,
+    Threshold,
+)
 from sentibp.cli.output import fields, one_line, print_json, print_message, print_text, table
 from sentibp.cli.short_options import tell_overruled
 from sentibp.cli.unlabelled import naming_predict
@@ -19,7 +31,7 @@ from sentibp.utils.messages import counted
 if TYPE_CHECKING:
     from sentibp.data.labels import Classes
     from sentibp.inspection.compare import Comparison
-    from sentibp.inspection.evaluate import Evaluation
+    from sentibp.inspection.evaluate import DataOptions, Evaluation
 
 
 def register(app: typer.Typer) -> None:
@@ -41,13 +53,7 @@ Examples:
 def evaluate(
     named: NamedModel = None,
     model: SameModel = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|PATH",
-            help="A built-in name, a hub id, a file or a folder. Default: the model's own validation data.",
-        ),
-    ] = None,
+    data: Data = None,
     split: Split = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
@@ -78,6 +84,7 @@ def evaluate(
 ) -> None:
     """Score a model on labelled reviews."""
     from sentibp.errors import ConfigError
+    from sentibp.inspection.evaluate import DataOptions
 
     if named is not None and model is not None:
         raise ConfigError(f"{named} and -m {model}: two models; leave one out, or compare them with --against")
@@ -97,9 +104,8 @@ def evaluate(
         met = _evaluate_probes(name, checks, failures, json)
     else:
         with naming_predict(data, name, text_column, set_ or []):
-            met = _evaluate_reviews(
-                name, checks, json, against, *source.values(), overrides=set_ or [], decided=decided
-            )
+            reviews = DataOptions(data, split, text_column, label_column, tuple(set_ or ()))
+            met = _evaluate_reviews(name, checks, json, against, reviews, decided)
     if not met:
         raise typer.Exit(1)
 
@@ -109,10 +115,7 @@ def _evaluate_reviews(
     checks: list[str],
     json: bool,
     against: str | None,
-    data: str | None,
-    split: str | None,
-    *columns: str | None,
-    overrides: list[str],
+    reviews: DataOptions,
     decided: Mapping[str, str | None],
 ) -> bool:
     """Score a model on labelled reviews, alone or against another, and return whether all checks are met."""
@@ -129,8 +132,8 @@ def _evaluate_reviews(
         data = next(iter([] if os.path.exists(name) else near_paths(name, has_data_suffix)), name)
         use = f"to score the newest model on them, use --data {shlex.quote(data)}"
         raise ConfigError(f"{name}: reviews, not a model; {use}")
-    held_out = data is None and split is None  # a refit model was trained on these reviews, its predecessor was not
-    file = find.validated_file if held_out else find.model_file
+    # a refit model was trained on its validation reviews, its predecessor was not
+    file = find.model_file if reviews.is_named else find.validated_file
     model = find.model_file(name)
     scored = file(model)
     classifier = model_file.load_model(scored)
@@ -142,15 +145,11 @@ def _evaluate_reviews(
     if scored != model:
         print_message(f"scored {scored}, because {model} was refit on these reviews, too")
     if against is None:
-        evaluation = inspection_evaluate.evaluate_on(
-            classifier, data, split, *columns, overrides=overrides, decision=decision
-        )
+        evaluation = inspection_evaluate.evaluate_on(classifier, *reviews, decision=decision)
         print_scores(evaluation, json, hub_model.as_json(scored))
         return _all_met(evaluation.scores, bounds, better)
     other = model_file.load_model(file(against))
-    comparison = compare.compare_models(
-        classifier, other, data, split, *columns, overrides=overrides, decision=decision
-    )
+    comparison = compare.compare_models(classifier, other, reviews, decision)
     origin = hub_model.as_json(scored, other.file)
     print_paired_scores(comparison, name or find.shown_name(model), against, json, origin)
     return _all_met(comparison.a, bounds, better)

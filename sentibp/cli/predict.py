@@ -219,7 +219,7 @@ def _write(
     from sentibp.cli.prediction_progress import Counter
     from sentibp.data.blank import count_blank
     from sentibp.model.classifier import predict_piece
-    from sentibp.model.decision import answers
+    from sentibp.model.prediction import answers
 
     colours = explain and format is Format.table and output is None and may_colour()
     rows = blank = 0

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sentibp.cli import Force, Json, LabelColumn, Offline, SetData, Split, TextColumn
+from sentibp.cli import Data, Force, Json, LabelColumn, Offline, SetData, Split, TextColumn
 from sentibp.cli.output import print_json, print_message, print_text, size
 from sentibp.cli.output_file import format_of, require_free, require_no_input, save_output, tell_replaced
 from sentibp.cli.short_options import tell_overruled
@@ -39,13 +39,7 @@ def report(
         Path,
         typer.Option("-o", "--output", parser=expand_home, metavar="FILE", help="Where to write the page."),
     ] = Path("report.html"),
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|PATH",
-            help="A built-in name, a hub id, a file or a folder to score on. Default: each run's own validation data.",
-        ),
-    ] = None,
+    data: Data = None,
     split: Split = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sentibp.cli import Cluster, Force, Json, MissingArgument, Offline, Set
+from sentibp.cli import Cluster, Force, Json, MissingArgument, Offline, OptionalConfigName, Set
 from sentibp.cli.output import print_json, print_message, print_text, size
 from sentibp.cli.sweep_results import print_result, print_trials
 from sentibp.errors import ConfigError
@@ -80,10 +80,7 @@ Examples:
   sentibp sweep show sweeps/mine-1a2b3c --html"""
 )
 def run(
-    config: Annotated[
-        str | None,
-        typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped config.", show_default=False),
-    ] = None,
+    config: OptionalConfigName = None,
     space: Annotated[
         Path | None,
         typer.Argument(metavar="SPACE", help="A YAML file with the settings to try.", show_default=False),

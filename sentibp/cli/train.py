@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Cluster, Json, MissingArgument, Offline, Set
+from sentibp.cli import Cluster, Json, MissingArgument, Offline, OptionalConfigName, Out, Seed, Set
 from sentibp.cli.output import duration, fields, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
 from sentibp.utils.messages import counted
@@ -48,15 +48,10 @@ Examples:
 
 
 def train(
-    config: Annotated[
-        str | None,
-        typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped config.", show_default=False),
-    ] = None,
+    config: OptionalConfigName = None,
     set_: Set = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The run directory. Default: a new one in runs/.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="The same as --set train.seed=N.")] = None,
+    out: Out = None,
+    seed: Seed = None,
     offline: Offline = False,
     resume: Annotated[
         str | None,

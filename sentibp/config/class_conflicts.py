@@ -13,7 +13,8 @@ from sentibp.utils.near_names import close, nearest
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
 if TYPE_CHECKING:
-    from sentibp.config.schema import Config, Data, Value
+    from sentibp.config.schema import Config, Data
+    from sentibp.config.values import Value
 
 _MOST_CLASSES = 100  # more are probably no classes of reviews
 

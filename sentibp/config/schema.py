@@ -15,7 +15,6 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializationInfo,
-    WithJsonSchema,
     field_validator,
     model_serializer,
     model_validator,
@@ -23,105 +22,23 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sentibp.config.conflicts import find_conflicts
-from sentibp.config.messages import MOST, dotted
+from sentibp.config.messages import dotted
 from sentibp.config.numbers import number
+from sentibp.config.values import (
+    ClassWeight,
+    Count,
+    LabelLists,
+    Name,
+    Names,
+    Positive,
+    Share,
+    Source,
+    Whole,
+    to_whole_number,
+)
 from sentibp.errors import ConfigError
-from sentibp.utils.label_key import IGNORE, LABELS, is_binary, label_key
+from sentibp.utils.label_key import IGNORE, LABELS, is_binary
 from sentibp.utils.limits import LARGEST_RECORD_MB, RECORD_MB
-
-# --- the kinds of values --------------------------------------------------------------------------------------
-
-
-def _to_whole_number(value: Any) -> Any:
-    """Accept 3.0 and 1e3 as whole numbers. Pydantic then refuses 2.5, '3' and true."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _to_list(value: Any) -> Any:
-    values = [value] if isinstance(value, str | int | float) else value
-    return ["" if each is None else each for each in values] if isinstance(values, list) else values  # a missing label
-
-
-Name = Annotated[str, Field(min_length=1)]
-Count = Annotated[int, Field(ge=1, le=MOST), BeforeValidator(_to_whole_number)]
-Whole = Annotated[int, Field(ge=0, le=MOST), BeforeValidator(_to_whole_number)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-Value = Annotated[str | int | float | bool, WithJsonSchema({"type": ["string", "number", "boolean"]})]
-Values = Annotated[list[Value], BeforeValidator(_to_list, json_schema_input_type=list[Value] | Value)]
-
-
-def _to_label_lists(value: Any) -> Any:
-    """Return the mapping {class: its values} that a list of classes means; `ignore` comes last."""
-    if isinstance(value, list) and value and all(isinstance(each, str | int | float) for each in value):
-        if len(set(map(_class_name, value))) < len(value):
-            raise PydanticCustomError("class_twice", "a class twice")
-        value = {_class_name(each): [each] for each in value}
-        if {label_key(name) for name in value} == set(LABELS):  # in capitals, perhaps
-            value = {label_key(name): values for name, values in value.items()}
-    if not isinstance(value, Mapping):
-        return value
-    classes = {_class_name(name): values for name, values in value.items()}
-    ignored = {IGNORE: classes.pop(IGNORE)} if IGNORE in classes else {}
-    ignored = {} if ignored == {IGNORE: []} else ignored  # the same as none
-    if set(classes) == set(LABELS):
-        classes = {name: classes[name] for name in LABELS}
-    return classes | ignored
-
-
-def _class_name(value: Any) -> Any:
-    """Return the name of a class for a value of the labels, or for a key of a mapping."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, int | float) else value
-
-
-_OF_VALUES: dict[str, Any] = {
-    "anyOf": [
-        {"type": "array", "items": {"type": ["string", "number", "boolean"]}},
-        {"type": ["string", "number", "boolean"]},
-    ]
-}
-_LABEL_LISTS: dict[str, Any] = {  # the usual names are there for editors, which complete them
-    "anyOf": [
-        {
-            "type": "object",
-            "properties": {
-                "negative": {**_OF_VALUES, "description": "The values that mean negative, such as `[0, neg]`."},
-                "positive": {**_OF_VALUES, "description": "The values that mean positive, such as `[1, pos]`."},
-                "ignore": {
-                    **_OF_VALUES,
-                    "default": [],
-                    "description": "The values of reviews to leave out. A value in no list is an error.",
-                },
-            },
-            "additionalProperties": _OF_VALUES,
-        },
-        {"type": "array", "items": {"type": ["string", "number", "boolean"]}},
-    ]
-}
-
-LabelLists = Annotated[dict[Name, Values], BeforeValidator(_to_label_lists), WithJsonSchema(_LABEL_LISTS)]
-
-
-def _to_class_weights(value: Any) -> Any:
-    """Complete the weights of two classes."""
-    if not isinstance(value, Mapping):
-        return value
-    weights = {_class_name(name): each for name, each in value.items()}
-    return dict.fromkeys(LABELS, 1.0) | weights if weights and set(weights) <= set(LABELS) else weights
-
-
-_WEIGHT: dict[str, Any] = {"type": "number", "exclusiveMinimum": 0}
-_CLASS_WEIGHTS: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        name: {**_WEIGHT, "default": 1.0, "description": f"The weight of a {name} review."} for name in LABELS
-    },
-    "additionalProperties": _WEIGHT,
-}
-
-ClassWeight = Annotated[dict[Name, Positive], BeforeValidator(_to_class_weights), WithJsonSchema(_CLASS_WEIGHTS)]
 
 
 class _Section(BaseModel):
@@ -164,15 +81,6 @@ class _Choice(_Section):
         return {key: value for key, value in serialize(self).items() if key not in unused}
 
 
-# --- the settings ---------------------------------------------------------------------------------------------
-
-
-_TEXT = {"type": "string", "minLength": 1}
-Source = Annotated[
-    Name | Annotated[list[Name], Field(min_length=1)] | None,
-    WithJsonSchema({"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}),  # null: as if not there
-]
-
 GIVE_A_SOURCE = "--set data.source=sample takes 320 short reviews for a demonstration, --set data.source=FILE your own"
 """What to do if data.source is missing."""
 
@@ -190,7 +98,7 @@ class Data(_Section):
     validation: Share | Name = 0.1
     """The share of the reviews to hold out, on which every epoch is scored (0: none); or what to score on instead: the
     name of a split, such as `dev`, or a path, such as `dev.csv`, whose reviews have the same columns and labels."""
-    text_column: Name | Annotated[list[Name], Field(min_length=1)] = "text"
+    text_column: Name | Names = "text"
     """The column with the text of the review, or a list of columns, such as `[Summary, Text]`, whose texts
     are joined."""
     label_column: Name = "label"
@@ -205,7 +113,7 @@ class Data(_Section):
     """How many neighbouring rows stay together when reviews are held out, or cut into folds. Neighbours are often of
     the same film, product or author, if the rows were never shuffled: a block of 100 keeps most of them on one side, so
     that the validation reviews are of things that training has not seen. 1: every review may be chosen by itself."""
-    columns: Annotated[list[Name], Field(min_length=1)] | None = None
+    columns: Names | None = None
     """The names of the columns of a file that has no header, from left to right, such as `[label, text]`. null: the
     first line of a CSV or TSV file names its columns."""
     encoding: Name | None = None
@@ -258,7 +166,7 @@ class Text(_Section):
     earlier: ClassVar[dict[str, str]] = {"parts": "affixes"}
     lowercase: bool = True
     """Whether to treat `Good` and `good` as the same word."""
-    folding: Annotated[int, Field(ge=1, le=2), BeforeValidator(_to_whole_number)] = 2
+    folding: Annotated[int, Field(ge=1, le=2), BeforeValidator(to_whole_number)] = 2
     """Which other spellings are the same word. 2: those with invisible characters, ligatures, full-width letters,
     other apostrophes, skin tones, or a final sigma too; 1: as earlier versions of sentibp had it. Models and runs of
     these versions keep 1. There is rarely a reason to set it. With init_from, the default is that of the model."""
@@ -266,7 +174,7 @@ class Text(_Section):
     """The classes of tokens that count as one word each: every URL becomes `<url>`, every e-mail address `<email>`,
     every @name `<mention>`, and every number `<number>`. url and mention suit tweets; number hides ratings such as
     `10/10`. With init_from, the default is that of the model."""
-    ngrams: Annotated[int, Field(ge=1, le=3), BeforeValidator(_to_whole_number)] = 2
+    ngrams: Annotated[int, Field(ge=1, le=3), BeforeValidator(to_whole_number)] = 2
     """The largest number of words in a feature. 1: single words; 2: pairs such as `not good` too; 3: triples too. A
     lower value is faster and gives a smaller model."""
     min_count: Count = 1
@@ -477,7 +385,7 @@ class Train(_Section):
     scores stay those of the model before. The run directory keeps that model too, and `sentibp eval` without --data
     scores it. It doubles the time of the training. auto: do so if the training reviews have at most a million
     occurrences of features, where it helps most and takes least time."""
-    shards: Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_to_whole_number)] = 1
+    shards: Annotated[int, Field(ge=1, le=10_000), BeforeValidator(to_whole_number)] = 1
     """The number of shards that the training reviews are divided into. All shards are trained at the same time, each on
     its own reviews, by as many processes or machines as `sentibp train --cluster` has. They decide how fast it is; the
     model depends on the number of shards alone. 1: the usual training."""
@@ -488,7 +396,7 @@ class Train(_Section):
     shard_steps: Count | None = None
     """With shards, how much is done before they are brought together again. With sync: average, the steps that each
     shard trains by itself; null: 20. With sync: sync, the batches of each shard in a step; null: 1."""
-    seed: Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_to_whole_number)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(to_whole_number)] = 0
     """The seed of all random numbers. The same seed gives the same model."""
     seeds: Count = 1
     """The number of seeds to train with (seed, seed + 1, ...). The scores are reported with their mean and spread, and
@@ -523,13 +431,13 @@ class Pretrain(_Section):
     classifier on them is averaged with the network; for long reviews. words: vectors of words with the same neighbours;
     the last columns of the embedding start from them, and the networks also learn from the predictions of a linear
     classifier on them, for the sentences of `labelled` and `source`; for short texts."""
-    source: Name | Annotated[list[Name], Field(min_length=1)] | None = None
+    source: Name | Names | None = None
     """More reviews to learn from, besides the training data: as data.source. Their labels are not used. null: none."""
     split: Name = "unsupervised"
     """The split of `source` to read. It applies to built-in data and data from the hub."""
     text_column: Name = "text"
     """The column with the text of the review."""
-    labelled: Name | Annotated[list[Name], Field(min_length=1)] | None = None
+    labelled: Name | Names | None = None
     """With vectors: words, labelled reviews of another kind: as data.source; their train split is read. Their
     labels are negative and positive. Two columns of the embedding, before those of the vectors, start from what
     these say about each feature. A linear classifier predicts their sentences, and the networks learn from these

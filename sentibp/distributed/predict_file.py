@@ -22,9 +22,9 @@ from sentibp.data.readers.pieces import table_pieces
 from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier, predict_piece
-from sentibp.model.decision import answers, parse_decision
+from sentibp.model.decision import parse_decision
 from sentibp.model.file import load_model as read_model
-from sentibp.model.prediction import Prediction
+from sentibp.model.prediction import Prediction, answers
 from sentibp.model.prediction_writer import Format, compressing, kept_columns, open_writer
 from sentibp.nn.layers import Array
 from sentibp.runs.find import BUILTIN, builtin_file

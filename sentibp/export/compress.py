@@ -24,7 +24,7 @@ from sentibp.data.key_table import NONE
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.compare import compare_models
-from sentibp.inspection.evaluate import DataOptions
+from sentibp.inspection.evaluate import VALIDATION, DataOptions
 from sentibp.inspection.probes import load_probes, run_probes
 from sentibp.model import packing
 from sentibp.model.build import assemble
@@ -92,7 +92,7 @@ def file_size(compressed: Compressed, scores: int = _SCORES) -> int:
     return len(compressed.to_bytes()) + scores
 
 
-def compress_file(path: Path, max_bytes: int, reviews: DataOptions = DataOptions()) -> tuple[bytes, Report]:  # noqa: B008  # a tuple
+def compress_file(path: Path, max_bytes: int, reviews: DataOptions = VALIDATION) -> tuple[bytes, Report]:
     """Return the content of the compressed file of a model file, and the scores before and after.
 
     A refit model has learned its validation reviews. The model before the refit is scored on them, compressed likewise.
@@ -121,7 +121,7 @@ def _compressed_file(
         scored_compressed = compress(scored, max_bytes, measure)
     result = None
     try:
-        result = compare_models(scored, scored_compressed.classifier, *reviews)
+        result = compare_models(scored, scored_compressed.classifier, reviews)
         notes += result.notes
     except DataError as error:
         if reviews.is_named or reviews.overrides:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from sentibp import metrics
 from sentibp.errors import ConfigError
-from sentibp.inspection.evaluate import few_reviews, load_reviews, score_corpus
+from sentibp.inspection.evaluate import VALIDATION, DataOptions, few_reviews, load_reviews, score_corpus
 from sentibp.model.classifier import Classifier
 from sentibp.model.decision import Decision
 from sentibp.nn.layers import Array
@@ -28,11 +27,7 @@ class Comparison(NamedTuple):
 def compare_models(
     a: Classifier,
     b: Classifier,
-    source: str | None = None,
-    split: str | None = None,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    overrides: Sequence[str] = (),
+    data: DataOptions = VALIDATION,
     decision: Decision | None = None,
 ) -> Comparison:
     """Score both models on the reviews that `evaluate_on` uses for `a`, and by the same `decision`.
@@ -46,7 +41,7 @@ def compare_models(
             "the same order"
         )
     recorded_a, recorded_b = RecordedData(a), RecordedData(b)
-    corpus = load_reviews(recorded_a, source, split, text_column, label_column, overrides)
+    corpus = load_reviews(recorded_a, data)
     scores_a, positive_a, _, notes_a = score_corpus(recorded_a, corpus, "the first model", decision)
     scores_b, positive_b, _, notes_b = score_corpus(recorded_b, corpus, "the second model", decision)
     assert corpus.label is not None

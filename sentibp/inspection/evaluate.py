@@ -43,6 +43,25 @@ class Evaluation(NamedTuple):
     notes: tuple[str, ...]
 
 
+class DataOptions(NamedTuple):
+    """The reviews to score on, and how they are read. By default, the model's own validation reviews."""
+
+    source: str | None = None
+    split: str | None = None
+    text_column: str | None = None
+    label_column: str | None = None
+    overrides: tuple[str, ...] = ()  # of the data settings of the training
+
+    @property
+    def is_named(self) -> bool:
+        """Whether these are other reviews than the model's own validation reviews."""
+        return self.source is not None or self.split is not None
+
+
+VALIDATION = DataOptions()
+"""The model's own validation reviews."""
+
+
 def evaluate_on(
     classifier: Classifier,
     source: str | None = None,
@@ -71,7 +90,8 @@ def evaluate_on(
         if source is not None or split is not None:
             raise ConfigError("give either a source or texts")
         return _evaluate_in_memory(classifier, texts, labels, sample_weight, decision)
-    scored = score_reviews(classifier, source, split, text_column, label_column, overrides, decision)
+    data = DataOptions(source, split, text_column, label_column, tuple(overrides))
+    scored = score_reviews(classifier, data, decision)
     return Evaluation(scored.scores, (*scored.reviews.notes, *few_reviews(scored.scores)))
 
 
@@ -95,21 +115,6 @@ def few_reviews(scores: dict[str, Any]) -> list[str]:
     return [f"{only}: only the interval says how good the model is; the calibration error is chance"]
 
 
-class DataOptions(NamedTuple):
-    """The reviews to score on: the arguments of `score_reviews`. By default, the validation reviews."""
-
-    source: str | None = None
-    split: str | None = None
-    text_column: str | None = None
-    label_column: str | None = None
-    overrides: tuple[str, ...] = ()  # of the data settings of the training
-
-    @property
-    def is_named(self) -> bool:
-        """Whether these are other reviews than the model's own validation reviews."""
-        return self.source is not None or self.split is not None
-
-
 class ScoredReviews(NamedTuple):
     """Reviews, the scores of a model on them, and its probabilities."""
 
@@ -120,19 +125,13 @@ class ScoredReviews(NamedTuple):
 
 
 def score_reviews(
-    classifier: Classifier,
-    source: str | None = None,
-    split: str | None = None,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    overrides: Sequence[str] = (),
-    decision: Decision | None = None,
+    classifier: Classifier, data: DataOptions = VALIDATION, decision: Decision | None = None
 ) -> ScoredReviews:
     """Score the model as `evaluate_on` does, and return the probability for each review, too."""
     recorded = RecordedData(classifier)
-    corpus = load_reviews(recorded, source, split, text_column, label_column, overrides)
+    corpus = load_reviews(recorded, data)
     scores, positive, tokens, notes = score_corpus(recorded, corpus, decision=decision)
-    if source is None and split is None and recorded.run is None and not overrides and decision is None:
+    if not data.is_named and recorded.run is None and not data.overrides and decision is None:
         notes = (*notes, *_unlike_training(classifier.scores, scores))
     return ScoredReviews(replace(corpus, notes=(*corpus.notes, *notes)), scores, positive, tokens)
 
@@ -196,24 +195,17 @@ def _require_same_classes(classifier: Classifier, corpus: Corpus) -> None:
         )
 
 
-def load_reviews(
-    recorded: RecordedData,
-    source: str | None = None,
-    split: str | None = None,
-    text_column: str | None = None,
-    label_column: str | None = None,
-    overrides: Sequence[str] = (),
-) -> Corpus:
+def load_reviews(recorded: RecordedData, data: DataOptions = VALIDATION) -> Corpus:
     """Load the reviews that `evaluate_on` scores the model on."""
-    trained = recorded.config.data
-    given = {"text_column": text_column, "label_column": label_column}
+    trained, source, split = recorded.config.data, data.source, data.split
+    given = {"text_column": data.text_column, "label_column": data.label_column}
     given = {key: value for key, value in given.items() if value is not None}
-    settings = override_data(trained.model_copy(update=given), overrides, _OPTIONS)
-    if source is None and split is None:
+    settings = override_data(trained.model_copy(update=given), data.overrides, _OPTIONS)
+    if not data.is_named:
         return _load_validation_data(recorded, settings)
     if split is not None:
         sources.require_splits(settings.given_source if source is None else source, f"leave out --split {split}")
-    options = sources.read_options(settings, typed=None if source is None else overrides)
+    options = sources.read_options(settings, typed=None if source is None else data.overrides)
     options = options._replace(group=None)  # the scores do not use it
     name = settings.given_source if source is None else source
     read = partial(sources.load_corpus_without, ["weight"], name, options, split or "test")

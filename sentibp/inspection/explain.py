@@ -152,6 +152,7 @@ class Explanation(NamedTuple):
         parts = _sum_dict(self.sums[0])
         return {
             "label": self.label,
+            "score": self.score,
             "positive": self.positive,
             "logit": self.logit,
             **{key: parts[key] for key in ("bias", "parts", "residual")},

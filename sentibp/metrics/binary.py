@@ -216,10 +216,10 @@ def wilson_interval(successes: float, n: float, z: float = 1.959964) -> tuple[fl
 
     It contains the values p that a normal test does not reject: |share - p| <= z sqrt(p (1 - p) / n) (Wilson 1927,
     "Probable inference, the law of succession, and statistical inference"). Near 0 and 1 it is accurate, unlike the
-    usual share +- z s. `ValueError` unless 0 <= successes <= n and n > 0.
+    usual share +- z s. `ValueError` unless 0 <= successes <= n and n >= 1.
     """
     if n < 1 or not 0 <= successes <= n:
-        raise ValueError(f"an interval needs 0 <= successes <= n and n > 0, not {successes} of {n}")
+        raise ValueError(f"an interval needs 0 <= successes <= n and n >= 1, not {successes} of {n}")
 
     def low(k: float) -> float:
         return float((k + z * z / 2 - z * math.sqrt(k * (1 - k / n) + z * z / 4)) / (n + z * z))

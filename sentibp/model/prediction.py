@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sentibp.model.decision import Decision, answer_columns, answers, table_columns, table_values
-from sentibp.model.head import score_of
+from sentibp.data.labels import Classes
+from sentibp.model.decision import Decision
+from sentibp.model.head import each_probability, expected_number, place, score_of
 from sentibp.nn.layers import Array
 from sentibp.utils.table import Table
 
@@ -58,7 +59,7 @@ class Prediction:
     @property
     def probabilities(self) -> Array:
         """The probability of each class: (n, K) float64, in the order of `classes`."""
-        return np.stack((1 - self.positive, self.positive), axis=1) if self.positive.ndim == 1 else self.positive
+        return each_probability(self.positive)
 
     @property
     def _number(self) -> Array:
@@ -84,3 +85,57 @@ class Prediction:
     def to_pandas(self) -> pd.DataFrame:
         """Return the predictions as a data frame of pandas, with the columns of `table`."""
         return self.table().to_pandas()
+
+
+def answers(prediction: Prediction, decision: Decision) -> list[dict[str, Any]]:
+    """Return the prediction for each text as plain values: `sentibp predict` writes them.
+
+    `label`; `score`, its probability; with two classes `positive`, the probability of positive; with more,
+    `probabilities`, by class; `place`, from 0, the worst class, to 1, the best, if they are in order; `expected`, if
+    they are numbers, too; `tokens`; `unknown` tokens; and a `note` if no token is known.
+    """
+    numbers, names, probability = decision.numbers(prediction.positive), decision.classes.names, prediction.positive
+    more: dict[str, Any]
+    if probability.ndim == 1:
+        more = {"positive": probability.tolist()}
+    else:
+        more = {"probabilities": [dict(zip(names, row, strict=True)) for row in probability.tolist()]}
+        if decision.classes.ordered:
+            more["place"] = place(probability).tolist()
+        if (expected := expected_number(probability, decision.classes)) is not None:
+            more["expected"] = expected.tolist()
+    labels = [names[number] for number in numbers.tolist()]
+    columns = {"label": labels, "score": score_of(probability, numbers).tolist(), **more}
+    columns |= {"tokens": prediction.tokens.tolist(), "unknown": prediction.unknown.tolist()}
+    keys = tuple(columns)
+    records = [dict(zip(keys, values)) for values in zip(*columns.values(), strict=True)]  # noqa: B905  # faster
+    for number in np.flatnonzero(prediction.tokens == prediction.unknown).tolist():
+        records[number]["note"] = "no known word"
+    return records
+
+
+def answer_columns(classes: Classes) -> tuple[str, ...]:
+    """Return the keys of `answers`, in their order."""
+    if classes.are_binary:
+        return "label", "score", "positive", "tokens", "unknown", "note"
+    numbers = ("expected",) if expected_number(np.zeros((0, classes.number)), classes) is not None else ()
+    ordered = ("place",) if classes.ordered else ()
+    return "label", "score", "probabilities", *ordered, *numbers, "tokens", "unknown", "note"
+
+
+def table_columns(keys: Sequence[str], classes: Classes) -> list[str]:
+    """Return the columns of predictions in a table, which has one for the probability of each class."""
+    of_classes = [_probability_column(name) for name in classes.names]
+    return [column for key in keys for column in (of_classes if key == "probabilities" else [key])]
+
+
+def table_values(records: Sequence[dict[str, Any]], columns: Sequence[str]) -> list[list[Any]]:
+    """Return the values of each column of a table of predictions; None where a prediction has none."""
+    if records and "probabilities" in records[0]:
+        own = [{_probability_column(key): value for key, value in each["probabilities"].items()} for each in records]
+        records = [each | probabilities for each, probabilities in zip(records, own, strict=True)]
+    return [[record.get(column) for record in records] for column in columns]
+
+
+def _probability_column(name: str) -> str:
+    return f"probability_{name}"

@@ -68,7 +68,7 @@ class Writer(Protocol):
 
 def open_writer(format: Format, sink: Sink, classes: Classes, tell: Tell = print_message) -> Writer:
     """Return the writer of a format but `table`. `sink` takes the bytes; `classes` are those of the model."""
-    from sentibp.model.decision import answer_columns, table_columns
+    from sentibp.model.prediction import answer_columns, table_columns
 
     keys = answer_columns(classes)
     if format is Format.parquet:
@@ -164,7 +164,7 @@ class _Delimited:
         self._begun = False
 
     def write(self, piece: Piece, answers: Sequence[dict[str, Any]]) -> None:
-        from sentibp.model.decision import table_values
+        from sentibp.model.prediction import table_values
         from sentibp.utils.arrow import strings
 
         if not self._begun:
@@ -252,7 +252,7 @@ class _ArrowFile:
 def _answer_arrays(answers: Sequence[dict[str, Any]], columns: Sequence[str]) -> dict[str, pa.Array]:
     import numpy as np
 
-    from sentibp.model.decision import table_values
+    from sentibp.model.prediction import table_values
     from sentibp.utils.arrow import from_numpy, strings
 
     def array(column: str, values: list[Any]) -> pa.Array:

@@ -22,7 +22,7 @@ from sentibp.data.labels import IGNORED
 from sentibp.errors import InvalidInput, InvalidSetting
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
-from sentibp.model.head import predicted
+from sentibp.model.head import each_probability, predicted
 from sentibp.training.in_memory import given_reviews, resolve_settings, train_given
 from sentibp.utils import tensor_file
 from sentibp.utils.damage import data_error_if_damaged
@@ -160,9 +160,7 @@ class SentimentClassifier(_Estimator):
 
     def predict_proba(self, X: Texts) -> Array:
         """Return the probability of each class: (n, K) float64, in the order of `classes_`."""
-        p = self._probability(X)
-        each = np.stack((1 - p, p), axis=1) if p.ndim == 1 else p
-        return each[:, self._encoder.number]
+        return each_probability(self._probability(X))[:, self._encoder.number]
 
     def decision_function(self, X: Texts) -> Array:
         """Return the logits: of two classes (n,), above 0 for the second of `classes_`; of more (n, K)."""

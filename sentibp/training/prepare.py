@@ -359,7 +359,7 @@ def few_notes(config: Config, validation: int, independent: float, *, is_grouped
         if not n:
             few = "no validation review differs clearly from all training reviews"
         elif is_grouped:
-            few = f"only as much validation data as {counted(n, 'review')} of different groups (data.group_column)"
+            few = f"the validation reviews count as {counted(n, 'review')} of different groups (data.group_column)"
             repair = f"give reviews of more groups{more}"
         notes.append(f"{few}: {' and '.join(fits)} {'depend' if len(fits) > 1 else 'depends'} on chance; {repair}")
     return notes

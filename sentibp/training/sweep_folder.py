@@ -31,7 +31,7 @@ from sentibp.utils.near_names import did_you_mean, near_paths
 from sentibp.utils.repair import as_yaml
 
 ROOT = Path("sweeps")
-ABOUT, JOURNAL, BEST, TRIALS, PAGE = "sweep.json", "journal.log", "best.yaml", "trials", "sweep.html"
+ABOUT, JOURNAL, BEST, TRIALS = "sweep.json", "journal.log", "best.yaml", "trials"
 
 _FORMAT = 1
 _KEPT = {"config.yaml", "run.json", METRICS}  # of a trial that is not the best

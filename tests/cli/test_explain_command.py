@@ -18,7 +18,7 @@ def _model(trained):
 
 def test_contributions_add_up_to_the_logit(sentibp):
     output = sentibp("explain", "I love this movie", "--json").json
-    assert list(output) == ["label", "positive", "logit", "bias", "parts", "residual", "method", "words"]
+    assert list(output) == ["label", "score", "positive", "logit", "bias", "parts", "residual", "method", "words"]
     assert output["bias"] + sum(part["contribution"] for part in output["parts"]) == pytest.approx(
         output["logit"], abs=1e-6
     )
@@ -26,6 +26,7 @@ def test_contributions_add_up_to_the_logit(sentibp):
     predicted = sentibp("predict", "I love this movie").jsonl[0]
     assert output["positive"] == pytest.approx(predicted["positive"], abs=1e-6)
     assert output["label"] == predicted["label"]
+    assert output["score"] == pytest.approx(predicted["score"], abs=1e-6)
     for part in output["parts"]:
         assert set(part) == {"text", "start", "end", "contribution"}
         assert "I love this movie"[part["start"] : part["end"]].lower() == part["text"]

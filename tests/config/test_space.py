@@ -238,15 +238,31 @@ KEYS = [
 ]
 
 
+RIGHT = {
+    "train.epochs": [[1, 3], {"int": [1, 4]}],
+    "train.batch_size": [{"int": [8, 64], "step": 8}, {"log": [8, 512]}],
+    "train.optimizer.learning_rate": [{"log": [0.01, 1]}, [0.1, 0.3]],
+    "train.word_dropout": [{"uniform": [0, 0.5]}, {"uniform": [0, 0.5], "step": 0.1}],
+    "model.hidden": [[[], [8], [16, 8]]],
+    "text.presence": [[True, False]],
+}
+
+
 @settings(max_examples=60, deadline=None)
-@given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4), st.booleans())
-def test_any_nested_value_is_a_space_or_a_mistake(tmp_path_factory, content, grid):
+@given(
+    st.fixed_dictionaries({}, optional={key: st.sampled_from(spaces) for key, spaces in RIGHT.items()}),
+    st.one_of(st.just({}), st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=3)),
+    st.booleans(),
+)
+def test_any_nested_value_is_a_space_or_a_mistake(tmp_path_factory, right, other, grid):
     path = tmp_path_factory.getbasetemp() / "nested.yaml"
-    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    path.write_text(yaml.safe_dump(right | other), encoding="utf-8")
     try:
         space = load_space(path, {}, grid=grid)
     except ConfigError as error:
         assert error.lines
+        assert other or grid or not right  # a grid has no ranges without steps
         return
+    assert {".".join(dimension.keys) for dimension in space.dimensions} >= {*right} - {*other}
     for dimension in space.dimensions if not space.notes else ():
         config_with({}, {dimension.keys: dimension.middle})

@@ -78,6 +78,11 @@ def test_near_duplicates_are_those_of_the_definition(training, validation, times
         assert near([" ".join(each) for each in training], [" ".join(each) for each in validation]) == expected
 
 
+def test_sequences_of_up_to_32_training_texts_count():
+    text = "one two three four five six"
+    assert [near([text] * times, [text]) for times in (1, 3, 4, 32, 33)] == [[1], [1], [1], [1], [0]]
+
+
 def own(number: int, words: int = 12) -> str:
     """Return a text that has no word in common with those of other numbers."""
     return " ".join(f"w{number}x{i}" for i in range(words))

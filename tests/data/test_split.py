@@ -92,6 +92,13 @@ def test_no_group_is_in_two_folds(rows, folds):
     assert len(np.unique(fold)) == min(folds, len(np.unique(group)))
 
 
+def test_large_groups_come_first_so_that_small_ones_fill_the_other_folds():
+    group = np.concatenate((np.arange(100), np.repeat(np.arange(100, 104), 100)))  # 100 of one review, 4 of a hundred
+    for seed in range(3):
+        fold = fold_groups(group, np.arange(500) % 2, 5, np.random.default_rng(seed))
+        assert np.bincount(fold).tolist() == [100] * 5
+
+
 def test_folds_are_about_equal():
     rng = np.random.default_rng(2)
     group = (rng.random(5000) ** 2 * 400).astype(int)
@@ -111,13 +118,15 @@ def of_classes(group, label, k: int = 4) -> Corpus:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3)), min_size=1, max_size=200), st.integers(0, 5))
-def test_no_group_is_cut_among_several_classes(rows, seed):
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3)), max_size=200), st.integers(0, 5), st.booleans())
+def test_no_group_is_cut_among_several_classes(rows, seed, enough):
+    rows = [*rows, *([(50 + i, i % 4) for i in range(40)] if enough or not rows else [])]
     group, label = zip(*rows, strict=True)
     try:
         training, validation, held = held_out(of_classes(group, label), 0.2, seed)
     except DataError as error:
         assert str(error).startswith("data.group_column: with ")
+        assert not enough
     else:
         assert not training & validation
         assert set(held.label.tolist()) == {0, 1, 2, 3}, "each class is scored"

@@ -21,7 +21,8 @@ from sentibp.export.export import export_model
 from sentibp.export.files import javascript_file, python_file, read_runtime
 from sentibp.export.html import html_file
 from sentibp.export.payload import make_payload
-from sentibp.model.decision import Decision, answers, parse_decision
+from sentibp.model.decision import Decision, parse_decision
+from sentibp.model.prediction import answers
 from sentibp.utils.arrow import strings
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import unicodedata
+from contextlib import chdir
 from pathlib import Path
 
 import exports
@@ -30,7 +31,8 @@ def folder(tmp_path_factory) -> Path:
     import sentibp
 
     folder = tmp_path_factory.mktemp("exports")
-    classifier = load_model(sentibp.train_model(sentibp.load_config("quickstart"), folder / "run").model)
+    with chdir(folder):  # a training writes runs/last
+        classifier = load_model(sentibp.train_model(sentibp.load_config("quickstart"), folder / "run").model)
     for target, name in (("python", "model.py"), ("js", "model.mjs")):
         (folder / name).write_bytes(export_model(classifier, target, Decision()).content)
     return folder

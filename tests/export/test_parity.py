@@ -19,7 +19,8 @@ from sentibp.export.files import javascript_file, python_file
 from sentibp.export.payload import Payload, make_payload
 from sentibp.inspection.explain import explain
 from sentibp.model.classifier import Classifier
-from sentibp.model.decision import Decision, answers, parse_decision
+from sentibp.model.decision import Decision, parse_decision
+from sentibp.model.prediction import answers
 from sentibp.utils.arrow import strings
 
 NODE = shutil.which("node")

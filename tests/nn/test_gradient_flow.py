@@ -74,6 +74,20 @@ def test_a_unit_is_saturated_if_its_curve_is_flat_for_the_reviews(activation, fa
     assert gradient_flow.inactive_units(layer) == {"a": {"saturated": 0.5}}
 
 
+SLOPES = [(Sigmoid(), lambda y: y * (1 - y)), (Tanh(), lambda y: 1 - y * y)]  # given y = f(x)
+
+
+@pytest.mark.parametrize(("activation", "slope_of"), SLOPES)
+def test_a_unit_is_saturated_below_a_twentieth_of_the_steepest_slope(activation, slope_of):
+    """The slope of a sigmoid is at most 1/4, that of tanh 1; both count as shares of that."""
+    steepest = slope_of(activation.f(np.zeros(1)))[0]
+    x = np.linspace(0, 8, 801)[None, :]  # (1, i), one review: the mean slope of a unit is its slope
+    share = slope_of(activation.f(x)) / steepest
+    layer = Sequential({"a": Sequential({"activation": activation})})
+    layer.forward(x, train=True)
+    assert gradient_flow.inactive_units(layer) == {"a": {"saturated": pytest.approx((share < 0.05).mean())}}
+
+
 def test_finding_idle_units_does_not_disturb_backward():
     net = network(ReLU(), np.random.default_rng(0))
     net.forward(REVIEWS, train=True)

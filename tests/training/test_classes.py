@@ -60,6 +60,15 @@ def contents(path: Path) -> dict[str, bytes]:
     return {name: (path / name).read_bytes() for name in RESULTS if (path / name).exists()}
 
 
+@pytest.mark.parametrize("head", HEADS)
+def test_calibration_scales_the_outputs_but_not_thresholds(small, head):
+    """The logits of `cumulative` are no multiples of others: a factor on its output would change the answers."""
+    settings = (f"model.output={head}", "train.epochs=1")
+    runs = [small(*settings, f"train.calibrate={calibrate}") for calibrate in ("true", "false")]
+    scaled, plain = (load_model(runner.train_model(run, Path(f"run{i}")).model).tensors() for i, run in enumerate(runs))
+    assert np.array_equal(scaled["output.weight"], plain["output.weight"]) == (head == "cumulative")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_training_resumes_to_the_same_bytes(small, monkeypatch, kind):
     resolved, events = small("train.checkpoint.every_steps=3", *KINDS[kind]), []

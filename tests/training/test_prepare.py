@@ -21,7 +21,7 @@ from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model.file import load_model
 from sentibp.training.events import Epoch
 from sentibp.training.paths import resolve_paths
-from sentibp.training.prepare import prepare
+from sentibp.training.prepare import few_notes, prepare
 from sentibp.utils.arrow import strings
 
 SMALL = {"model": {"embedding": {"dim": 4}, "hidden": []}, "train": {"epochs": 1}, "text": {"ngrams": 1}}
@@ -261,3 +261,44 @@ def test_long_texts_have_defaults_of_their_own(here):
     assert (recorded.text, recorded.model, recorded.train) == (shipped.text, shipped.model, shipped.train)
     described = train_model(load_config("default", [f"data.source=r{LONG}.csv", "model.hidden=[4]"]))
     assert load_config(described.run / "config.yaml").config.text.ngrams == 2
+
+
+@pytest.mark.parametrize(
+    ("validation", "independent", "is_grouped", "note"),
+    [
+        (30, 30, False, None),
+        (
+            29,
+            29,
+            False,
+            "only 29 validation reviews: the scores, the best epoch and the calibration of the probabilities depend on "
+            "chance; give more reviews, or hold out more with --set data.validation=0.3",
+        ),
+        (
+            300,
+            1,
+            False,
+            "only 1 distinct validation text differs clearly from all training reviews: the calibration of the "
+            "probabilities depends on chance; validate on other reviews with --set data.validation=FILE",
+        ),
+        (
+            300,
+            0,
+            False,
+            "no validation review differs clearly from all training reviews: the calibration of the probabilities "
+            "depends on chance; validate on other reviews with --set data.validation=FILE",
+        ),
+        (
+            300,
+            22.6,
+            True,
+            "the validation reviews count as 23 reviews of different groups (data.group_column): the calibration of "
+            "the probabilities depends on chance; give reviews of more groups, or hold out more with --set "
+            "data.validation=0.3",
+        ),
+    ],
+)
+def test_few_validation_reviews_are_named_for_what_they_are(validation, independent, is_grouped, note):
+    """The last part is the repair: of groups, more of them; of texts that training repeats, other ones."""
+    config = load_config("quickstart").config
+    assert few_notes(config, validation, independent, is_grouped=is_grouped) == ([] if note is None else [note])

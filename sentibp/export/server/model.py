@@ -14,7 +14,8 @@ from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.explain import explain
 from sentibp.model import file
 from sentibp.model.classifier import Classifier, NoAnswer
-from sentibp.model.decision import POWERS, Decision, answers, parse_decision
+from sentibp.model.decision import POWERS, Decision, parse_decision
+from sentibp.model.prediction import answers
 from sentibp.utils.arrow import strings
 from sentibp.utils.files import open_regular
 from sentibp.utils.hashing import file_digest

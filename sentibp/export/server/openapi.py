@@ -10,7 +10,7 @@ from typing import Any
 
 from sentibp.export.server.limits import Limits
 from sentibp.export.server.model import ServedModel
-from sentibp.model.decision import answer_columns
+from sentibp.model.prediction import answer_columns
 from sentibp.model.spec import NetworkSpec
 
 PATHS = ("POST /predict", "GET /health", "GET /model", "GET /openapi.json")

@@ -18,6 +18,7 @@ SHADES = 10  # --layer0 to --layer9, which are in order
 SYMBOLS = ("circle", "square", "triangle")
 DASHES = 4  # of templates/charts.js: solid, dashed, dotted, dashed and dotted
 _HEIGHT = 320  # pixels
+_ROOM = 0.02  # of a share, above the highest and below the lowest
 
 Chart = dict[str, Any]  # id, title, about, and either series, x, y and height, or columns and rows
 Series = dict[str, Any]
@@ -83,7 +84,7 @@ def new_chart(id: str, title: str, about: str, series: list[Series], x: Axis, y:
     return {"id": id, "title": title, "about": about, "series": series, "x": x, "y": y, "height": _HEIGHT} | more
 
 
-def share_range(charts: Sequence[Chart], room: float = 0.02, limit: float = 1.0) -> None:
+def share_range(charts: Sequence[Chart]) -> None:
     """Give the y axes of charts of one quantity the same range, to be compared. Log axes stay positive."""
     lists = [each.get(key, []) for chart in charts for each in chart["series"] for key in ("y", "low", "high")]
     values = [value for values in lists for value in values if value is not None]
@@ -91,7 +92,7 @@ def share_range(charts: Sequence[Chart], room: float = 0.02, limit: float = 1.0)
         positive = [value for value in values if value > 0]
         found = [min(positive) / 1.5, max(positive) * 1.5] if positive else None
     else:
-        found = [max(min(values) - room, 0), min(max(values) + room, limit)] if values else None
+        found = [max(min(values) - _ROOM, 0), min(max(values) + _ROOM, 1)] if values else None
     for chart in charts:
         chart["y"]["range"] = None if found is None else rounded(found)
 

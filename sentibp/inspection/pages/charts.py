@@ -34,10 +34,10 @@ _WIDE = 20  # times as long: from there on the axis of lengths is logarithmic
 _LENGTH_GROUPS = 6  # groups of reviews by length, of equal size
 
 
-class Predictions(NamedTuple):
-    """The predictions of a model for n reviews."""
+class PlottedModel(NamedTuple):
+    """A model of a report: its predictions for n reviews, as the charts show them."""
 
-    number: int
+    number: int  # its place among the models of the report, from 0
     name: str
     label: Array  # (n,) 0 or 1; with K > 2 labels from 0 to K - 1
     positive: Array  # (n,) the probability of positive; (n, K) that of each label
@@ -63,7 +63,7 @@ def run_line(
     return line(name, x, y, colour(i), 2 + 1.5 * min(n - 1 - i, 3), **style)
 
 
-def predictions(models: Sequence[Predictions]) -> list[Chart]:
+def predictions(models: Sequence[PlottedModel]) -> list[Chart]:
     """Return ROC, calibration and accuracy by length of all models, then a histogram for each.
 
     Only a model with two labels has a ROC curve.
@@ -99,14 +99,14 @@ def predictions(models: Sequence[Predictions]) -> list[Chart]:
     return charts + histograms
 
 
-def _roc(each: Predictions, n: int) -> Series:
+def _roc(each: PlottedModel, n: int) -> Series:
     false, true, _ = roc_curve(each.label, each.positive, each.weight)
     kept = np.unique(np.linspace(0, len(false) - 1, _ROC_POINTS).round().astype(int))
     name = f"{each.name}: area {roc_auc(each.label, each.positive, each.weight):.4f}"
     return run_line(each.number, n, name, false[kept], true[kept])
 
 
-def _calibration(models: Sequence[Predictions], n: int, low: float) -> Chart:
+def _calibration(models: Sequence[PlottedModel], n: int, low: float) -> Chart:
     about = (
         "How often predictions are right, by the probability that the model gives them. On the dotted line the "
         "probabilities are right; below the line the model is overconfident, above it underconfident. The bars are "
@@ -130,9 +130,9 @@ def _percents(each: Series) -> str:
     return f"{100 * each['low'][0]:.1f} to {100 * each['high'][0]:.1f} %"
 
 
-def _reliability(each: Predictions, n: int) -> Series:
+def _reliability(each: PlottedModel, n: int) -> Series:
     if each.positive.ndim == 2:
-        bins = class_charts.calibration_bins(each)
+        bins = class_charts.calibration_bins(each.label, each.positive, weight=each.weight)
     else:
         bins = [bin for bin in calibration_bins(each.label, each.positive, weight=each.weight) if bin["n"]]
     confidence, accuracy = ([b[key] for b in bins] for key in ("confidence", "accuracy"))
@@ -141,7 +141,7 @@ def _reliability(each: Predictions, n: int) -> Series:
     return with_intervals(drawn, [each.interval(b["accuracy"] * b["n"], b["n"]) for b in bins])
 
 
-def _by_length(each: Predictions, n: int) -> Series:
+def _by_length(each: PlottedModel, n: int) -> Series:
     assert each.tokens is not None
     order = np.argsort(each.tokens, kind="stable")
     right = ~contradicts(each.positive, each.label)
@@ -158,10 +158,12 @@ def _by_length(each: Predictions, n: int) -> Series:
     return with_intervals(drawn, [each.interval(*pair) for pair in sums])
 
 
-def _histogram(each: Predictions) -> Chart:
+def _histogram(each: PlottedModel) -> Chart:
     edges = np.linspace(0, 1, _BINS + 1)
     if each.positive.ndim == 2:
-        data, title, about, name = class_charts.histogram_data(each, edges)
+        data, title, about, name = class_charts.histogram_data(
+            each.label, each.positive, each.weight, each.classes, edges
+        )
     else:
         data, title, name = [], "Probabilities", "probability of positive"
         for number, kind in (1, "positive"), (0, "negative"):

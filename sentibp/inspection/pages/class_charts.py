@@ -3,61 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from sentibp.data.labels import Classes
 from sentibp.inspection.pages.chart_data import Series, bars, shade
 from sentibp.model.head import confidence, contradicts, place
 from sentibp.nn.layers import Array
 
-if TYPE_CHECKING:
-    from sentibp.inspection.pages.charts import Predictions
 
-
-def calibration_bins(each: Predictions, bins: int = 10) -> list[dict[str, Any]]:
+def calibration_bins(
+    label: Array, probability: Array, bins: int = 10, weight: Array | None = None
+) -> list[dict[str, Any]]:
     """Return the bins of the probability of the predicted label, as `metrics.calibration_bins` does for two labels.
 
-    They are of equal width in [0, 1]: of K labels the predicted one may have a probability as low as 1 / K.
+    `label` is (n,), `probability` (n, K), and `weight` (n,); None: all have the same. The bins are of equal width in
+    [0, 1]: of K labels the predicted one may have a probability as low as 1 / K. Empty bins are left out.
     """
-    probability, is_right = confidence(each.positive), ~contradicts(each.positive, each.label)
-    weight = np.ones(len(probability)) if each.weight is None else each.weight.astype(np.float64)
+    predicted, is_right = confidence(probability), ~contradicts(probability, label)
+    each = np.ones(len(predicted)) if weight is None else weight.astype(np.float64)
     edges = np.linspace(0, 1, bins + 1)
-    index = np.searchsorted(edges[1:-1], probability, side="left")
+    index = np.searchsorted(edges[1:-1], predicted, side="left")
     n, total, correct = (
-        np.bincount(index, values, minlength=bins).tolist()
-        for values in (weight, probability * weight, is_right * weight)
+        np.bincount(index, values, minlength=bins).tolist() for values in (each, predicted * each, is_right * each)
     )
     return [
-        {"n": round(k) if each.weight is None else k, "confidence": s / k, "accuracy": c / k}
+        {"n": round(k) if weight is None else k, "confidence": s / k, "accuracy": c / k}
         for k, s, c in zip(n, total, correct, strict=True)
         if k
     ]
 
 
-def histogram_data(each: Predictions, edges: Array) -> tuple[list[Series], str, str, str]:
+def histogram_data(
+    label: Array, probability: Array, weight: Array | None, classes: Classes, edges: Array
+) -> tuple[list[Series], str, str, str]:
     """Return the bars of a histogram, its title, the text about it, and the title of its axis.
 
     Labels in order: the places of the reviews, by their right labels. Labels without an order: the probabilities of the
     predicted label, right or wrong.
     """
-    names = each.classes.names
-    if each.classes.ordered:
-        values, title, axis = place(each.positive), "Places", "place"
-        groups = [(f"is {name}", each.label == k, shade(k, len(names))) for k, name in enumerate(names)]
+    names = classes.names
+    if classes.ordered:
+        values, title, axis = place(probability), "Places", "place"
+        groups = [(f"is {name}", label == k, shade(k, len(names))) for k, name in enumerate(names)]
         about = (
             f"The expected place of each review, from 0 ({names[0]}) to 1 ({names[-1]}), by its right label: the "
             "colours should follow each other from left to right."
         )
     else:
-        wrong = contradicts(each.positive, each.label)
-        values, title, axis = confidence(each.positive), "Probabilities", "probability of the predicted label"
+        wrong = contradicts(probability, label)
+        values, title, axis = confidence(probability), "Probabilities", "probability of the predicted label"
         groups = [("right", ~wrong, "--positive"), ("wrong", wrong, "--negative")]
         about = "The probability of the predicted label, of right and of wrong predictions."
     data = []
     for name, chosen, colour in groups:
-        weight = None if each.weight is None else each.weight[chosen]
-        data.append(bars(name, edges, np.histogram(values[chosen], edges, weights=weight)[0].tolist(), colour))
+        own = None if weight is None else weight[chosen]
+        data.append(bars(name, edges, np.histogram(values[chosen], edges, weights=own)[0].tolist(), colour))
     return data, title, about, axis
 
 

@@ -155,7 +155,7 @@ def _charts(subjects: Sequence[Subject]) -> dict[str, list[Chart]]:
     ]
     training = training_charts.training(lines) + training_charts.flows(lines)
     predictions = [
-        charts.Predictions(
+        charts.PlottedModel(
             i,
             subject.name,
             subject.predictions.label,

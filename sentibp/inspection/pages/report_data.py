@@ -13,7 +13,7 @@ from sentibp import metrics
 from sentibp.data import corpus
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import evaluate
-from sentibp.inspection.evaluate import DataOptions
+from sentibp.inspection.evaluate import VALIDATION, DataOptions
 from sentibp.model import file
 from sentibp.model.classifier import Classifier
 from sentibp.nn.layers import Array
@@ -46,7 +46,7 @@ class Subject(NamedTuple):
     file: str | None = None  # the model file that the page shows, if it is not the one of the run
 
 
-def gather(names: Sequence[str], data: DataOptions = DataOptions()) -> list[Subject]:  # noqa: B008  # a tuple
+def gather(names: Sequence[str], data: DataOptions = VALIDATION) -> list[Subject]:
     """Read the named runs and model files. Raises ConfigError, and DataError for unreadable files."""
     paths = list(dict.fromkeys(find.find_run(name, directory.MODEL, builtin=True) for name in names))
     short = [path.name if path.is_dir() else _shown(path) for path in paths]
@@ -145,9 +145,9 @@ def _predictions(
 ) -> Predictions | None:
     """Return the predictions of the model on the reviews; or those of its run, if the reviews cannot be read."""
     try:
-        scored = evaluate.score_reviews(classifier, *data)
+        scored = evaluate.score_reviews(classifier, data)
     except DataError as error:
-        if data != DataOptions():
+        if data != VALIDATION:
             raise
         recorded = None if run is None else directory.load_predictions(run)
         if recorded is None:

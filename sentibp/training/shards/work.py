@@ -102,7 +102,7 @@ def train_shard(config: Config, seed: int, shard: Shard, start: Round, span: Spa
     """Train one shard for the steps of a round, from the common state. Return what it has then. Raises Diverged."""
     settings = config.train
     examples, weight = open_shard(shard, verify=span.first == 0)
-    network, optimizer = _restore(config, start.state, _stream(seed, "dropout", shard, span))
+    network, optimizer = _restore(config, start.state, _dropout_stream(seed, shard, span))
     factors = {name: learning_rate_factor(settings, name) for name in network.params}
     batches = _batches(settings.batch_size, shard, seed, span.epoch)[span.first : span.first + span.steps]
     loss_function = loss_on(settings.loss)
@@ -136,7 +136,7 @@ def shard_gradient(config: Config, seed: int, shard: Shard, start: Round, span: 
     """Return the gradient of the loss on some batches of one shard, summed over their reviews. Raises Diverged."""
     settings, count = config.train, config.train.round_steps
     examples, weight = open_shard(shard, verify=span.first == 0)
-    network, _ = _restore(config, start.state, _stream(seed, "dropout", shard, span))
+    network, _ = _restore(config, start.state, _dropout_stream(seed, shard, span))
     batches = _batches(settings.batch_size, shard, seed, span.epoch)[span.first * count : (span.first + 1) * count]
     loss_function = loss_on(settings.loss)
     parts = [Sums({}, {}, 0, 0, 0.0, 0.0, 0)]
@@ -205,8 +205,8 @@ def _restore(config: Config, state: State, rng: np.random.Generator) -> tuple[Se
     return network, optimizer
 
 
-def _stream(seed: int, purpose: str, shard: Shard, span: Span) -> np.random.Generator:
-    return random_stream(seed, f"{purpose} of shard {shard.number} in epoch {span.epoch} from step {span.first}")
+def _dropout_stream(seed: int, shard: Shard, span: Span) -> np.random.Generator:
+    return random_stream(seed, f"dropout of shard {shard.number} in epoch {span.epoch} from step {span.first}")
 
 
 def _batches(size: int, shard: Shard, seed: int, epoch: int) -> list[Array]:

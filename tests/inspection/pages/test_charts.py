@@ -9,7 +9,7 @@ import pytest
 
 from sentibp.data.labels import Classes
 from sentibp.inspection.pages import chart_data, charts, class_charts
-from sentibp.inspection.pages.charts import Predictions
+from sentibp.inspection.pages.charts import PlottedModel
 
 
 def by_id(found):
@@ -19,7 +19,7 @@ def by_id(found):
 
 def test_answers():
     label, positive = np.array([0, 0, 1, 1]), np.array([0.1, 0.62, 0.7, 0.9])
-    found = by_id(charts.predictions([Predictions(2, "a", label, positive, np.array([3, 9, 5, 7]))]))
+    found = by_id(charts.predictions([PlottedModel(2, "a", label, positive, np.array([3, 9, 5, 7]))]))
     assert set(found) == {"roc", "reliability", "lengths", "scores2"}
     assert found["roc"]["series"][0]["name"] == "a: area 1.0000"
     lengths = found["lengths"]["series"][0]
@@ -31,13 +31,13 @@ def test_answers():
 
 
 def test_answers_of_one_class_have_no_roc_and_without_reviews_no_lengths():
-    found = by_id(charts.predictions([Predictions(0, "a", np.ones(3), np.full(3, 0.9), None)]))
+    found = by_id(charts.predictions([PlottedModel(0, "a", np.ones(3), np.full(3, 0.9), None)]))
     assert set(found) == {"reliability", "scores0"}
 
 
 def test_whiskers_reach_to_the_interval():
     positive = np.repeat([0.9, 0.6], 50)
-    found = by_id(charts.predictions([Predictions(0, "a", np.ones(100), positive, None)]))
+    found = by_id(charts.predictions([PlottedModel(0, "a", np.ones(100), positive, None)]))
     line = found["reliability"]["series"][0]
     assert line["y"] == [1, 1]
     assert line["high"] == [1, 1]
@@ -45,14 +45,14 @@ def test_whiskers_reach_to_the_interval():
 
 
 def test_probabilities_that_are_all_alike_are_a_table_and_no_chart_of_one_point():
-    found = by_id(charts.predictions([Predictions(0, "a", np.ones(50), np.full(50, 0.9), None)]))
+    found = by_id(charts.predictions([PlottedModel(0, "a", np.ones(50), np.full(50, 0.9), None)]))
     assert "series" not in found["reliability"]
     assert found["reliability"]["rows"] == [["a", "90.0 %", "100.0 %", "92.9 to 100.0 %"]]
 
 
 def test_histograms_share_a_scale_only_if_they_are_of_as_many_reviews():
     def top(*sizes):
-        models = [Predictions(i, "a", np.arange(n) % 2, np.linspace(0, 1, n), None) for i, n in enumerate(sizes)]
+        models = [PlottedModel(i, "a", np.arange(n) % 2, np.linspace(0, 1, n), None) for i, n in enumerate(sizes)]
         found = by_id(charts.predictions(models))
         return [found[f"scores{i}"]["y"]["range"][1] for i in range(len(sizes))]
 
@@ -69,13 +69,13 @@ def test_a_review_of_weight_k_is_shown_as_k_copies():
     label, positive = np.array([1, 0, 1, 0, 1]), np.array([0.9, 0.3, 0.4, 0.6, 0.8])
     tokens, weight = np.arange(1, 6), np.array([3, 1, 2, 2, 1])
 
-    def values(weighted: Predictions) -> dict:
+    def values(weighted: PlottedModel) -> dict:
         shown = by_id(charts.predictions([weighted]))
         return {key: [(line["x"], line["y"]) for line in chart["series"]] for key, chart in shown.items()}
 
-    once = values(Predictions(0, "a", label, positive, tokens, weight))
+    once = values(PlottedModel(0, "a", label, positive, tokens, weight))
     copies = [np.repeat(each, weight) for each in (label, positive)]
-    copied = values(Predictions(0, "a", *copies, None))
+    copied = values(PlottedModel(0, "a", *copies, None))
     for key in "roc", "reliability", "scores0":
         for (x, y), (other_x, other_y) in zip(once[key], copied[key], strict=True):
             assert x == pytest.approx(other_x) and y == pytest.approx(other_y), key
@@ -89,7 +89,7 @@ STARS = Classes(("1", "2", "3"))
 
 def of_stars(classes=STARS, weight=None):
     positive = np.array([[0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.0, 0.1, 0.9], [0.6, 0.2, 0.2]])
-    return Predictions(0, "a", np.array([0, 2, 2, 1]), positive, np.array([3, 4, 5, 6]), weight, classes)
+    return PlottedModel(0, "a", np.array([0, 2, 2, 1]), positive, np.array([3, 4, 5, 6]), weight, classes)
 
 
 def test_several_labels_have_no_roc_but_places():
@@ -121,16 +121,16 @@ def test_weights_of_several_labels_count():
 
 def test_with_two_labels_the_calibration_is_the_same():
     positive, label = np.array([0.1, 0.4, 0.65, 0.95, 0.7]), np.array([0, 1, 1, 1, 0])
-    one = by_id(charts.predictions([Predictions(0, "a", label, positive, None)]))["reliability"]["series"][0]
+    one = by_id(charts.predictions([PlottedModel(0, "a", label, positive, None)]))["reliability"]["series"][0]
     both = np.stack((1 - positive, positive), axis=1)
-    wide = [each for each in class_charts.calibration_bins(Predictions(0, "a", label, both, None), 20)]
+    wide = class_charts.calibration_bins(label, both, 20)
     assert one["x"] == pytest.approx([each["confidence"] for each in wide])
     assert one["y"] == pytest.approx([each["accuracy"] for each in wide])
 
 
 def test_lengths_that_differ_much_have_a_log_axis():
     def lengths(*tokens):
-        models = [Predictions(i, "a", np.ones(6), np.full(6, 0.9), np.array(each)) for i, each in enumerate(tokens)]
+        models = [PlottedModel(i, "a", np.ones(6), np.full(6, 0.9), np.array(each)) for i, each in enumerate(tokens)]
         return by_id(charts.predictions(models))["lengths"]["x"]
 
     assert not lengths([3, 5, 7, 9, 11, 40]).get("log")
