@@ -125,6 +125,19 @@ def test_a_directory_that_is_not_empty_is_refused(complaint):
     assert Path("file").read_text() == "mine"
 
 
+@pytest.mark.parametrize("out", [None, Path("runs"), Path("runs/mine")])
+def test_a_link_to_a_folder_that_is_gone_is_named_and_no_name_is_tried_for_ever(out):
+    Path("runs").symlink_to("disk/runs")
+    with pytest.raises(
+        WriteError, match=r"^runs: cannot be written: a link to disk/runs, which is gone; choose another"
+    ):
+        directory.create_run(CONFIG, Path("mine.yaml"), out)
+    Path("disk/runs").mkdir(parents=True)
+    run = directory.create_run(CONFIG, Path("mine.yaml"), out and Path("runs/mine"))
+    run.finish("finished")
+    assert run.path.parent == Path("runs")
+
+
 def test_a_directory_without_write_permission(complaint):
     Path("file").write_text("")
     text = complaint(WriteError, directory.create_run, CONFIG, Path("mine.yaml"), Path("file/run"))
