@@ -255,3 +255,21 @@ def test_predictions_that_are_missing_or_damaged(complaint):
 
 def test_flat_settings():
     assert compare.flatten({"a": {"b": {"c": 1}, "d": []}, "e": {}}) == {"a.b.c": 1, "a.d": [], "e": {}}
+
+
+WITHOUT_MODEL = {
+    "diverged": "its training diverged at step 2; lower it: `sentibp train {}/config.yaml`",
+    "finished": "its training had one, which is gone; train it again with `sentibp train {}/config.yaml`",
+    "interrupted": "its training ended before it had one; resume it with `sentibp train --resume {}`",
+    "running": "its training ended before it had one; resume it with `sentibp train --resume {}`",
+}
+
+
+@pytest.mark.parametrize("outcome", WITHOUT_MODEL)
+def test_a_run_without_a_model_says_why_and_what_to_do(outcome, complaint):
+    run = directory.create_run(CONFIG, Path("mine.yaml"))
+    text = complaint(ConfigError, find.model_file, run.path)
+    assert text == f"{run.path}: has no model.safetensors; its training has none yet; wait until it has"
+    run.finish(outcome, error="diverged at step 2; lower it")
+    text = complaint(ConfigError, find.model_file, run.path)
+    assert text == f"{run.path}: has no model.safetensors; {WITHOUT_MODEL[outcome].format(run.path)}"
