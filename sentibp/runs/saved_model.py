@@ -64,11 +64,14 @@ def average(config: Config) -> str:
 
 
 def _what(config: Config, kept: Mapping[str, int] | None, calibrated: bool) -> str:
-    train, what = config.train, average(config)
-    if not what:
+    train, what, finished = config.train, average(config), (kept or {}).get("networks")
+    if finished is not None:  # it was interrupted before the average was complete
+        networks = "the network that was" if finished == 1 else f"the average of the {finished:,} networks that were"
+        what = f"{networks} finished"
+    elif not what:
         epoch = None if kept is None else kept["epoch"]
         what = "the network" if epoch is None else f"the network after epoch {epoch:,} of {train.epochs:,}"
-    if config.text.shifters:
+    if config.text.shifters and finished is None:
         what += ", with weights of negated words"
     if train.seeds > 1 and kept is not None:
         what += f", seed {kept['seed']}"
