@@ -57,8 +57,11 @@ def steps_after_epochs(config: Config, is_validated: bool) -> str:
     return _listed([*averaging, *shifters, *["calibration"] * (is_validated and is_calibrated(config))])
 
 
-def average(config: Config) -> str:
-    """Return what the model is the average of; "" if it is a single network."""
+def average(config: Config, kept: Mapping[str, int] | None = None) -> str:
+    """Return what the model is the average of; "" if it is a single network. `kept` is that of run.json."""
+    if (finished := (kept or {}).get("networks")) is not None:  # it was interrupted before the average was complete
+        networks = "the network that was" if finished == 1 else f"the average of the {finished:,} networks that were"
+        return f"{networks} finished"
     members, others = config.train.members, _linear_classifiers(config)
     if members == 1 and not others:
         return ""
@@ -79,14 +82,11 @@ def _metric_of_a_better_seed(
 
 
 def _what(config: Config, kept: Mapping[str, int] | None, calibrated: bool, overtaken: str | None) -> str:
-    train, what, finished = config.train, average(config), (kept or {}).get("networks")
-    if finished is not None:  # it was interrupted before the average was complete
-        networks = "the network that was" if finished == 1 else f"the average of the {finished:,} networks that were"
-        what = f"{networks} finished"
-    elif not what:
+    train, what = config.train, average(config, kept)
+    if not what:
         epoch = None if kept is None else kept["epoch"]
         what = "the network" if epoch is None else f"the network after epoch {epoch:,} of {train.epochs:,}"
-    if config.text.shifters and finished is None:
+    if config.text.shifters and "networks" not in (kept or {}):
         what += ", with weights of negated words"
     if train.seeds > 1 and kept is not None:
         what += f", seed {kept['seed']}" + (f" (of the best {overtaken} before calibration)" if overtaken else "")

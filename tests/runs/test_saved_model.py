@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sentibp.config.schema import Config
-from sentibp.runs.saved_model import saved_model, steps_after_epochs
+from sentibp.runs.saved_model import average, saved_model, steps_after_epochs
 
 SCORES = {"accuracy": 0.75, "log_loss": 0.5}
 THREE = {"labels": {"bad": [1], "fair": [2], "good": [3]}}
@@ -99,3 +99,14 @@ def test_a_seed_that_another_one_overtakes_by_calibration(train, best, what):
     saved = saved_model(config, facts)
     assert saved is not None
     assert what in saved.what
+
+
+@pytest.mark.parametrize(
+    "networks, what", [(1, "the network that was finished"), (2, "the average of the 2 networks that were finished")]
+)
+def test_an_ensemble_that_was_interrupted(networks, what):
+    config = Config.model_validate({"train": {"members": 3, "calibrate": False}, "text": {"shifters": True}})
+    kept = {"seed": 0, "epoch": 2, "networks": networks}
+    saved = saved_model(config, {"scores": SCORES, "kept": kept})
+    assert saved is not None
+    assert saved.what == average(config, kept) == what
