@@ -31,6 +31,8 @@ _NAMES = {  # public name -> module, and its name there
     "SentibpWarning": ("errors", "SentibpWarning"),
 }
 
+_OF_FILES = ("train_model", "evaluate", "load_config")  # shared with commands: their errors name arguments here
+
 __all__ = list(_NAMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
@@ -38,7 +40,12 @@ def __getattr__(name: str) -> Any:
     if name not in _NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, attribute = _NAMES[name]
-    return getattr(import_module(f".{module}", __name__), attribute)
+    found = getattr(import_module(f".{module}", __name__), attribute)
+    if name in _OF_FILES:
+        from sentibp.config.python import naming_arguments
+
+        found = globals()[name] = naming_arguments(found)
+    return found
 
 
 def __dir__() -> list[str]:

@@ -61,7 +61,7 @@ def fit(classifier, examples, validation, seed: int, state=None, *, stop=None) -
     """The steps and epochs of training one classifier by its own settings; with a break condition, if one is given."""
     settings = classifier.training_config().train
     state = state or loop.initial_state(settings, len(examples), seed)
-    watch = BreakWatch(stop, classifier.network)
+    watch = BreakWatch(stop, classifier.network, state)
     last = None
     try:
         for event in loop.fit(classifier.network, examples, validation, settings, state):

@@ -48,6 +48,7 @@ def init(
             help="A setting of data to write into the config, such as data.text_column=comment. May be repeated.",
         ),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a config that is there already.")] = False,
     json: Json = False,
 ) -> None:
     """Write a commented config for a file of reviews.
@@ -65,8 +66,9 @@ def init(
     if not file or not path.exists():
         raise DataError(no_such_file(file))
     config = out or Path(re.sub(r"[^\w.-]+", "_", path.resolve().name.split(".")[0]).strip("_") + ".yaml")
-    if os.path.lexists(config):
-        raise ConfigError(f"{config}: already there; write another with --out {shlex.quote(str(free_name(config)))}")
+    if os.path.lexists(config) and not force:
+        another = f"write another with --out {shlex.quote(str(free_name(config)))}"
+        raise ConfigError(f"{config}: already there; {another}, or replace it with --force")
     overrides = with_short_options(set_ or [], {"--text-column": text_column, "--label-column": label_column})
     draft = draft_config(path, file, config.parent, overrides)
     try:

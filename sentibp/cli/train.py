@@ -301,7 +301,7 @@ def print_dry_run(result: DryRun, notes: Sequence[str], json: bool) -> None:
         "model file": size(result.model_bytes),
         "memory": f"{size(result.peak_bytes)} at its peak",
         "steps": f"{_dry_steps(result)}: {result.reviews_per_second:,.0f} reviews/s",
-        "pretraining": f"{duration(result.pretraining_seconds)} for the vectors" * (result.pretraining_seconds > 0),
+        "pretraining": f"{duration(result.pretraining_seconds)} before the networks" * (result.pretraining_seconds > 0),
         "linear": f"{duration(result.linear_seconds)} for the linear classifier" * (result.linear_seconds > 0),
         "in all": f"about {duration(result.seconds)}" + ", one shard after the other" * (result.shards > 1),
     }

@@ -48,8 +48,12 @@ def _with_a_repair_that_works(
     rest = _without(settings, [each for each in wrong if each != setting])
     node: Any = reduce(item, path[:-1], rest)
     node[path[-1]] = complaint.right
-    if all(at[: len(setting)] != setting for at in _wrong_paths(rest)):
+    wrong_there = [at for at in _wrong_paths(rest) if at[: len(setting)] == setting]
+    if not wrong_there:
         return complaint
+    for at, conflict in _conflicts_of_the_rest(rest, []):  # it says more, such as that a text is no layer
+        if at in wrong_there:
+            return conflict
     return Complaint(complaint.what, f"give {words(schema_of_config().options_at(path))}")
 
 

@@ -262,4 +262,5 @@ def _unknown_layers(config: Config) -> Iterator[Conflict]:
     for path, layer in named:
         if layer not in layers:
             message = f"{show(layer)} is not a layer of this model, which has {', '.join(layers)}"
-            yield Conflict(path, f"{message}{nearest(layer, layers)}", ("model.hidden",))
+            repair = nearest(layer, layers) or "; give a list of these" * (path[1] == "freeze")
+            yield Conflict(path, f"{message}{repair}", ("model.hidden",))

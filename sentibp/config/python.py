@@ -5,14 +5,25 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, wraps
 from pathlib import PurePath
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from sentibp.config import yaml_file
 from sentibp.config.reference import schema_of_config
 from sentibp.errors import ConfigError, DataError, InvalidInput, InvalidSetting, SentibpError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_SETTING = r"(?='?[a-z_.]+=)(?:'(?:[^']|'\"'\"')*'|[^\s;,)]+(?:,[^\s;,)]+)*)"  # as `set_option` writes it
+_SETTINGS = re.compile(rf"--set {_SETTING}(?: --set {_SETTING})*")
+_VALUE = r"(?: (?P<value>'(?:[^']|'\"'\"')*'|(?!or\b)[^\s;,)']+))?"
+_OUT = re.compile(rf"--(?P<name>out)\b{_VALUE}")
+_ARGUMENT = re.compile(rf"--(?P<name>data|split|text-column|label-column)\b{_VALUE}")
+_ARGUMENTS = {"out": "out", "data": "source", "split": "split"}
+_ARGUMENTS |= {"text-column": "text_column", "label-column": "label_column"}
 
 
 def keyword(key: str) -> str:
@@ -78,10 +89,58 @@ def in_python(error: SentibpError) -> SentibpError:
 
 
 def line_in_python(line: str) -> str:
-    """Return a message with each `--set KEY=VALUE` as the keyword argument."""
-    return re.sub(
-        r"--set (?P<option>(?='?[a-z_.]+=)(?:'(?:[^']|'\"'\"')*'|[^\s;,)]+(?:,[^\s;,)]+)*))", _as_keyword, line
-    )
+    """Return a message with each `--set KEY=VALUE` as the keyword argument, and `--out` as the argument."""
+    return _OUT.sub(_as_argument, re.sub(rf"--set (?P<option>{_SETTING})", _as_keyword, line))
+
+
+def naming_arguments(function: Callable[P, T]) -> Callable[P, T]:
+    """Return a function of files and `overrides` whose errors and notes name its arguments, not options of a command.
+
+    Its result has `notes`.
+    """
+
+    @wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            result: Any = function(*args, **kwargs)
+        except SentibpError as error:
+            given = [each for value in (*args, *kwargs.values()) if isinstance(value, list | tuple) for each in value]
+            error.lines = tuple(_line_with_arguments(line, given) for line in error.lines)
+            error.args = ("\n".join(error.lines),)
+            raise
+        return result._replace(notes=type(result.notes)(map(_line_with_arguments, result.notes)))
+
+    return called
+
+
+def _line_with_arguments(line: str, given: Iterable[object] = ()) -> str:
+    """Return a message with `overrides=["KEY=VALUE"]` in the place of `--set KEY=VALUE`, and so on.
+
+    The place of a mistake is one of the overrides that are `given`, as it was typed.
+    """
+    for override in filter(str, given):
+        if line.startswith(f"--set {override}: "):
+            line = line.replace(f"--set {override}", f"overrides=[{_quoted(str(override))}]", 1)
+    return _ARGUMENT.sub(_as_argument, _OUT.sub(_as_argument, _SETTINGS.sub(_as_overrides, line)))
+
+
+def _as_overrides(match: re.Match[str]) -> str:
+    text = match[0]
+    end = "" if text.endswith("'") else text[len(text.rstrip("?:")) :]
+    options = shlex.split(text.removesuffix(end))[1::2]
+    return f"overrides=[{', '.join(map(_quoted, options))}]{end}"
+
+
+def _as_argument(match: re.Match[str]) -> str:
+    name = _ARGUMENTS[match["name"]]
+    if (text := match["value"]) is None:
+        return name
+    end = "" if text.endswith("'") else text[len(text.rstrip("?:")) :]
+    return f"{name}={_quoted(shlex.split(text.removesuffix(end))[0])}{end}"
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if '"' not in text and "\\" not in text else repr(text)
 
 
 def _as_keyword(match: re.Match[str]) -> str:

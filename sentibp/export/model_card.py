@@ -187,7 +187,7 @@ def _network(subject: _Subject) -> str:
     parts = [f"embedding of {spec.dim} numbers, {spec.pooling} over the text", layers]
     most = subject.config.text.ngrams
     parts.append("single words" if most == 1 else f"words and phrases of up to {most} words")
-    if averaged := average(subject.config):
+    if averaged := average(subject.config, subject.info.get("kept")):
         parts.append(averaged)
     if subject.config.text.shifters:
         parts.append("weights of negated words")

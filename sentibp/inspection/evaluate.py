@@ -23,7 +23,7 @@ from sentibp.model.classifier import Classifier, require_classifier
 from sentibp.model.decision import Decision
 from sentibp.model.head import probability
 from sentibp.nn.layers import Array
-from sentibp.runs.find import builtin_file
+from sentibp.runs.find import builtin_file, validated_file
 from sentibp.training.loop import evaluate
 from sentibp.training.prepare import FEW
 from sentibp.training.recorded_data import RecordedData
@@ -87,9 +87,12 @@ def evaluate_on(
     """
     require_classifier(classifier)
     if texts is not None:
-        if source is not None or split is not None:
-            raise ConfigError("give either a source or texts")
+        if any((source, split, text_column, label_column, overrides)):
+            raise ConfigError("give either texts, or a source, which split, columns and overrides are for")
         return _evaluate_in_memory(classifier, texts, labels, sample_weight, decision)
+    if labels is not None or sample_weight is not None:
+        name = "sample_weight" if labels is None else "labels"
+        raise ConfigError(f"{name}: is for texts in memory, and a source has its own; give texts, too, or leave it out")
     data = DataOptions(source, split, text_column, label_column, tuple(overrides))
     scored = score_reviews(classifier, data, decision)
     return Evaluation(scored.scores, (*scored.reviews.notes, *few_reviews(scored.scores)))
@@ -238,6 +241,10 @@ def _load_validation_data(recorded: RecordedData, settings: Data) -> Corpus:
     missing = f"the validation data of the training: {{}}; {other}"
     corpus = recorded.load(f"restore them, {other}", settings, missing)[1]
     if corpus is None:
+        file = recorded.classifier.file
+        if recorded.is_refit and validated_file(file) != file:  # the command takes the model before it
+            before = f"sentibp.load_model(sentibp.find_validated_model({str(recorded.run)!r}))"
+            raise DataError(f"{recorded.run}: its model was trained on its validation reviews, too; score {before}")
         raise DataError(
             "no review was held out from this model; name a file or data set with --data, or give the run directory "
             "of a training with validation data"

@@ -36,6 +36,7 @@ from sentibp.utils.files import (
     append_whole,
     data_error_if_unreadable,
     data_error_on_failure,
+    make_folder,
     open_regular,
     read_small_file,
     remove_temporary_files,
@@ -123,7 +124,7 @@ class Run:
         self._write_facts()
         if self.pointers:
             with contextlib.suppress(OSError):  # only a convenience: the run itself may lie in another folder
-                ROOT.mkdir(exist_ok=True)
+                make_folder(ROOT)
                 write_file(ROOT / "started", f"{self.path}\n".encode())
 
     def append(self, record: Record) -> None:
@@ -175,7 +176,7 @@ class Run:
             return None
         try:
             with data_error_on_failure(ROOT / "last", f"name this run with -m {self.path}"):
-                ROOT.mkdir(exist_ok=True)
+                make_folder(ROOT)
                 write_file(ROOT / "last", f"{self.path}\n".encode())
         except DataError as error:
             return str(error)
@@ -255,7 +256,7 @@ def _own_directory(config: Config, config_path: Path) -> Path:
     while True:
         path = ROOT / (name if number == 1 else f"{name}-{number}")
         try:
-            path.mkdir(parents=True)
+            make_folder(path, exist_ok=False)
             return path
         except FileExistsError:
             number += 1
@@ -272,7 +273,7 @@ def _given_directory(out: Path) -> Path:
         raise ConfigError("--out: the name is not UTF-8; choose another") from None
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"--out {out}: already there, and never overwritten; choose a new directory")
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     return out
 
 

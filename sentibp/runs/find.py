@@ -18,7 +18,16 @@ from pathlib import Path
 
 from sentibp.errors import ConfigError
 from sentibp.runs import hub_model
-from sentibp.runs.directory import MODEL, ROOT, VALIDATED, VECTORS, is_pretraining, list_runs, load_run_info
+from sentibp.runs.directory import (
+    MODEL,
+    ROOT,
+    VALIDATED,
+    VECTORS,
+    is_being_written,
+    is_pretraining,
+    list_runs,
+    load_run_info,
+)
 from sentibp.runs.trained_model import is_replaced
 from sentibp.utils.files import open_regular
 from sentibp.utils.messages import print_message
@@ -203,8 +212,24 @@ def model_file(name: str | Path | None = "last") -> Path:
         if (path / "postmortem.json").is_file():
             weights = shlex.quote(str(path / "weights.safetensors"))
             raise ConfigError(f"{path}: a postmortem, not a run; the model before the failed step is {weights}")
-        raise ConfigError(f"{path}: has no {MODEL}; its training has none yet, or it is not a run directory")
+        raise ConfigError(f"{path}: has no {MODEL}; {_why_no_model(path)}")
     return path / MODEL
+
+
+def _why_no_model(path: Path) -> str:
+    """Return why a directory has no model, and the repair."""
+    if not (path / "run.json").is_file():
+        return f"it is not a run directory; {_NAME_ANOTHER}, see `sentibp runs list`"
+    facts, run = load_run_info(path), shlex.quote(str(path))
+    command = f"sentibp {'pretrain' if is_pretraining(facts) else 'train'}"
+    outcome, again = facts.get("outcome"), f"`{command} {shlex.quote(str(path / 'config.yaml'))}`"
+    if outcome == "diverged":  # the error has the place and the repair
+        return f"its training {str(facts.get('error') or outcome).splitlines()[0]}: {again}"
+    if outcome == "finished":
+        return f"its training had one, which is gone; train it again with {again}"
+    if outcome == "running" and is_being_written(path):
+        return "its training has none yet; wait until it has"
+    return f"its training ended before it had one; resume it with `{command} --resume {run}`"
 
 
 def of_a_sweep(path: Path) -> str | None:

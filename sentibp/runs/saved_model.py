@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sentibp import metrics
 from sentibp.config.class_conflicts import class_count
 
 if TYPE_CHECKING:
@@ -28,8 +29,10 @@ def saved_model(config: Config, facts: Mapping[str, Any]) -> SavedModel | None:
     scores, scored_on = facts.get("scores"), facts.get("scored_on") or "validation"
     if not scores:
         return None
+    calibrated = scored_on == "validation" and is_calibrated(config)
+    overtaken = _metric_of_a_better_seed(config, scores, facts.get("seeds") or {})
     return SavedModel(
-        _what(config, facts.get("kept"), scored_on == "validation" and is_calibrated(config)),
+        _what(config, facts.get("kept"), calibrated, overtaken),
         scored_on,
         scores,
         *(facts.get(key) for key in ("seeds", "refit", "features", "parameters")),
@@ -54,8 +57,11 @@ def steps_after_epochs(config: Config, is_validated: bool) -> str:
     return _listed([*averaging, *shifters, *["calibration"] * (is_validated and is_calibrated(config))])
 
 
-def average(config: Config) -> str:
-    """Return what the model is the average of; "" if it is a single network."""
+def average(config: Config, kept: Mapping[str, int] | None = None) -> str:
+    """Return what the model is the average of; "" if it is a single network. `kept` is that of run.json."""
+    if (finished := (kept or {}).get("networks")) is not None:  # it was interrupted before the average was complete
+        networks = "the network that was" if finished == 1 else f"the average of the {finished:,} networks that were"
+        return f"{networks} finished"
     members, others = config.train.members, _linear_classifiers(config)
     if members == 1 and not others:
         return ""
@@ -63,15 +69,27 @@ def average(config: Config) -> str:
     return f"the average of {_listed([networks, *others])}"
 
 
-def _what(config: Config, kept: Mapping[str, int] | None, calibrated: bool) -> str:
-    train, what = config.train, average(config)
+def _metric_of_a_better_seed(
+    config: Config, scores: Mapping[str, Any], seeds: Mapping[str, Mapping[str, float]]
+) -> str | None:
+    """Return the score that chose the seed, if another one has a better score after calibration; else None."""
+    stopping = config.train.early_stopping
+    metric = stopping.metric if stopping else "accuracy"
+    if metric not in seeds or scores.get(metric) is None:
+        return None
+    best = seeds[metric]["max" if (metrics.BETTER | metrics.CLASS_BETTER)[metric] == "higher" else "min"]
+    return None if scores[metric] == best else metric.replace("_", " ")
+
+
+def _what(config: Config, kept: Mapping[str, int] | None, calibrated: bool, overtaken: str | None) -> str:
+    train, what = config.train, average(config, kept)
     if not what:
         epoch = None if kept is None else kept["epoch"]
         what = "the network" if epoch is None else f"the network after epoch {epoch:,} of {train.epochs:,}"
-    if config.text.shifters:
+    if config.text.shifters and "networks" not in (kept or {}):
         what += ", with weights of negated words"
     if train.seeds > 1 and kept is not None:
-        what += f", seed {kept['seed']}"
+        what += f", seed {kept['seed']}" + (f" (of the best {overtaken} before calibration)" if overtaken else "")
     return what + (", calibrated on the validation reviews" if calibrated else "")
 
 

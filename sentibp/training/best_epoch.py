@@ -53,7 +53,7 @@ class Selection:
         self.scores: dict[str, Any] | None = None  # of the best model
         self.digest: str | None = None  # SHA-256 of its file
         self.size: dict[str, int] | None = None  # of the saved model: features and parameters
-        self.kept: dict[str, int] | None = None  # the seed and the epoch that it is from
+        self.kept: dict[str, int] | None = None  # the seed and the epoch that it is from; `networks`: the finished ones
         self.factor = 1.0  # what calibration multiplied its logits by
         self.shift: Shift = 0.0  # and what it added to them: one number, or one for each of more than two labels
         self.weights: list[float] | None = None  # of the networks that are averaged
@@ -87,6 +87,15 @@ class Selection:
         if self.validation is not None:
             scores, logits = evaluate(classifier.network, self.validation)
             self._consider(seed, self.settings.epochs, scores, logits, classifier)
+
+    def interrupted(self, seed: int, classifier: Classifier, networks: int) -> None:
+        """Keep the average of the `networks` of a seed that were finished, as there is no model of all of them yet."""
+        if self.validation is None:
+            self.save(classifier)
+            return
+        self.ensemble_ended(seed, classifier)
+        if self.kept is not None:
+            self.kept["networks"] = networks
 
     def seed_ended(self, seed: int, classifier: Classifier, training: Examples) -> None:
         """Close a seed. Without validation data its last epoch is kept, scored on the training data."""

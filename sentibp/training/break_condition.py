@@ -9,13 +9,15 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 
 from sentibp.errors import ConfigError
 from sentibp.nn import gradient_flow
 from sentibp.nn.layers import Array, Gradient, Sequential
 from sentibp.training.diverged import TrainingStopped
-from sentibp.training.events import Backward, FitEvent, Step
+from sentibp.training.events import Backward, Batch, FitEvent, Step
+from sentibp.training.loop import TrainingState
 from sentibp.utils.near_names import nearest
 
 NAMES = ("loss", "grad_norm", "update_norm", "learning_rate", "step", "epoch")
@@ -72,19 +74,26 @@ def parse_condition(text: str) -> BreakCondition:
 
 
 class BreakWatch:
-    """Checks a condition at each step of `fit`."""
+    """Checks a condition at each step of `fit`.
 
-    def __init__(self, condition: BreakCondition | None, network: Sequential):
+    Where it is met, all is as it was before the step, so that a checkpoint can be written there.
+    """
+
+    def __init__(self, condition: BreakCondition | None, network: Sequential, state: TrainingState):
         self.condition = condition
         self.network = network
+        self.state = state
+        self.undo: Callable[[], None] = lambda: None  # of what a step changes beside the weights
         self.gradients: Mapping[str, Gradient] = {}
         self.before: dict[str, Array] = {}  # the weights that the step can change
 
     def check(self, event: FitEvent) -> None:
-        """Raise BreakConditionMet if the condition is met. The weights are then those before the update."""
+        """Raise BreakConditionMet if the condition is met. The weights and the state are then those before the step."""
         if self.condition is None:
             return
-        if isinstance(event, Backward):
+        if isinstance(event, Batch):
+            self.undo = self._undo_of_step()
+        elif isinstance(event, Backward):
             finite = math.isfinite(event.loss) and math.isfinite(event.gradient_norm)  # if not, fit reports it
             values = {
                 "loss": event.loss,
@@ -106,5 +115,28 @@ class BreakWatch:
     def _stop_if_met(self, event: Backward | Step, values: Mapping[str, float]) -> None:
         condition = self.condition
         if condition is not None and condition.holds(values):
+            self.undo()
             value = f"{condition.name} is {values[condition.name]:g}"
             raise BreakConditionMet(f"stopped at step {event.step} (epoch {event.epoch}), as {condition}: {value}")
+
+    def _undo_of_step(self) -> Callable[[], None]:
+        """Return a function that restores what the next step changes beside the weights."""
+        state, condition = self.state, self.condition
+        generators = [layer.rng.bit_generator for _, layer in self.network.walk() if layer.rng is not None]
+        drawn = [generator.state for generator in generators]
+        buffers = {name: buffer.copy() for name, buffer in self.network.buffers.items()}
+        step, loss = state.step, state.loss
+        is_after_update = condition is not None and condition.name == "update_norm"
+        slots = deepcopy(state.optimizer.state) if is_after_update else None
+
+        def undo() -> None:
+            for generator, before in zip(generators, drawn, strict=True):
+                generator.state = before
+            for name, buffer in buffers.items():
+                self.network.buffers[name][...] = buffer
+            state.step, state.loss = step, loss
+            if slots is not None:
+                state.optimizer.state.clear()
+                state.optimizer.state.update(slots)
+
+        return undo

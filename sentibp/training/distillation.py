@@ -252,7 +252,7 @@ def distillation_set(
     several = logits.ndim == 2
     probability = softmax(logits) if several else sigmoid(logits)
     n, m = len(training), len(probability)
-    copies = max(round(m / n * _TRAINING_SHARE / (1 - _TRAINING_SHARE)), 1)
+    copies = _copies(n, m)
     weight = training.weight
     if weight is not None:
         weight = np.append(np.tile(weight / weight.mean(), copies), np.ones(m, np.float32))
@@ -261,6 +261,16 @@ def distillation_set(
     features = concatenate_reviews([training.features] * copies + [x])
     examples = replace(training, features=features, label=label, weight=weight)
     return DistillationSet(examples, np.append(np.tile(np.arange(n), copies), np.full(m, -1)))
+
+
+def _copies(n: int, m: int) -> int:
+    """Return how often n training reviews are repeated beside m sentences."""
+    return max(round(m / n * _TRAINING_SHARE / (1 - _TRAINING_SHARE)), 1)
+
+
+def examples_of(n: int, m: int) -> int:
+    """Return the size of the distillation set of n training reviews and m sentences."""
+    return n * _copies(n, m) + m
 
 
 def start_from_teacher(student: Classifier, teacher: Classifier, examples: Examples) -> None:

@@ -6,20 +6,25 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple, TypeVar
+
+import numpy as np
 
 from sentibp.config.schema import Config
 from sentibp.model.classifier import Classifier
 from sentibp.model.fold import fold_classifiers
+from sentibp.model.word_vectors import Vectors, match_vectors, to_half_precision
 from sentibp.runs.saved_model import is_average
 from sentibp.training import distillation
 from sentibp.training.events import Backward, Batch, FitEvent, Forward, Step
 from sentibp.training.loop import fit, initial_state
 from sentibp.training.networks import new_network
 from sentibp.training.prepare import TrainingData
-from sentibp.training.pretraining import learn_vectors
+from sentibp.training.pretraining import concatenate_reviews, learn_vectors
 from sentibp.training.refit import is_refit
 from sentibp.training.shifters import with_shifters
+from sentibp.utils.rng import random_stream
 
 T = TypeVar("T")
 
@@ -44,7 +49,7 @@ class DryRun(NamedTuple):
     batches_per_step: int  # of all shards together
     step_seconds: float  # of one batch, the median
     reviews_per_second: float
-    pretraining_seconds: float  # of learning the vectors, estimated from the first rounds; 0 without pretraining
+    pretraining_seconds: float  # of the vectors, estimated from the first rounds, and of the classifier on them
     linear_seconds: float  # of the classifier of train.linear_member
     seconds: float  # of the whole training, estimated; the shards one after the other
 
@@ -89,12 +94,13 @@ def estimate(data: TrainingData, timed: list[dict[str, float]]) -> DryRun:
     classifier, started = _timed_call(lambda: new_network(data, config.train.seed))
     step = statistics.median(sum(parts.values()) for parts in timed)
     validated = 0.0 if validation is None else _timed_call(lambda: classifier.logits(validation.features))[1]
-    vectors, linear = _pretraining_seconds(data), _linear_seconds(data)
+    (pretraining, sentences), linear = _pretraining(data), _linear_seconds(data)
     train, saved = config.train, _saved_model(data, classifier)
     has_refit = validation is not None and is_refit(data)
     trainings = train.seeds + has_refit  # each with its own pretraining and linear classifier
     epochs = train.epochs * train.seeds * train.members
-    steps = epochs * train.steps_per_epoch(len(training)) + _steps_of_refit(config, data)
+    examples = distillation.examples_of(len(training), sentences)
+    steps = epochs * train.steps_per_epoch(examples) + _steps_of_refit(config, data, sentences)
     batches = train.shards * (train.round_steps if train.shards > 1 and train.sync == "sync" else 1)
     return DryRun(
         training=len(training),
@@ -111,10 +117,10 @@ def estimate(data: TrainingData, timed: list[dict[str, float]]) -> DryRun:
         batches_per_step=batches,
         step_seconds=step,
         reviews_per_second=min(train.batch_size, len(training)) / step,
-        pretraining_seconds=vectors,
+        pretraining_seconds=pretraining,
         linear_seconds=linear,
         seconds=data.seconds
-        + trainings * (vectors + linear + train.members * started)
+        + trainings * (pretraining + linear + train.members * started)
         + steps * batches * step
         + epochs * validated,
     )
@@ -134,12 +140,46 @@ def _linear_seconds(data: TrainingData) -> float:
     return _timed_call(lambda: distillation.linear_member(config, data.vocabulary, data.training, config.train.seed))[1]
 
 
-def _pretraining_seconds(data: TrainingData) -> float:
+def _pretraining(data: TrainingData) -> tuple[float, int]:
+    """Return the seconds of vectors and of the classifier on them, and how many sentences have its answers as labels.
+
+    Both are 0 without pretraining. The vectors are random ones, as those of the first rounds are incomplete.
+    """
+    config, vocabulary, training, extra = data.config, data.vocabulary, data.training, data.extra
+    seed = config.train.seed
+    if not config.pretrain.is_used:
+        return 0.0, 0
+    rounds, vectors = (0.0, None) if config.pretrain.vectors == "none" else (_rounds_seconds(data), _vectors(data))
+    if not config.pretrain.has_word_columns:
+        assert vectors is not None
+        fit = partial(distillation.review_classifier, config, vocabulary, training, vectors, seed)
+        return rounds + _timed_call(fit)[1], 0
+
+    def learn() -> int:
+        columns = distillation.word_columns(config, vocabulary, training, extra, vectors, data.lexicon)
+        teacher = distillation.word_classifier(config, vocabulary, training, extra, columns, seed)
+        return int((distillation.distillation_set(vocabulary, training, extra, teacher).review < 0).sum())
+
+    sentences, seconds = _timed_call(learn)
+    return rounds + seconds, sentences
+
+
+def _vectors(data: TrainingData) -> Vectors:
+    """Return the vectors of an earlier pretraining, or random ones in the place of those that it would learn."""
+    if data.pretrained is not None:
+        return match_vectors(data.pretrained, data.vocabulary)
+    settings, reviews = data.config.pretrain, concatenate_reviews([data.extra.training, data.extra.unlabelled])
+    count = np.bincount(reviews.ids, minlength=len(data.vocabulary))
+    features = np.flatnonzero(count >= settings.min_count).astype(np.int32)
+    normal = random_stream(data.config.train.seed, "dry run").standard_normal
+    return to_half_precision(features, normal((len(features), settings.dim), dtype=np.float32))
+
+
+def _rounds_seconds(data: TrainingData) -> float:
     """Return the seconds of learning vectors, from the first two of its rounds; 0 if none are learned."""
-    config = data.config
-    if config.pretrain.vectors == "none" or data.pretrained is not None:
+    if data.pretrained is not None:
         return 0.0
-    rounds = learn_vectors(config, data.vocabulary, data.training, data.extra, config.train.seed)
+    rounds = learn_vectors(data.config, data.vocabulary, data.training, data.extra, data.config.train.seed)
     (event, _), first = _timed_call(lambda: next(rounds))  # with what comes before the rounds
     if event.rounds == 1:
         return first
@@ -158,8 +198,8 @@ def _saved_model(data: TrainingData, network: Classifier) -> Classifier:
     return with_shifters(folded) if config.text.shifters else folded
 
 
-def _steps_of_refit(config: Config, data: TrainingData) -> int:
+def _steps_of_refit(config: Config, data: TrainingData, sentences: int) -> int:
     if data.validation is None or not is_refit(data):
         return 0
-    reviews = len(data.training) + len(data.validation)
-    return config.train.epochs * config.train.members * config.train.steps_per_epoch(reviews)
+    examples = distillation.examples_of(len(data.training) + len(data.validation), sentences)
+    return config.train.epochs * config.train.members * config.train.steps_per_epoch(examples)

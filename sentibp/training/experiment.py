@@ -14,7 +14,8 @@ from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
 from sentibp.data.in_memory import InMemory
 from sentibp.data.vocabulary_shards import SAME_COMMAND, place_beside
-from sentibp.errors import SentibpError
+from sentibp.errors import DataError, SentibpError
+from sentibp.model.fold import fold_classifiers
 from sentibp.runs.directory import MODEL, ROOT, VALIDATED, create_run
 from sentibp.runs.review_hashes import save_review_hashes
 from sentibp.runs.saved_model import is_average
@@ -83,8 +84,10 @@ class Training(Session):
         context, selection = self.context, self.context.selection
         if not self.is_complete:
             self.interrupt()
-            if selection.digest is None and (classifier := context.unscored()) is not None:
-                selection.save(classifier)
+            if selection.digest is None and context.members:
+                self._keep_finished_networks()
+            elif selection.digest is None and context.classifier is not None:
+                selection.save(context.classifier)
         if self.refit is None:
             selection.influence_log.save(self.run.path)
         settings = context.data.config.train
@@ -117,10 +120,14 @@ class Training(Session):
             return "no epoch was finished"
         if not context.members:
             return "no network was finished"
-        finished = context.unscored()
-        assert finished is not None
-        context.selection.save(finished)
-        return f"what is finished is kept, without scores: {counted(len(context.members), 'network')}, {model}"
+        self._keep_finished_networks()
+        return f"what is finished is kept: {counted(len(context.members), 'network')}, {model}"
+
+    def _keep_finished_networks(self) -> None:
+        """Save and score the average of the finished networks of an ensemble."""
+        context, members = self.context, self.context.members
+        average = fold_classifiers([(member, 1 / len(members)) for member in members])
+        context.selection.interrupted(context.checkpoints.seed, average, len(members))
 
     def seconds(self) -> float:
         """Return how long it took, with the data, without the pauses of a training that was resumed."""
@@ -133,6 +140,9 @@ class Training(Session):
         selection = self.context.selection
         if outcome == "diverged":
             remove_checkpoint(self.run.path)  # from there it would diverge again
+        else:
+            with suppress(DataError):  # the run says so itself, if it cannot be written either
+                self._write_checkpoint()
         if failed is not None:
             facts = postmortem.facts(failed)
             folder, corpus = self.run.path / postmortem.FOLDER, _training_reviews(failed, self.context.data.given)

@@ -56,12 +56,6 @@ class TrainingContext:
     members: list[Classifier] = field(default_factory=list)  # the finished networks that are not averaged yet
     executor: Executor = field(default_factory=Serial)  # where the work on shards is done
 
-    def unscored(self) -> Classifier | None:
-        """Return what there is of a model that has no scores yet: the average of the finished networks, if any."""
-        if self.members:
-            return fold_classifiers([(member, 1 / len(self.members)) for member in self.members])
-        return self.classifier
-
     def write_checkpoint_if_due(self) -> None:
         """Write a checkpoint after a step, if it is due."""
         self.checkpoints.step_ended(self.selection.state_dict(), self.log.state_dict())
@@ -101,7 +95,7 @@ def train_network(
     context.classifier = classifier
     state = initial_state(config.train, len(training), seed)
     yield from _start_network(context, seed, classifier, training, state)
-    instruments = _Instruments(context, seed, classifier, training, is_member)
+    instruments = _Instruments(context, seed, classifier, training, state, is_member)
     if instruments.is_over(state):  # interrupted at the end of its last epoch
         return
     try:
@@ -151,14 +145,20 @@ class _Instruments:
     """All that looks at the events of one network: each sees them in turn, and none changes the training."""
 
     def __init__(
-        self, context: TrainingContext, seed: int, classifier: Classifier, training: Examples, is_member: bool
+        self,
+        context: TrainingContext,
+        seed: int,
+        classifier: Classifier,
+        training: Examples,
+        state: TrainingState,
+        is_member: bool,
     ):
         self.context, self.seed, self.classifier, self.is_member = context, seed, classifier, is_member
         self.settings, self.n = context.data.config.train, len(training)
         self.per_epoch = self.settings.steps_per_epoch(self.n)
         self.selection = context.refit or context.selection
         self.meter = FlowMeter(classifier.network, self.per_epoch)
-        self.break_watch = BreakWatch(context.condition, classifier.network)
+        self.break_watch = BreakWatch(context.condition, classifier.network, state)
         self.flows: Mapping[str, Flow] | None = None
         self.last: Backward | None = None
 

@@ -113,6 +113,9 @@ def plan_sweep(resolved: Resolved, space_file: Path, options: Options) -> tuple[
         prune=options.prune,
         trials=trials or TRIALS,
     )
+    if 0 < space.grid_size < plan.trials:
+        points = counted(space.grid_size, "combination")
+        more = (*more, f"{space.path}: has {points} of values, so the sweep ends once each was tried")
     if options.folds and isinstance(config.data.validation, str):
         more = (*more, "data.validation is not used: the folds are cut from the training reviews")
     return plan, (*notes, *space.notes, *more)
@@ -204,6 +207,7 @@ class Sweep:
             self._write_best(self.best)
         folder.strip(None if self.best is None else self.best.number)
         self.running = 0
+        self.tried = {repr(self.study.values(number)) for number in self.records}  # combinations of values
         self.known: dict[str, int] = {}  # the first trial of each config that ended by itself
         for record in self.records.values():
             if record.state in (FINISHED, DIVERGED):
@@ -211,7 +215,9 @@ class Sweep:
 
     @property
     def left(self) -> int:
-        """The number of trials that have not ended."""
+        """The number of trials that have not ended; 0 if every combination of values was tried."""
+        if 0 < self.plan.space.grid_size <= len(self.tried):
+            return 0
         return max(self.plan.trials - len(self.records), 0)
 
     def __iter__(self) -> Iterator[TrialStarted | TrialEnded]:
@@ -262,6 +268,7 @@ class Sweep:
             )
         values = self.study.values(record.number)
         before, self.records[record.number] = self.best, record
+        self.tried.add(repr(values))
         self.best = best_of(list(self.records.values()), self.plan.metric)
         is_best = self.best is not None and self.best.number == record.number
         if is_best:

@@ -26,7 +26,14 @@ from sentibp.runs.compare import flatten
 from sentibp.runs.directory import METRICS
 from sentibp.utils import json_types
 from sentibp.utils.damage import data_error_if_damaged
-from sentibp.utils.files import data_error_on_failure, read_small_file, remove_temporary_files, unreadable, write_file
+from sentibp.utils.files import (
+    data_error_on_failure,
+    make_folder,
+    read_small_file,
+    remove_temporary_files,
+    unreadable,
+    write_file,
+)
 from sentibp.utils.near_names import did_you_mean, near_paths
 from sentibp.utils.repair import as_yaml
 
@@ -118,7 +125,7 @@ class SweepFolder:
         if self.path.exists() and not about.exists() and not (self.path.is_dir() and self._is_only_begun()):
             raise ConfigError(f"--out {self.path}: already there, and not a sweep; choose a new directory")
         with data_error_on_failure(about, "or choose another place with --out DIR"):
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path)
         self.lock()
         if about.exists():
             before = load_plan(self.path)

@@ -166,6 +166,20 @@ def _temporary(target: Path, mode: int) -> Iterator[tuple[Path, IO[bytes]]]:
                 temporary.unlink(missing_ok=True)
 
 
+def make_folder(folder: Path, exist_ok: bool = True) -> None:
+    """Make a folder and those above it. FileExistsError is of the folder itself only.
+
+    Of a link to nothing, the system says that the file exists: here it is a FileNotFoundError that names the link.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=exist_ok)
+    except FileExistsError:
+        for path in folder, *folder.parents:
+            if path.is_symlink() and not path.exists():
+                raise FileNotFoundError(errno.ENOENT, f"a link to {os.readlink(path)}, which is gone", path) from None
+        raise
+
+
 def remove_temporary_files(folder: Path) -> None:
     """Remove temporary files that a killed process left. No other process may be writing to the folder."""
     for path in folder.glob(f".*{_MARK}"):

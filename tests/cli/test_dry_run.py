@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import pytest
@@ -89,11 +90,28 @@ def test_it_counts_the_time_of_pretraining_and_of_the_linear_classifier(sentibp,
     rounds = next(pretraining.learn_vectors(data.config, data.vocabulary, data.training, data.extra, 0))[0].rounds
     steps = [dict.fromkeys(dry_run.PARTS, 1e-9)]  # which take no time
     found = dry_run.estimate(data, steps)
-    assert (found.pretraining_seconds, found.linear_seconds) == (rounds, 1)
+    assert (found.pretraining_seconds, found.linear_seconds) == (rounds + 1, 1)  # and the classifier on the vectors
     without = dry_run.estimate(plain, steps)
     assert (without.pretraining_seconds, without.linear_seconds) == (0, 0)
     started, validated = 3 * (2 + 1), 3 * 2 * data.config.train.epochs
     assert without.seconds - plain.seconds == pytest.approx(started + validated, abs=1e-3)
-    assert found.seconds - data.seconds == pytest.approx((2 + 1) * (rounds + 1) + started + validated, abs=1e-3)
+    assert found.seconds - data.seconds == pytest.approx((2 + 1) * (rounds + 1 + 1) + started + validated, abs=1e-3)
     out = sentibp("train", "quickstart", "--dry-run", *(word for each in settings for word in ("--set", each))).out
     assert "\npretraining " in out and "\nlinear " in out
+
+
+@pytest.mark.parametrize("pretrain", [["pretrain.vectors=words", "pretrain.dim=4"], ["pretrain.lexicon=vader"]])
+def test_it_counts_the_sentences_that_networks_learn_from_a_classifier(sentibp, pretrain):
+    texts = "".join(f'"word{i % 7} is a fine film{i % 3}. a dull one, word{i % 5}! good"\n' for i in range(300))
+    Path("more.csv").write_text("text\n" + texts)
+    settings = [*pretrain, "pretrain.source=more.csv", "model.embedding.dim=8"]
+    settings += ["train.epochs=2", "train.refit=true", "train.members=2", "text.min_count=1"]
+    given = ["quickstart", "--quiet", *(word for setting in settings for word in ("--set", setting))]
+    estimated = sentibp("train", *given, "--dry-run", "--json").json
+    assert estimated["pretraining_seconds"] > 0
+    sentibp("train", *given, "--out", "run")
+    records = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    steps = sum(each["event"] == "step" for each in records)
+    refit = sum(each["steps"] for each in records if each["event"] == "refit_start")
+    assert estimated["steps"] == steps + refit
+    assert min(steps, refit) > 2 * 2 * 20  # of two networks with two epochs each on more than the 288 reviews

@@ -141,9 +141,13 @@ def test_nothing_is_overwritten(sentibp, here):
     labelled("reviews.csv")
     Path("reviews.yaml").write_text("mine")
     done = sentibp("init", "reviews.csv", code=2)
-    assert done.err == "reviews.yaml: already there; write another with --out reviews-2.yaml\n"
+    assert (
+        done.err == "reviews.yaml: already there; write another with --out reviews-2.yaml, or replace it with --force\n"
+    )
     assert Path("reviews.yaml").read_text() == "mine"
     sentibp("init", "reviews.csv", "--out", "reviews-2.yaml")
+    sentibp("init", "reviews.csv", "--force")
+    assert Path("reviews.yaml").read_text() == Path("reviews-2.yaml").read_text()
 
 
 def test_mistakes(sentibp, here):

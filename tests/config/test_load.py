@@ -143,7 +143,10 @@ MISTAKES = {
     "--set data.validation=0.1 in the command",
     "text: {classes: all}": "text.classes: 'all' is not a list; give a list of url, email, mention, number",
     "text: {classes: url}": "text.classes: 'url' is not a list; write ['url']",
-    "train: {freeze: all}": "train.freeze: 'all' is not a list; give a list of texts",
+    "train: {freeze: all}": "train.freeze: 'all' is not a layer of this model, which has embedding, hidden.0, output; "
+    "give a list of these",
+    "train: {freeze: [all]}": "train.freeze: 'all' is not a layer of this model, which has embedding, hidden.0, "
+    "output; give a list of these",
     "model: {hidden: 1.5}": "model.hidden: 1.5 is not a list; give a list of whole numbers of at least 1",
     "model: {hidden: true}": "model.hidden: true is not a list; give a list of whole numbers of at least 1",
     "model: {hidden: -3}": "model.hidden: -3 is not a list; give a list of whole numbers of at least 1",
@@ -782,7 +785,8 @@ def test_settings_of_other_classes():
         "--set text.shifters=false"
     ]
     assert complaints(three + "}\ntrain: {freeze: [scale]}") == [
-        "mine.yaml:2: train.freeze: 'scale' is not a layer of this model, which has embedding, hidden.0, output"
+        "mine.yaml:2: train.freeze: 'scale' is not a layer of this model, which has embedding, hidden.0, output; "
+        "give a list of these"
     ]
     assert read("data: {labels: [1, 2, 3, 4]}\ntrain: {freeze: [scale]}").train.freeze == ["scale"]
 

@@ -125,6 +125,19 @@ def test_a_directory_that_is_not_empty_is_refused(complaint):
     assert Path("file").read_text() == "mine"
 
 
+@pytest.mark.parametrize("out", [None, Path("runs"), Path("runs/mine")])
+def test_a_link_to_a_folder_that_is_gone_is_named_and_no_name_is_tried_for_ever(out):
+    Path("runs").symlink_to("disk/runs")
+    with pytest.raises(
+        WriteError, match=r"^runs: cannot be written: a link to disk/runs, which is gone; choose another"
+    ):
+        directory.create_run(CONFIG, Path("mine.yaml"), out)
+    Path("disk/runs").mkdir(parents=True)
+    run = directory.create_run(CONFIG, Path("mine.yaml"), out and Path("runs/mine"))
+    run.finish("finished")
+    assert run.path.parent == Path("runs")
+
+
 def test_a_directory_without_write_permission(complaint):
     Path("file").write_text("")
     text = complaint(WriteError, directory.create_run, CONFIG, Path("mine.yaml"), Path("file/run"))
@@ -242,3 +255,21 @@ def test_predictions_that_are_missing_or_damaged(complaint):
 
 def test_flat_settings():
     assert compare.flatten({"a": {"b": {"c": 1}, "d": []}, "e": {}}) == {"a.b.c": 1, "a.d": [], "e": {}}
+
+
+WITHOUT_MODEL = {
+    "diverged": "its training diverged at step 2; lower it: `sentibp train {}/config.yaml`",
+    "finished": "its training had one, which is gone; train it again with `sentibp train {}/config.yaml`",
+    "interrupted": "its training ended before it had one; resume it with `sentibp train --resume {}`",
+    "running": "its training ended before it had one; resume it with `sentibp train --resume {}`",
+}
+
+
+@pytest.mark.parametrize("outcome", WITHOUT_MODEL)
+def test_a_run_without_a_model_says_why_and_what_to_do(outcome, complaint):
+    run = directory.create_run(CONFIG, Path("mine.yaml"))
+    text = complaint(ConfigError, find.model_file, run.path)
+    assert text == f"{run.path}: has no model.safetensors; its training has none yet; wait until it has"
+    run.finish(outcome, error="diverged at step 2; lower it")
+    text = complaint(ConfigError, find.model_file, run.path)
+    assert text == f"{run.path}: has no model.safetensors; {WITHOUT_MODEL[outcome].format(run.path)}"

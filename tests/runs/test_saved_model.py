@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sentibp.config.schema import Config
-from sentibp.runs.saved_model import saved_model, steps_after_epochs
+from sentibp.runs.saved_model import average, saved_model, steps_after_epochs
 
 SCORES = {"accuracy": 0.75, "log_loss": 0.5}
 THREE = {"labels": {"bad": [1], "fair": [2], "good": [3]}}
@@ -78,3 +78,35 @@ def test_a_run_of_an_earlier_version():
     saved = saved_model(Config.model_validate({"train": {"calibrate": False}}), {"scores": SCORES})
     assert saved is not None
     assert (saved.what, saved.scored_on, saved.parameters) == ("the network", "validation", None)
+
+
+@pytest.mark.parametrize(
+    "train, best, what",
+    [
+        ({}, {"accuracy": {"min": 0.7, "max": 0.75}}, "seed 4, calibrated"),
+        ({}, {"accuracy": {"min": 0.75, "max": 0.8}}, "seed 4 (of the best accuracy before calibration), calibrated"),
+        (
+            {"early_stopping": {"metric": "log_loss", "patience": 1}},
+            {"accuracy": {"min": 0.75, "max": 0.8}, "log_loss": {"min": 0.4, "max": 0.5}},
+            "seed 4 (of the best log loss before calibration), calibrated",
+        ),
+    ],
+)
+def test_a_seed_that_another_one_overtakes_by_calibration(train, best, what):
+    """The scores before calibration choose the seed, and those after it are printed, with their range."""
+    config = Config.model_validate({"train": {"seeds": 2, "epochs": 3, **train}})
+    facts = {"scores": SCORES, "kept": {"seed": 4, "epoch": 2}, "seeds": best}
+    saved = saved_model(config, facts)
+    assert saved is not None
+    assert what in saved.what
+
+
+@pytest.mark.parametrize(
+    "networks, what", [(1, "the network that was finished"), (2, "the average of the 2 networks that were finished")]
+)
+def test_an_ensemble_that_was_interrupted(networks, what):
+    config = Config.model_validate({"train": {"members": 3, "calibrate": False}, "text": {"shifters": True}})
+    kept = {"seed": 0, "epoch": 2, "networks": networks}
+    saved = saved_model(config, {"scores": SCORES, "kept": kept})
+    assert saved is not None
+    assert saved.what == average(config, kept) == what

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
+from runner import resume as resume_run
 from runner import train_model
 
 from sentibp import metrics
@@ -26,6 +27,7 @@ from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model import file as model_file
 from sentibp.runs import compare, directory, find
+from sentibp.runs.saved_model import saved_model
 from sentibp.training import experiment, metrics_log, networks, postmortem, resume
 from sentibp.training.break_condition import BreakConditionMet, parse_condition
 from sentibp.training.diverged import Diverged
@@ -438,9 +440,15 @@ def test_interrupted_in_the_second_network_of_an_ensemble(small, monkeypatch):
     first = first_network(small, monkeypatch)
     outcome = train_model(small("train.members=3"), watch=interrupt_at(Step, 40))
     check_interrupted(outcome)
-    assert outcome.scores is None
     kept = model_file.load_model(outcome.model)
     assert kept.predict(["good", "dull"]).to_dicts() == first.predict(["good", "dull"]).to_dicts()
+    assert outcome.scores == kept.scores == directory.load_run_info(outcome.run)["scores"]
+    assert {**evaluate_on(kept).scores, **kept.scores} == evaluate_on(kept).scores
+    saved = saved_model(small("train.members=3").config, outcome._asdict())
+    assert saved.what == "the network that was finished"
+    resumed = resume_run(outcome.run, load_config(outcome.run / "config.yaml"))
+    assert resumed.digest == train_model(small("train.members=3")).digest
+    assert resumed.kept == {"seed": 0, "epoch": resumed.kept["epoch"]}
 
 
 def test_diverged_in_the_second_network_of_an_ensemble(small, monkeypatch):
@@ -459,7 +467,8 @@ def test_diverged_in_the_second_network_of_an_ensemble(small, monkeypatch):
         train_model(small("train.members=3"))
     run, facts = directory.list_runs()[-1]
     file = run / "model.safetensors"
-    assert caught.value.lines[-1] == f"what is finished is kept, without scores: 1 network, {file}"
+    assert caught.value.lines[-1] == f"what is finished is kept: 1 network, {file}"
+    assert facts["scores"]["accuracy"] == model_file.load_model(file).scores["accuracy"]
     assert facts["digest"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert model_file.load_model(file).predict(["dull"]).to_dicts() == first.predict(["dull"]).to_dicts()
 

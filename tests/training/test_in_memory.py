@@ -246,7 +246,7 @@ def test_evaluate_in_memory(here):
     for labels, message in (["good", "bad"], r"labels\[0\] is 'good', and the classes"), (["pos"], "labels has 1"):
         with pytest.raises(InvalidInput, match=message):
             sentibp.evaluate(binary, texts=["a", "b"], labels=labels)
-    with pytest.raises(sentibp.SentibpError, match="either a source or texts"):
+    with pytest.raises(sentibp.SentibpError, match="give either texts, or a source"):
         sentibp.evaluate(binary, "f.csv", texts=["a"], labels=[1])
 
 

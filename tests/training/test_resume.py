@@ -21,6 +21,7 @@ from sentibp.model import initial
 from sentibp.model.file import load_model
 from sentibp.runs import directory, find, influence_log
 from sentibp.training import checkpoint, distillation, networks
+from sentibp.training.break_condition import BreakConditionMet, parse_condition
 from sentibp.training.diverged import Diverged
 from sentibp.training.events import Epoch, Note, Round, Step
 from sentibp.utils import files, spill, tensor_file
@@ -492,3 +493,20 @@ def test_a_training_from_an_earlier_model_keeps_its_folding(small):
     assert f"text.folding is 1, as in {first.model}, whose words it starts from" in notes
     third = runner.train_model(small("model.init_from=first", "text.folding=2", "text.classes=[]"), Path("third"))
     assert load_model(third.model).spec.spelling == Spelling()
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
+def test_a_training_that_a_condition_stopped_resumes_before_that_step(small, optimizer):
+    """Nothing of the step remains: neither random numbers, nor moving averages, nor the optimizer's update."""
+    settings = ["model.dropout=0.2", "model.batch_norm=true", "train.word_dropout=0.2", "train.checkpoint=30"]
+    settings += [f"train.optimizer={{name: {optimizer}, learning_rate: 0.01}}"]
+    whole = runner.train_model(small(*settings), Path("whole"))
+    path = Path("stopped")
+    with pytest.raises(BreakConditionMet):
+        runner.train_model(small(*settings), path, stop=parse_condition("step == 13"))
+    for condition in "grad_norm > 0", "update_norm > 0":
+        assert checkpoint.load_checkpoint(path).state["step"] == 12
+        with pytest.raises(BreakConditionMet, match=r"^stopped at step 13"):
+            resume(path, small(*settings), stop=parse_condition(condition))
+    assert resume(path, small(*settings)).digest == whole.digest
+    assert contents(path) == contents(Path("whole"))

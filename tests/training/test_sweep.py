@@ -216,6 +216,15 @@ def test_a_trial_that_diverges_is_recorded_and_the_rest_goes_on(sweep):
     assert not list((done.folder / "trials").rglob("postmortem*")), "only the metrics are kept"
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_a_sweep_ends_once_every_combination_was_tried(sweep, sampler):
+    done = sweep("train.epochs: [1, 2]\nmodel.hidden: [[], [2]]", sampler=sampler, trials=100)
+    assert done.result.outcome == "finished"
+    assert [record.same_as is None for record in done.records].count(True) == 4
+    assert len(done.records) < 100
+    assert done.records[-1].same_as is None, "the last one is the combination that was missing"
+
+
 def test_the_same_settings_are_trained_once(sweep):
     space = "train.optimizer.name: [adagrad, sgd]\ntrain.optimizer.rho: [0.5, 0.6]"  # which neither uses
     with pytest.raises(ConfigError, match=r"rho: 0.5 fits no combination"):
@@ -234,7 +243,7 @@ def test_the_same_settings_are_trained_once(sweep):
 
 
 def test_no_trial_may_be_finished(sweep):
-    done = sweep("train.optimizer.learning_rate: [1.0e+30]", train={"optimizer": "sgd"}, trials=2)
+    done = sweep("train.optimizer.learning_rate: [1.0e+30, 1.0e+29]", train={"optimizer": "sgd"}, trials=9)
     assert done.result.states == {"diverged": 2}
     assert (done.result.best, done.result.config, done.result.run) == (None, None, None)
 

@@ -138,7 +138,7 @@ def _network(subject: Subject) -> str | None:
         return None
     spec, n = subject.classifier.spec, subject.classifier.parameter_count
     config = subject_config(subject)
-    averaged = "" if config is None else average(config)
+    averaged = "" if config is None else average(config, subject.facts.get("kept"))
     begin = f"The model is {averaged}, as one network. It" if averaged else "The network"
     known = len(subject.classifier.vocabulary)
     words = f"{known:,} words and n-grams, each" if known != 1 else "one word or n-gram,"

@@ -1,0 +1,94 @@
+"""`sentibp.evaluate` as a Python program calls it: arguments that do not go together, and messages in its words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import sentibp
+
+TEXTS, LABELS = ["good", "bad"], ["positive", "negative"]
+
+
+@pytest.fixture(scope="module")
+def builtin():
+    return sentibp.load_model("builtin")
+
+
+@pytest.fixture(autouse=True)
+def files(here):
+    Path("stars.csv").write_text("text,stars\ngood,positive\nbad,negative\n")
+    Path("three.csv").write_text("text,label\ngood,positive\nbad,negative\nso so,neutral\n")
+
+
+@pytest.mark.parametrize("given", [{"labels": LABELS}, {"sample_weight": [1, 2]}])
+def test_labels_and_weights_beside_a_source_are_refused_as_they_would_be_ignored(builtin, given):
+    with pytest.raises(sentibp.SentibpError, match="is for texts in memory, and a source has its own"):
+        sentibp.evaluate(builtin, "stars.csv", overrides=["data.label_column=stars"], **given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"source": "a.csv"}, {"split": "test"}, {"text_column": "a"}, {"label_column": "a"}, {"overrides": ["data.a=1"]}],
+)
+def test_what_is_of_a_source_is_refused_beside_texts(builtin, given):
+    with pytest.raises(sentibp.SentibpError, match="give either texts, or a source"):
+        sentibp.evaluate(builtin, texts=TEXTS, labels=LABELS, **given)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "no validation reviews of its own; name a file or data set with source"),
+        (
+            ("stars.csv", None, None, "star"),
+            "stars.csv:1: no 'star'; did you mean overrides=[\"data.label_column=stars\"]?",
+        ),
+        (("sample", "tset"), "no split 'tset'; name another, such as split=\"test\"; there are: train, test"),
+        (
+            ("three.csv",),
+            'leave such rows out with overrides=["data.labels={negative: [negative], positive: [positive], '
+            'ignore: [neutral]}"]',
+        ),
+    ],
+)
+def test_errors_name_arguments_of_python(builtin, arguments, message):
+    with pytest.raises(sentibp.SentibpError) as error:
+        sentibp.evaluate(builtin, *arguments)
+    assert message in str(error.value)
+    assert "--" not in str(error.value)
+
+
+@pytest.mark.parametrize("override", ["data.source=a b", "data.validation={a: b}", "train.epochs=three or so"])
+def test_the_override_that_is_wrong_is_shown_as_it_was_given(builtin, override):
+    with pytest.raises(sentibp.SentibpError) as error:
+        sentibp.evaluate(builtin, "stars.csv", overrides=[override])
+    assert str(error.value).startswith(f'overrides=["{override}"]: ')
+    assert "--" not in str(error.value)
+
+
+def test_the_repair_of_an_error_works_as_it_is_printed(builtin):
+    with pytest.raises(sentibp.SentibpError) as error:
+        sentibp.evaluate(builtin, "three.csv")
+    repair = str(error.value).partition("leave such rows out with ")[2]
+    assert eval(f"sentibp.evaluate(builtin, 'three.csv', {repair})").scores["n"] == 2
+
+
+def test_configs_and_trainings_have_errors_in_these_words_too():
+    with pytest.raises(sentibp.SentibpError, match=r'^overrides=\["train.epoch=3"\]: .* mean overrides='):
+        sentibp.load_config("quickstart", ["train.epoch=3"])
+    Path("taken").mkdir()
+    Path("taken/note").write_text("")
+    with pytest.raises(sentibp.SentibpError, match=r'^out="taken": already there'):
+        sentibp.train_model(sentibp.load_config("quickstart"), Path("taken"))
+    with pytest.raises(sentibp.SentibpError, match=r'^out="taken": already there'):
+        sentibp.train("quickstart", TEXTS * 20, LABELS * 20, out="taken")
+
+
+def test_after_a_refit_the_message_names_the_model_that_the_scores_are_of():
+    run = sentibp.train_model(sentibp.load_config("quickstart", ["train.refit=true", "train.epochs=1"])).run
+    with pytest.raises(sentibp.SentibpError) as error:
+        sentibp.evaluate(sentibp.load_model(run))
+    repair = str(error.value).partition("; score ")[2]
+    assert sentibp.evaluate(eval(repair)).scores["accuracy"] == sentibp.load_model(run).scores["accuracy"]
