@@ -329,3 +329,13 @@ def test_titles_above_the_names():
     assert texts(table) == [f"good, {i}" for i in range(9)]
     assert pieces(table)[0].notes[0].startswith("<stdin>: the first line ('Export of reviews') is taken as a title")
     assert texts("Nice\nGood, really\nBad, no\n") == ["Nice", "Good, really", "Bad, no"], "plain text with commas"
+
+
+def test_lines_of_a_table_that_are_no_rows():
+    found = pieces("text,label\n----,-----\ngood,1\ntext,label\nbad,0\n(2 rows)\n")
+    assert [text for piece in found for text in piece.text.to_pylist()] == ["good", "bad"]
+    assert [note for piece in found for note in piece.notes] == [
+        "<stdin>:2: a line below the names of the columns, which is left out",
+        "<stdin>:4: repeats the names of the columns; left out",
+        "<stdin>:6: '(2 rows)' is taken as a footer, and left out",
+    ]

@@ -17,6 +17,7 @@ from sentibp.data.readers.content import count_bytes
 from sentibp.data.readers.dialect import Dialect, LongRow, MisplacedQuote, all_lines_have, head_lines, rows
 from sentibp.data.readers.header import own_names, require_header, suggested_names, title_note, title_rows
 from sentibp.data.readers.multiline import check_multiline_rows
+from sentibp.data.readers.surplus import is_rule, may_repeat, without_surplus
 from sentibp.data.readers.table import Batch, ReadOptions, Table, is_set, too_long
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
@@ -47,6 +48,7 @@ class Layout:
     options: ReadOptions
     notes: list[str] = field(default_factory=list)  # those about quotes are added when the rows have been read
     is_plain: bool = False  # whether rows are a text, which may contain the separator without quotes, and its label
+    header: bytes = b""  # the line with the names of the columns, if there is one
 
 
 def open_csv(data: memoryview, name: str, options: ReadOptions, separators: str = COMMA) -> Table:
@@ -94,7 +96,7 @@ def find_layout(
     sample = list(itertools.islice(_short_rows(data, dialect, line, name, options, lines=_LOOK), _SAMPLE))
     header, first = f"{name}:{sample[0][0]}", sample[0][1]
     notes += [title_note(name, "line", titles, f"line {sample[0][0]}")] if titles else []
-    columns, is_named = tuple(first), options.names is None
+    columns, is_named, names = tuple(first), options.names is None, b""
     if options.names is not None and (note := own_names(first, header, options)):
         notes.append(note)
         is_named = True
@@ -103,10 +105,14 @@ def find_layout(
         options, is_named = (options, False) if fits else (options._replace(names=None), True)
     if is_named:
         require_header(first, [row for _, row in sample[1:] if len(row) == len(first)], header, options)
-        data, line = _after_first_row(data, dialect, line)
+        below, line = _after_first_row(data, dialect, line)
+        data, names = below, bytes(data[: len(data) - len(below)]).strip()
+        if len(sample) > 1 and is_rule(sample[1][1]):
+            notes.append(f"{name}:{sample[1][0]}: a line below the names of the columns, which is left out")
+            data, line = _after_first_row(data, dialect, line)
     else:
         columns, header = options.names or (), "data.columns"
-    return Layout(name, data, line, dialect, columns, options, notes, plain and not is_named), header
+    return Layout(name, data, line, dialect, columns, options, notes, plain and not is_named, names), header
 
 
 def titles_of(lines: Sequence[str], options: ReadOptions, order: str) -> list[list[str]]:
@@ -177,8 +183,12 @@ def _batches(layout: Layout, wanted: list[str]) -> Generator[Batch]:
         for batch in batched(checked_rows(layout), row_size):
             yield {column: strings(row[i] for _, row in batch) for column, i in zip(wanted, index, strict=True)}
 
+    def fast(block: int) -> Generator[Any]:
+        return _arrow_rows(layout, wanted, index, block)
+
     found = 0
-    for batch in continued(lambda block: _arrow_rows(layout, wanted, index, block), slow, layout.options.most):
+    repeats = len(layout.columns) > 1 and may_repeat(layout.data, layout.header)
+    for batch in slow() if repeats else continued(fast, slow, layout.options.most):
         found += len(next(iter(batch.values()))) if batch else 0
         yield batch
     _check_quotes(layout, found)
@@ -214,16 +224,28 @@ def _arrow_rows(layout: Layout, wanted: list[str], index: list[int], block: int)
 
 
 def _rows(layout: Layout, **how: Any) -> Iterator[tuple[int, list[str]]]:
-    how |= {"one_column": len(layout.columns) == 1}
-    return _short_rows(layout.data, layout.dialect, layout.line, layout.name, layout.options, **how)
+    return _without_surplus(_short_rows(*_whole(layout), one_column=len(layout.columns) == 1, **how), layout, [])
+
+
+def _whole(layout: Layout) -> tuple[memoryview, Dialect, int, str, ReadOptions]:
+    """Return what `_short_rows` reads all rows of a layout from."""
+    return layout.data, layout.dialect, layout.line, layout.name, layout.options
+
+
+def _without_surplus(
+    found: Iterator[tuple[int, list[str]]], layout: Layout, notes: list[str]
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows without lines that are none, such as a footer."""
+    names = layout.columns if layout.header else ()
+    return without_surplus(found, names, lambda line: f"{layout.name}:{line}", notes)
 
 
 def checked_rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """Yield the line and the fields of each row. DataError for the first malformed row."""
     name, (separator, quoting), width = layout.name, layout.dialect, len(layout.columns)
     try:
-        how = {"one_column": width == 1, "strict": True}
-        for line, fields in _short_rows(layout.data, layout.dialect, layout.line, name, layout.options, **how):
+        found = _short_rows(*_whole(layout), one_column=width == 1, strict=True)
+        for line, fields in _without_surplus(found, layout, layout.notes):
             row = _pair(fields, layout) if layout.is_plain and quoting == "none" else fields
             if len(row) != width:
                 found = f"{counted(len(row), 'field')} where the header has {width}"

@@ -147,3 +147,52 @@ def test_any_text_is_preserved_in_the_usual_csv(written):
     out = io.StringIO(newline="")
     csv.writer(out).writerows([("label", "text"), *((1, text) for text in written)])
     assert texts(parse(out.getvalue(), options=ReadOptions(quoting="double"))) == written
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "id,text,label\n1,good,1\nid,text,label\n2,bad,0\nid,text,label\n",
+        '"id","text","label"\r\n"1","good","1"\r\n"id","text","label"\r\n2,bad,0\r\nid,text,label\r\n',
+        "\ufeffid,text,label\n1,good,1\n\ufeffid,text,label\n2,bad,0\n\ufeffid,text,label",
+        "id\ttext\tlabel\n1\tgood\t1\nid\ttext\tlabel\n2\tbad\t0\nid\ttext\tlabel\n",
+    ],
+)
+def test_names_that_are_repeated_as_in_joined_files_are_no_rows(data):
+    name = "x.tsv" if "\t" in data else "x.csv"
+    for options, found in (BOTH, [("good", "1"), ("bad", "0")]), (ReadOptions(), ["good", "bad"]):
+        records = parse(data, name, options)
+        assert (rows if options is BOTH else texts)(records) == found
+        assert records.where(1) == f"{name}:4"
+        assert records.notes == (f"{name}:3: repeats the names of the columns, and 1 more row does; left out",)
+
+
+def test_what_is_like_the_names_and_is_a_row():
+    assert texts(parse("text\ngood\ntext\n", options=ReadOptions())) == ["good", "text"]
+    assert rows(parse("text,label\ntext,1\n")) == [("text", "1")]
+    quoted = 'text,label\n"a\ntext,label\nb",1\nc,0\n'
+    assert rows(parse(quoted)) == [("a\ntext,label\nb", "1"), ("c", "0")]
+
+
+@pytest.mark.parametrize(
+    "footer", ["(2 rows)", "(2 rows affected)", "2 rows in set (0.01 sec)", "2 row(s) returned", "2 records."]
+)
+def test_a_footer_is_no_row(footer):
+    for line, end in (4, f"{footer}\n"), (5, f"\n{footer}"), (4, f"{footer}\n\n"):
+        records = parse(f"text,label\ngood,1\nbad,0\n{end}")
+        assert rows(records) == [("good", "1"), ("bad", "0")]
+        assert records.notes == (f"x.csv:{line}: {footer!r} is taken as a footer, and left out",)
+
+
+def test_what_is_like_a_footer_and_is_a_row():
+    assert complaint("text,label\n(2 rows)\ngood,1\n").startswith("x.csv:2: 1 field where the header has 2; ")
+    assert complaint("text,label\ngood,1\n2 rows of seats\n").startswith("x.csv:3: 1 field where the header has 2; ")
+    assert texts(parse("text\ngood\n(2 rows)\n", options=ReadOptions())) == ["good", "(2 rows)"]
+
+
+@pytest.mark.parametrize("rule", ["----,-----", ":---,---:", "=====,=="])
+def test_a_line_below_the_names_is_no_row(rule):
+    records = parse(f"text,label\n{rule}\ngood,1\nbad,0\n")
+    assert rows(records) == [("good", "1"), ("bad", "0")]
+    assert records.where(0) == "x.csv:3"
+    assert records.notes == ("x.csv:2: a line below the names of the columns, which is left out",)
