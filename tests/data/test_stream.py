@@ -339,3 +339,27 @@ def test_lines_of_a_table_that_are_no_rows():
         "<stdin>:4: repeats the names of the columns; left out",
         "<stdin>:6: '(2 rows)' is taken as a footer, and left out",
     ]
+
+
+def test_a_list_of_texts_is_not_one_text():
+    assert texts('["good", "bad \\u00e9"]\n') == ["good", "bad é"]
+    assert texts('[\n  "good",\n  "bad"\n]\n') == ["good", "bad"]
+    assert texts('["good", "film"]\nbad film\n') == ['["good", "film"]', "bad film"]  # plain text
+
+
+@pytest.mark.parametrize(
+    ("data", "repair"),
+    [
+        ('"good"\n"bad ""film"""\n', "to read it without these: --set data.columns=[text]"),
+        ('"good"\n"bad\\nfilm"\n', "if jq has printed it, use jq -r"),
+    ],
+)
+def test_lines_in_quotes_are_told(data, repair):
+    (piece,) = pieces(data)
+    assert piece.text.to_pylist() == data.splitlines()
+    assert piece.notes == (f"<stdin>: read as plain text, a review a line, with the quotes that each is in; {repair}",)
+
+
+def test_a_key_that_occurs_twice():
+    with pytest.raises(DataError, match=r"^<stdin>:2: the key 'text' occurs several times; "):
+        texts('{"text": "a"}\n{"text": "good", "text": "bad"}\n')

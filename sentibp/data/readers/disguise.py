@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from sentibp.data.readers.content import first_bytes
 from sentibp.data.readers.dialect import head_lines, header_separator, likely_separator
@@ -64,12 +65,20 @@ def _begins_json(line: str) -> bool:
     string = r'"(\\.|[^"\\])*"'
     if re.match(rf"(\s*\[)?(\s*\{{)?\s*\Z|(\s*\[)*\s*\{{\s*{string}\s*:|\s*\[\s*\[\s*({string}|[\d.-]+)\s*,", line):
         return True
+    return _is_value(line, dict | list)
+
+
+def _is_value(line: str, kinds: Any) -> bool:
+    """Return whether a line is a value of JSON of these kinds."""
     try:
-        return isinstance(json.loads(line, strict=False), dict | list)
+        return isinstance(json.loads(line, strict=False), kinds)
     except (ValueError, RecursionError):
         return False
 
 
 def is_table(data: memoryview) -> bool:
     """Return whether a text that is called JSON looks like CSV."""
-    return first_bytes(data, 1) not in (b"{", b"[", b"") and likely_separator(data) is not None
+    if first_bytes(data, 1) in (b"{", b"[", b""):
+        return False
+    first = next(iter(head_lines(data, 1)), "").lstrip("\x1e")  # a mark before each object, as RFC 7464 has it
+    return not _is_value(first, dict | list | str) and likely_separator(data) is not None

@@ -107,8 +107,16 @@ def similar_names(name: str, columns: Sequence[str], options: ReadOptions) -> tu
 
 
 def possible_table(lines: Sequence[str], name: str, options: ReadOptions) -> tuple[str, ...]:
-    """Return a note if plain text may be a table: with the names of columns in its first line, or without any."""
+    """Return a note if plain text may be a table: with the names of columns in its first line, or without any.
+
+    Texts in quotes, as a table or JSON has them, are told, too.
+    """
     what = f"{name}: read as plain text, a review a line"
+    if lines and all(re.fullmatch(r'\s*"(\\.|""|[^"\\])*"\s*', line) for line in lines):
+        is_json = any("\\" in line for line in lines)
+        columns = set_option("data.columns", [options.wanted()[0][1]])
+        repair = "if jq has printed it, use jq -r" if is_json else f"to read it without these: {columns}"
+        return (f"{what}, with the quotes that each is in; {repair}",)
     for separator in _SEPARATORS:
         rows = [fields_of(line, separator) for line in lines]
         width = len(rows[0]) if rows else 0

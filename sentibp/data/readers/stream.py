@@ -59,7 +59,7 @@ def _pieces(blocks: Blocks, name: str, options: ReadOptions, kept: Kept) -> Iter
     first = lines[0] if lines else ""
     if (record := _record(first)) is not None and not _holds_records(record, options):
         yield from _record_pieces(blocks, head, record, name, options, kept)
-    elif record is not None or _is_document(first):
+    elif record is not None or _is_document(first) or (len(lines) == 1 and _is_list_of_texts(first)):
         content = readers.open_content(everything(blocks), name, options, ".json")
         yield from table_pieces(content, options, kept)
     elif lines and (table := find_table(memoryview(head), lines, options)) is not None:
@@ -89,6 +89,12 @@ def _is_document(first: str) -> bool:
     if not _DOCUMENT.match(first):
         return False
     return not first.lstrip().startswith("[[") or first.strip() in ("[", "[[") or isinstance(_json(first), list)
+
+
+def _is_list_of_texts(line: str) -> bool:
+    """Return whether a line is a list of texts in JSON."""
+    value = _json(line)
+    return isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
 
 
 def _holds_records(record: dict[str, Any], options: ReadOptions) -> bool:

@@ -135,7 +135,7 @@ MISTAKES = {
     "[{'text': 'a', 'label': 1}]": "x.json:1: not JSON: expecting property name enclosed in double quotes; it is "
     "written as Python prints it, in single quotes; write it with json.dumps",
     '{"text": ["a", "b"], "label": [1]}': "x.json: 'label' has 1 values, and 'text' 2; give both for the same rows",
-    '["a", "b"]': 'x.json:1: not an object; write {"text": "..."}',
+    '[1, "b"]': 'x.json:1: not an object; write {"text": "..."}',
 }
 
 
