@@ -197,10 +197,16 @@ def test_empty_files():
     assert complaint(write("x.csv", "")) == "x.csv: empty; the first line of a CSV file names its columns"
 
 
-def test_missing_texts_are_an_error_and_empty_ones_are_not():
+def test_missing_texts_are_empty_texts():
+    """CSV has one way to write both."""
     lines = ['{"text": "", "label": 1}', '{"text": "a", "label": 1}', '{"text": null, "label": 0}', '{"label": 0}']
-    assert complaint(write("x.jsonl", "\n".join(lines))) == 'x.jsonl:3: no text (2 rows); write an empty text as ""'
-    assert len(load(write("x.jsonl", "\n".join(lines[:2])))) == 2
+    corpus = load(write("x.jsonl", "\n".join([*lines, '{"text": null, "label": null}'])))
+    assert corpus.text.to_pylist() == ["", "a", "", ""]
+    assert corpus.label.tolist() == [1, 1, 0, 0]
+    assert corpus.notes == (
+        "x.jsonl: 1 row left out: neither text nor label",
+        "x.jsonl: 3 of 4 texts are empty: an empty text only says how frequent its label is",
+    )
 
 
 # Labels
@@ -331,7 +337,6 @@ def test_all_mistakes_are_reported_together():
         "x.jsonl:2: label 'maybe' is neither negative nor positive; correct it, or leave such rows out with "
         "--set 'data.labels={negative: [neg], positive: [pos], ignore: [maybe]}'",
         "x.jsonl:2: weight -2; give a finite number, not below 0",
-        'x.jsonl:2: no text; write an empty text as ""',
     ]
 
 

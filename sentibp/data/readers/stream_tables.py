@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-import pyarrow.compute as pc
-
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.arriving import Blocks
@@ -25,7 +23,7 @@ from sentibp.data.readers.plain import pair_separator
 from sentibp.data.readers.records import joined_text
 from sentibp.data.readers.table import UNKNOWN, ReadOptions, is_set, require_columns, resolved, too_long
 from sentibp.errors import DataError
-from sentibp.utils.arrow import scalar, strings
+from sentibp.utils.arrow import strings
 from sentibp.utils.repair import set_option
 
 SEPARATORS = ",;\t|"
@@ -84,7 +82,7 @@ def row_pieces(blocks: Blocks, name: str, options: ReadOptions, kept: Kept) -> I
         lines, content = zip(*found, strict=True) if found else ((), ())
         columns = dict(zip(layout.columns, map(strings, zip(*content, strict=True)), strict=True)) if content else {}
         columns = columns or {column: strings([]) for column in layout.columns}
-        text = pc.fill_null(joined_text(columns, options), scalar(""))
+        text = joined_text(columns, options)
         where = functools.partial(place_of, name, lines)
         yield Piece(text, {} if kept is Kept.nothing else columns, notes=tuple(layout.notes[told:]), where=where)
         told = len(layout.notes)
