@@ -363,3 +363,7 @@ def test_lines_in_quotes_are_told(data, repair):
 def test_a_key_that_occurs_twice():
     with pytest.raises(DataError, match=r"^<stdin>:2: the key 'text' occurs several times; "):
         texts('{"text": "a"}\n{"text": "good", "text": "bad"}\n')
+
+
+def test_quotes_after_a_space():
+    assert texts('"label", "text"\n1, "good, really"\n0, "bad\nfilm, dull"\n') == ["good, really", "bad\nfilm, dull"]

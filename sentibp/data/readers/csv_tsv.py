@@ -86,10 +86,14 @@ def find_layout(
         data, line = _after_first_row(data, Dialect(",", "none"), line)
     lines = head_lines(data) if titles else lines
     separator = dialects.find_separator(lines, options, order)
-    first = next(Dialect(separator, "double").reader(lines))
+    spaced = not plain and options.quoting in (None, "double") and dialects.has_spaced_quotes(lines, separator)
+    first = dialects.fields_of(lines[0], separator, spaced=spaced)
     width = len(first) if options.names is None else len(options.names)
-    quoting, note = dialects.find_quoting(data, separator, width, options, name, plain=plain)
-    dialect = Dialect(separator, quoting)
+    if spaced:
+        quoting, note = "double", f"{name}: spaces after a {separator!r} are left out, as quotes follow them"
+    else:
+        quoting, note = dialects.find_quoting(data, separator, width, options, name, plain=plain)
+    dialect = Dialect(separator, quoting, spaced)
     notes = [note] if note else []
     if quoting == "backslash":
         data = dialects.doubled_backslashes(data, dialect)
@@ -187,8 +191,8 @@ def _batches(layout: Layout, wanted: list[str]) -> Generator[Batch]:
         return _arrow_rows(layout, wanted, index, block)
 
     found = 0
-    repeats = len(layout.columns) > 1 and may_repeat(layout.data, layout.header)
-    for batch in slow() if repeats else continued(fast, slow, layout.options.most):
+    is_slow = layout.dialect.spaced or (len(layout.columns) > 1 and may_repeat(layout.data, layout.header))
+    for batch in slow() if is_slow else continued(fast, slow, layout.options.most):
         found += len(next(iter(batch.values()))) if batch else 0
         yield batch
     _check_quotes(layout, found)
@@ -242,7 +246,7 @@ def _without_surplus(
 
 def checked_rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """Yield the line and the fields of each row. DataError for the first malformed row."""
-    name, (separator, quoting), width = layout.name, layout.dialect, len(layout.columns)
+    name, (separator, quoting, _), width = layout.name, layout.dialect, len(layout.columns)
     try:
         found = _short_rows(*_whole(layout), one_column=width == 1, strict=True)
         for line, fields in _without_surplus(found, layout, layout.notes):

@@ -115,7 +115,8 @@ class _Rows:
         self._trusted = is_set("quoting", layout.options)
         self._sample: list[Row] = []  # from which the values of columns are judged
         self._is_doubtful = False  # whether a note has been added on rows that may have been swallowed
-        self._is_found = layout.options.quoting is not None or self._tells(bytes(layout.data))
+        found = layout.options.quoting is not None or layout.dialect.spaced
+        self._is_found = found or self._tells(bytes(layout.data))
 
     def read(self, arriving: Iterator[_Lines]) -> Iterator[tuple[list[Row], DataError | None]]:
         """Yield the rows of the lines that have arrived, and the error that ends them."""
@@ -224,7 +225,8 @@ def _is_open(line: bytes, is_open: bool, dialect: Dialect) -> bool:
         line = re.sub(rb"\\.", b"  ", line)
     while (position := line.find(b'"', position)) >= 0:
         if not is_open:
-            is_open = position == 0 or line.endswith(separator, 0, position)
+            before = line[:position].rstrip(b" ") if dialect.spaced else line[:position]
+            is_open = not before or before.endswith(separator)
         elif line[position + 1 : position + 2] == b'"':
             position += 1
         else:

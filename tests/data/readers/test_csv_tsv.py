@@ -196,3 +196,41 @@ def test_a_line_below_the_names_is_no_row(rule):
     assert rows(records) == [("good", "1"), ("bad", "0")]
     assert records.where(0) == "x.csv:3"
     assert records.notes == ("x.csv:2: a line below the names of the columns, which is left out",)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '"label", "text"\n"1", "good, really"\n"0",  "bad ""film"""\n',
+        'label, text\n1, "good, really"\n0, "bad ""film"""\n',
+        'label; text\r\n1; "good, really"\r\n0; "bad ""film"""\r\n',
+    ],
+)
+def test_quotes_after_a_space(data):
+    records = parse(data)
+    assert rows(records) == [("good, really", "1"), ('bad "film"', "0")]
+    assert records.where(1) == "x.csv:3"
+    separator = "," if "," in data.splitlines()[0] else ";"
+    assert records.notes == (f"x.csv: spaces after a {separator!r} are left out, as quotes follow them",)
+
+
+def test_quotes_after_a_space_over_several_lines():
+    assert rows(parse('text, label\n"good,\nreally", 1\n')) == [("good,\nreally", " 1")]
+    assert rows(parse('label, text\n1, "good,\nreally"\n0, "bad"\n')) == [("good,\nreally", "1"), ("bad", "0")]
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "expected"),
+    [
+        ('text,label\n"He said, ""hi, you""",1\n', "x.csv", [('He said, "hi, you"', "1")]),
+        ('label\ttext\n1\t "good"\n0\t"bad\n', "x.tsv", [(' "good"', "1"), ('"bad', "0")]),
+        ('label;text\n1;so; "good" film\n', "x.csv", None),
+    ],
+)
+def test_a_space_before_a_quote_that_is_text(data, name, expected):
+    if expected is None:
+        assert complaint(data, name).startswith("x.csv:2: 3 fields where the header has 2; ")
+    else:
+        records = parse(data, name)
+        assert rows(records) == expected
+        assert not any("spaces" in note for note in records.notes)
