@@ -367,3 +367,23 @@ def test_a_key_that_occurs_twice():
 
 def test_quotes_after_a_space():
     assert texts('"label", "text"\n1, "good, really"\n0, "bad\nfilm, dull"\n') == ["good, really", "bad\nfilm, dull"]
+
+
+def test_titles_above_lines_of_a_text_and_a_label():
+    """They are left out as in a file."""
+    lines = "Export of May\n\ngood film\tpos\nbad\tfilm\tneg\n"
+    (piece,) = pieces(lines)
+    repair = "to leave these out: --set data.columns=[text,label]"
+    assert piece.text.to_pylist() == lines.splitlines()
+    assert piece.notes == (f"<stdin>: its lines are read as whole texts, and seem to have labels too; {repair}",)
+    options = ReadOptions(names=("text", "label"))
+    found = list(stream_pieces(io.BytesIO(lines.encode()), "<stdin>", options, Kept.nothing))
+    assert [text for piece in found for text in piece.text.to_pylist()] == ["good film", "bad\tfilm"]
+    assert found[0].notes == (
+        "<stdin>: the first line ('Export of May') is taken as a title and left out, as each line below has a '\\t'; "
+        "a review must be written so, too",
+    )
+
+
+def test_marks_in_the_names_of_columns():
+    assert texts("\ufeff\ufefftext,\u200blabel\ngood,1\n") == ["good"]

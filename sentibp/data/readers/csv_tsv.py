@@ -15,7 +15,15 @@ from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.batches import arrow_batches, batched, continued, row_size
 from sentibp.data.readers.content import count_bytes
 from sentibp.data.readers.dialect import Dialect, LongRow, MisplacedQuote, all_lines_have, head_lines, rows
-from sentibp.data.readers.header import own_names, require_header, suggested_names, title_note, title_rows
+from sentibp.data.readers.header import (
+    own_names,
+    require_header,
+    suggested_names,
+    title_count,
+    title_note,
+    title_rows,
+    unmarked_note,
+)
 from sentibp.data.readers.multiline import check_multiline_rows
 from sentibp.data.readers.surplus import is_rule, may_repeat, without_surplus
 from sentibp.data.readers.table import Batch, ReadOptions, Table, is_set, too_long
@@ -81,25 +89,20 @@ def find_layout(
     lines = head_lines(data)
     if not lines:
         raise DataError(f"{name}: empty; the first line of a CSV file names its columns")
-    titles = [] if plain else titles_of(lines, options, order)
+    titles = _unmarked(lines, options) if plain else titles_of(lines, options, order)
     for _ in titles:
         data, line = _after_first_row(data, Dialect(",", "none"), line)
     lines = head_lines(data) if titles else lines
-    separator = dialects.find_separator(lines, options, order)
-    spaced = not plain and options.quoting in (None, "double") and dialects.has_spaced_quotes(lines, separator)
-    first = dialects.fields_of(lines[0], separator, spaced=spaced)
-    width = len(first) if options.names is None else len(options.names)
-    if spaced:
-        quoting, note = "double", f"{name}: spaces after a {separator!r} are left out, as quotes follow them"
-    else:
-        quoting, note = dialects.find_quoting(data, separator, width, options, name, plain=plain)
-    dialect = Dialect(separator, quoting, spaced)
-    notes = [note] if note else []
-    if quoting == "backslash":
+    dialect, notes = _find_dialect(data, lines, name, options, order, plain=plain)
+    if dialect.quoting == "backslash":
         data = dialects.doubled_backslashes(data, dialect)
     sample = list(itertools.islice(_short_rows(data, dialect, line, name, options, lines=_LOOK), _SAMPLE))
     header, first = f"{name}:{sample[0][0]}", sample[0][1]
-    notes += [title_note(name, "line", titles, f"line {sample[0][0]}")] if titles else []
+    if titles:
+        names_at = f"line {sample[0][0]}"
+        notes.append(
+            unmarked_note(name, titles, dialect.separator) if plain else title_note(name, "line", titles, names_at)
+        )
     columns, is_named, names = tuple(first), options.names is None, b""
     if options.names is not None and (note := own_names(first, header, options)):
         notes.append(note)
@@ -117,6 +120,25 @@ def find_layout(
     else:
         columns, header = options.names or (), "data.columns"
     return Layout(name, data, line, dialect, columns, options, notes, plain and not is_named, names), header
+
+
+def _find_dialect(
+    data: memoryview, lines: Sequence[str], name: str, options: ReadOptions, order: str, *, plain: bool
+) -> tuple[Dialect, list[str]]:
+    """Return how rows are written, and notes about what was assumed. `lines` are the first ones."""
+    separator = dialects.find_separator(lines, options, order)
+    if not plain and options.quoting in (None, "double") and dialects.has_spaced_quotes(lines, separator):
+        note = f"{name}: spaces after a {separator!r} are left out, as quotes follow them"
+        return Dialect(separator, "double", spaced=True), [note]
+    width = len(dialects.fields_of(lines[0], separator)) if options.names is None else len(options.names)
+    quoting, note = dialects.find_quoting(data, separator, width, options, name, plain=plain)
+    return Dialect(separator, quoting), [note] if note else []
+
+
+def _unmarked(lines: Sequence[str], options: ReadOptions) -> list[list[str]]:
+    """Return the first lines that are titles above lines of a text and its label, as rows."""
+    separator = options.separator if is_set("separator", options) else None
+    return [[line] for line in lines[: title_count(lines, separator)]] if separator else []
 
 
 def titles_of(lines: Sequence[str], options: ReadOptions, order: str) -> list[list[str]]:

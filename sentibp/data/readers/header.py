@@ -78,6 +78,24 @@ def _names_columns(rows: Rows, i: int) -> bool:
     return are_names and bool(below) and not looks_like_data(rows[i], below)
 
 
+def title_count(lines: Sequence[str], mark: str) -> int:
+    """Return how many lines at the top are titles: those without the mark that each line below has.
+
+    The mark is a separator, or the beginning of a line. Two lines or more have it, and more than have it not.
+    """
+    marked = [line.lstrip().startswith(mark) if len(mark) > 1 else mark in line for line in lines]
+    titles = marked.index(True) if True in marked else 0
+    return titles if all(marked[titles:]) and titles < len(lines) - max(titles, 1) else 0
+
+
+def unmarked_note(name: str, titles: Rows, mark: str) -> str:
+    """Return the note that the first lines are titles, as they are without the mark (`title_count`)."""
+    below = f"begins with {mark}" if len(mark) > 1 else f"has a {mark!r}"
+    return (
+        f"{title_fact(name, 'line', titles)} and left out, as each line below {below}; a review must be written so, too"
+    )
+
+
 def title_note(name: str, unit: str, titles: Rows, header: str) -> str:
     """Return the note that the first rows are titles. `unit` is line or row; `header` is the place of the names."""
     fact = f"{title_fact(name, unit, titles)}, and {header} as the names of the columns"

@@ -17,10 +17,10 @@ from sentibp.data import readers
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.arriving import Blocks, LongDocument, arriving, everything, in_utf8
 from sentibp.data.readers.dialect import head_lines
-from sentibp.data.readers.header import possible_table, title_fact
+from sentibp.data.readers.header import title_count, title_fact
 from sentibp.data.readers.json_lines import leaves, parse_lines, value_at
 from sentibp.data.readers.pieces import MOST_ROWS, json_pieces, place_of, table_pieces
-from sentibp.data.readers.plain import lines_of, split_labels, title_count
+from sentibp.data.readers.plain import line_notes, lines_of, split_labels
 from sentibp.data.readers.stream_tables import find_table, row_pieces
 from sentibp.data.readers.table import JsonRow, ReadOptions, require_columns, require_unset, resolved
 from sentibp.errors import DataError
@@ -142,7 +142,7 @@ def _line_pieces(blocks: Blocks, lines: list[str], name: str, options: ReadOptio
     titles = title_count(lines, "__label__")
     labelled = bool(lines) and lines[titles].lstrip().startswith("__label__")
     column = options.wanted()[0][1]
-    notes = () if labelled else possible_table(lines, name, options)
+    notes = () if labelled else line_notes(lines, name, options)
     if titles:  # they are answered, as each line of a stream is
         notes = (f"{title_fact(name, 'line', [[each] for each in lines[:titles]])}, without a label, and answered",)
     require_unset(name, "plain text has no sheets", options, ("sheet",))

@@ -16,7 +16,7 @@ from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.arriving import Blocks
 from sentibp.data.readers.csv_tsv import SAMPLE_ROWS, Layout, checked_rows, find_layout, titles_of, typical_values
 from sentibp.data.readers.dialect import Dialect, all_lines_have, fields_of, find_quoting, find_separator
-from sentibp.data.readers.header import similar_names
+from sentibp.data.readers.header import similar_names, title_count
 from sentibp.data.readers.multiline import SwallowedRows, check_multiline_rows
 from sentibp.data.readers.pieces import place_of
 from sentibp.data.readers.plain import pair_separator
@@ -42,7 +42,8 @@ def find_table(head: memoryview, lines: list[str], options: ReadOptions) -> Read
         return _separated(options, separator)
     if options.names is None:
         return None
-    if len(options.names) == 2 and (separator := pair_separator(lines, options)):
+    below = lines[title_count(lines, "\t") :]
+    if len(options.names) == 2 and (separator := pair_separator(below, options)):
         return _separated(options, separator)
     separator = find_separator(lines, options, SEPARATORS)
     width = Counter(len(fields_of(line, separator)) for line in lines).most_common(1)[0][0]
