@@ -627,8 +627,16 @@ def test_texts_of_files():
     assert texts_of(write("x.csv", "body,label\n,\nNA,1\n"), ReadOptions("body")) == ["", "NA"]
     assert texts_of(write("x.jsonl", '{"text": null}\n{"text": "a"}')) == ["", "a"]
     assert texts_of(write("x.txt", "")) == []
-    with pytest.raises(DataError, match=r"^imdb: no such file; give the path"):
+    with pytest.raises(DataError, match=r"^imdb: no such file; .* of this name: `sentibp eval --data imdb`$"):
         texts_of("imdb")
+
+
+def test_a_file_with_a_built_in_name_is_told():
+    write("sample", "text,label\ngood,1\n")
+    (piece,) = sources.read_pieces("sample")
+    assert piece.text.to_pylist() == ["good"]
+    told = "sample: the file, not the built-in data set of that name, which `eval --data sample` takes"
+    assert piece.notes == (told,)
 
 
 def test_a_pipe_is_read_as_standard_input(here):

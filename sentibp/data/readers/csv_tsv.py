@@ -278,7 +278,9 @@ def checked_rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
                 repair = f"put a text that contains {separator!r} in double quotes"
                 if len(row) < width:
                     repair = "add what is missing, put a text with line breaks in double quotes, or remove the line"
-                if quoting == "none" and (len(row) > width or any('"' in field for field in row)):
+                if len(row) == width + 1 and _all_have(width + 1, layout):
+                    repair = "as each row has: give it a name in the first line, or remove it"
+                elif quoting == "none" and (len(row) > width or any('"' in field for field in row)):
                     repair = f"quotes are read as plain characters; otherwise: {set_option('data.quoting', 'double')}"
                 raise DataError(f"{name}:{line}: {found}; {repair}")
             yield line, row
@@ -289,6 +291,11 @@ def checked_rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
         if all_lines_have(layout.data, separator, width):
             repair += f", or if quotes are plain characters: {set_option('data.quoting', 'none')}"
         raise DataError(f"{name}:{error.line}: not CSV: {error}; {repair}") from None
+
+
+def _all_have(width: int, layout: Layout) -> bool:
+    """Return whether the first rows all have so many fields, as R writes them with names that the header lacks."""
+    return {len(fields) for _, fields in itertools.islice(_rows(layout), _SAMPLE)} == {width}
 
 
 def _pair(row: list[str], layout: Layout) -> list[str]:

@@ -39,12 +39,24 @@ def require_header(first: Sequence[str], rows: Rows, place: str, options: ReadOp
     """
     names = set(map(folded_name, first))
     missing = [name for role, name in options.wanted() if role == "text" and folded_name(name) not in names]
+    if missing and len(first) == 1 and (separator := _other_separator(first[0], options)):
+        repair = set_option("data.separator", separator)
+        raise DataError(f"{place}: no {missing[0]!r}; the columns seem to be separated by {separator!r}: {repair}")
     if missing and looks_like_data(first, rows):
         repair = set_option("data.columns", suggested_names([first, *rows], options))
         raise DataError(
             f"{place}: no {missing[0]!r}; the file seems to have no header, as its first line looks like data; "
             f"name the columns with {repair}"
         )
+
+
+def _other_separator(line: str, options: ReadOptions) -> str | None:
+    """Return the sign of ASCII that separates the names of the wanted columns in a line, if one does, else None."""
+    wanted = {folded_name(column) for _, column in options.wanted()}
+    for separator in filter(str.isascii, dict.fromkeys(re.findall(r"[^\w\s\"'\\]", line))):
+        if wanted <= set(map(folded_name, line.split(separator))):
+            return separator
+    return None
 
 
 def title_rows(rows: Rows, options: ReadOptions) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 from dataclasses import replace
 
 import pyarrow.compute as pc
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import BOTH, complaint, parse, rows, texts
@@ -234,3 +236,19 @@ def test_a_space_before_a_quote_that_is_text(data, name, expected):
         records = parse(data, name)
         assert rows(records) == expected
         assert not any("spaces" in note for note in records.notes)
+
+
+@pytest.mark.parametrize("data", ["text,label\n1,good,1\n2,bad,0\n", "text,label\ngood,1,\nbad,0,\n"])
+def test_rows_that_all_have_one_field_more_than_the_header(data):
+    repair = "as each row has: give it a name in the first line, or remove it"
+    assert complaint(data) == f"x.csv:2: 3 fields where the header has 2; {repair}"
+    assert "put a text that contains ','" in complaint(f"{data}fine,1\n")
+
+
+@pytest.mark.parametrize("separator", ["~", ":", "\x01", "^"])
+def test_a_separator_that_is_not_found_by_itself(separator):
+    data = f"text{separator}label\ngood{separator}1\n"
+    line = complaint(data)
+    assert line.startswith(f"x.csv:1: no 'text'; the columns seem to be separated by {separator!r}: --set ")
+    given = yaml.safe_load(shlex.split(line)[-1].partition("=")[2])
+    assert rows(parse(data, options=BOTH._replace(separator=given))) == [("good", "1")]
