@@ -387,3 +387,14 @@ def test_titles_above_lines_of_a_text_and_a_label():
 
 def test_marks_in_the_names_of_columns():
     assert texts("\ufeff\ufefftext,\u200blabel\ngood,1\n") == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [(b"<!doctype html>\n<title>404</title>\n", "an HTML page"), (b"%PDF-1.7\n", "a PDF file")],
+)
+def test_what_has_no_reviews(data, what):
+    """A download may have failed."""
+    with pytest.raises(DataError, match=f"^<stdin>: {what}"):
+        texts(data)
+    assert texts(b"ORCHESTRA\n<b>good</b>\n") == ["ORCHESTRA", "<b>good</b>"]

@@ -28,7 +28,7 @@ _NO_TEXT = (  # how contents begin, and what they are
     (rb"\{\\rtf", "a document in Rich Text Format; save it as plain text or CSV"),
     (rb"SQLite format 3\0", "an SQLite database; write its table to a CSV file"),
     (rb"ARROW1|FEA1", "a Feather or Arrow file; write it as Parquet"),
-    (rb"ORC", "an ORC file; write it as Parquet"),
+    (rb"ORC[\x00-\x08\x0e-\x1f\x80-\xff]", "an ORC file; write it as Parquet"),
     (rb"Obj\x01", "an Avro file; write it as Parquet"),
     (rb"\x89HDF|CDF\x01", "an HDF5 or NetCDF file; write its table as Parquet"),
     (rb"\x89PNG|\xff\xd8\xff|GIF8", "an image; give a file with texts"),
@@ -44,7 +44,7 @@ def reject_other_content(data: memoryview, name: str, suffix: str) -> None:
     for pattern, what in _NO_TEXT:
         if re.match(pattern, start):
             raise DataError(f"{name}: {what}")
-    if suffix in (*TABLES, *JSON):
+    if suffix in (*TEXT, ""):
         begin = first_bytes(data.cast("B"), _LOOK).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
         if re.match(rb"<(!doctype html|html|head|body|script)\b", begin):
             raise DataError(f"{name}: {_PAGE}")

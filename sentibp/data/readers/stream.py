@@ -17,6 +17,7 @@ from sentibp.data import readers
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.arriving import Blocks, LongDocument, arriving, everything, in_utf8
 from sentibp.data.readers.dialect import head_lines
+from sentibp.data.readers.disguise import reject_other_content
 from sentibp.data.readers.header import title_count, title_fact
 from sentibp.data.readers.json_lines import leaves, parse_lines, value_at
 from sentibp.data.readers.pieces import MOST_ROWS, json_pieces, place_of, table_pieces
@@ -42,6 +43,7 @@ def stream_pieces(file: IO[bytes], name: str, options: ReadOptions, kept: Kept) 
     if start.startswith(_WHOLE):
         yield from table_pieces(readers.open_content(everything(chunks), name, options, ""), options, kept)
         return
+    reject_other_content(memoryview(start), name, "")
     text, notes = in_utf8(chunks, name, options)
     for piece in _pieces(Blocks(text, name, options.most), name, options, kept):
         yield from piece._replace(notes=(*notes, *piece.notes)).split(MOST_ROWS)
