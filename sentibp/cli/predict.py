@@ -197,7 +197,7 @@ def _predict(
     shows_progress = input is not None and not to_terminal
     rows, blank = _write(pieces, classifier, decision, output, format, explain=explain, shows_progress=shows_progress)
     if input is not None:
-        for note in answered_blank(input, blank, rows):
+        for note in answered_blank("<stdin>" if input == "-" else input, blank, rows):
             print_message(note)
     tell_replaced(output, is_replaced)
     if output is not None:

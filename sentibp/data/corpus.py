@@ -250,10 +250,6 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     group = None if records.group is None else _groups(records.group, records.text)
     weightless = np.zeros(len(kept), bool) if weight is None else kept & (weight == 0)  # they are as if absent
     kept &= ~weightless
-    if records.text.null_count:
-        missing = np.flatnonzero(to_numpy(pc.is_null(records.text)) & kept)
-        if len(missing):
-            wrong.append(f'{first_place(records, missing)}: no text{row_count(missing)}; write an empty text as ""')
     if as_classes:
         raise OpenLabels(*wrong, as_classes=[*as_classes, *wrong[about_labels:]])
     if wrong:
@@ -292,7 +288,7 @@ def _without_empty(records: Records, labels: Labels | None) -> Records:
         return records
     values, code = distinct(records.label)
     rows = np.flatnonzero(np.array([label_key(value) == "" for value in values])[code])
-    text = pc.utf8_trim_whitespace(pc.fill_null(take_texts(records.text, rows), scalar("")))
+    text = pc.utf8_trim_whitespace(take_texts(records.text, rows))
     rows = rows[to_numpy(pc.equal(text, scalar("")).combine_chunks())] if len(rows) else rows
     if not len(rows):
         return records
@@ -318,7 +314,7 @@ def _groups(column: pa.ChunkedArray, text: pa.ChunkedArray) -> np.ndarray:
     is_missing = np.array([name in _NO_GROUP for name in names])
     group = name[code]
     missing = np.flatnonzero(is_missing[code])
-    group[missing] = text_hashes(pc.fill_null(take_texts(text, missing), scalar("")))
+    group[missing] = text_hashes(take_texts(text, missing))
     return group
 
 

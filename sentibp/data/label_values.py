@@ -95,7 +95,7 @@ def _named(values: list, names: Sequence[str], meaning: dict[str, int], *, decla
     if not names:
         return values
     numbers = [value if value is not None and value >= 0 else None for value in values]  # -1 means no label
-    named = [value if value is None else names[value] for value in numbers]
+    named = [value if value is None else names[value] if value < len(names) else str(value) for value in numbers]
 
     def are_known(candidates: list) -> bool:
         return all(label_key(value) in meaning for value in candidates if value is not None)

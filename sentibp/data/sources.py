@@ -264,7 +264,10 @@ def read_pieces(
     file = Path(os.path.expanduser(path))
     if path and os.path.exists(file) and file.is_fifo():
         return _pipe_pieces(file, path, options, kept)
-    return table_pieces(_open_source(path, options, split, hub.is_hub_reachable, names=False), options, kept)
+    table = _open_source(path, options, split, hub.is_hub_reachable, names=False)
+    kind = "folder" if file.is_dir() else "file"
+    notes = (f"{path}: the {kind}, not the built-in data set of that name, which `eval --data {path}` takes",)
+    return table_pieces(table.with_notes(notes if path in NAMES else ()), options, kept)
 
 
 def _pipe_pieces(file: Path, name: str, options: ReadOptions, kept: Kept) -> Iterator[Piece]:
@@ -332,6 +335,8 @@ def no_such_file(source: str) -> str:
         return f"{source}: no such file, and no such folder; give the path of a file or folder of reviews"
     if near := near_paths(source, _may_be_source):
         return f"{source}: no such file{did_you_mean(near)}"
+    if source in NAMES:
+        return f"{source}: no such file; to score the built-in data set of this name: `sentibp eval --data {source}`"
     files = sorted(name for name in list_folder(path.parent) if name.lower().endswith(readers.SUFFIXES))
     there = f"; its folder has {', '.join(files[:5])}" if files else ""
     return f"{source}: no such file; give the path of a file or folder of reviews{there}"

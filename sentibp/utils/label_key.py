@@ -15,7 +15,7 @@ IGNORE = "ignore"
 
 # Soft hyphen, zero-width space, marks of direction, word joiner, byte-order mark, variation selector 16 of an emoji;
 # and the dot of a Turkish capital I that casefold() leaves.
-_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufe0f\ufeff\u0307]")
+INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufe0f\ufeff\u0307]")
 
 
 def label_key(value: object) -> str:
@@ -26,7 +26,7 @@ def label_key(value: object) -> str:
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", str(value)).casefold()).strip()
+    text = INVISIBLE.sub("", unicodedata.normalize("NFKC", str(value)).casefold()).strip()
     text = text.removeprefix("__label__").strip()
     if text == "nan":  # a missing value in a table
         return ""

@@ -197,10 +197,16 @@ def test_empty_files():
     assert complaint(write("x.csv", "")) == "x.csv: empty; the first line of a CSV file names its columns"
 
 
-def test_missing_texts_are_an_error_and_empty_ones_are_not():
+def test_missing_texts_are_empty_texts():
+    """CSV has one way to write both."""
     lines = ['{"text": "", "label": 1}', '{"text": "a", "label": 1}', '{"text": null, "label": 0}', '{"label": 0}']
-    assert complaint(write("x.jsonl", "\n".join(lines))) == 'x.jsonl:3: no text (2 rows); write an empty text as ""'
-    assert len(load(write("x.jsonl", "\n".join(lines[:2])))) == 2
+    corpus = load(write("x.jsonl", "\n".join([*lines, '{"text": null, "label": null}'])))
+    assert corpus.text.to_pylist() == ["", "a", "", ""]
+    assert corpus.label.tolist() == [1, 1, 0, 0]
+    assert corpus.notes == (
+        "x.jsonl: 1 row left out: neither text nor label",
+        "x.jsonl: 3 of 4 texts are empty: an empty text only says how frequent its label is",
+    )
 
 
 # Labels
@@ -331,7 +337,6 @@ def test_all_mistakes_are_reported_together():
         "x.jsonl:2: label 'maybe' is neither negative nor positive; correct it, or leave such rows out with "
         "--set 'data.labels={negative: [neg], positive: [pos], ignore: [maybe]}'",
         "x.jsonl:2: weight -2; give a finite number, not below 0",
-        'x.jsonl:2: no text; write an empty text as ""',
     ]
 
 
@@ -622,8 +627,16 @@ def test_texts_of_files():
     assert texts_of(write("x.csv", "body,label\n,\nNA,1\n"), ReadOptions("body")) == ["", "NA"]
     assert texts_of(write("x.jsonl", '{"text": null}\n{"text": "a"}')) == ["", "a"]
     assert texts_of(write("x.txt", "")) == []
-    with pytest.raises(DataError, match=r"^imdb: no such file; give the path"):
+    with pytest.raises(DataError, match=r"^imdb: no such file; .* of this name: `sentibp eval --data imdb`$"):
         texts_of("imdb")
+
+
+def test_a_file_with_a_built_in_name_is_told():
+    write("sample", "text,label\ngood,1\n")
+    (piece,) = sources.read_pieces("sample")
+    assert piece.text.to_pylist() == ["good"]
+    told = "sample: the file, not the built-in data set of that name, which `eval --data sample` takes"
+    assert piece.notes == (told,)
 
 
 def test_a_pipe_is_read_as_standard_input(here):

@@ -329,3 +329,72 @@ def test_titles_above_the_names():
     assert texts(table) == [f"good, {i}" for i in range(9)]
     assert pieces(table)[0].notes[0].startswith("<stdin>: the first line ('Export of reviews') is taken as a title")
     assert texts("Nice\nGood, really\nBad, no\n") == ["Nice", "Good, really", "Bad, no"], "plain text with commas"
+
+
+def test_lines_of_a_table_that_are_no_rows():
+    found = pieces("text,label\n----,-----\ngood,1\ntext,label\nbad,0\n(2 rows)\n")
+    assert [text for piece in found for text in piece.text.to_pylist()] == ["good", "bad"]
+    assert [note for piece in found for note in piece.notes] == [
+        "<stdin>:2: a line below the names of the columns, which is left out",
+        "<stdin>:4: repeats the names of the columns; left out",
+        "<stdin>:6: '(2 rows)' is taken as a footer, and left out",
+    ]
+
+
+def test_a_list_of_texts_is_not_one_text():
+    assert texts('["good", "bad \\u00e9"]\n') == ["good", "bad é"]
+    assert texts('[\n  "good",\n  "bad"\n]\n') == ["good", "bad"]
+    assert texts('["good", "film"]\nbad film\n') == ['["good", "film"]', "bad film"]  # plain text
+
+
+@pytest.mark.parametrize(
+    ("data", "repair"),
+    [
+        ('"good"\n"bad ""film"""\n', "to read it without these: --set data.columns=[text]"),
+        ('"good"\n"bad\\nfilm"\n', "if jq has printed it, use jq -r"),
+    ],
+)
+def test_lines_in_quotes_are_told(data, repair):
+    (piece,) = pieces(data)
+    assert piece.text.to_pylist() == data.splitlines()
+    assert piece.notes == (f"<stdin>: read as plain text, a review a line, with the quotes that each is in; {repair}",)
+
+
+def test_a_key_that_occurs_twice():
+    with pytest.raises(DataError, match=r"^<stdin>:2: the key 'text' occurs several times; "):
+        texts('{"text": "a"}\n{"text": "good", "text": "bad"}\n')
+
+
+def test_quotes_after_a_space():
+    assert texts('"label", "text"\n1, "good, really"\n0, "bad\nfilm, dull"\n') == ["good, really", "bad\nfilm, dull"]
+
+
+def test_titles_above_lines_of_a_text_and_a_label():
+    """They are left out as in a file."""
+    lines = "Export of May\n\ngood film\tpos\nbad\tfilm\tneg\n"
+    (piece,) = pieces(lines)
+    repair = "to leave these out: --set data.columns=[text,label]"
+    assert piece.text.to_pylist() == lines.splitlines()
+    assert piece.notes == (f"<stdin>: its lines are read as whole texts, and seem to have labels too; {repair}",)
+    options = ReadOptions(names=("text", "label"))
+    found = list(stream_pieces(io.BytesIO(lines.encode()), "<stdin>", options, Kept.nothing))
+    assert [text for piece in found for text in piece.text.to_pylist()] == ["good film", "bad\tfilm"]
+    assert found[0].notes == (
+        "<stdin>: the first line ('Export of May') is taken as a title and left out, as each line below has a '\\t'; "
+        "a review must be written so, too",
+    )
+
+
+def test_marks_in_the_names_of_columns():
+    assert texts("\ufeff\ufefftext,\u200blabel\ngood,1\n") == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [(b"<!doctype html>\n<title>404</title>\n", "an HTML page"), (b"%PDF-1.7\n", "a PDF file")],
+)
+def test_what_has_no_reviews(data, what):
+    """A download may have failed."""
+    with pytest.raises(DataError, match=f"^<stdin>: {what}"):
+        texts(data)
+    assert texts(b"ORCHESTRA\n<b>good</b>\n") == ["ORCHESTRA", "<b>good</b>"]

@@ -15,8 +15,17 @@ from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.batches import arrow_batches, batched, continued, row_size
 from sentibp.data.readers.content import count_bytes
 from sentibp.data.readers.dialect import Dialect, LongRow, MisplacedQuote, all_lines_have, head_lines, rows
-from sentibp.data.readers.header import own_names, require_header, suggested_names, title_note, title_rows
+from sentibp.data.readers.header import (
+    own_names,
+    require_header,
+    suggested_names,
+    title_count,
+    title_note,
+    title_rows,
+    unmarked_note,
+)
 from sentibp.data.readers.multiline import check_multiline_rows
+from sentibp.data.readers.surplus import is_rule, may_repeat, without_surplus
 from sentibp.data.readers.table import Batch, ReadOptions, Table, is_set, too_long
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
@@ -47,6 +56,7 @@ class Layout:
     options: ReadOptions
     notes: list[str] = field(default_factory=list)  # those about quotes are added when the rows have been read
     is_plain: bool = False  # whether rows are a text, which may contain the separator without quotes, and its label
+    header: bytes = b""  # the line with the names of the columns, if there is one
 
 
 def open_csv(data: memoryview, name: str, options: ReadOptions, separators: str = COMMA) -> Table:
@@ -79,22 +89,21 @@ def find_layout(
     lines = head_lines(data)
     if not lines:
         raise DataError(f"{name}: empty; the first line of a CSV file names its columns")
-    titles = [] if plain else titles_of(lines, options, order)
+    titles = _unmarked(lines, options) if plain else titles_of(lines, options, order)
     for _ in titles:
         data, line = _after_first_row(data, Dialect(",", "none"), line)
     lines = head_lines(data) if titles else lines
-    separator = dialects.find_separator(lines, options, order)
-    first = next(Dialect(separator, "double").reader(lines))
-    width = len(first) if options.names is None else len(options.names)
-    quoting, note = dialects.find_quoting(data, separator, width, options, name, plain=plain)
-    dialect = Dialect(separator, quoting)
-    notes = [note] if note else []
-    if quoting == "backslash":
+    dialect, notes = _find_dialect(data, lines, name, options, order, plain=plain)
+    if dialect.quoting == "backslash":
         data = dialects.doubled_backslashes(data, dialect)
     sample = list(itertools.islice(_short_rows(data, dialect, line, name, options, lines=_LOOK), _SAMPLE))
     header, first = f"{name}:{sample[0][0]}", sample[0][1]
-    notes += [title_note(name, "line", titles, f"line {sample[0][0]}")] if titles else []
-    columns, is_named = tuple(first), options.names is None
+    if titles:
+        names_at = f"line {sample[0][0]}"
+        notes.append(
+            unmarked_note(name, titles, dialect.separator) if plain else title_note(name, "line", titles, names_at)
+        )
+    columns, is_named, names = tuple(first), options.names is None, b""
     if options.names is not None and (note := own_names(first, header, options)):
         notes.append(note)
         is_named = True
@@ -103,10 +112,33 @@ def find_layout(
         options, is_named = (options, False) if fits else (options._replace(names=None), True)
     if is_named:
         require_header(first, [row for _, row in sample[1:] if len(row) == len(first)], header, options)
-        data, line = _after_first_row(data, dialect, line)
+        below, line = _after_first_row(data, dialect, line)
+        data, names = below, bytes(data[: len(data) - len(below)]).strip()
+        if len(sample) > 1 and is_rule(sample[1][1]):
+            notes.append(f"{name}:{sample[1][0]}: a line below the names of the columns, which is left out")
+            data, line = _after_first_row(data, dialect, line)
     else:
         columns, header = options.names or (), "data.columns"
-    return Layout(name, data, line, dialect, columns, options, notes, plain and not is_named), header
+    return Layout(name, data, line, dialect, columns, options, notes, plain and not is_named, names), header
+
+
+def _find_dialect(
+    data: memoryview, lines: Sequence[str], name: str, options: ReadOptions, order: str, *, plain: bool
+) -> tuple[Dialect, list[str]]:
+    """Return how rows are written, and notes about what was assumed. `lines` are the first ones."""
+    separator = dialects.find_separator(lines, options, order)
+    if not plain and options.quoting in (None, "double") and dialects.has_spaced_quotes(lines, separator):
+        note = f"{name}: spaces after a {separator!r} are left out, as quotes follow them"
+        return Dialect(separator, "double", spaced=True), [note]
+    width = len(dialects.fields_of(lines[0], separator)) if options.names is None else len(options.names)
+    quoting, note = dialects.find_quoting(data, separator, width, options, name, plain=plain)
+    return Dialect(separator, quoting), [note] if note else []
+
+
+def _unmarked(lines: Sequence[str], options: ReadOptions) -> list[list[str]]:
+    """Return the first lines that are titles above lines of a text and its label, as rows."""
+    separator = options.separator if is_set("separator", options) else None
+    return [[line] for line in lines[: title_count(lines, separator)]] if separator else []
 
 
 def titles_of(lines: Sequence[str], options: ReadOptions, order: str) -> list[list[str]]:
@@ -177,8 +209,12 @@ def _batches(layout: Layout, wanted: list[str]) -> Generator[Batch]:
         for batch in batched(checked_rows(layout), row_size):
             yield {column: strings(row[i] for _, row in batch) for column, i in zip(wanted, index, strict=True)}
 
+    def fast(block: int) -> Generator[Any]:
+        return _arrow_rows(layout, wanted, index, block)
+
     found = 0
-    for batch in continued(lambda block: _arrow_rows(layout, wanted, index, block), slow, layout.options.most):
+    is_slow = layout.dialect.spaced or (len(layout.columns) > 1 and may_repeat(layout.data, layout.header))
+    for batch in slow() if is_slow else continued(fast, slow, layout.options.most):
         found += len(next(iter(batch.values()))) if batch else 0
         yield batch
     _check_quotes(layout, found)
@@ -214,23 +250,37 @@ def _arrow_rows(layout: Layout, wanted: list[str], index: list[int], block: int)
 
 
 def _rows(layout: Layout, **how: Any) -> Iterator[tuple[int, list[str]]]:
-    how |= {"one_column": len(layout.columns) == 1}
-    return _short_rows(layout.data, layout.dialect, layout.line, layout.name, layout.options, **how)
+    return _without_surplus(_short_rows(*_whole(layout), one_column=len(layout.columns) == 1, **how), layout, [])
+
+
+def _whole(layout: Layout) -> tuple[memoryview, Dialect, int, str, ReadOptions]:
+    """Return what `_short_rows` reads all rows of a layout from."""
+    return layout.data, layout.dialect, layout.line, layout.name, layout.options
+
+
+def _without_surplus(
+    found: Iterator[tuple[int, list[str]]], layout: Layout, notes: list[str]
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows without lines that are none, such as a footer."""
+    names = layout.columns if layout.header else ()
+    return without_surplus(found, names, lambda line: f"{layout.name}:{line}", notes)
 
 
 def checked_rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """Yield the line and the fields of each row. DataError for the first malformed row."""
-    name, (separator, quoting), width = layout.name, layout.dialect, len(layout.columns)
+    name, (separator, quoting, _), width = layout.name, layout.dialect, len(layout.columns)
     try:
-        how = {"one_column": width == 1, "strict": True}
-        for line, fields in _short_rows(layout.data, layout.dialect, layout.line, name, layout.options, **how):
+        found = _short_rows(*_whole(layout), one_column=width == 1, strict=True)
+        for line, fields in _without_surplus(found, layout, layout.notes):
             row = _pair(fields, layout) if layout.is_plain and quoting == "none" else fields
             if len(row) != width:
                 found = f"{counted(len(row), 'field')} where the header has {width}"
                 repair = f"put a text that contains {separator!r} in double quotes"
                 if len(row) < width:
                     repair = "add what is missing, put a text with line breaks in double quotes, or remove the line"
-                if quoting == "none" and (len(row) > width or any('"' in field for field in row)):
+                if len(row) == width + 1 and _all_have(width + 1, layout):
+                    repair = "as each row has: give it a name in the first line, or remove it"
+                elif quoting == "none" and (len(row) > width or any('"' in field for field in row)):
                     repair = f"quotes are read as plain characters; otherwise: {set_option('data.quoting', 'double')}"
                 raise DataError(f"{name}:{line}: {found}; {repair}")
             yield line, row
@@ -241,6 +291,11 @@ def checked_rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
         if all_lines_have(layout.data, separator, width):
             repair += f", or if quotes are plain characters: {set_option('data.quoting', 'none')}"
         raise DataError(f"{name}:{error.line}: not CSV: {error}; {repair}") from None
+
+
+def _all_have(width: int, layout: Layout) -> bool:
+    """Return whether the first rows all have so many fields, as R writes them with names that the header lacks."""
+    return {len(fields) for _, fields in itertools.islice(_rows(layout), _SAMPLE)} == {width}
 
 
 def _pair(row: list[str], layout: Layout) -> list[str]:

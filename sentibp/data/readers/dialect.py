@@ -37,6 +37,7 @@ class Dialect(NamedTuple):
 
     separator: str  # one character
     quoting: Quoting  # how a quote in a quoted text is written: "" or \\", or that quotes are plain characters
+    spaced: bool = False  # whether spaces may follow a separator, and do not count
 
     def reader(self, lines: Iterable[str], *, strict: bool = False) -> Any:
         """Return the parser of Python's csv module for this dialect."""
@@ -46,6 +47,7 @@ class Dialect(NamedTuple):
             quoting=csv.QUOTE_NONE if self.quoting == "none" else csv.QUOTE_MINIMAL,
             doublequote=True,  # with backslashes too: without it, Python ignores text after a closing quote
             escapechar="\\" if self.quoting == "backslash" else None,
+            skipinitialspace=self.spaced,
             strict=strict,
         )
 
@@ -171,16 +173,35 @@ def find_separator(lines: Sequence[str], options: ReadOptions, order: str) -> st
 
 def header_separator(line: str, options: ReadOptions, order: str) -> str | None:
     """Return the earliest separator with which a line names all wanted columns, or else all texts' columns."""
-    headers = {each: set(map(folded_name, fields_of(line, each))) for each in order}
+    headers = {each: set(map(folded_name, fields_of(line, each, spaced=f'{each} "' in line))) for each in order}
     texts = {folded_name(column) for role, column in options.wanted() if role == "text"}
     every = {folded_name(column) for _, column in options.wanted()}
     found = (separator for wanted in (every, texts) for separator in order if wanted <= headers[separator])
     return next(found, None)
 
 
-def fields_of(line: str, separator: str) -> list[str]:
-    """Return the fields of one line, which may be quoted."""
-    return next(Dialect(separator, "double").reader([line]), [])
+def fields_of(line: str, separator: str, *, spaced: bool = False) -> list[str]:
+    """Return the fields of one line, which may be quoted, also after a space if they are `spaced`."""
+    return next(Dialect(separator, "double", spaced).reader([line]), [])
+
+
+def has_spaced_quotes(lines: Sequence[str], separator: str) -> bool:
+    """Return whether spaces follow separators before quoted fields, as in `1, "good, really"`.
+
+    Each line that is another row without these spaces has then as many fields as the first line, or a quote is open.
+    Files with other separators than commas and semicolons may have quotes as plain characters.
+    """
+    if separator in _UNQUOTED or not any(f'{separator} "' in line for line in lines):
+        return False
+    spaced = Dialect(separator, "double", spaced=True)
+    width = len(fields_of(lines[0], separator, spaced=True))
+    other = [line for line in lines if _stripped(line, separator, False) != _stripped(line, separator, True)]
+    outcomes = set(map(spaced.outcome, other))
+    return width in outcomes and outcomes <= {width, 0}
+
+
+def _stripped(line: str, separator: str, spaced: bool) -> list[str]:
+    return [field.strip() for field in fields_of(line, separator, spaced=spaced)]
 
 
 def doubled_backslashes(data: memoryview, dialect: Dialect) -> memoryview:

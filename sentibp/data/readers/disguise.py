@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from sentibp.data.readers.content import first_bytes
 from sentibp.data.readers.dialect import head_lines, header_separator, likely_separator
@@ -27,7 +28,7 @@ _NO_TEXT = (  # how contents begin, and what they are
     (rb"\{\\rtf", "a document in Rich Text Format; save it as plain text or CSV"),
     (rb"SQLite format 3\0", "an SQLite database; write its table to a CSV file"),
     (rb"ARROW1|FEA1", "a Feather or Arrow file; write it as Parquet"),
-    (rb"ORC", "an ORC file; write it as Parquet"),
+    (rb"ORC[\x00-\x08\x0e-\x1f\x80-\xff]", "an ORC file; write it as Parquet"),
     (rb"Obj\x01", "an Avro file; write it as Parquet"),
     (rb"\x89HDF|CDF\x01", "an HDF5 or NetCDF file; write its table as Parquet"),
     (rb"\x89PNG|\xff\xd8\xff|GIF8", "an image; give a file with texts"),
@@ -43,7 +44,7 @@ def reject_other_content(data: memoryview, name: str, suffix: str) -> None:
     for pattern, what in _NO_TEXT:
         if re.match(pattern, start):
             raise DataError(f"{name}: {what}")
-    if suffix in (*TABLES, *JSON):
+    if suffix in (*TEXT, ""):
         begin = first_bytes(data.cast("B"), _LOOK).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
         if re.match(rb"<(!doctype html|html|head|body|script)\b", begin):
             raise DataError(f"{name}: {_PAGE}")
@@ -64,12 +65,20 @@ def _begins_json(line: str) -> bool:
     string = r'"(\\.|[^"\\])*"'
     if re.match(rf"(\s*\[)?(\s*\{{)?\s*\Z|(\s*\[)*\s*\{{\s*{string}\s*:|\s*\[\s*\[\s*({string}|[\d.-]+)\s*,", line):
         return True
+    return _is_value(line, dict | list)
+
+
+def _is_value(line: str, kinds: Any) -> bool:
+    """Return whether a line is a value of JSON of these kinds."""
     try:
-        return isinstance(json.loads(line, strict=False), dict | list)
+        return isinstance(json.loads(line, strict=False), kinds)
     except (ValueError, RecursionError):
         return False
 
 
 def is_table(data: memoryview) -> bool:
     """Return whether a text that is called JSON looks like CSV."""
-    return first_bytes(data, 1) not in (b"{", b"[", b"") and likely_separator(data) is not None
+    if first_bytes(data, 1) in (b"{", b"[", b""):
+        return False
+    first = next(iter(head_lines(data, 1)), "").lstrip("\x1e")  # a mark before each object, as RFC 7464 has it
+    return not _is_value(first, dict | list | str) and likely_separator(data) is not None

@@ -20,6 +20,10 @@ _LOOK = 64  # bytes from which an encoding with several bytes a character is det
 
 _SAMPLE = 1 << 18  # bytes from which other encodings are guessed
 
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # no text has them; ESC is part of some encodings
+
+_MOST_CONTROLS = 0.01  # of the bytes of a text
+
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"))
 _MARKS += ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -165,7 +169,10 @@ def encoding_advice(contents: Sequence[memoryview], looks: str = "it looks") -> 
     if len(wide) == 1 and None not in wide:
         guess = wide.pop()
     else:
-        guess = guess_encoding(b"\n".join(_sample(data, _SAMPLE // len(contents)) for data in contents))
+        sample = b"\n".join(_sample(data, _SAMPLE // len(contents)) for data in contents)
+        if len(_CONTROLS.findall(sample)) > _MOST_CONTROLS * len(sample):
+            return "it seems to be no text; give a text file, or name its encoding with --set data.encoding=NAME"
+        guess = guess_encoding(sample)
     if guess == "cp1252" and not _decodes(contents, guess):
         guess = "latin-1"
     if guess == "utf-8":

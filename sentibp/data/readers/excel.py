@@ -1,4 +1,4 @@
-"""Read Excel workbooks (.xlsx): the first sheet that has content, or the one that data.sheet names.
+"""Read Excel workbooks (.xlsx): the first visible sheet that has content, or the one that data.sheet names.
 
 openpyxl streams the rows, so that memory is bounded by the content. python-calamine is ten times faster, but it
 allocates the rectangle of all cells at once: a file of 5 kB with a cell in the last row and column aborts the process.
@@ -17,7 +17,8 @@ from sentibp.data.readers.batches import batched, row_size
 from sentibp.data.readers.compression import LIMIT, zip_members
 from sentibp.data.readers.content import as_file
 from sentibp.data.readers.header import own_names, require_header, title_note, title_rows
-from sentibp.data.readers.table import Batch, ReadOptions, Table, is_set, require_unset
+from sentibp.data.readers.surplus import without_surplus
+from sentibp.data.readers.table import Batch, Notes, ReadOptions, Table, is_set, require_unset
 from sentibp.errors import DataError
 from sentibp.utils import environment
 from sentibp.utils.arrow import strings
@@ -71,21 +72,22 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     is_named = header is None
     header = header or _header(first)
 
-    def content() -> Iterator[tuple[int, list[str]]]:
-        return itertools.islice(rows(), int(is_named), None)
+    def content(notes: list[str]) -> Iterator[tuple[int, list[str]]]:
+        below = itertools.islice(rows(), int(is_named), None)
+        return without_surplus(below, first if is_named else (), lambda number: f"{name}: row {number}", notes)
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         places = {column: header.index(column) for column in wanted}
-        for batch in batched(content(), row_size):
+        for batch in batched(content(notes), row_size):
             yield {column: strings(_at(row, place) for _, row in batch) for column, place in places.items()}
 
     return Table(
         name=name,
         columns=tuple(header),
         batches=batches,
-        places=lambda: (f"{name}: row {number}" for number, _ in content()),
+        places=lambda: (f"{name}: row {number}" for number, _ in content([])),
         header=place,
-        notes=(*notes, *of_sheet),
+        notes=Notes(notes, of_sheet),
     )
 
 
@@ -152,9 +154,10 @@ def _workbook(data: memoryview, name: str) -> Any:
 
 
 def _sheets(data: memoryview, name: str) -> dict[str, bool]:
-    """Return the titles of the sheets, and whether each has content."""
+    """Return the titles of the sheets, those that are hidden last, and whether each has content."""
     with _Damage(name):
-        titles = [sheet.title for sheet in _workbook(data, name).worksheets if hasattr(sheet, "iter_rows")]
+        sheets = [sheet for sheet in _workbook(data, name).worksheets if hasattr(sheet, "iter_rows")]
+        titles = [sheet.title for sheet in sorted(sheets, key=lambda sheet: sheet.sheet_state != "visible")]
     return {title: any(True for _ in _rows(data, name, title, _LOOK)) for title in titles}
 
 

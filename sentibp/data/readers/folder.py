@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sentibp.data.readers.batches import batched
+from sentibp.data.readers.compression import decompress
 from sentibp.data.readers.content import read_bytes
 from sentibp.data.readers.encoding import encoding_for, raise_undecodable, to_utf8
 from sentibp.data.readers.splits import (
@@ -39,6 +40,11 @@ _MEDIA = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".mp3", ".mp4", ".wav")
 _DOCUMENTS = (".pdf", ".doc", ".docx", ".odt", ".xls", ".xlsx", ".parquet", ".db", ".sqlite")
 _BINARY = frozenset((*_MEDIA, *_DOCUMENTS, ".zip", ".7z", ".tar", ".pyc", ".npy", ".npz", ".safetensors"))
 _NO_TEXT = _BINARY | {*TABLES, ".md", ".py", ".yaml", ".yml", ".toml"}
+
+_DOUBTFUL = (  # suffixes of files that are read as texts, and what is then read
+    (TABLES, "also those that are called tables"),
+    ((".html", ".htm", ".xml"), "with its tags as words"),
+)
 
 _SPLITS = frozenset(alias for aliases in ALIASES.values() for alias in aliases)
 
@@ -125,6 +131,9 @@ def _not_read(path: Path, name: str, classes: Sequence[Path], options: ReadOptio
             )
         if files := sorted(file.name for file in _files(child) if _is_binary(file)):
             notes.append(f"{name}/{child.name}: not read: {listed(files)}; these are no texts")
+        for suffixes, what in _DOUBTFUL:
+            if files := sorted(file.name for file in _files(child) if format_suffix(file.name) in suffixes):
+                notes.append(f"{name}/{child.name}: each file is read as one review, {what}: {listed(files)}")
     return tuple(notes)
 
 
@@ -239,6 +248,7 @@ def _files(path: Path) -> list[Path]:
 
 def _content(file: Path, place: str, most: int) -> memoryview:
     with data_error_if_unreadable():
-        if (size := file.stat().st_size) > most:
-            raise too_long(place, "a text", size, most)
-        return read_bytes(file)
+        content = decompress(read_bytes(file), place) if (size := file.stat().st_size) <= most else memoryview(b"")
+    if max(size, len(content)) > most:
+        raise too_long(place, "a text", max(size, len(content)), most)
+    return content

@@ -39,12 +39,24 @@ def require_header(first: Sequence[str], rows: Rows, place: str, options: ReadOp
     """
     names = set(map(folded_name, first))
     missing = [name for role, name in options.wanted() if role == "text" and folded_name(name) not in names]
+    if missing and len(first) == 1 and (separator := _other_separator(first[0], options)):
+        repair = set_option("data.separator", separator)
+        raise DataError(f"{place}: no {missing[0]!r}; the columns seem to be separated by {separator!r}: {repair}")
     if missing and looks_like_data(first, rows):
         repair = set_option("data.columns", suggested_names([first, *rows], options))
         raise DataError(
             f"{place}: no {missing[0]!r}; the file seems to have no header, as its first line looks like data; "
             f"name the columns with {repair}"
         )
+
+
+def _other_separator(line: str, options: ReadOptions) -> str | None:
+    """Return the sign of ASCII that separates the names of the wanted columns in a line, if one does, else None."""
+    wanted = {folded_name(column) for _, column in options.wanted()}
+    for separator in filter(str.isascii, dict.fromkeys(re.findall(r"[^\w\s\"'\\]", line))):
+        if wanted <= set(map(folded_name, line.split(separator))):
+            return separator
+    return None
 
 
 def title_rows(rows: Rows, options: ReadOptions) -> int:
@@ -78,6 +90,24 @@ def _names_columns(rows: Rows, i: int) -> bool:
     return are_names and bool(below) and not looks_like_data(rows[i], below)
 
 
+def title_count(lines: Sequence[str], mark: str) -> int:
+    """Return how many lines at the top are titles: those without the mark that each line below has.
+
+    The mark is a separator, or the beginning of a line. Two lines or more have it, and more than have it not.
+    """
+    marked = [line.lstrip().startswith(mark) if len(mark) > 1 else mark in line for line in lines]
+    titles = marked.index(True) if True in marked else 0
+    return titles if all(marked[titles:]) and titles < len(lines) - max(titles, 1) else 0
+
+
+def unmarked_note(name: str, titles: Rows, mark: str) -> str:
+    """Return the note that the first lines are titles, as they are without the mark (`title_count`)."""
+    below = f"begins with {mark}" if len(mark) > 1 else f"has a {mark!r}"
+    return (
+        f"{title_fact(name, 'line', titles)} and left out, as each line below {below}; a review must be written so, too"
+    )
+
+
 def title_note(name: str, unit: str, titles: Rows, header: str) -> str:
     """Return the note that the first rows are titles. `unit` is line or row; `header` is the place of the names."""
     fact = f"{title_fact(name, unit, titles)}, and {header} as the names of the columns"
@@ -107,8 +137,16 @@ def similar_names(name: str, columns: Sequence[str], options: ReadOptions) -> tu
 
 
 def possible_table(lines: Sequence[str], name: str, options: ReadOptions) -> tuple[str, ...]:
-    """Return a note if plain text may be a table: with the names of columns in its first line, or without any."""
+    """Return a note if plain text may be a table: with the names of columns in its first line, or without any.
+
+    Texts in quotes, as a table or JSON has them, are told, too.
+    """
     what = f"{name}: read as plain text, a review a line"
+    if lines and all(re.fullmatch(r'\s*"(\\.|""|[^"\\])*"\s*', line) for line in lines):
+        is_json = any("\\" in line for line in lines)
+        columns = set_option("data.columns", [options.wanted()[0][1]])
+        repair = "if jq has printed it, use jq -r" if is_json else f"to read it without these: {columns}"
+        return (f"{what}, with the quotes that each is in; {repair}",)
     for separator in _SEPARATORS:
         rows = [fields_of(line, separator) for line in lines]
         width = len(rows[0]) if rows else 0

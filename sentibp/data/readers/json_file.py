@@ -12,6 +12,7 @@ from typing import Any
 
 from sentibp.data.readers.content import filled_lines, first_bytes, long_line
 from sentibp.data.readers.json_lines import (
+    DECODER,
     LOOK,
     SHAPES,
     Record,
@@ -20,6 +21,7 @@ from sentibp.data.readers.json_lines import (
     known_repair,
     open_json_lines,
     record_table,
+    require_once,
     value_at,
 )
 from sentibp.data.readers.table import ReadOptions, Table, require_unset, too_long
@@ -41,7 +43,7 @@ def open_json(data: memoryview, name: str, options: ReadOptions) -> Table:
     """Open a JSON file of any of these shapes; all but lines are held in memory while they are read.
 
     - an object on each line (JSON lines); objects that are written over several lines, one after the other
-    - a list of objects, or of lists whose values data.columns names
+    - a list of objects, or of lists whose values data.columns names; or of texts, to predict them
     - an object with such a list in it, under any key, also within one more object; what else it holds is not read
     - what DataFrame.to_json of pandas writes, for every `orient`
     - one object that is one review
@@ -67,7 +69,7 @@ def _has_lines(data: memoryview, options: ReadOptions) -> bool:
     """Return whether the file has JSON lines: the first line is all of an object, and more follows or it has texts."""
     first = first_bytes(data, 1)
     if first != b"{":
-        return first != b"["  # and an error, if it is not empty
+        return first not in (b"[", b'"')  # and an error, if it is not empty
     if (found := long_line(data, options.most)) is not None and not data[: found[0]].tobytes().strip():
         return bool(first_bytes(data[found[1] :], 1))
     lines = (line for _, line in filled_lines(data))
@@ -95,7 +97,6 @@ class _Document:
     def __init__(self, data: memoryview, name: str, options: ReadOptions):
         self.text = str(data, "utf-8")
         self.name, self._most = name, options.most
-        self._decoder = json.JSONDecoder(strict=False)
         self._line, self._counted = 1, 0  # the line of the position `_counted`
         self._end = 0
 
@@ -115,7 +116,7 @@ class _Document:
     def value(self, position: int) -> tuple[Any, int]:
         """Return the value that begins here, and the position after it."""
         try:
-            return self._decoder.raw_decode(self.text, position)
+            return DECODER.raw_decode(self.text, position)
         except json.JSONDecodeError as error:
             raise self.error(error.pos, json_reason(error)) from None
         except (ValueError, RecursionError) as error:
@@ -200,8 +201,10 @@ def _find_rows(data: memoryview, name: str, options: ReadOptions) -> Rows:
         lists = not isinstance(first, dict | list) and len(list(itertools.islice(document.values(), 2))) == 2
         return functools.partial(_concatenated if lists else _listed, data, name, options)
     value, end = document.value(start)
-    if document.skip(end) < len(document.text) or _has_texts(value, options):
+    if document.skip(end) < len(document.text) or isinstance(value, str) or _has_texts(value, options):
         return functools.partial(_concatenated, data, name, options)
+    for key in value:
+        require_once(value, key, f"{name}:{document.line(start)}")
     return _find_table(value, data, name, options) or _find_list(value, data, name, options)
 
 
@@ -330,10 +333,14 @@ def _by_column(data: memoryview, name: str, options: ReadOptions, text: str) -> 
 
 
 def _record(value: Any, options: ReadOptions, place: str) -> Record:
-    """Return a value as a record: an object, or a list whose values data.columns names."""
+    """Return a value as a record: an object, a list whose values data.columns names, or a text without a label."""
     if isinstance(value, dict):
         require_unset(place, _NAMED, options, ("names",))
         return value
+    if isinstance(value, str) and re.match(r"\s*[{\[]\s*[\"{\[]", value):
+        raise DataError(f"{place}: JSON that is written as a string; decode it, as jq -c fromjson does")
+    if isinstance(value, str) and len(options.wanted()) == 1:
+        return {options.wanted()[0][1]: value}
     if not isinstance(value, list):
         raise DataError(f'{place}: not an object; write {{"text": "..."}}')
     if options.names is None:

@@ -6,6 +6,7 @@ import functools
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -102,7 +103,8 @@ def value_at(record: Record, column: str) -> Any:
 
 
 def text_at(record: Record, column: str, place: str) -> str | None:
-    """Return the text in a column; None if it is missing, or NaN. DataError if it is no text."""
+    """Return the text in a column; None if it is missing, or NaN. DataError if it is no text, or not the only one."""
+    require_once(record, column, place)
     value = value_at(record, column)
     if isinstance(value, float) and np.isnan(value):
         return None
@@ -123,7 +125,34 @@ def _arrow_json(data: memoryview, texts: set[str], samples: Record, wanted: list
     return arrow_batches(data, open_reader)
 
 
-_decode = json.JSONDecoder(strict=False).decode  # json.loads makes a decoder for each line
+class RepeatedKeys(dict[str, Any]):
+    """An object of JSON in which some keys occur several times: `repeated`. The last value of each is kept."""
+
+    repeated: tuple[str, ...] = ()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Record:
+    """Return an object of JSON, as the decoder has read it."""
+    record = dict(pairs)
+    if len(record) == len(pairs):
+        return record
+    found = RepeatedKeys(record)
+    found.repeated = tuple(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+    return found
+
+
+def require_once(record: Any, column: str, place: str) -> None:
+    """Raise a DataError if a column is a key that occurs several times in an object, or leads through one."""
+    head, dot, rest = column.partition(".")
+    keys = {column} if column in record else {head}
+    if isinstance(record, RepeatedKeys) and (twice := keys & {*record.repeated}):
+        repair = "remove one, or keep the last of each, as jq -c . does"
+        raise DataError(f"{place}: the key {twice.pop()!r} occurs several times; {repair}")
+    if dot and column not in record and isinstance(inner := record.get(head), dict):
+        require_once(inner, rest, place)
+
+
+DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_object)  # json.loads makes a decoder for each line
 
 
 def parse_lines(data: memoryview, name: str, first: int = 1) -> Iterator[JsonRow]:
@@ -131,7 +160,7 @@ def parse_lines(data: memoryview, name: str, first: int = 1) -> Iterator[JsonRow
     for number, line in filled_lines(data, first):
         text = str(line, "utf-8")  # given bytes, json would guess the encoding
         try:
-            value = _decode(text)
+            value = DECODER.decode(text)
         except (ValueError, RecursionError) as error:
             repair = known_repair(text) or "write one object a line"
             raise DataError(f"{name}:{number}: not JSON: {json_reason(error)}; {repair}") from None
@@ -148,6 +177,8 @@ def known_repair(text: str) -> str:
     """Return the repair for a text that is no JSON, but what Python prints, or has a mark before it; else ""."""
     if text.startswith("\ufeff"):
         return "remove the byte order mark (U+FEFF) before it"
+    if text.startswith("\x1e"):  # RFC 7464
+        return "remove the mark (U+001E) before each object, as tr -d '\\036' does"
     is_printed = re.match(r"\s*\[?\s*\{\s*'", text)
     return "it is written as Python prints it, in single quotes; write it with json.dumps" if is_printed else ""
 
@@ -165,18 +196,17 @@ def _json_batches(rows: Rows, name: str, texts: set[str], wanted: list[str]) -> 
         for line, row in batch:
             for column in texts.intersection(wanted):
                 text_at(row, column, f"{name}:{line}")
-        yield {
-            column: strings(_json_text(value_at(row, column), column, f"{name}:{line}") for line, row in batch)
-            for column in wanted
-        }
+        yield {column: strings(_json_text(row, column, f"{name}:{line}") for line, row in batch) for column in wanted}
 
 
 def _record_size(row: tuple[int, Record]) -> int:
     return sum(len(value) for value in row[1].values() if isinstance(value, str))
 
 
-def _json_text(value: Any, column: str, place: str) -> str | None:
+def _json_text(record: Record, column: str, place: str) -> str | None:
     """Return a label or weight as text, since a column may mix strings and numbers. None if it is missing."""
+    require_once(record, column, place)
+    value = value_at(record, column)
     if isinstance(value, list | dict):
         raise WrongKind(f"{place}: {column!r} is neither a string nor a number; give a column that is", column)
     missing = value is None or (isinstance(value, float) and np.isnan(value))

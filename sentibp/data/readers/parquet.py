@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from sentibp.data.labels import default_class
 from sentibp.data.readers.batches import arrow_batches
-from sentibp.data.readers.table import Batch, ReadOptions, Table, numbered, require_unset
+from sentibp.data.readers.table import Batch, ReadOptions, Table, numbered, require_unset, resolved
 from sentibp.errors import DataError
 from sentibp.utils.arrow import dictionary_lengths, from_numpy
+from sentibp.utils.label_key import label_key
 
 _BYTES = 1 << 25  # of a batch, about
 _ROWS = 1 << 14  # of a batch at most
 
 _SMALL = _BYTES // _ROWS  # bytes of a dictionary, none of whose values can make a batch too large
+
+_FEATURES = b"huggingface"  # the key of what the datasets library writes about the columns
+
+_SHOWN = 4  # names of labels in a note
 
 _DICTIONARIES = {"PLAIN_DICTIONARY", "RLE_DICTIONARY"}
 
@@ -33,6 +40,7 @@ class NotUtf8(DataError):
 def open_parquet(data: memoryview, name: str, options: ReadOptions, groups: range | None = None) -> Table:
     """Open a Parquet file, or some of its row groups, which are read in batches of rows.
 
+    Integer labels have the names that the datasets library of Hugging Face has written into the file, if it has.
     DataError for settings that are for text.
     """
     from pyarrow import parquet
@@ -52,7 +60,36 @@ def open_parquet(data: memoryview, name: str, options: ReadOptions, groups: rang
         schema = parquet.read_schema(pa.BufferReader(data))
         columns = tuple(schema.names)
         rows = _row_numbers(parquet.read_metadata(pa.BufferReader(data)), groups)
-    return Table(name, columns, batches, numbered(f"{name}: row ", rows), header=name, types=schema)
+    labels = _label_names(schema, resolved(options, columns).label)
+    return Table(
+        name=name,
+        columns=columns,
+        batches=batches,
+        places=numbered(f"{name}: row ", rows),
+        header=name,
+        types=schema,
+        label_names=labels,
+        notes=_names_note(name, labels),
+    )
+
+
+def _label_names(schema: pa.Schema, column: str | None) -> tuple[str, ...]:
+    """Return the names of the integers in a column of labels that the file has; none if it names none."""
+    if column is None or schema.names.count(column) != 1 or not pa.types.is_integer(schema.field(column).type):
+        return ()
+    try:
+        names = json.loads((schema.metadata or {})[_FEATURES])["info"]["features"][column]["names"]
+    except (KeyError, TypeError, ValueError):
+        return ()
+    return tuple(names) if isinstance(names, list) and all(isinstance(each, str) for each in names) else ()
+
+
+def _names_note(name: str, labels: Sequence[str]) -> tuple[str, ...]:
+    """Return a note if the names of the labels say something else than the numbers 0 and 1 do by themselves."""
+    if all(default_class(label_key(each)) == number for number, each in enumerate(labels)):
+        return ()
+    shown = ", ".join(f"{number} is {each}" for number, each in enumerate(labels[:_SHOWN]))
+    return (f"{name}: its labels have names: {shown}{', ...' * (len(labels) > _SHOWN)}",)
 
 
 def _row_numbers(metadata: Any, groups: range | None) -> range:

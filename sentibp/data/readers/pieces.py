@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.json_lines import text_at, value_at, whole
@@ -17,7 +16,7 @@ from sentibp.data.readers.parquet import NotUtf8
 from sentibp.data.readers.records import joined_text, same_type
 from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table, require_readable, require_short
 from sentibp.errors import DataError
-from sentibp.utils.arrow import dictionary_lengths, scalar, strings
+from sentibp.utils.arrow import dictionary_lengths, strings
 
 _ROWS = 16384  # of a piece at least, unless their texts are long; a piece keeps all cores at work
 MOST_ROWS = 4 * _ROWS  # of a piece: empty rows take few bytes, and their answers many
@@ -59,7 +58,7 @@ def _column_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[P
     empty, rows = True, 0
     with contextlib.closing(table.batches(wanted)) as batches, _kept_columns(options):
         for batch in _regrouped(batches):
-            text = pc.fill_null(joined_text(batch, options), scalar(""))
+            text = joined_text(batch, options)
             where = functools.partial(_row_of, table, rows)
             require_short(text, options.most, where)
             rows += len(text)
@@ -161,7 +160,7 @@ def json_pieces(
         batch = {
             column: strings(whole(text_at(row, column, f"{name}:{line}")) for line, row, _ in group) for column in texts
         }
-        text = pc.fill_null(joined_text(batch, options), scalar(""))
+        text = joined_text(batch, options)
         where = functools.partial(place_of, name, [line for line, _, _ in group])
         require_short(text, options.most, where)
         if columns is None:

@@ -15,7 +15,14 @@ import pyarrow.compute as pc
 from sentibp.data.readers.content import first_bytes, line_chunks, one_string
 from sentibp.data.readers.csv_tsv import COMMA, open_csv
 from sentibp.data.readers.dialect import fields_of, find_quoting, find_separator, head_lines, long_fields
-from sentibp.data.readers.header import are_labels, are_names, label_column, possible_table, title_fact
+from sentibp.data.readers.header import (
+    are_labels,
+    are_names,
+    label_column,
+    possible_table,
+    title_count,
+    unmarked_note,
+)
 from sentibp.data.readers.table import (
     USUAL_NAMES,
     Batch,
@@ -77,7 +84,7 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     with long_fields():
         if (table := _recognised(data, name, options)) is not None:
             return table
-        notes = () if options.label is not None else _notes(lines, name, options)
+        notes = () if options.label is not None else line_notes(lines, name, options)
     require_no_columns(name, options)
     if options.label is not None:
         raise _no_labels(data, name, options)
@@ -97,16 +104,6 @@ class _Lines(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def title_count(lines: list[str], mark: str) -> int:
-    """Return how many lines at the top are titles: those without the mark that each line below has.
-
-    The mark is a separator, or the beginning of a line. Two lines or more have it, and more than have it not.
-    """
-    marked = [line.lstrip().startswith(mark) if len(mark) > 1 else mark in line for line in lines]
-    titles = marked.index(True) if True in marked else 0
-    return titles if all(marked[titles:]) and titles < len(lines) - max(titles, 1) else 0
-
-
 def _rows(lines: list[str], separator: str) -> list[str]:
     """Return the lines with the separator, if nearly all have it: the others are mistakes, or remarks. Else all."""
     rows = [line for line in lines if separator in line]
@@ -122,10 +119,7 @@ def _without_titles(data: memoryview, name: str, mark: str) -> _Lines:
     end = before = found = 0
     while (line := _LINE.match(data, end)) and (found < len(titles) or not line[0].strip()):
         end, before, found = line.end(), before + 1, found + bool(line[0].strip())
-    fact = title_fact(name, "line", [[each] for each in titles])
-    below = f"begins with {mark}" if len(mark) > 1 else f"has a {mark!r}"
-    note = f"{fact} and left out, as each line below {below}; a review must be written so, too"
-    return _Lines(data[end:], before, (note,))
+    return _Lines(data[end:], before, (unmarked_note(name, [[each] for each in titles], mark),))
 
 
 def _fit(lines: list[str], options: ReadOptions) -> bool:
@@ -217,7 +211,7 @@ def _no_labels(data: memoryview, name: str, options: ReadOptions) -> DataError:
     return NoLabels(f"{fact}; give CSV, TSV, JSONL, Parquet or __label__ lines")
 
 
-def _notes(lines: list[str], name: str, options: ReadOptions) -> tuple[str, ...]:
+def line_notes(lines: list[str], name: str, options: ReadOptions) -> tuple[str, ...]:
     """Return a note if the lines seem to have labels beside the texts, or to be a table; they are read as text."""
     lines = _rows(lines[title_count(lines, "\t") :], "\t")
     position = _label_position(lines, "\t") if len(lines) > 1 else None

@@ -22,7 +22,7 @@ class Records:
     """The rows of one source, before its labels are interpreted."""
 
     name: str  # as the user wrote it
-    text: pa.ChunkedArray  # large_string; null where the record has no text
+    text: pa.ChunkedArray  # large_string, without nulls
     label: pa.ChunkedArray | None  # of whatever type the source has
     weight: pa.ChunkedArray | None
     where: Callable[[int], str]  # row -> its place, such as "reviews.csv:17"; may be slow
@@ -70,14 +70,11 @@ def read_records(table: Table, options: ReadOptions) -> Records:
 
 
 def joined_text(batch: Batch, options: ReadOptions) -> pa.LargeStringArray:
-    """Return the text of each row (n,): of its one text column, or of several, joined; null if it has none at all."""
+    """Return the text of each row (n,): of its one text column, or of several, joined; "" where all are missing."""
     texts = [batch[name].cast(TEXT) for role, name in options.wanted() if role == "text"]
-    if len(texts) == 1:
-        return texts[0]
     missing = functools.reduce(pc.and_, map(pc.is_null, texts))
     texts[0] = pc.if_else(missing, scalar(""), texts[0])  # Arrow gives no row at all where every text is null
-    joined = pc.binary_join_element_wise(*texts, scalar(_JOINT), null_handling="skip")
-    return pc.if_else(missing, pa.nulls(1, TEXT)[0], joined)
+    return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, scalar(_JOINT), null_handling="skip")
 
 
 def same_type(pieces: list[pa.Array]) -> pa.ChunkedArray:

@@ -17,10 +17,11 @@ from sentibp.data import readers
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.arriving import Blocks, LongDocument, arriving, everything, in_utf8
 from sentibp.data.readers.dialect import head_lines
-from sentibp.data.readers.header import possible_table, title_fact
+from sentibp.data.readers.disguise import reject_other_content
+from sentibp.data.readers.header import title_count, title_fact
 from sentibp.data.readers.json_lines import leaves, parse_lines, value_at
 from sentibp.data.readers.pieces import MOST_ROWS, json_pieces, place_of, table_pieces
-from sentibp.data.readers.plain import lines_of, split_labels, title_count
+from sentibp.data.readers.plain import line_notes, lines_of, split_labels
 from sentibp.data.readers.stream_tables import find_table, row_pieces
 from sentibp.data.readers.table import JsonRow, ReadOptions, require_columns, require_unset, resolved
 from sentibp.errors import DataError
@@ -42,6 +43,7 @@ def stream_pieces(file: IO[bytes], name: str, options: ReadOptions, kept: Kept) 
     if start.startswith(_WHOLE):
         yield from table_pieces(readers.open_content(everything(chunks), name, options, ""), options, kept)
         return
+    reject_other_content(memoryview(start), name, "")
     text, notes = in_utf8(chunks, name, options)
     for piece in _pieces(Blocks(text, name, options.most), name, options, kept):
         yield from piece._replace(notes=(*notes, *piece.notes)).split(MOST_ROWS)
@@ -59,7 +61,7 @@ def _pieces(blocks: Blocks, name: str, options: ReadOptions, kept: Kept) -> Iter
     first = lines[0] if lines else ""
     if (record := _record(first)) is not None and not _holds_records(record, options):
         yield from _record_pieces(blocks, head, record, name, options, kept)
-    elif record is not None or _is_document(first):
+    elif record is not None or _is_document(first) or (len(lines) == 1 and _is_list_of_texts(first)):
         content = readers.open_content(everything(blocks), name, options, ".json")
         yield from table_pieces(content, options, kept)
     elif lines and (table := find_table(memoryview(head), lines, options)) is not None:
@@ -89,6 +91,12 @@ def _is_document(first: str) -> bool:
     if not _DOCUMENT.match(first):
         return False
     return not first.lstrip().startswith("[[") or first.strip() in ("[", "[[") or isinstance(_json(first), list)
+
+
+def _is_list_of_texts(line: str) -> bool:
+    """Return whether a line is a list of texts in JSON."""
+    value = _json(line)
+    return isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
 
 
 def _holds_records(record: dict[str, Any], options: ReadOptions) -> bool:
@@ -136,7 +144,7 @@ def _line_pieces(blocks: Blocks, lines: list[str], name: str, options: ReadOptio
     titles = title_count(lines, "__label__")
     labelled = bool(lines) and lines[titles].lstrip().startswith("__label__")
     column = options.wanted()[0][1]
-    notes = () if labelled else possible_table(lines, name, options)
+    notes = () if labelled else line_notes(lines, name, options)
     if titles:  # they are answered, as each line of a stream is
         notes = (f"{title_fact(name, 'line', [[each] for each in lines[:titles]])}, without a label, and answered",)
     require_unset(name, "plain text has no sheets", options, ("sheet",))

@@ -11,21 +11,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-import pyarrow.compute as pc
-
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.arriving import Blocks
 from sentibp.data.readers.csv_tsv import SAMPLE_ROWS, Layout, checked_rows, find_layout, titles_of, typical_values
 from sentibp.data.readers.dialect import Dialect, all_lines_have, fields_of, find_quoting, find_separator
-from sentibp.data.readers.header import similar_names
+from sentibp.data.readers.header import similar_names, title_count
 from sentibp.data.readers.multiline import SwallowedRows, check_multiline_rows
 from sentibp.data.readers.pieces import place_of
 from sentibp.data.readers.plain import pair_separator
 from sentibp.data.readers.records import joined_text
 from sentibp.data.readers.table import UNKNOWN, ReadOptions, is_set, require_columns, resolved, too_long
 from sentibp.errors import DataError
-from sentibp.utils.arrow import scalar, strings
+from sentibp.utils.arrow import strings
 from sentibp.utils.repair import set_option
 
 SEPARATORS = ",;\t|"
@@ -44,7 +42,8 @@ def find_table(head: memoryview, lines: list[str], options: ReadOptions) -> Read
         return _separated(options, separator)
     if options.names is None:
         return None
-    if len(options.names) == 2 and (separator := pair_separator(lines, options)):
+    below = lines[title_count(lines, "\t") :]
+    if len(options.names) == 2 and (separator := pair_separator(below, options)):
         return _separated(options, separator)
     separator = find_separator(lines, options, SEPARATORS)
     width = Counter(len(fields_of(line, separator)) for line in lines).most_common(1)[0][0]
@@ -84,7 +83,7 @@ def row_pieces(blocks: Blocks, name: str, options: ReadOptions, kept: Kept) -> I
         lines, content = zip(*found, strict=True) if found else ((), ())
         columns = dict(zip(layout.columns, map(strings, zip(*content, strict=True)), strict=True)) if content else {}
         columns = columns or {column: strings([]) for column in layout.columns}
-        text = pc.fill_null(joined_text(columns, options), scalar(""))
+        text = joined_text(columns, options)
         where = functools.partial(place_of, name, lines)
         yield Piece(text, {} if kept is Kept.nothing else columns, notes=tuple(layout.notes[told:]), where=where)
         told = len(layout.notes)
@@ -117,7 +116,8 @@ class _Rows:
         self._trusted = is_set("quoting", layout.options)
         self._sample: list[Row] = []  # from which the values of columns are judged
         self._is_doubtful = False  # whether a note has been added on rows that may have been swallowed
-        self._is_found = layout.options.quoting is not None or self._tells(bytes(layout.data))
+        found = layout.options.quoting is not None or layout.dialect.spaced
+        self._is_found = found or self._tells(bytes(layout.data))
 
     def read(self, arriving: Iterator[_Lines]) -> Iterator[tuple[list[Row], DataError | None]]:
         """Yield the rows of the lines that have arrived, and the error that ends them."""
@@ -226,7 +226,8 @@ def _is_open(line: bytes, is_open: bool, dialect: Dialect) -> bool:
         line = re.sub(rb"\\.", b"  ", line)
     while (position := line.find(b'"', position)) >= 0:
         if not is_open:
-            is_open = position == 0 or line.endswith(separator, 0, position)
+            before = line[:position].rstrip(b" ") if dialect.spaced else line[:position]
+            is_open = not before or before.endswith(separator)
         elif line[position + 1 : position + 2] == b'"':
             position += 1
         else:

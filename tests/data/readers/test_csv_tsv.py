@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 from dataclasses import replace
 
 import pyarrow.compute as pc
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import BOTH, complaint, parse, rows, texts
@@ -147,3 +149,106 @@ def test_any_text_is_preserved_in_the_usual_csv(written):
     out = io.StringIO(newline="")
     csv.writer(out).writerows([("label", "text"), *((1, text) for text in written)])
     assert texts(parse(out.getvalue(), options=ReadOptions(quoting="double"))) == written
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "id,text,label\n1,good,1\nid,text,label\n2,bad,0\nid,text,label\n",
+        '"id","text","label"\r\n"1","good","1"\r\n"id","text","label"\r\n2,bad,0\r\nid,text,label\r\n',
+        "\ufeffid,text,label\n1,good,1\n\ufeffid,text,label\n2,bad,0\n\ufeffid,text,label",
+        "id\ttext\tlabel\n1\tgood\t1\nid\ttext\tlabel\n2\tbad\t0\nid\ttext\tlabel\n",
+    ],
+)
+def test_names_that_are_repeated_as_in_joined_files_are_no_rows(data):
+    name = "x.tsv" if "\t" in data else "x.csv"
+    for options, found in (BOTH, [("good", "1"), ("bad", "0")]), (ReadOptions(), ["good", "bad"]):
+        records = parse(data, name, options)
+        assert (rows if options is BOTH else texts)(records) == found
+        assert records.where(1) == f"{name}:4"
+        assert records.notes == (f"{name}:3: repeats the names of the columns, and 1 more row does; left out",)
+
+
+def test_what_is_like_the_names_and_is_a_row():
+    assert texts(parse("text\ngood\ntext\n", options=ReadOptions())) == ["good", "text"]
+    assert rows(parse("text,label\ntext,1\n")) == [("text", "1")]
+    quoted = 'text,label\n"a\ntext,label\nb",1\nc,0\n'
+    assert rows(parse(quoted)) == [("a\ntext,label\nb", "1"), ("c", "0")]
+
+
+@pytest.mark.parametrize(
+    "footer", ["(2 rows)", "(2 rows affected)", "2 rows in set (0.01 sec)", "2 row(s) returned", "2 records."]
+)
+def test_a_footer_is_no_row(footer):
+    for line, end in (4, f"{footer}\n"), (5, f"\n{footer}"), (4, f"{footer}\n\n"):
+        records = parse(f"text,label\ngood,1\nbad,0\n{end}")
+        assert rows(records) == [("good", "1"), ("bad", "0")]
+        assert records.notes == (f"x.csv:{line}: {footer!r} is taken as a footer, and left out",)
+
+
+def test_what_is_like_a_footer_and_is_a_row():
+    assert complaint("text,label\n(2 rows)\ngood,1\n").startswith("x.csv:2: 1 field where the header has 2; ")
+    assert complaint("text,label\ngood,1\n2 rows of seats\n").startswith("x.csv:3: 1 field where the header has 2; ")
+    assert texts(parse("text\ngood\n(2 rows)\n", options=ReadOptions())) == ["good", "(2 rows)"]
+
+
+@pytest.mark.parametrize("rule", ["----,-----", ":---,---:", "=====,=="])
+def test_a_line_below_the_names_is_no_row(rule):
+    records = parse(f"text,label\n{rule}\ngood,1\nbad,0\n")
+    assert rows(records) == [("good", "1"), ("bad", "0")]
+    assert records.where(0) == "x.csv:3"
+    assert records.notes == ("x.csv:2: a line below the names of the columns, which is left out",)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '"label", "text"\n"1", "good, really"\n"0",  "bad ""film"""\n',
+        'label, text\n1, "good, really"\n0, "bad ""film"""\n',
+        'label; text\r\n1; "good, really"\r\n0; "bad ""film"""\r\n',
+    ],
+)
+def test_quotes_after_a_space(data):
+    records = parse(data)
+    assert rows(records) == [("good, really", "1"), ('bad "film"', "0")]
+    assert records.where(1) == "x.csv:3"
+    separator = "," if "," in data.splitlines()[0] else ";"
+    assert records.notes == (f"x.csv: spaces after a {separator!r} are left out, as quotes follow them",)
+
+
+def test_quotes_after_a_space_over_several_lines():
+    assert rows(parse('text, label\n"good,\nreally", 1\n')) == [("good,\nreally", " 1")]
+    assert rows(parse('label, text\n1, "good,\nreally"\n0, "bad"\n')) == [("good,\nreally", "1"), ("bad", "0")]
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "expected"),
+    [
+        ('text,label\n"He said, ""hi, you""",1\n', "x.csv", [('He said, "hi, you"', "1")]),
+        ('label\ttext\n1\t "good"\n0\t"bad\n', "x.tsv", [(' "good"', "1"), ('"bad', "0")]),
+        ('label;text\n1;so; "good" film\n', "x.csv", None),
+    ],
+)
+def test_a_space_before_a_quote_that_is_text(data, name, expected):
+    if expected is None:
+        assert complaint(data, name).startswith("x.csv:2: 3 fields where the header has 2; ")
+    else:
+        records = parse(data, name)
+        assert rows(records) == expected
+        assert not any("spaces" in note for note in records.notes)
+
+
+@pytest.mark.parametrize("data", ["text,label\n1,good,1\n2,bad,0\n", "text,label\ngood,1,\nbad,0,\n"])
+def test_rows_that_all_have_one_field_more_than_the_header(data):
+    repair = "as each row has: give it a name in the first line, or remove it"
+    assert complaint(data) == f"x.csv:2: 3 fields where the header has 2; {repair}"
+    assert "put a text that contains ','" in complaint(f"{data}fine,1\n")
+
+
+@pytest.mark.parametrize("separator", ["~", ":", "\x01", "^"])
+def test_a_separator_that_is_not_found_by_itself(separator):
+    data = f"text{separator}label\ngood{separator}1\n"
+    line = complaint(data)
+    assert line.startswith(f"x.csv:1: no 'text'; the columns seem to be separated by {separator!r}: --set ")
+    given = yaml.safe_load(shlex.split(line)[-1].partition("=")[2])
+    assert rows(parse(data, options=BOTH._replace(separator=given))) == [("good", "1")]

@@ -44,6 +44,8 @@ def test_parquet_by_the_name_of_csv(tmp_path):
 
 def test_texts_that_begin_with_a_bracket_stay_texts(tmp_path):
     (tmp_path / "x.csv").write_text('text,label\n"[{ good",1\n')
+    (tmp_path / "y.txt").write_text("ORCHESTRA and <b>choir</b>\n<html> is a word\n")
+    assert read(tmp_path / "y.txt", ReadOptions())[0] == ["ORCHESTRA and <b>choir</b>", "<html> is a word"]
     (tmp_path / "x.txt").write_text('{"Good", they said}\n[[fine]]\n')
     assert read(tmp_path / "x.csv")[0] == ["[{ good"]
     assert read(tmp_path / "x.txt", ReadOptions())[0] == ['{"Good", they said}', "[[fine]]"]
@@ -54,6 +56,7 @@ def test_texts_that_begin_with_a_bracket_stay_texts(tmp_path):
     [
         ("x.csv", b"<!DOCTYPE html>\n<html><body>Sign in, please</body></html>\n", "an HTML page, "),
         ("x.json", b"\n <html>", "an HTML page, "),
+        ("x.txt", b"<html>\n<p>Not found</p>\n", "an HTML page, "),
         ("x.csv", b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "a pointer of Git LFS, "),
         ("x.pdf", b"%PDF-1.7", "a PDF file; "),
         ("x.csv", b"SQLite format 3\0", "an SQLite database; "),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -193,3 +195,15 @@ def test_lines_in_two_encodings():
     data = b"text,label\n" + "café déjà,1\n".encode() * 5 + "café déjà,0\n".encode("cp1252") * 5
     message = complaint(data, "x.csv")
     assert message.startswith("x.csv:7: not UTF-8 (byte 0xE9); other lines are UTF-8: write all in one encoding; ")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [gzip.compress(gzip.compress(b"text,label\ngood,1\n", mtime=0), mtime=0), bytes(range(256)) * 8],
+    ids=["compressed twice", "all bytes"],
+)
+def test_what_is_no_text_seems_to_have_no_encoding(data):
+    """An encoding in which every byte is a letter reads it without an error."""
+    line = complaint(data, "x.csv")
+    advice = "it seems to be no text; give a text file, or name its encoding with --set data.encoding=NAME"
+    assert re.sub(r"x.csv:\d: not UTF-8 \(byte 0x..\); ", "", line) == advice

@@ -135,3 +135,23 @@ def test_titles_above_the_names():
     assert complaint(other, "x.xlsx").startswith(
         "x.xlsx: row 2: no 'text'; did you mean --set data.text_column=Review?"
     )
+
+
+def test_a_hidden_sheet_is_read_last():
+    book = openpyxl.load_workbook(io.BytesIO(workbook([["text", "label"], ["old", 1]], REVIEWS)))
+    book["A"].sheet_state, book.active = "hidden", 1
+    out = io.BytesIO()
+    book.save(out)
+    records = parse(out.getvalue(), "x.xlsx")
+    assert rows(records) == READ
+    assert records.notes == ("x.xlsx: reads the sheet 'B', not 'A'; to read another: --set data.sheet=A",)
+
+
+def test_rows_that_are_none_are_left_out():
+    records = parse(workbook([*REVIEWS, REVIEWS[0], [3, "fine", 1], ["(3 rows)"]]), "x.xlsx")
+    assert rows(records) == [*READ, ("fine", "1")]
+    assert records.where(2) == "x.xlsx: row 7"
+    assert records.notes == (
+        "x.xlsx: row 6: repeats the names of the columns; left out",
+        "x.xlsx: row 8: '(3 rows)' is taken as a footer, and left out",
+    )

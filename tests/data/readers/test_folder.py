@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,26 @@ def test_a_folder_with_a_file_in_another_encoding(tmp_path):
     message = r"^films/pos/2:2: not UTF-8 \(byte 0xE8\); it looks like cp1252: --set data.encoding=cp1252$"
     with pytest.raises(DataError, match=message):
         read(tmp_path, "films", BOTH)
+
+
+def test_compressed_texts_in_a_folder(tmp_path):
+    make_folder(tmp_path, pos_1="good", neg_1="bad")
+    (tmp_path / "pos" / "2.txt.gz").write_bytes(gzip.compress("très bon".encode()))
+    assert rows(read(tmp_path, "films", BOTH)) == [("bad", "neg"), ("good", "pos"), ("très bon", "pos")]
+    (tmp_path / "pos" / "2.txt.gz").write_bytes(gzip.compress(b"good " * 1000))
+    with pytest.raises(DataError, match=r"^films/pos/2.txt.gz: a text of more than 0.001 MB; "):
+        read(tmp_path, "films", ReadOptions("text", "label", most=1000))
+
+
+def test_tables_and_pages_beside_texts_are_told(tmp_path):
+    files = {"pos_1": "good", "neg_1": "bad", "pos_a.csv": "text\ngood\nfine\n", "neg_2.html": "<p>bad</p>"}
+    make_folder(tmp_path, **files)
+    records = read(tmp_path, "films", BOTH)
+    assert rows(records)[-1] == ("text\ngood\nfine\n", "pos")
+    assert records.notes == (
+        "films/neg: each file is read as one review, with its tags as words: 2.html",
+        "films/pos: each file is read as one review, also those that are called tables: a.csv",
+    )
 
 
 def write(path: Path, **files: str) -> Path:

@@ -62,7 +62,7 @@ def test_what_is_nearly_json(form):
 
 def test_a_number_that_is_none_is_no_text():
     data = '{"text": "good", "label": 1}\n{"text": NaN, "label": 0}\n'
-    assert parse(data, "x.jsonl").text.to_pylist() == ["good", None]
+    assert parse(data, "x.jsonl").text.to_pylist() == ["good", ""]
 
 
 def test_names_do_not_apply_to_objects():
@@ -82,14 +82,14 @@ def test_the_line_of_a_record():
 
 def test_a_key_that_the_first_record_lacks():
     data = '{"label": 1}\n{"text": "a"}\n{"text": "b", "label": 0}'
-    assert rows(parse(data, "x.jsonl")) == [(None, 1), ("a", None), ("b", 0)]
+    assert rows(parse(data, "x.jsonl")) == [("", 1), ("a", None), ("b", 0)]
 
 
 def test_a_path_into_nested_objects():
     data = '{"review": {"body": "a", "user": {"name": "x"}}, "label": 1}\n{"review": null, "label": 0}\n'
     options = BOTH._replace(text="review.body", group="review.user.name")
     records = parse(data, "x.jsonl", options)
-    assert rows(records) == [("a", "1"), (None, "0")]
+    assert rows(records) == [("a", "1"), ("", "0")]
     assert records.group.to_pylist() == ["x", None]
     literal = '[{"review.body": "a", "review": {"body": "b"}, "label": 1}]'
     assert rows(parse(literal, "x.json", options._replace(group=None))) == [("a", "1")]
@@ -102,7 +102,7 @@ def test_a_path_into_nested_objects():
 def test_several_texts_are_joined():
     data = '[{"title": "A", "text": "b"}, {"title": null, "text": "c"}, {"title": null, "text": null}]'
     options = ReadOptions(("title", "text"))
-    assert parse(data, "x.json", options).text.to_pylist() == ["A\nb", "c", None]
+    assert parse(data, "x.json", options).text.to_pylist() == ["A\nb", "c", ""]
 
 
 def test_lists_of_values_need_names():
@@ -135,7 +135,7 @@ MISTAKES = {
     "[{'text': 'a', 'label': 1}]": "x.json:1: not JSON: expecting property name enclosed in double quotes; it is "
     "written as Python prints it, in single quotes; write it with json.dumps",
     '{"text": ["a", "b"], "label": [1]}': "x.json: 'label' has 1 values, and 'text' 2; give both for the same rows",
-    '["a", "b"]': 'x.json:1: not an object; write {"text": "..."}',
+    '[1, "b"]': 'x.json:1: not an object; write {"text": "..."}',
 }
 
 

@@ -31,11 +31,11 @@ def test_a_json_array():
 
 def test_json_missing_and_mixed_values():
     data = '{"text": null, "label": 1}\n{"label": "pos"}\n{"text": "a"}\n'
-    assert rows(parse(data, "x.jsonl")) == [(None, "1"), (None, "pos"), ("a", None)]
+    assert rows(parse(data, "x.jsonl")) == [("", "1"), ("", "pos"), ("a", None)]
 
 
 def test_json_that_arrow_rejects_and_python_reads():
-    data = '{"text": "a\tb\\ud800", "label": 1}\n{"text": "c", "text": "d", "label": 0}'
+    data = '{"text": "a\tb\\ud800", "label": 1}\n{"text": "d", "label": 0}'
     assert rows(parse(data, "x.jsonl")) == [("a\tb?", "1"), ("d", "0")]
 
 
@@ -80,3 +80,50 @@ def test_any_text_is_preserved_in_json(written, ascii_only):
     lines = [json.dumps({"text": text}, ensure_ascii=ascii_only) for text in written]
     assert texts(parse("\n".join(lines), "x.jsonl", ReadOptions())) == written
     assert texts(parse(f"[{','.join(lines)}]", "x.json", ReadOptions())) == written
+
+
+@pytest.mark.parametrize(
+    ("data", "place", "key"),
+    [
+        ('{"text": "a", "label": 1}\n{"text": "good", "text": "bad", "label": 1}\n', "x.jsonl:2", "text"),
+        ('{"text": "a", "label": 1, "label": 0}\n', "x.jsonl:1", "label"),
+        ('[{"text": "a", "label": 1},\n {"text": "good", "text": "bad", "label": 1}]', "x.jsonl:2", "text"),
+        ('{"data": [{"text": "a", "label": 1}], "data": []}', "x.jsonl:1", "data"),
+        ('{"text": {"0": "a"}, "label": {"0": 1}, "label": {"0": 0}}', "x.jsonl:1", "label"),
+    ],
+)
+def test_a_key_that_occurs_twice_is_an_error(data, place, key):
+    fact = f"{place}: the key {key!r} occurs several times; remove one, or keep the last of each, as jq -c . does"
+    assert complaint(data, "x.jsonl") == fact
+
+
+def test_a_key_within_an_object_that_occurs_twice():
+    options = ReadOptions("review.text")
+    assert "the key 'text' occurs several times" in complaint(
+        '{"review": {"text": "a", "text": "b"}}', "x.jsonl", options
+    )
+    assert "the key 'review' occurs several times" in complaint(
+        '{"review": {"text": "a"}, "review": {"text": "b"}}', "x.jsonl", options
+    )
+
+
+def test_a_key_that_is_not_read_may_occur_twice():
+    assert rows(parse('{"text": "a", "label": 1, "id": 1, "id": 2}', "x.jsonl")) == [("a", 1)]
+
+
+@pytest.mark.parametrize("data", ['["good", "bad \\u00e9"]', '[\n"good",\n"bad é"\n]', '"good"\n"bad é"\n'])
+def test_texts_without_labels(data):
+    assert texts(parse(data, "x.json", ReadOptions())) == ["good", "bad é"]
+    assert complaint(data, "x.jsonl").endswith(': not an object; write {"text": "..."}')
+
+
+def test_json_in_strings_is_no_text():
+    line = json.dumps(json.dumps({"text": "good"}))
+    repair = "JSON that is written as a string; decode it, as jq -c fromjson does"
+    assert complaint(f"{line}\n{line}\n", "x.jsonl", ReadOptions()) == f"x.jsonl:1: {repair}"
+
+
+def test_marks_before_objects_are_no_table():
+    data = '\x1e{"text": "good", "label": 1}\n' * 3
+    repair = "remove the mark (U+001E) before each object, as tr -d '\\036' does"
+    assert complaint(data, "x.jsonl") == f"x.jsonl:1: not JSON: expecting value; {repair}"

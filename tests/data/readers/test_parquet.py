@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pyarrow as pa
 import pytest
@@ -10,6 +11,7 @@ from pyarrow import parquet
 from reading import complaint, parse, rows
 
 from sentibp.data import readers
+from sentibp.data.label_values import parse_labels
 from sentibp.data.pieces import Kept
 from sentibp.data.readers import parquet as reader
 from sentibp.data.readers.pieces import table_pieces
@@ -28,7 +30,7 @@ def write_parquet(table: dict) -> bytes:
 )
 def test_parquet(text):
     records = parse(write_parquet({"text": text, "label": [1, 0], "x": [[1], []]}), "x.parquet")
-    assert rows(records) == [("a", 1), (None, 0)]
+    assert rows(records) == [("a", 1), ("", 0)]
     assert records.where(1) == "x.parquet: row 2"
 
 
@@ -48,6 +50,37 @@ def test_parquet_mistakes():
         "x.parquet: no 'text'; name it with --set data.text_column=NAME, one of: a, label"
     )
     assert complaint(b"PAR1 and then nothing", "x.parquet").startswith("x.parquet: not Parquet: ")
+
+
+def write_named(names: list, labels: list, kind: pa.DataType | None = None) -> bytes:
+    """Return a file whose labels have names, as the datasets library of Hugging Face writes it."""
+    table = pa.table({"text": ["dull"] * len(labels), "label": pa.array(labels, kind)})
+    features = {"text": {"dtype": "string", "_type": "Value"}, "label": {"names": names, "_type": "ClassLabel"}}
+    out = io.BytesIO()
+    parquet.write_table(
+        table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})}), out
+    )
+    return out.getvalue()
+
+
+def test_the_names_of_labels_in_a_file_of_the_hub_count():
+    """0 is not negative if the file calls it positive."""
+    records = parse(write_named(["pos", "neg"], [0, 1]), "x.parquet")
+    assert parse_labels(records, None, [], []).tolist() == [1, 0]
+    assert records.notes == ("x.parquet: its labels have names: 0 is pos, 1 is neg",)
+    numbers = {"negative": [0], "positive": [1]}  # which the user has given
+    assert parse_labels(records, numbers, [], []).tolist() == [0, 1]
+    assert parse(write_named(["neg", "pos"], [0, 1]), "x.parquet").notes == ()
+
+
+def test_names_of_labels_that_cannot_be_used():
+    records = parse(write_named(["neg", "pos"], [0, 1, 7]), "x.parquet")  # more numbers than names
+    wrong: list[str] = []
+    parse_labels(records, None, wrong, [])
+    assert wrong[0].startswith("x.parquet: row 3: label '7' is neither negative nor positive")
+    for data in write_named(["pos", "neg"], ["0", "1"], pa.string()), write_named([1, 2], [0, 1]):
+        records = parse(data, "x.parquet")
+        assert (records.label_names, records.notes) == ((), ())
 
 
 def unchecked(values: list[bytes], kind: pa.DataType | None = None) -> pa.Array:

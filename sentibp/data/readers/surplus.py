@@ -1,0 +1,60 @@
+"""Leave out the lines of a table that are no rows: the names of the columns once more, a rule below them, a footer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from sentibp.data.readers.content import line_chunks
+from sentibp.utils.messages import counted
+
+_RULE = re.compile(r"\s*:?[-=]{2,}:?\s*")  # below the names of the columns, as sqlcmd writes it
+
+_FOOTER = re.compile(  # as database programs write it below the rows
+    r"\s*\(?\d[\d,.']* (rows?|records?|results?|rows?\(s\))( (affected|selected|returned|exported|in set.*))?\.?\)?\s*",
+    re.IGNORECASE,
+)
+
+Row = tuple[int, list[str]]  # its number, and its fields
+
+
+def is_rule(fields: Sequence[str]) -> bool:
+    """Return whether a row of several fields is a line of dashes below the names of the columns."""
+    return len(fields) > 1 and all(map(_RULE.fullmatch, fields))
+
+
+def without_surplus(
+    rows: Iterable[Row], names: Sequence[str], place: Callable[[int], str], notes: list[str]
+) -> Iterator[Row]:
+    """Yield the rows but those that repeat the names of several columns, and but a footer such as `(120 rows)`.
+
+    At the end, a note is added for each kind. `names` are those in the first row of the table, if it has them.
+    """
+    again: list[int] = []
+    footer: Row | None = None
+    for row in rows:
+        number, fields = row
+        if footer is not None:  # more follows
+            yield footer
+            footer = None
+        if len(names) > 1 and _repeat(fields, names):
+            again.append(number)
+        elif len(fields) == 1 and len(names) != 1 and _FOOTER.fullmatch(fields[0]):
+            footer = row
+        else:
+            yield row
+    if again:
+        more = f", and {counted(len(again) - 1, 'more row', 'does', 'do')}" if len(again) > 1 else ""
+        notes.append(f"{place(again[0])}: repeats the names of the columns{more}; left out")
+    if footer is not None:
+        notes.append(f"{place(footer[0])}: {footer[1][0].strip()!r} is taken as a footer, and left out")
+
+
+def _repeat(fields: Sequence[str], names: Sequence[str]) -> bool:
+    """Return whether fields are the names; files that were joined may have a byte-order mark before these."""
+    return len(fields) == len(names) and [fields[0].lstrip("\ufeff"), *fields[1:]] == list(names)
+
+
+def may_repeat(data: memoryview, header: bytes) -> bool:
+    """Return whether the line with the names of the columns occurs in the data."""
+    return any(header in chunk for chunk in line_chunks(data)) if header else False
