@@ -30,8 +30,8 @@ import distributed
 from dask import config as dask_config
 from distributed.scheduler import KilledWorker
 
-from sentibp.distributed.certificates import security_of, start_worker, unreachable
-from sentibp.distributed.reach import wait_for_scheduler
+from sentibp.distributed.certificates import security_of, start_worker
+from sentibp.distributed.reach import unreachable, wait_for_scheduler
 from sentibp.distributed.worker import differences, identity, other_version, run, sendable
 from sentibp.utils.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied
 from sentibp.utils.messages import print_message

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import pickle
@@ -15,6 +16,8 @@ from pathlib import Path
 import cluster_functions as functions
 import pytest
 from cluster_functions import Bad
+from dask import config
+from distributed.security import Security
 from dying import all_workers, kill_all_workers, wait_until
 
 from sentibp.distributed import dask, executor, reach
@@ -259,20 +262,9 @@ def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch: pytest.Monkey
         connect("tcp://127.0.0.1:1")
 
 
-@pytest.mark.parametrize(
-    ("said", "why"),
-    [
-        (None, "a program listens there, and says nothing"),  # as a web server, or a scheduler with certificates
-        (b"SSH-2.0-OpenSSH_9.0\r\n", "the program that listens there is none"),
-        (b"", "it hangs up"),
-    ],
-)
-def test_what_is_no_scheduler_is_told_at_once_and_not_waited_for(
-    said: bytes | None, why: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The client of Dask waits without end for the answer of a web server."""
-    monkeypatch.setattr(dask, "_PATIENCE", 0.4)
-    monkeypatch.setattr(reach, "_SILENCE", 0.1)
+@contextlib.contextmanager
+def listening(said: bytes | None) -> Iterator[int]:
+    """Listen, say this to each client, and hang up; None: say nothing, and stay. Yields the port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         opened = []
 
@@ -285,23 +277,66 @@ def test_what_is_no_scheduler_is_told_at_once_and_not_waited_for(
                         opened.pop().close()
 
         threading.Thread(target=answer, daemon=True).start()
-        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(ClusterLost, match=rf"^{address}: no scheduler answers \({why}\); start one"):
-            connect(address)
+        yield server.getsockname()[1]
         server.shutdown(socket.SHUT_RDWR)
         for each in opened:
             each.close()
-    assert capsys.readouterr().err == f"{address}: no scheduler answers yet ({why}); waiting for one for up to 0 s\n"
+
+
+def certificates_of(security: Security) -> contextlib.AbstractContextManager[object]:
+    """Have these certificates in the settings of Dask."""
+    names = {"ca-file": "tls_ca_file", "client.cert": "tls_client_cert", "client.key": "tls_client_key"}
+    return config.set({f"distributed.comm.tls.{key}": getattr(security, name) for key, name in names.items()})
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "tls"])
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (None, "a program listens there, and says nothing"),  # as a web server, or a scheduler with certificates
+        (b"SSH-2.0-OpenSSH_9.0\r\n", "the program that listens there is none"),
+        (b"", "it hangs up"),
+    ],
+)
+def test_what_is_no_scheduler_is_told_at_once_and_not_waited_for(
+    protocol: str, said: bytes | None, why: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The client of Dask waits without end for the answer of a web server."""
+    monkeypatch.setattr(dask, "_PATIENCE", 0.4)
+    monkeypatch.setattr(reach, "_SILENCE", 0.1)
+    speaks_no_tls = protocol == "tls" and bool(said)
+    why = "the program that listens there does not speak TLS" if speaks_no_tls else why
+    with listening(said) as port, certificates_of(Security.temporary()):
+        address = f"{protocol}://127.0.0.1:{port}"
+        with pytest.raises(ClusterLost, match=rf"^{address}: no scheduler answers \({why}\); start one"):
+            connect(address)
+    waits = f"{address}: no scheduler answers yet ({why}); waiting for one for up to 0 s\n"
+    assert capsys.readouterr().err == ("" if speaks_no_tls else waits)
+
+
+def test_a_notebook_whose_loop_runs_can_connect(local: DaskExecutor) -> None:
+    async def cell() -> int:
+        with connect(local.client.scheduler.address) as found:
+            return found.result(found.submit(functions.double, 21))
+
+    with certificates_of(local.client.security):
+        assert asyncio.run(cell()) == 42
+
+
+@pytest.mark.parametrize("refuses", ["this command", "the scheduler"])
+def test_certificates_of_another_authority_are_told_at_once(refuses: str, local: DaskExecutor) -> None:
+    other = Security.temporary()
+    if refuses == "the scheduler":
+        other.tls_ca_file = local.client.security.tls_ca_file
+    address = local.client.scheduler.address
+    with certificates_of(other), pytest.raises(ClusterLost, match=f"^{address}: does not accept the certificates, or"):
+        connect(address)
 
 
 def test_the_address_of_a_worker_is_refused_with_that_of_its_scheduler(local: DaskExecutor) -> None:
-    from dask import config
-
-    own, scheduler = local.client.security, local.client.scheduler.address
-    files = [own.tls_ca_file, own.tls_client_cert, own.tls_client_key]
-    settings = dict(zip(("ca-file", "client.cert", "client.key"), files, strict=True))
+    scheduler = local.client.scheduler.address
     worker = next(iter(local.workers()))
-    with config.set({f"distributed.comm.tls.{key}": value for key, value in settings.items()}):
+    with certificates_of(local.client.security):
         with pytest.raises(ClusterLost, match=f"^{worker}: a worker of Dask; .* its scheduler: {scheduler}$"):
             connect(worker)
         with connect(scheduler) as found:
@@ -318,8 +353,6 @@ def test_a_client_that_knows_nothing_of_its_scheduler_has_lost_it(
 
 
 def test_tls_needs_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dask import config
-
     with pytest.raises(
         ConfigError, match=r"^--cluster tls://h:1: needs certificates; set DASK_DISTRIBUTED__COMM__TLS__"
     ):

@@ -25,6 +25,7 @@ from sentibp.export.server.model import ServedModel
 from sentibp.export.server.openapi import PATHS, describe
 from sentibp.export.server.request import read_texts, require_json, wants_explanation
 from sentibp.export.server.responses import error, json_response
+from sentibp.export.server.unread import RestReader
 from sentibp.utils.messages import print_message
 
 _THREADS = min(4, os.cpu_count() or 1)  # that predict; more would only wait for each other
@@ -52,7 +53,7 @@ class Service:
         handlers |= dict.fromkeys((SentibpError, MemoryError, Exception), _failed)
         app = Starlette(routes=routes, exception_handlers=handlers)
         app.router.redirect_slashes = False
-        return Gate(app, self.access)
+        return RestReader(Gate(app, self.access), self.limits.seconds)
 
     def close(self) -> None:
         """Give up what still waits for a thread."""

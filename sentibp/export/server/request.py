@@ -73,7 +73,7 @@ def read_texts(body: bytes, limits: Limits, explained: bool) -> Texts:
 
 def _parse(body: bytes) -> Any:
     try:
-        return json.loads(body.decode("utf-8-sig"))
+        return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_object)
     except UnicodeDecodeError as error:
         raise HTTPException(400, f"the body is not UTF-8: byte {error.start + 1:,}") from None
     except json.JSONDecodeError as error:
@@ -83,6 +83,16 @@ def _parse(body: bytes) -> Any:
         raise HTTPException(400, f"the body is nested too deeply; {_FORMS}") from None
     except ValueError:  # a number of thousands of digits
         raise HTTPException(400, f"the body has a number that is too long; {_FORMS}") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON. Raises HTTPException if it has a key twice, of which either may be meant."""
+    value: dict[str, Any] = {}
+    for key, each in pairs:
+        if key in value:
+            raise HTTPException(422, f"{_shown(key)}: the key is given twice; {_FORMS}")
+        value[key] = each
+    return value
 
 
 def _text_of(value: dict[str, Any]) -> Any:

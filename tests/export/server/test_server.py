@@ -160,6 +160,7 @@ REFUSED = [
     ("POST", "/predict", b'["a", ["b"]]', {}, 422, "text 2 is not a string, but a list"),
     ("POST", "/predict", b"{}", {}, 422, "key text is missing"),
     ("POST", "/predict", b'{"texts": ["a"]}', {}, 422, "texts: unknown key"),
+    ("POST", "/predict", b'{"text": "a", "text": "b"}', {}, 422, "text: the key is given twice"),
     ("POST", "/predict", b'{"text": {"text": "a"}}', {}, 422, "not a text, but an object"),
     ("POST", "/predict", b'["a","a","a","a","a","a"]', {}, 422, "6 texts; send at most 5"),
     ("POST", "/predict", b'["a", "' + b"b" * 101 + b'"]', {}, 422, "text 2 has 101 characters; send at most 100"),
@@ -221,6 +222,34 @@ def test_a_chunked_body_that_becomes_too_large(server):
     answer = server.send(head + b"1000\r\n" + b" " * 0x1000 + b"\r\n" + b"2000\r\n" + b" " * 0x2000 + b"\r\n")
     assert refusals(answer) == [413]
     assert refusals(server.send(head + b'6\r\n"good"\r\n0\r\n\r\n')) == [200]
+
+
+@pytest.mark.parametrize("close", [{}, {"Connection": "close"}])
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/predict", {}, 413),
+        ("/predict", {"Content-Type": "text/plain"}, 415),
+        ("/predict", {"Origin": "http://evil.example"}, 403),
+        ("/predict?explain=1", {}, 422),
+        ("/nothing", {}, 404),
+        ("/health", {}, 405),
+    ],
+)
+def test_a_client_that_sends_its_whole_body_first_reads_why_it_is_refused(server, path, headers, status, close):
+    """urllib and nginx ask to close the connection, and would see that it is reset."""
+    answer = server.ask(b" " * 20_000_000, path, headers=headers | close)
+    assert (answer.status, list(answer.json)) == (status, ["error"])
+
+
+def test_a_refused_body_that_does_not_end_is_given_up(impatient):
+    for more in b"", b"Connection: close\r\n":
+        head = impatient.head(10**9).replace(b"Content-Type", more + b"Content-Type")
+        with impatient.open(head + b'"go') as connection:
+            received = b""
+            while part := connection.recv(1 << 16):
+                received += part
+        assert refusals(received)[0] == 413
 
 
 def test_a_client_that_closes_its_side_gets_its_answer(server):
