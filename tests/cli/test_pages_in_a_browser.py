@@ -53,7 +53,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "report.html").as_uri()
 
 
-DRAWING = "page.restored(page.numbers.steps[0][0].drawing, page.numbers.shared)"  # of the first run and review
+DRAWING = "page.numbers.steps[0][0].drawing"  # of the first run and review
 DRAWN = "document.body.dataset.drawn"
 
 

@@ -42,23 +42,14 @@ const page = { // what several scripts need
       draw();
     }).observe(place);
   },
-  async unpacked(host) { // the data of render.packed_data; what went wrong is written on the page
+  read(host) { // the data of the page, with unpack.js; what went wrong is written on the page
     try {
-      const packed = Uint8Array.from(atob(host.textContent), (letter) => letter.charCodeAt(0));
-      const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-      return page.numbers = JSON.parse(await new Response(stream).text());
+      return page.numbers = unpacked(host.textContent);
     } catch (error) {
       document.querySelector("main").prepend(page.element("p", { class: "warning" },
-        `This browser cannot read the data of the page (${error.message}). Open it in a newer one to see the charts.`));
+        `The data of this page are damaged (${error.message}), so it has no charts. Write it again.`));
       throw error;
     }
-  },
-  restored(value, shared) { // data of render.without_repeats
-    const all = (part) => page.restored(part, shared);
-    if (!value || typeof value !== "object") return value;
-    if (Array.isArray(value)) return value.map(all);
-    if ("$" in value) return all(shared[value.$]);
-    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, all(part)]));
   },
   power(value, digits) { // as Python writes it: 1.8e-07
     return value.toExponential(digits).replace(/([+-])(\d)$/, "$10$2");

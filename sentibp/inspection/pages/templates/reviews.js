@@ -4,6 +4,10 @@
 function reviewTable(host, table) {
   const { element } = page, PAGE = 50, { texts, words, label, labels, runs, names, lengths } = table, all = [...texts.keys()];
   const lower = texts.map((text) => text.toLowerCase()), complete = texts.length === table.total;
+  for (const run of runs) { // of a right answer, the predicted label is the right one
+    Object.assign(run, { predicted: [...label], probability: [...run.right] });
+    for (const [i, predicted, probability] of run.wrong) [run.predicted[i], run.probability[i]] = [predicted, probability];
+  }
   const wrong = runs.map((run) => run.predicted.map((predicted, i) => predicted !== label[i]));
   const loss = runs.map((run) => run.right.map((right) => -Math.log(Math.max(right, 1e-12))));
   const weight = (i) => table.weights?.[i] ?? 1;
