@@ -1,5 +1,5 @@
 // Draws the charts of a page as SVG, from the data of chart_data.py: charts.draw(chart, place, details) fills a place and,
-// when it is opened, a table of the numbers. It returns a function that draws the chart again with other series.
+// if it has details, a table of the numbers when these are opened. It returns a function that draws it again with other series.
 //
 // The colours are variables of the style, so that a chart follows the light or dark scheme without being drawn again.
 "use strict";
@@ -452,7 +452,7 @@ const charts = (() => {
     }
 
     page.redrawn(place, redraw);
-    const renew = numbers(chart, details);
+    const renew = details ? numbers(chart, details) : () => {};
     return (series) => {
       const names = new Set([...hidden].map(({ name }) => name));
       chart.series = series;

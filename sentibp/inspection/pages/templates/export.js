@@ -51,7 +51,7 @@
   function showAnswer(answer) {
     const unknown = answer.note ?? (answer.unknown ? `${answer.unknown} of ${answer.tokens} words unknown` : "");
     at("prediction").textContent = `${answer.label} ${answer.score.toFixed(4)}`;
-    const more = [answer.place === undefined ? "" : `place ${answer.place.toFixed(4)}`,
+    const more = [answer.place === undefined ? "" : `place ${answer.place.toFixed(4)} on the scale from 0 to 1`,
       answer.expected === undefined ? "" : `expected ${answer.expected.toFixed(2)}`, unknown];
     at("more").textContent = more.filter(Boolean).join(", ");
     if (answer.probabilities) showDistribution(answer);
@@ -75,7 +75,12 @@
   const sideOf = ({ name }, value) =>
     (name === "neutrality" ? (value > 0 ? "neutral" : "opinion") : value > 0 ? "positive" : "negative");
   const isContrast = (answer) => about().labels.includes(answer.sums[0].name);
-  const titleOf = (answer, { name }) => (isContrast(answer) ? `${name} against the rest` : name);
+  const titleOf = (answer, { name }) => {
+    const { labels } = about();
+    if (isContrast(answer)) return `${name} against the rest: green is evidence for it`;
+    return name === "neutrality" ? "neutrality: blue is evidence for the middle, yellow for the ends"
+      : `${name}: green is evidence for ${labels.at(-1)}, red for ${labels[0]}`;
+  };
 
   function showWords(text, each) {
     const sizes = drawnSizes(each.words), pieces = [];
