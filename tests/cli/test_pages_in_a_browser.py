@@ -10,7 +10,7 @@ from typing import Any
 import exports
 import pytest
 import runner
-from browser import CONTRASTS, EVIL, FOCUS, RING, SMALL, UNNAMED, WIDER, Page, needs_browser, violations
+from browser import CONTRASTS, EVIL, FOCUS, RING, SKIPPED, SMALL, UNNAMED, WIDER, Page, needs_browser, violations
 
 from sentibp.config.load import load_config
 from sentibp.config.space import Dimension, Space
@@ -360,6 +360,9 @@ def test_the_page_of_a_sweep_is_drawn_and_fits_a_phone(page: Page, sweep: str, s
     assert page.js(WIDER) <= 0
     assert page.driver.title == "Sweep: sweep", "no markup is obeyed"
     assert page.js("document.querySelector('#parallel').clientWidth") > 360, "it scrolls within its frame"
+    assert page.js("document.querySelectorAll('details.numbers').length") == 3
+    link = "document.querySelector('figure:has(#parallel) > p > a').getAttribute('href')"
+    assert page.js(f"document.querySelector({link}).textContent") == "All trials", "which has the values of the lines"
     assert page.complaints() == []
 
 
@@ -484,6 +487,7 @@ def test_pages_can_be_used_by_all(page: Page, addresses: dict[str, str], name: s
             page.wait(READY)
         assert page.js("document.querySelectorAll('main').length") == 1
         assert page.js(UNNAMED) == []
+        assert page.js(SKIPPED) == []
         assert page.js(SMALL) == []
         assert page.js(WIDER) <= 0
         ratios = page.js(CONTRASTS)

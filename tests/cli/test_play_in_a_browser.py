@@ -270,6 +270,19 @@ def test_labels_follow_the_answer_until_somebody_chooses(page: Page, played: str
     assert all("422" in complaint for complaint in page.complaints())
 
 
+def test_the_mark_of_the_answer_before_is_there_also_if_that_was_nearly_certain(page: Page, played: str):
+    opened(page, played)
+    rate = page.find("#learning-rate")
+    rate.clear()
+    rate.send_keys("0.3", TAB)
+    for _ in range(12):
+        learn(page)
+        if page.text("#moved").startswith(">0.999999 → "):
+            break
+    assert page.text("#moved").startswith(">0.999999 → ")
+    assert page.js("parseFloat(document.getElementById('was').style.left)") > 99.99
+
+
 def test_without_motion_the_phases_are_shown_at_once(page: Page, article: str):
     opened(page, article)
     sentences = "[...document.querySelectorAll('#phases li span')].filter(e => e.checkVisibility()).length"

@@ -289,7 +289,7 @@ def test_reviews_are_searched_sorted_and_sliced(opened: Page):
     texts = cells(opened, 6)
     assert texts and all("superb" in text and "number" in text for text in texts)
     opened.find(".reviews input").clear()
-    choose(opened, 0, "wrong1")
+    choose(opened, 0, "wrong 1")
     assert {each.rpartition(" ")[0] for each in cells(opened, 3)} == {"✗ positive", "✗ negative"}
     assert "accuracy" not in opened.text(".reviews output"), "of mistakes there is none"
     choose(opened, 0, "differ")

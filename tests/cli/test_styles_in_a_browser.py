@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import exports
-import pytest
 from browser import Page, needs_browser
 
 from sentibp.inspection.explain import explain
@@ -83,7 +82,8 @@ def test_what_has_a_meaning_by_its_colour_is_printed_in_colour(page: Page, tmp_p
 
 GAPS = """[...document.querySelectorAll('mrow, math')].flatMap((row) => {
   const isWord = (each) => ['mi', 'mtext'].includes(each.localName) && /^\\p{L}+$/u.test(each.textContent);
-  const parts = [...row.children].filter((each) => each.localName !== 'mspace'), box = (each) => each.getBoundingClientRect();
+  const parts = [...row.children].filter((each) => each.localName !== 'mspace');
+  const box = (each) => each.getBoundingClientRect();
   return parts.slice(1).map((each, i) => [parts[i], each])
     .filter((pair) => pair.every(isWord) && pair.some((each) => each.textContent.length > 1))
     .map(([a, b]) => [`${a.textContent} ${b.textContent}`, box(b).left - box(a).right]);

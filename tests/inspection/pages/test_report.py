@@ -121,7 +121,7 @@ def test_without_validation(train):
     page = report.report_page([subject]).decode()
     steps = numbers(page)["steps"]
     assert steps[0][0]["title"].startswith("a training review: “"), "the model knows few words of other ones"
-    assert "film, number" in steps[0][0]["drawing"]["text"]
+    assert "film, number" in "".join(text for text, _ in steps[0][0]["drawing"]["pieces"])
     lead = re.sub("<[^>]*>", "", page)
     assert "of the 60 reviews that it was trained on. No reviews were held out" in lead
     assert "no labelled reviews to score it on" not in lead

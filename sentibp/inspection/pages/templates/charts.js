@@ -369,7 +369,7 @@ const charts = (() => {
       tip.hidden = !point;
       if (!point) return;
       const { each, i } = point, interval = each.low ? ` (${written(each.low[i], chart.y)} to ${written(each.high[i], chart.y)})` : "";
-      const lines = each.note ? [] : [`${chart.x.title} ${each.x_text?.[i] ?? written(each.x[i], chart.x)}`,
+      const lines = each.note ? [] : [`${chart.x.title} ${written(each.x[i], chart.x)}`,
         `${chart.y.title} ${written(each.y[i], chart.y)}${interval}`];
       const notes = (each.note ?? each.notes?.[i] ?? "").split("\n").filter(Boolean);
       tip.replaceChildren(...[each.name, ...lines, ...notes].filter(Boolean).map((text, k) => element(k === 0 ? "b" : "span", {}, text)));
@@ -483,7 +483,7 @@ const charts = (() => {
     made.append(row("th", ["name", x.title || "x", y.title || "y",
       ...(intervals ? ["from", "to"] : []), ...(notes ? ["note"] : [])]));
     for (const each of of)
-      each.x.forEach((value, i) => made.append(row("td", [each.name || title, each.x_text?.[i] ?? plain(value), plain(each.y[i]),
+      each.x.forEach((value, i) => made.append(row("td", [each.name || title, plain(value), plain(each.y[i]),
         ...(intervals ? (each.low ? [plain(each.low[i]), plain(each.high[i])] : ["", ""]) : []),
         ...(notes ? [each.note ?? each.notes?.[i] ?? ""] : [])])));
     return element("div", { class: "scroll", tabindex: 0 }, made);

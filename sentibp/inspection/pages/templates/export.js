@@ -170,43 +170,53 @@
     const most = Math.max(1, ...columns.map(({ units }) => units.length));
     const height = TOP + most * PITCH + BOTTOM, width = leftOf(columns.length - 1) + BOX + 6;
     const topOf = (index) => TOP + ((most - columns[index].units.length) * PITCH) / 2;
-    const middle = (index, row) => topOf(index) + row * PITCH + PITCH / 2;
-    const lines = columns.slice(1).flatMap((column, k) => {
-      const index = k + 1, scale = largest((edges[index] ?? [[1]]).flat());
-      return columns[k].units.flatMap((_, i) => column.units.map((_, j) => {
-        const value = edges[index]?.[i][j] ?? 0, isPlain = !edges[index];
-        if (!isPlain && Math.abs(value) < scale / 200) return null;
-        const picked = chosen && ((chosen.column === index && chosen.row === j) || (chosen.column === k && chosen.row === i));
-        return drawn("line", {
-          x1: leftOf(k) + widthOf(k), y1: middle(k, i), x2: leftOf(index), y2: middle(index, j),
-          class: `${isPlain ? "plain" : value < 0 ? "negative" : "positive"}${picked ? " picked" : ""}`,
-          "stroke-width": isPlain ? 1 : (0.3 + (4.7 * Math.abs(value)) / scale).toFixed(2),
-        });
-      })).filter(Boolean);
-    });
-    const boxes = columns.flatMap((column, index) => {
-      const scale = largest(column.values), x = leftOf(index), w = widthOf(index);
-      const made = column.units.map((_, row) => {
-        const value = column.values[row], label = column.labels[row], picked = chosen?.column === index && chosen.row === row;
-        const isLabel = index === columns.length - 1 && column.of > 1, named = `${checkedModel().settings.labels[column.units[row]]}`;
-        const content = isLabel ? `${named.length > 4 ? `${named.slice(0, 3)}…` : named} ${value.toFixed(2)}` : index ? short(value) : label.length > 18 ? `${label.slice(0, 17)}…` : label;
-        const box = drawn("g", { class: `box ${value < 0 ? "negative" : "positive"}${picked ? " picked" : ""}` },
-          drawn("title", {}, `${label}: ${signed(value)}`),
-          drawn("rect", { x, y: topOf(index) + row * PITCH + 2, width: w, height: TALL, rx: 4, share: Math.round((45 * Math.abs(value)) / scale) }),
-          drawn("text", { x: index ? x + w / 2 : x + 6, y: topOf(index) + row * PITCH + 19, "text-anchor": index ? "middle" : "start" }, content));
-        box.addEventListener("click", () => choose(picked ? null : { column: index, row }));
-        return box;
-      });
-      const head = drawn("text", { x: x + w / 2, y: 16, class: "head" }, column.name);
-      const note = column.of > column.units.length ? [drawn("text", { x: x + w / 2, y: height - 6, class: "note" }, `${column.units.length} of ${column.of}`)] : [];
-      return [...made, head, ...note];
-    });
     for (const [key, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` })) at("network").setAttribute(key, value);
     at("network").classList.toggle("choosing", chosen !== null);
     at("network").setAttribute("aria-label", `The forward pass: ${columns.map(({ name }) => name).join(", ")}. `
       + "Arrow keys choose a box, whose number is explained below the drawing.");
-    at("network").replaceChildren(...lines, ...boxes);
+    at("network").replaceChildren(...columns.slice(1).flatMap((_, k) => linesTo(k + 1, topOf)),
+      ...columns.flatMap((_, index) => boxesOf(index, topOf(index), height)));
     at("unit").replaceChildren(...(chosen ? details(chosen) : []));
+  }
+
+  function linesTo(index, topOf) { // from the column before
+    const scale = largest((edges[index] ?? [[1]]).flat()), from = index - 1;
+    const middle = (column, row) => topOf(column) + row * PITCH + PITCH / 2;
+    return columns[from].units.flatMap((_, i) => columns[index].units.map((_, j) => {
+      const value = edges[index]?.[i][j] ?? 0, isPlain = !edges[index];
+      if (!isPlain && Math.abs(value) < scale / 200) return null;
+      const picked = chosen && ((chosen.column === index && chosen.row === j) || (chosen.column === from && chosen.row === i));
+      return drawn("line", {
+        x1: leftOf(from) + widthOf(from), y1: middle(from, i), x2: leftOf(index), y2: middle(index, j),
+        class: `${isPlain ? "plain" : value < 0 ? "negative" : "positive"}${picked ? " picked" : ""}`,
+        "stroke-width": isPlain ? 1 : (0.3 + (4.7 * Math.abs(value)) / scale).toFixed(2),
+      });
+    })).filter(Boolean);
+  }
+
+  const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+  function contentOf(index, row) { // what is written in a box: a word, a number, or a label with its probability
+    const { units, of, values, labels } = columns[index];
+    if (index === 0) return cut(labels[row], 18);
+    if (index < columns.length - 1 || of === 1) return short(values[row]);
+    return `${cut(checkedModel().settings.labels[units[row]], 4)} ${values[row].toFixed(2)}`;
+  }
+
+  function boxesOf(index, top, height) { // with the name of the column above, and below how many there are
+    const { name, units, of, values, labels } = columns[index], scale = largest(values), x = leftOf(index), width = widthOf(index);
+    const made = units.map((_, row) => {
+      const value = values[row], picked = chosen?.column === index && chosen.row === row;
+      const box = drawn("g", { class: `box ${value < 0 ? "negative" : "positive"}${picked ? " picked" : ""}` },
+        drawn("title", {}, `${labels[row]}: ${signed(value)}`),
+        drawn("rect", { x, y: top + row * PITCH + 2, width, height: TALL, rx: 4, share: Math.round((45 * Math.abs(value)) / scale) }),
+        drawn("text", { x: index ? x + width / 2 : x + 6, y: top + row * PITCH + 19, "text-anchor": index ? "middle" : "start" },
+          contentOf(index, row)));
+      box.addEventListener("click", () => choose(picked ? null : { column: index, row }));
+      return box;
+    });
+    const head = drawn("text", { x: x + width / 2, y: 16, class: "head" }, name);
+    const note = of > units.length ? [drawn("text", { x: x + width / 2, y: height - 6, class: "note" }, `${units.length} of ${of}`)] : [];
+    return [...made, head, ...note];
   }
 
   function details({ column, row }) {

@@ -126,7 +126,8 @@ function map(chart, place) {
     const wanted = field.value.trim().toLowerCase(), exact = names.indexOf(wanted);
     picked = wanted && exact >= 0 ? exact : null;
     matching = wanted && exact < 0 ? order.filter((i) => names[i].toLowerCase().includes(wanted)) : null;
-    found.textContent = !wanted ? "" : exact >= 0 ? "" : matching.length ? `not on the map, but in ${matching.length} n-gram${matching.length === 1 ? "" : "s"} of it` : "not on the map";
+    const inside = matching?.length ? `, but in ${matching.length} n-gram${matching.length === 1 ? "" : "s"} of it` : "";
+    found.textContent = matching ? `not on the map${inside}` : "";
     show();
   });
 
