@@ -17,7 +17,7 @@ from sentibp.config.space import Dimension, Space
 from sentibp.export.export import export_model
 from sentibp.inspection.explain import explain
 from sentibp.inspection.pages.explanation import explanation_page
-from sentibp.inspection.pages.render import read_template
+from sentibp.inspection.pages.render import probability, read_template
 from sentibp.inspection.pages.report import report_page
 from sentibp.inspection.pages.report_data import gather
 from sentibp.inspection.pages.sweep import sweep_page
@@ -400,7 +400,8 @@ def test_an_exported_page_answers_as_the_model_does(page: Page, exported, name: 
     for text in ("not a good film, but lovely music", f"{EVIL} good", "xyzzy"):
         type_text(page, text)
         (answer,) = classifier.answers(strings([text]))
-        page.wait(f"document.getElementById('prediction').textContent === '{answer['label']} {answer['score']:.4f}'")
+        says = f"{answer['label']} {probability(answer['score'])}"
+        page.wait(f"document.getElementById('prediction').textContent === {json.dumps(says)}")
         assert page.text("#marked") == text
         assert page.js("document.querySelectorAll('#network .box').length") > 2
     assert page.driver.title == "What does the model say?"
@@ -419,9 +420,7 @@ def test_the_drawing_of_an_exported_page_follows_the_keys(page: Page, exported):
     assert "its contribution" in page.text("#unit")
     page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_DOWN)
     assert page.text("#unit b") == "hidden.0[2]"
-    rows = page.js(
-        "[...document.querySelectorAll('#unit tr')].map((row) => Number(row.cells[1].textContent.replace('−', '-')))"
-    )
+    rows = page.js("[...document.querySelectorAll('#unit tr')].map((row) => Number(row.cells[1].textContent))")
     assert sum(rows[:-1]) == pytest.approx(rows[-1], abs=0.002)
     page.press(Keys.ESCAPE)
     assert page.text("#unit") == ""

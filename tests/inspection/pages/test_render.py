@@ -17,7 +17,7 @@ from sentibp.inspection.worksheet import Section, Sheet
 def test_a_page_needs_nothing_from_elsewhere():
     content = worksheet_page(Sheet("A <title>", [Section("", ["body"])]))
     assert "<title>A &lt;title&gt;</title>" in content
-    assert "<h1>A &lt;title&gt;</h1>\n<p>body</p>" in content
+    assert "<h1>A &lt;title&gt;</h1>" in content and "<p>body</p>" in content
     assert "default-src 'none'" in html.unescape(content)  # the browser itself would refuse
     content = content.replace('<link rel="icon" href="data:,">', "")  # or browsers ask for one
     for outside in ("http:", "https:", "//", "url(", "@import", "<script", "<link"):

@@ -2,27 +2,12 @@
 {
   const at = (id) => document.getElementById(id);
   const LONG = 50000, ROWS = 12, UNITS = 12, BOX = 80, WORD = 166, TALL = 24, PITCH = 29, TOP = 28, BOTTOM = 22;
-  const SVG = "http://www.w3.org/2000/svg";
+  const { element, drawn, signed, probability } = page;
   const caption = (text) => element("caption", { class: "unseen" }, text);
-  const power = (value) => value.toExponential(1).replace(/([+-])(\d)$/, "$10$2"); // as Python writes it: 1.8e-07
-  const signed = (value) => {
-    const size = Math.abs(value);
-    return (value < 0 ? "−" : "+") + (size === 0 || size >= 5e-4 ? size.toFixed(4) : power(size));
-  };
   const short = (value) => { // at most 8 characters
     const size = Math.abs(value);
-    return size === 0 ? "0" : size < 0.001 || size >= 10000 ? power(value) : value.toFixed(size < 10 ? 4 : 2);
+    return size === 0 ? "0" : size < 0.001 || size >= 10000 ? page.power(value, 1) : value.toFixed(size < 10 ? 4 : 2);
   };
-  const element = (name, attributes, ...content) => fill(document.createElement(name), attributes, content);
-  const drawn = (name, attributes, ...content) => fill(document.createElementNS(SVG, name), attributes, content);
-  function fill(made, attributes, content) {
-    for (const [key, value] of Object.entries(attributes)) {
-      if (key === "share") made.style.setProperty("--share", `${value}%`); // style attributes are not allowed in SVG by all
-      else made.setAttribute(key, value);
-    }
-    made.append(...content);
-    return made;
-  }
   const largest = (numbers) => numbers.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-12);
   const { nothing, full } = at("result").dataset; // of explain.py: what moves no probability by 0.1 points is not drawn
   const drawnSizes = (parts) => {
@@ -50,7 +35,7 @@
 
   function showAnswer(answer) {
     const unknown = answer.note ?? (answer.unknown ? `${answer.unknown} of ${answer.tokens} words unknown` : "");
-    at("prediction").textContent = `${answer.label} ${answer.score.toFixed(4)}`;
+    at("prediction").textContent = `${answer.label} ${probability(answer.score)}`;
     const more = [answer.place === undefined ? "" : `place ${answer.place.toFixed(4)} on the scale from 0 to 1`,
       answer.expected === undefined ? "" : `expected ${answer.expected.toFixed(2)}`, unknown];
     at("more").textContent = more.filter(Boolean).join(", ");
@@ -60,11 +45,11 @@
 
   function showDistribution(answer) {
     const rows = about().labels.map((label) => [label, answer.probabilities[label]]);
-    at("distribution").setAttribute("aria-label", rows.map(([label, p]) => `${label} ${p.toFixed(4)}`).join(", "));
+    at("distribution").setAttribute("aria-label", rows.map(([label, p]) => `${label} ${probability(p)}`).join(", "));
     at("distribution").replaceChildren(...rows.map(([label, p]) => {
       const bar = element("div", {});
       bar.style.height = `${100 * p}%`;
-      return element("div", { title: `${label} ${p.toFixed(4)}`, class: label === answer.label ? "predicted" : "" },
+      return element("div", { title: `${label} ${probability(p)}`, class: label === answer.label ? "predicted" : "" },
         bar, element("span", {}, label));
     }));
     at("scale").hidden = at("ends").hidden = answer.place === undefined;
@@ -91,7 +76,7 @@
       done = Math.max(done, end);
       pieces.push(element("mark", {
         class: known ? (sizes[i] ? sideOf(each, contribution) : "") : "unknown",
-        title: known ? signed(contribution) : "unknown", share: Math.round(45 * sizes[i]),
+        title: known ? signed(contribution) : "unknown", style: `--share:${Math.round(45 * sizes[i])}%`,
       }, text.slice(from, done)));
     }
     at("marked").replaceChildren(...pieces, text.slice(done));
@@ -120,7 +105,7 @@
       element("td", { class: "bar" }, bar));
     const heads = ["word or n-gram", "contribution", "size"].map((head) => element("th", { scope: "col" }, head));
     const rows = parts.map(({ text, contribution }, i) => row(text, contribution,
-      element("div", { class: sideOf(each, contribution), share: Math.round(100 * sizes[i]) })));
+      element("div", { class: sideOf(each, contribution), style: `--share:${Math.round(100 * sizes[i])}%` })));
     if (rest.length) rows.push(row(`${rest.length} others`, sum(rest.map((i) => all[i].contribution))));
     rows.push(row("an empty text", each.bias), row("the sum", each.value));
     return element("table", {}, caption(`Contributions to ${each.name}`), element("tr", {}, ...heads), ...rows);
@@ -208,7 +193,7 @@
       const value = values[row], picked = chosen?.column === index && chosen.row === row;
       const box = drawn("g", { class: `box ${value < 0 ? "negative" : "positive"}${picked ? " picked" : ""}` },
         drawn("title", {}, `${labels[row]}: ${signed(value)}`),
-        drawn("rect", { x, y: top + row * PITCH + 2, width, height: TALL, rx: 4, share: Math.round((45 * Math.abs(value)) / scale) }),
+        drawn("rect", { x, y: top + row * PITCH + 2, width, height: TALL, rx: 4, style: `--share:${Math.round((45 * Math.abs(value)) / scale)}%` }),
         drawn("text", { x: index ? x + width / 2 : x + 6, y: top + row * PITCH + 19, "text-anchor": index ? "middle" : "start" },
           contentOf(index, row)));
       box.addEventListener("click", () => choose(picked ? null : { column: index, row }));
