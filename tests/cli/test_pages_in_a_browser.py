@@ -371,8 +371,10 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, A
     """Return the address of an exported page for a model with two labels and one with five, and the models."""
     folder = tmp_path_factory.mktemp("exported")
     found = {}
-    for name in ("shifters", "stars"):
-        classifier = exports.random_model(name)
+    for name in ("shifters", "sure", "stars"):
+        classifier = exports.random_model("shifters" if name == "sure" else name)
+        if name == "sure":
+            classifier.network.params["output.bias"][...] = 11
         content = export_model(classifier, "html", Decision(classifier.spec.label_set)).content
         (folder / f"{name}.html").write_bytes(content)
         found[name] = (folder / f"{name}.html").as_uri(), classifier
@@ -392,7 +394,7 @@ def type_text(page: Page, text: str) -> None:
     box.send_keys(text)
 
 
-@pytest.mark.parametrize("name", ["shifters", "stars"])
+@pytest.mark.parametrize("name", ["shifters", "sure", "stars"])
 def test_an_exported_page_answers_as_the_model_does(page: Page, exported, name: str):
     url, classifier = exported[name]
     page.open(url)
@@ -400,9 +402,9 @@ def test_an_exported_page_answers_as_the_model_does(page: Page, exported, name: 
     for text in ("not a good film, but lovely music", f"{EVIL} good", "xyzzy"):
         type_text(page, text)
         (answer,) = classifier.answers(strings([text]))
-        says = f"{answer['label']} {probability(answer['score'])}"
-        page.wait(f"document.getElementById('prediction').textContent === {json.dumps(says)}")
-        assert page.text("#marked") == text
+        page.wait(f"document.getElementById('marked').textContent === {json.dumps(text)}")
+        assert page.text("#prediction") == f"{answer['label']} {probability(answer['score'])}"
+        assert name != "sure" or answer["score"] > 0.99995, "with 4 decimals it would be 1.0000"
         assert page.js("document.querySelectorAll('#network .box').length") > 2
     assert page.driver.title == "What does the model say?"
     assert page.complaints() == []
