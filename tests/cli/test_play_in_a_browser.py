@@ -504,6 +504,20 @@ def test_play_shows_no_answer_to_another_text_as_the_current_one(page: Page, pla
     assert [line for line in page.complaints() if "422" not in line] == []
 
 
+def test_nothing_is_taught_before_the_network_has_answered(page: Page, played: str):
+    opened(page, played)
+    page.js(SLOW)
+    page.driver.find_element("xpath", '//button[starts-with(text(), "XOR")]').click()
+    assert not page.find("#learn").is_enabled() and not page.find("#run-button").is_enabled()
+    page.js("document.querySelector('#labels input').focus()")
+    page.press(ENTER)  # which would send the form
+    page.js("window.open_gate()")
+    page.wait(f"document.getElementById('marked').textContent === 'not bad' && {READY}")
+    assert page.find("#learn").is_enabled() and page.find("#run-button").is_enabled()
+    assert page.js("document.getElementById('error').hidden") and page.js(STEPS) == 0
+    assert page.complaints() == []
+
+
 # --- hostile use
 
 

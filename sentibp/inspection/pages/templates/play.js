@@ -160,12 +160,17 @@
     for (const each of form.querySelectorAll("[name=label]")) each.checked = each.value === name;
   };
 
+  function accept(isKnown) { // until its first answer, nothing is known of a network that it could be taught
+    form.querySelector("fieldset").disabled = at("run-button").disabled = !isKnown;
+  }
+
   // The labels, the optimizer and the shape of the answer are those of the network. Return whether the answer to
   // another label is wanted.
   function configure(answer) {
     const names = JSON.stringify([network.value, answer.labels]);
     if (names === labelsShown) return false;
     labelsShown = names;
+    accept(true);
     version = null;
     const several = !areBinary(answer.labels);
     if (!answer.labels.includes(chosen)) chosen = null;
@@ -412,6 +417,7 @@
     isOfText = !isMine;
     network.value = key;
     labelsShown = answered = null;
+    accept(false);
     reviews = { practice: 0, taught: 0 };
     isRunning = false;
     step.stop();
