@@ -118,6 +118,12 @@ def violations(page: Page) -> list[str]:
 UNNAMED = """[...document.querySelectorAll("table")].filter((table) => !table.caption?.textContent
   || [...table.querySelectorAll("th")].some((th) => !th.scope || !th.textContent)).map((table) => table.outerHTML)"""
 
+SKIPPED = """(() => { // headings that skip a level; the first is an h1
+  const levels = [...document.querySelectorAll('h1, h2, h3, h4')].filter((each) => each.checkVisibility());
+  return levels.filter((each, i) => Number(each.localName[1]) > 1 + Number(i ? levels[i - 1].localName[1] : 0))
+    .map((each) => each.outerHTML.slice(0, 80));
+})()"""
+
 SMALL = """[...document.querySelectorAll("body *")].filter((each) => each.checkVisibility()
   && [...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim())
   && !each.closest(".unseen, script, style, option, :is(msub, msup) > :nth-child(2)")

@@ -14,7 +14,8 @@ _EXAMPLE = "Not a bad film at all: I loved the story, but the ending is dull."
 def html_file(payload: Payload) -> bytes:
     """Return a page that holds the model."""
     labels = payload.settings["labels"]
-    code = "".join((read_runtime("model.js"), javascript_data(payload), read_template("export.js")))
+    scripts = [read_template(name) for name in ("page.js", "export.js")]
+    code = "".join((read_runtime("model.js"), javascript_data(payload), *scripts))
     page = render(
         "export.html",
         script=trusted(code),

@@ -82,9 +82,8 @@ def _bag_forward(traced: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     weight, n, padding = traced.before["weight"], sum(trace.counts), traced.layer.padding  # type: ignore[attr-defined]
     most = max(dims, _WORDS)
     divisor, symbols = _DIVISOR[traced.layer.pooling]  # type: ignore[attr-defined]
-    shown = weight[:most, :dims]
     counts = [f"{c}*" if c > 1 else "" for c in trace.counts]
-    lines: list[Line] = [_row_table("row w of", trace, shown, computed=False)]
+    lines: list[Line] = [_row_table("row w of", trace, weight[:most], dims, computed=False)]
     if not n:
         return [*lines, "No known word: the pooled vector is 0.", _vector("x", traced.y, dims)]
     count = f"{n} + {padding} of padding = {n + padding}" if padding else str(n)
@@ -99,15 +98,18 @@ def _bag_forward(traced: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     return lines
 
 
-def _row_table(title: str, trace: Trace, values: Array, computed: bool) -> Table:
+def _row_table(title: str, trace: Trace, values: Array, dims: int, computed: bool) -> Table:
     """Return the first rows of the embedding, or of its gradient, as a table with the feature of each row."""
+    shown = values[:, :dims]
+    more = ["..."] if values.shape[1] > dims else []
     body: list[tuple[str, Sequence[float | str]]] = [
-        (one_line(name, 24), [str(count), *row])
-        for name, count, row in zip(trace.features, trace.counts, values.tolist(), strict=False)
+        (one_line(name, 24), [str(count), *row, *([""] * len(more))])
+        for name, count, row in zip(trace.features, trace.counts, shown.tolist(), strict=False)
     ]
+    columns = [title, "times", *(f"[{j + 1}]" for j in range(shown.shape[1])), *more]
     if len(trace.features) > len(values):
-        body.append((f"and {len(trace.features) - len(values)} more", [""] * (values.shape[1] + 1)))
-    return Table([title, "times", *(f"[{j + 1}]" for j in range(values.shape[1]))], body, computed)
+        body.append((f"and {len(trace.features) - len(values)} more", [""] * (len(columns) - 1)))
+    return Table(columns, body, computed)
 
 
 def _bag_backward(traced: LayerTrace, trace: Trace, dims: int) -> list[Line]:
@@ -121,7 +123,7 @@ def _bag_backward(traced: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     for j, value in _first(gradient, dims):
         expression = f"{trace.counts[0]}{over} * {number(traced.dy[0, j - 1])}"
         lines.append(Number(f"dw({one_line(trace.features[0], 24)})[{j}]", expression, value))
-    return [*lines, _row_table("dw of", trace, gradient[: max(dims, _WORDS), :dims], computed=True)]
+    return [*lines, _row_table("dw of", trace, gradient[: max(dims, _WORDS)], dims, computed=True)]
 
 
 def _linear_forward(traced: LayerTrace, trace: Trace, dims: int) -> list[Line]:

@@ -270,6 +270,19 @@ def test_labels_follow_the_answer_until_somebody_chooses(page: Page, played: str
     assert all("422" in complaint for complaint in page.complaints())
 
 
+def test_the_mark_of_the_answer_before_is_there_also_if_that_was_nearly_certain(page: Page, played: str):
+    opened(page, played)
+    rate = page.find("#learning-rate")
+    rate.clear()
+    rate.send_keys("0.3", TAB)
+    for _ in range(12):
+        learn(page)
+        if page.text("#moved").startswith(">0.999999 → "):
+            break
+    assert page.text("#moved").startswith(">0.999999 → ")
+    assert page.js("parseFloat(document.getElementById('was').style.left)") > 99.99
+
+
 def test_without_motion_the_phases_are_shown_at_once(page: Page, article: str):
     opened(page, article)
     sentences = "[...document.querySelectorAll('#phases li span')].filter(e => e.checkVisibility()).length"
@@ -489,6 +502,20 @@ def test_play_shows_no_answer_to_another_text_as_the_current_one(page: Page, pla
     assert page.js("document.getElementById('error').hidden")
     assert page.js(SHOWN) == PARTS
     assert [line for line in page.complaints() if "422" not in line] == []
+
+
+def test_nothing_is_taught_before_the_network_has_answered(page: Page, played: str):
+    opened(page, played)
+    page.js(SLOW)
+    page.driver.find_element("xpath", '//button[starts-with(text(), "XOR")]').click()
+    assert not page.find("#learn").is_enabled() and not page.find("#run-button").is_enabled()
+    page.js("document.querySelector('#labels input').focus()")
+    page.press(ENTER)  # which would send the form
+    page.js("window.open_gate()")
+    page.wait(f"document.getElementById('marked').textContent === 'not bad' && {READY}")
+    assert page.find("#learn").is_enabled() and page.find("#run-button").is_enabled()
+    assert page.js("document.getElementById('error').hidden") and page.js(STEPS) == 0
+    assert page.complaints() == []
 
 
 # --- hostile use

@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import runner
 from browser import SMALL, WIDER, Page, needs_browser
 
 from sentibp.config.load import load_config
+from sentibp.inspection.pages.render import packed_data
 from sentibp.inspection.pages.report import report_page
 from sentibp.inspection.pages.report_data import gather
 
@@ -179,10 +181,39 @@ def test_no_label_of_the_map_touches_another_or_is_cut(page: Page, report: str, 
     assert scale[0] == pytest.approx(scale[1], rel=0.05), "both directions have the same scale"
 
 
-def test_data_that_the_browser_cannot_read_are_said_to_be_so(opened: Page):
-    opened.js("void page.unpacked(page.element('i', {}, 'AAAA')).catch(() => {})")
-    opened.wait("document.querySelector('main > .warning')")
-    assert "This browser cannot read the data of the page" in opened.text("main > .warning")
+PACKED = {
+    "words, markup and signs": [f"</script> {word} <!-- 𝄞 é" for word in ("good", "bad") * 200],
+    "runs": ["a" * n for n in (3, 4, 5, 258, 259, 260, 4000)],
+    "more than a block": ["".join(f"{i * 7919 % 1000003}" for i in range(170_000))],
+    "one letter": "",
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_the_page_reads_what_python_packed(opened: Page, name: str):
+    packed = packed_data(PACKED[name])
+    assert opened.js(f"JSON.stringify(unpacked({json.dumps(packed)})) === JSON.stringify({json.dumps(PACKED[name])})")
+
+
+def test_damaged_data_are_said_to_be_so(opened: Page):
+    packed = packed_data(PACKED["runs"])
+    for damaged in ("", "AAAA", packed[:-20], packed[:40] + packed[80:]):
+        read = f"page.read(page.element('i', {{}}, {json.dumps(damaged)}))"
+        assert opened.js(f"(() => {{ try {{ {read}; }} catch {{ return true; }} }})()")
+    assert "The data of this page are damaged" in opened.text("main > .warning")
+
+
+def test_the_words_of_a_mistake_have_colours_and_a_table(opened: Page):
+    coloured = opened.js("document.querySelectorAll('.mistake mark.positive, .mistake mark.negative').length")
+    assert coloured > 5
+    quote = "document.querySelector('.mistake')"
+    opened.find(".mistake + details summary").send_keys(ENTER)
+    table = opened.js(f"[...{quote}.nextElementSibling.querySelectorAll('tr')].map((e) => e.innerText.split('\\t'))")
+    marks = opened.js(f"[...{quote}.querySelectorAll('mark')].map((each) => [each.textContent, each.title])")
+    assert sorted(table[1:]) == sorted(marks), "what is in a tooltip is in the table"
+    sizes = [abs(float(value)) for _, value in table[1:] if value != "unknown"]
+    assert sizes == sorted(sizes, reverse=True) and sizes
 
 
 BARS = """[...document.querySelectorAll('.sides tr:has(.bar)')].map((each) =>
@@ -199,6 +230,17 @@ def test_all_bars_of_words_have_one_scale_on_the_screen(page: Page, report: str,
     assert len(pixels) > 10
     assert max(pixels) == pytest.approx(min(pixels), rel=0.05), "a longer bar is a larger weight, in whichever table"
     assert page.js(WIDER) <= 0
+
+
+def test_on_a_line_the_nearest_words_are_those_at_the_least_distance(opened: Page):
+    found = opened.js("page.numbers.charts.map(({ words }) => words).filter((words) => words && !words.cosines)")
+    assert found
+    for words in found:
+        at = np.array([words["x"], words["y"]]).T
+        for i, near in enumerate(words["near"]):
+            distance = np.linalg.norm(at - at[i], axis=1)
+            distance[i] = np.inf
+            assert sorted(distance[near]) == pytest.approx(np.sort(distance)[:5])
 
 
 def test_a_word_on_the_map_shows_its_neighbours(opened: Page):
@@ -247,7 +289,7 @@ def test_reviews_are_searched_sorted_and_sliced(opened: Page):
     texts = cells(opened, 6)
     assert texts and all("superb" in text and "number" in text for text in texts)
     opened.find(".reviews input").clear()
-    choose(opened, 0, "wrong1")
+    choose(opened, 0, "wrong 1")
     assert {each.rpartition(" ")[0] for each in cells(opened, 3)} == {"✗ positive", "✗ negative"}
     assert "accuracy" not in opened.text(".reviews output"), "of mistakes there is none"
     choose(opened, 0, "differ")

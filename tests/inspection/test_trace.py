@@ -255,7 +255,11 @@ def test_dims_limit_what_is_shown(classifiers):
     found = trace_step(classifiers["linear"], TEXT, "positive")
     assert len(lines(found, dims=1)) < len(lines(found, dims=4)) < len(lines(found, dims=16))
     for table in lines(found, dims=2, kind=Table):
-        assert len(table.columns) <= 2 + 2
+        assert len([name for name in table.columns if name.startswith("[")]) <= 2
+    rows = [[table for table in lines(found, dims=dims, kind=Table) if "times" in table.columns] for dims in (2, 16)]
+    assert [["..." in table.columns for table in tables] for tables in rows] == [[True] * 2, [False] * 2]
+    for table in (table for tables in rows for table in tables):
+        assert all(len(values) == len(table.columns) - 1 for _, values in table.rows)
     assert any("..." in line.expression for line in lines(found, dims=2))
     assert not any("..." in line.expression for line in lines(found, dims=16))
 

@@ -85,6 +85,9 @@ def test_a_worksheet_has_gaps_where_the_key_has_numbers():
         assert "2.0000" not in render(worksheet)
         assert "= 2.0000" in render(key)
     assert "    z[1] = (1)______________\n" in inspection_worksheet.to_text(worksheet)
+    assert "Where … stands" not in worksheet_page(worksheet, key), "nothing is cut"
+    cut = Sheet("A", [Section("", [Table(["", "[1]", "..."], [("b", [0.25, ""])])])])
+    assert "Where … stands" in worksheet_page(cut)
     assert worksheet_page(worksheet, key).index("(2) z[2]") > worksheet_page(worksheet, key).index('class="key"')
 
 

@@ -47,6 +47,19 @@ def marked(text: str, each: Sum) -> str:
     return render("marked.html", pieces=_pieces(text, each))
 
 
+def marked_data(text: str, each: Sum) -> list[Any]:
+    """Return what `marked` shows for templates/report.js: each word as [text, kind, share, contribution], and texts."""
+    found: list[Any] = []
+    for piece in _pieces(text, each):
+        if not piece["kind"]:
+            found += [piece["text"]] if piece["text"] else []
+            continue
+        share = int(piece["share"])
+        kind = piece["kind"] if share or piece["kind"] == "unknown" else ""
+        found.append([piece["text"], kind, share, piece["hint"]])
+    return found
+
+
 def excerpt(text: str, each: Sum, length: int) -> tuple[str, Sum]:
     """Return the passage of at most about `length` characters whose words contribute most, and its sum, for `marked`.
 

@@ -11,7 +11,7 @@ import numpy as np
 from sentibp.inspection.pages.report_data import Subject, reviews_fingerprint
 from sentibp.inspection.pages.report_scores import by_reviews, subject_config, subject_settings
 from sentibp.model.spec import NetworkSpec
-from sentibp.runs.saved_model import average
+from sentibp.runs.saved_model import average, is_average, is_calibrated
 from sentibp.utils.messages import as_sentence
 
 MEASURED = {
@@ -23,6 +23,7 @@ From benchmarks/RESULTS.md, "end to end, against fastText".
 """
 
 
+_DEMOS = ("sample", "sample3", "sample5")
 _FEW = 6  # classes that the first sentence names
 _MANY = 0.02  # the share of reviews from the training data that the first sentences tell
 
@@ -59,6 +60,8 @@ def sentences(subject: Subject) -> list[tuple[str, str]]:
     best = None if subject.predictions is None else max(_baselines(subject), key=lambda peer: peer.accuracy)
     is_doubtful = best is not None and subject.predictions.scores["accuracy_interval"][0] <= best.accuracy  # type: ignore[union-attr]
     found = [("what", _trained(subject, is_doubtful))]
+    if subject.classifier is not None:
+        found.append(("limits", _limits(subject)))
     if (network := _network(subject)) is not None:
         found.append(("network", network))
     if subject.predictions is not None:
@@ -78,6 +81,27 @@ def sentences(subject: Subject) -> list[tuple[str, str]]:
             ("learned", f"{_percent(scores['accuracy'])} of the {scores['n']:,} reviews that it was trained on")
         )
     return found
+
+
+def _limits(subject: Subject) -> str:
+    """Return what the scores do not promise: what the reviews were used for, and what others may be like."""
+    config, facts = subject_config(subject), subject.facts
+    said, seeds = [], 1 if config is None else config.train.seeds
+    if config is not None and config.data.source in _DEMOS:
+        said.append("This is a demo: its reviews are short ones that come with sentibp.")
+    if spread := (facts.get("seeds") or {}).get("accuracy"):
+        low, high = (f"{100 * spread[end]:.1f}" for end in ("min", "max"))
+        accuracies = f"{low} %" if low == high else f"{low} to {high} %"
+        best = f"It is the best of {seeds} networks that began with other random weights"
+        said.append(f"{best}; each is right on {accuracies}.")
+    was_chosen = facts.get("scored_on") == "validation" and subject.scored_on == "validation reviews"
+    if config is not None and subject.predictions is not None and was_chosen:
+        used = ["chose the epoch"] * (config.train.epochs > 1 and not is_average(config))
+        used += ["set the calibration"] * is_calibrated(config)
+        if used:
+            said.append(f"The validation reviews also {' and '.join(used)}, so expect slightly less on new ones.")
+    said.append("On texts of another kind than it was trained on, it is wrong more often, and as sure.")
+    return " ".join(said)
 
 
 def more_notes(subject: Subject) -> list[str]:

@@ -376,7 +376,6 @@ def _prediction(text: str, explanation: inspection_explain.Explanation) -> dict[
                 "name": f"{each.name} against the rest" if against_rest else each.name,
                 "value": each.value,
                 "bias": each.bias,
-                "html": marked(text, each),
                 **_parts(each),
             }
             for each in sums

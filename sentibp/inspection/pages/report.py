@@ -12,7 +12,7 @@ from typing import Any
 from sentibp.data.labels import BINARY
 from sentibp.inspection.pages import charts, overview, training_charts
 from sentibp.inspection.pages.chart_data import Chart, drawn, share_range
-from sentibp.inspection.pages.render import packed_data, page_with_scripts, without_repeats
+from sentibp.inspection.pages.render import packed_data, page_with_scripts
 from sentibp.inspection.pages.report_data import Subject
 from sentibp.inspection.pages.report_reviews import mistakes, steps
 from sentibp.inspection.pages.report_scores import (
@@ -29,7 +29,7 @@ from sentibp.inspection.pages.word_map import word_map
 from sentibp.runs.saved_model import is_average, is_calibrated, saved_model
 from sentibp.utils.threads import single_threaded_blas
 
-_SCRIPTS = ("charts.js", "map.js", "reviews.js", "stepper.js", "report.js")
+_SCRIPTS = ("page.js", "unpack.js", "charts.js", "map.js", "reviews.js", "stepper.js", "report.js")
 
 
 _IN_A_ROW = ("roc", "reliability", "lengths")  # charts of the answers that share a row
@@ -65,7 +65,7 @@ def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
         "charts": groups,
         "words": (listed := _words(subjects)),
         "marks": about_marks([side for _, sides in listed for side in sides]),
-        "mistakes": [(subject.name, mistakes(subject, len(subjects))) for subject in subjects],
+        "mistakes": (wrong := [(subject.name, mistakes(subject, len(subjects))) for subject in subjects]),
         "reviews": tables,
         "most_reviews": REVIEWS,
         "steps": [name for name in drawings if drawings[name]],
@@ -74,6 +74,7 @@ def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
         "numbers": packed_data(
             {
                 "charts": drawn([chart for group in groups.values() for chart in group]),
+                "mistakes": [each.words for _, found in wrong for each in found],
                 "reviews": tables,
                 **_steps([each for each in drawings.values() if each]),
             }
@@ -132,13 +133,12 @@ def _words(subjects: Sequence[Subject]) -> list[tuple[str, Any]]:
 
 
 def _steps(drawings: Sequence[list[dict[str, Any]]]) -> dict[str, Any]:
-    """Return the drawings for JSON, and what they share: the pieces of formulas, weights, tables."""
+    """Return the drawings for JSON, and the pieces of formulas, which they share."""
     shown = [[each | {"drawing": dict(each["drawing"])} for each in own] for own in drawings]
     formulas: dict[str, str] = {}
     for each in (each for own in shown for each in own):
         formulas |= each["drawing"].pop("formulas")
-    steps, shared = without_repeats(shown)
-    return {"steps": steps, "shared": shared, "formulas": formulas}
+    return {"steps": shown, "formulas": formulas}
 
 
 def _merge_reasons(lines: Sequence[tuple[str, str]], n: int) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from sentibp.inspection import explain, trace
 from sentibp.inspection.pages import stepper
-from sentibp.inspection.pages.explanation import excerpt, marked, without_breaks
+from sentibp.inspection.pages.explanation import excerpt, marked, marked_data, without_breaks
 from sentibp.inspection.pages.play_reviews import reviews_for
 from sentibp.inspection.pages.play_start import first_text
 from sentibp.inspection.pages.render import trusted
@@ -30,8 +30,13 @@ class Mistake(NamedTuple):
     predicted: str
     score: float  # the probability of the predicted label
     right: str
-    body: str  # HTML, each word coloured by its contribution
-    excerpt: str  # the same of a short passage
+    words: list[Any]  # with their contributions, for templates/report.js
+    excerpt: str  # a short passage as HTML, each word coloured by its contribution
+
+    @property
+    def text(self) -> str:
+        """The text without colours."""
+        return "".join(piece if isinstance(piece, str) else piece[0] for piece in self.words)
 
     @property
     def percent(self) -> str:
@@ -63,8 +68,8 @@ def mistakes(subject: Subject, models: int = 1) -> list[Mistake]:
         ends = (predicted, right) if not spec.ordered else (spec.labels[max(pair)], spec.labels[min(pair)])
         shown = explanation.shown if positive.ndim == 1 else explain.difference(explanation, spec, *ends)
         score = float(head.confidence(positive[i : i + 1])[0])
-        bodies = (trusted(marked(*excerpt(text, shown, length))) for length in (_WHOLE, _EXCERPT))
-        found.append(Mistake(predicted, score, right, *bodies))
+        words = marked_data(*excerpt(text, shown, _WHOLE))
+        found.append(Mistake(predicted, score, right, words, trusted(marked(*excerpt(text, shown, _EXCERPT)))))
     return found
 
 

@@ -37,25 +37,27 @@ def _table(group: Sequence[Subject]) -> dict[str, Any]:
     whole = [in_one_line(first.scored.reviews.text[i].as_py()) for i in shown.tolist()]
     texts = [shortened(text, length) for text in whole]
     tokens = first.scored.tokens
-    weights = {} if first.weight is None else {"weights": _short(first.weight[shown])}
+    weights = {} if first.weight is None else {"weights": [_to_4_digits(each) for each in first.weight[shown].tolist()]}
     return weights | {
         "names": [subject.name for subject in group],
         "labels": list(group[0].classifier.spec.labels),
         "total": len(wrong[0]),
-        "mistakes": [int(each.sum()) for each in wrong],
         "characters": None if texts == whole else length,
         "texts": texts,
         "words": tokens[shown].tolist(),
         "lengths": np.unique(np.quantile(tokens, np.arange(1, _SLICES) / _SLICES).astype(int)).tolist(),
         "label": first.label[shown].tolist(),
-        "runs": [
-            {
-                "predicted": head.predicted(each.positive)[shown].tolist(),
-                "probability": [_to_show(p) for p in head.confidence(each.positive)[shown].tolist()],
-                "right": _short(head.score_of(each.positive, each.label.astype(np.int64))[shown]),
-            }
-            for each in found
-        ],
+        "runs": [_answers(each.positive[shown], each.label[shown]) for each in found],
+    }
+
+
+def _answers(positive: Array, label: Array) -> dict[str, Any]:
+    """Return the probability of the right label of each review, and the position, label and probability of mistakes."""
+    predicted, probability = head.predicted(positive), _short(head.confidence(positive))
+    mistakes = np.flatnonzero(head.contradicts(positive, label)).tolist()
+    return {
+        "right": _short(head.score_of(positive, label.astype(np.int64))),
+        "wrong": [[i, int(predicted[i]), probability[i]] for i in mistakes],
     }
 
 
@@ -73,13 +75,13 @@ def _spread(positions: Array, count: int) -> Array:
     return positions[np.linspace(0, len(positions) - 1, min(count, len(positions))).astype(int)]
 
 
-def _to_show(probability: float) -> float:
-    """Return a probability with the digits that `render.probability` shows, and no more."""
-    return round(probability, 4) if probability < 1 - 5e-5 else min(round(probability, 8), 0.99999999)
-
-
 def _short(probability: Array) -> list[float]:
-    return [float(f"{value:.4g}") for value in probability.tolist()]
+    """Return probabilities with the digits that `render.probability` shows and that a loss of 3 decimals needs."""
+    return [_to_4_digits(p) if p < 1 - 5e-5 else min(round(p, 8), 0.99999999) for p in probability.tolist()]
+
+
+def _to_4_digits(value: float) -> float:
+    return float(f"{value:.4g}")
 
 
 def in_one_line(text: str) -> str:

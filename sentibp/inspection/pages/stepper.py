@@ -16,7 +16,6 @@ from sentibp.inspection.pages.explanation import without_breaks
 from sentibp.inspection.pages.worksheet import lines_data
 from sentibp.inspection.trace import PAIR, LayerTrace, Trace
 from sentibp.inspection.walkthrough import Stage, stages
-from sentibp.model.head import label_number
 from sentibp.nn import EmbeddingBag, Linear, Residual
 from sentibp.nn.heads import Cumulative, Scale
 from sentibp.nn.layers import Activation, Array
@@ -43,15 +42,10 @@ def drawing(trace: Trace) -> dict[str, Any]:
     formulas: dict[str, str] = {}
     before, after = trace.outcomes[0], trace.outcomes[-1]
     return {
-        "text": trace.text,
         "pieces": _pieces(trace),
         "label": trace.label,
-        "loss": trace.loss,
-        "rate": trace.learning_rate,
-        "optimizer": type(trace.optimizer).__name__,
         "before": before._asdict(),
         "after": after._asdict(),
-        "target": label_number(trace.label, trace.labels),
         "columns": layout.columns,
         "edges": layout.edges,
         "stages": [_stage(stage, all_stages, layout, formulas) for stage in all_stages if stage.kind != "backward"],

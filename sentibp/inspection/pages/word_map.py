@@ -36,7 +36,6 @@ def word_map(number: int, name: str, words: Words) -> Chart:
     sign = np.sign((at * (words.weight - words.weight.mean())[:, None]).sum(axis=0))
     at *= np.where(sign == 0, 1, sign)  # the sign of a principal component is arbitrary
     shares = (np.append(variance[::-1], 0)[:2] / max(variance.sum(), np.finfo(float).tiny)).tolist()
-    near = _nearest_by_distance(vectors) if shares[0] >= _ON_A_LINE else _nearest_by_cosine(vectors)
     shown = {
         "names": list(words.names),
         "x": _for_drawing(at, 0),
@@ -44,7 +43,7 @@ def word_map(number: int, name: str, words: Words) -> Chart:
         "nothing": NOTHING,
         "full": FULL,
         "weights": [float(f"{weight:.5g}") for weight in words.weight.tolist()],
-        **near,
+        **({} if shares[0] >= _ON_A_LINE else _nearest_by_cosine(vectors)),
     }
     if words.labels is not None:
         kinds = sorted(set(words.labels))
@@ -97,7 +96,10 @@ def _for_drawing(at: Array, axis: int) -> list[float]:
 
 
 def _nearest_by_cosine(vectors: Array) -> dict[str, list[list[int]]]:
-    """Return for each of k words the nearest others, nearest first, and the cosines of their vectors in thousandths."""
+    """Return for each of k words the nearest others, nearest first, and the cosines of their vectors in thousandths.
+
+    Where words lie on a line, the cosine says only on which side: there templates/map.js takes the nearest on the map.
+    """
     length = np.linalg.norm(vectors, axis=1)
     unit = vectors / np.where(length > 0, length, 1)[:, None]
     cosine = unit @ unit.T  # (k, d) @ (d, k) -> (k, k)
@@ -107,15 +109,3 @@ def _nearest_by_cosine(vectors: Array) -> dict[str, list[list[int]]]:
     near = [[j for j in row if np.isfinite(cosine[i, j]) and length[i] > 0] for i, row in enumerate(best.tolist())]
     cosines = [[round(1000 * float(cosine[i, j])) for j in row] for i, row in enumerate(near)]
     return {"near": near, "cosines": cosines}
-
-
-def _nearest_by_distance(vectors: Array) -> dict[str, list[list[int]]]:
-    """Return for each of k words the nearest others, nearest first.
-
-    Where words lie on a line, the cosine says only on which side: it is 1 or -1 for all.
-    """
-    squares = (vectors**2).sum(axis=1)
-    distance = squares[:, None] + squares - 2 * vectors @ vectors.T  # (k, d) @ (d, k) -> (k, k), squared
-    np.fill_diagonal(distance, np.inf)
-    count = min(_NEAREST, len(vectors) - 1)
-    return {"near": np.argsort(distance.round(12), axis=1, kind="stable")[:, :count].tolist()}

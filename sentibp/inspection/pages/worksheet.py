@@ -18,6 +18,7 @@ def worksheet_page(sheet: Sheet, key: Sheet | None = None) -> str:
         sheet=_sections(sheet),
         key_title=None if key is None else key.title,
         key=None if key is None else _sections(key),
+        is_cut=any("..." in line.columns for each in sheet.sections for line in each.lines if isinstance(line, Table)),
     )
 
 

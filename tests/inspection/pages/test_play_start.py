@@ -95,4 +95,5 @@ def test_the_example_keeps_the_learning_rate_of_the_article():
 def test_a_call_without_a_step_gets_the_one_to_begin_with(new_classifier):
     session = Session("x", new_classifier(ENGLISH), find_reviews=lambda _: NONE)
     answer = call_session(session, "learn", {"text": TEXT, "label": "negative"})
-    assert answer["drawing"]["rate"] == session.default_step[1] == answer["default"][1]
+    assert session.default_step[1] == answer["default"][1]
+    assert f"by the learning rate {answer['default'][1]:g} " in answer["drawing"]["phases"][-1]["sentence"]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import html
 import json
-import string
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_data import numbers
 
-from sentibp.inspection.pages.render import packed_data, probability, render, signed, trusted, without_repeats
+from sentibp.inspection.pages.render import packed_data, probability, render, signed, trusted
 from sentibp.inspection.pages.worksheet import worksheet_page
 from sentibp.inspection.worksheet import Section, Sheet
 
@@ -18,7 +17,7 @@ from sentibp.inspection.worksheet import Section, Sheet
 def test_a_page_needs_nothing_from_elsewhere():
     content = worksheet_page(Sheet("A <title>", [Section("", ["body"])]))
     assert "<title>A &lt;title&gt;</title>" in content
-    assert "<h1>A &lt;title&gt;</h1>\n<p>body</p>" in content
+    assert "<h1>A &lt;title&gt;</h1>" in content and "<p>body</p>" in content
     assert "default-src 'none'" in html.unescape(content)  # the browser itself would refuse
     content = content.replace('<link rel="icon" href="data:,">', "")  # or browsers ask for one
     for outside in ("http:", "https:", "//", "url(", "@import", "<script", "<link"):
@@ -56,24 +55,7 @@ def test_small_numbers_are_not_shown_as_nothing_nor_large_ones_as_certain():
 def test_data_are_compressed_and_can_be_read_again():
     data = {"text": "</script><script>é🙂" * 50, "numbers": list(range(500)), "none": None}
     packed, half = packed_data(data), packed_data("\ud800")
-    assert set(packed) <= set(string.ascii_letters + string.digits + "+/="), "nothing that ends a script"
+    assert "<" not in packed, "nothing that ends a script"
     assert numbers(f'<script type="text/plain" id="numbers">{packed}</script>') == data
-    assert len(packed) < len(json.dumps(data)) / 2
+    assert len(packed) < len(json.dumps(data)) / 3
     assert numbers(f'<script type="text/plain" id="numbers">{half}</script>') == "?", "half a letter"
-
-
-def test_what_data_have_twice_is_written_once():
-    row = [0.123456, -1.5, "a"]
-    data = {"a": [row, row, [1]], "b": {"a": row, "c": [[row, row]]}, "d": [[row, row]]}
-    shown, shared = without_repeats(data, least=5)
-    assert json.dumps([shown, shared]).count("0.123456") == 1
-
-    def restored(part):
-        if isinstance(part, list):
-            return list(map(restored, part))
-        if isinstance(part, dict):
-            return restored(shared[part["$"]]) if "$" in part else {name: restored(each) for name, each in part.items()}
-        return part
-
-    assert restored(shown) == data
-    assert without_repeats(data) == (data, [])

@@ -14,6 +14,7 @@ import runner
 from page_data import numbers
 
 from sentibp import metrics
+from sentibp.config.load import load_config
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.evaluate import DataOptions
 from sentibp.inspection.pages import overview, report, report_reviews, report_scores
@@ -60,7 +61,7 @@ def test_the_page_stands_alone_and_markup_in_reviews_is_text(train):
     for outside in ("src=", "http:", "https:", "url(", "@import", '<link rel="stylesheet'):
         assert outside not in own
     scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
-    assert len(scripts) == 5
+    assert len(scripts) == 7
     assert len(page) < 250_000
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1].replace("&#39;", "'")
     allowed = re.findall(r"'sha256-([^']*)'", policy)
@@ -120,7 +121,7 @@ def test_without_validation(train):
     page = report.report_page([subject]).decode()
     steps = numbers(page)["steps"]
     assert steps[0][0]["title"].startswith("a training review: “"), "the model knows few words of other ones"
-    assert "film, number" in steps[0][0]["drawing"]["text"]
+    assert "film, number" in "".join(text for text, _ in steps[0][0]["drawing"]["pieces"])
     lead = re.sub("<[^>]*>", "", page)
     assert "of the 60 reviews that it was trained on. No reviews were held out" in lead
     assert "no labelled reviews to score it on" not in lead
@@ -265,6 +266,54 @@ def test_a_model_that_has_learned_nothing_is_said_to_be_no_better(train, right, 
     assert said["what"].startswith("should tell negative" if says else "tells negative"), "one sentence as the other"
 
 
+CHOSE = "The validation reviews also chose the epoch and set the calibration, so expect slightly less on new ones."
+SET = "The validation reviews also set the calibration, so expect slightly less on new ones."
+OTHERS = "On texts of another kind than it was trained on, it is wrong more often, and as sure."
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"epochs": 2}, CHOSE),
+        ({"epochs": 1}, SET),
+        ({"epochs": 2, "members": 2}, SET),
+        ({"epochs": 1, "calibrate": False}, ""),
+    ],
+)
+def test_the_page_says_what_its_scores_do_not_promise(train, settings, says):
+    run = train("a", train={"batch_size": 16, **settings})
+    limits = dict(overview.sentences(gather([str(run)])[0]))["limits"]
+    assert limits == f"{says} {OTHERS}".strip()
+    assert f'<p class="limits">{limits}</p>' in html(run)
+    named = gather([str(run)], DataOptions("reviews.jsonl"))[0]
+    assert dict(overview.sentences(named))["limits"] == OTHERS, "other reviews chose nothing"
+
+
+def test_the_best_of_several_seeds_is_said_to_be_so(train):
+    run = train("a", train={"epochs": 1, "batch_size": 16, "seeds": 3})
+    (subject,) = gather([str(run)])
+    for low, high, says in (0.5, 0.75, "50.0 to 75.0 %."), (0.75, 0.7501, "75.0 %."):
+        facts = subject.facts | {"seeds": {"accuracy": {"min": low, "max": high}}}
+        limits = dict(overview.sentences(subject._replace(facts=facts)))["limits"]
+        best = "It is the best of 3 networks that began with other random weights; each is right on"
+        assert limits.startswith(f"{best} {says}")
+    assert best in html(run)
+
+
+def test_a_report_on_the_sample_is_a_demo(here):
+    run = runner.train_model(load_config("quickstart", ["train.epochs=1"]), Path("a")).run
+    assert "This is a demo: its reviews are short ones that come with sentibp." in html(run)
+
+
+def test_each_mistake_of_the_confusion_matrix_can_be_seen(train):
+    (subject,) = gather([str(train("a"))])
+    counts = {"true_negative": 1000, "false_positive": 3, "false_negative": 0, "true_positive": 1000}
+    predictions = subject.predictions._replace(scores=subject.predictions.scores | {"confusion": counts})
+    page = report.report_page([subject._replace(predictions=predictions)]).decode()
+    shares = re.findall(r'<td class="(right|wrong)" style="--share:(\d+)%">([\d,]+)', page)
+    assert shares == [("right", "60", "1,000"), ("wrong", "10", "3"), ("wrong", "0", "0"), ("right", "60", "1,000")]
+
+
 @pytest.mark.parametrize("seen", [1, 20])
 def test_that_reviews_are_in_the_training_data_is_said_once(train, seen):
     (subject,) = gather([str(train("a"))])
@@ -322,8 +371,9 @@ def test_a_colour_has_one_meaning_on_a_page(train, reviews, ordered, says):
     (subject,) = gather([str(run)])
     positive = np.tile([0.9, 0.05, 0.05], (len(subject.predictions.label), 1))
     predictions = subject.predictions._replace(positive=positive, label=np.full(len(positive), 2))
-    bodies = " ".join(each.body for each in report_reviews.mistakes(subject._replace(predictions=predictions)))
-    marks = {word: kind for kind, word in re.findall(r'<mark class="(\w+)"[^>]*>(awful|superb)</mark>', bodies)}
+    found = report_reviews.mistakes(subject._replace(predictions=predictions))
+    words = [piece for each in found for piece in each.words if not isinstance(piece, str)]
+    marks = {word: kind for word, kind, *_ in words if word in ("awful", "superb")}
     wanted = {"awful": "negative", "superb": "positive"} if ordered else {"awful": "positive", "superb": "negative"}
     assert marks and marks.items() <= wanted.items()
 

@@ -37,15 +37,18 @@ def test_runs_on_the_same_reviews_share_a_table():
     table, third = review_tables([first, second, other])
     assert (table["names"], third["names"]) == (["a", "b"], ["c"])
     assert (table["texts"], table["label"], table["words"]) == (texts, label, [3, 1, 4])
-    assert table["mistakes"] == [1, 1]
-    assert [run["predicted"] for run in table["runs"]] == [[1, 0, 0], [1, 1, 1]]
-    assert table["runs"][0]["probability"] == [0.9, 0.8, 0.6]
-    assert table["runs"][0]["right"] == [0.9, 0.8, 0.4]
+    assert table["runs"][0] == {"right": [0.9, 0.8, 0.4], "wrong": [[2, 0, 0.6]]}
+    assert table["runs"][1] == {"right": [0.6, 0.3, 0.8], "wrong": [[1, 1, 0.7]]}
+
+
+def test_probabilities_have_the_digits_that_are_shown_and_losses_need():
+    (table,) = review_tables([subject("a", list("abc"), [1, 1, 1], [1 - 3.14159e-6, 0.00123456, 1.0])])
+    assert table["runs"] == [{"right": [0.99999686, 0.001235, 0.99999999], "wrong": [[1, 0, 0.9988]]}]
 
 
 def test_of_several_labels_the_probability_is_that_of_the_predicted_one():
     (table,) = review_tables([subject("a", ["x", "y"], [0, 2], [[0.5, 0.3, 0.2], [0.1, 0.7, 0.2]])])
-    assert table["runs"] == [{"predicted": [0, 1], "probability": [0.5, 0.7], "right": [0.5, 0.2]}]
+    assert table["runs"] == [{"right": [0.5, 0.2], "wrong": [[1, 1, 0.7]]}]
 
 
 @pytest.mark.parametrize(("wrong", "kept"), [(10, 10), (90, 80)])
@@ -55,7 +58,7 @@ def test_of_too_many_reviews_mistakes_and_others_are_shown(monkeypatch, wrong, k
     positive = np.where(np.arange(n) < wrong, 0.1, 0.9)
     (table,) = review_tables([subject("a", [str(i) for i in range(n)], np.ones(n, int), positive)])
     assert (table["total"], len(table["texts"])) == (n, 100)
-    assert table["runs"][0]["predicted"].count(0) == kept
+    assert len(table["runs"][0]["wrong"]) == kept
     assert len(set(table["texts"])) == 100
 
 

@@ -1,92 +1,8 @@
 // Draws the charts of a page as SVG, from the data of chart_data.py: charts.draw(chart, place, details) fills a place and,
-// when it is opened, a table of the numbers. It returns a function that draws the chart again with other series.
+// if it has details, a table of the numbers when these are opened. It returns a function that draws it again with other series.
 //
 // The colours are variables of the style, so that a chart follows the light or dark scheme without being drawn again.
 "use strict";
-
-const page = { // what several scripts need
-  element(name, attributes = {}, ...content) {
-    const made = document.createElement(name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    made.append(...content);
-    return made;
-  },
-  drawn(name, attributes = {}, ...content) {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    made.append(...content);
-    return made;
-  },
-  paint(made, name, colour) { // a string that begins with "--" is the name of a colour of the style
-    made.style.setProperty(name, colour.startsWith("--") ? `var(${colour})` : colour);
-    return made;
-  },
-  row(kind, cells) { // of a table; kind: "th" or "td"
-    return page.element("tr", {}, ...cells.map((cell) => page.element(kind, kind === "th" ? { scope: "col" } : {}, cell ?? "")));
-  },
-  room(place) { // the width of a place: on paper, charts of a row share a page of A4 or letter
-    return page.paper ? (place.closest(".row") ? 320 : 660) : Math.max(place.clientWidth, 200);
-  },
-  redrawn(place, draw) { // draws now, and again when the place has another width, and for paper
-    draw();
-    for (const [event, paper] of [["beforeprint", true], ["afterprint", false]]) {
-      addEventListener(event, () => {
-        page.paper = paper;
-        draw();
-      });
-    }
-    let width = place.clientWidth;
-    new ResizeObserver(() => {
-      if (Math.abs(place.clientWidth - width) < 2) return;
-      width = place.clientWidth;
-      draw();
-    }).observe(place);
-  },
-  async unpacked(host) { // the data of render.packed_data; what went wrong is written on the page
-    try {
-      const packed = Uint8Array.from(atob(host.textContent), (letter) => letter.charCodeAt(0));
-      const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-      return page.numbers = JSON.parse(await new Response(stream).text());
-    } catch (error) {
-      document.querySelector("main").prepend(page.element("p", { class: "warning" },
-        `This browser cannot read the data of the page (${error.message}). Open it in a newer one to see the charts.`));
-      throw error;
-    }
-  },
-  restored(value, shared) { // data of render.without_repeats
-    const all = (part) => page.restored(part, shared);
-    if (!value || typeof value !== "object") return value;
-    if (Array.isArray(value)) return value.map(all);
-    if ("$" in value) return all(shared[value.$]);
-    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, all(part)]));
-  },
-  power(value, digits) { // as Python writes it: 1.8e-07
-    return value.toExponential(digits).replace(/([+-])(\d)$/, "$10$2");
-  },
-  number(value) { // as in worksheet.py: 4 decimals, or as many as show 3 digits, or up to 9 that show it is not whole
-    const size = Math.abs(value), distance = Math.abs(value - Math.round(value));
-    if (size === 0) return "0";
-    if (size < 1e-3 || size >= 1e6) return page.power(value, 2);
-    let digits = Math.max(4, 2 - Math.floor(Math.log10(size)));
-    if (distance >= 1e-8 && distance < 5e-5) digits = 1 - Math.floor(Math.log10(distance));
-    return value.toFixed(digits);
-  },
-  probability(value) { // as in render.py: 4 decimals, or up to 6 that show that it is not certain
-    if (value > 0 && value < 5e-5) return page.power(value, 1);
-    if (value > 1 - 1e-6 && value < 1) return ">0.999999";
-    const distance = 1 - value;
-    return value.toFixed(distance > 0 && distance < 5e-5 ? Math.min(1 - Math.floor(Math.log10(distance)), 6) : 4);
-  },
-  signed(value) { // as in render.py
-    const digits = value === 0 || Math.abs(value) >= 5e-4 ? value.toFixed(4) : page.power(value, 1);
-    return (value < 0 ? "" : "+") + digits;
-  },
-  width(text) { // of a text of 14 px
-    page.context ??= document.createElement("canvas").getContext("2d");
-    page.context.font = "14px system-ui, sans-serif";
-    return page.context.measureText(text).width;
-  },
-};
 
 const charts = (() => {
   const { element, drawn, paint, row } = page;
@@ -378,7 +294,7 @@ const charts = (() => {
       tip.hidden = !point;
       if (!point) return;
       const { each, i } = point, interval = each.low ? ` (${written(each.low[i], chart.y)} to ${written(each.high[i], chart.y)})` : "";
-      const lines = each.note ? [] : [`${chart.x.title} ${each.x_text?.[i] ?? written(each.x[i], chart.x)}`,
+      const lines = each.note ? [] : [`${chart.x.title} ${written(each.x[i], chart.x)}`,
         `${chart.y.title} ${written(each.y[i], chart.y)}${interval}`];
       const notes = (each.note ?? each.notes?.[i] ?? "").split("\n").filter(Boolean);
       tip.replaceChildren(...[each.name, ...lines, ...notes].filter(Boolean).map((text, k) => element(k === 0 ? "b" : "span", {}, text)));
@@ -461,7 +377,7 @@ const charts = (() => {
     }
 
     page.redrawn(place, redraw);
-    const renew = numbers(chart, details);
+    const renew = details ? numbers(chart, details) : () => {};
     return (series) => {
       const names = new Set([...hidden].map(({ name }) => name));
       chart.series = series;
@@ -492,7 +408,7 @@ const charts = (() => {
     made.append(row("th", ["name", x.title || "x", y.title || "y",
       ...(intervals ? ["from", "to"] : []), ...(notes ? ["note"] : [])]));
     for (const each of of)
-      each.x.forEach((value, i) => made.append(row("td", [each.name || title, each.x_text?.[i] ?? plain(value), plain(each.y[i]),
+      each.x.forEach((value, i) => made.append(row("td", [each.name || title, plain(value), plain(each.y[i]),
         ...(intervals ? (each.low ? [plain(each.low[i]), plain(each.high[i])] : ["", ""]) : []),
         ...(notes ? [each.note ?? each.notes?.[i] ?? ""] : [])])));
     return element("div", { class: "scroll", tabindex: 0 }, made);

@@ -2,27 +2,12 @@
 {
   const at = (id) => document.getElementById(id);
   const LONG = 50000, ROWS = 12, UNITS = 12, BOX = 80, WORD = 166, TALL = 24, PITCH = 29, TOP = 28, BOTTOM = 22;
-  const SVG = "http://www.w3.org/2000/svg";
+  const { element, drawn, signed, probability } = page;
   const caption = (text) => element("caption", { class: "unseen" }, text);
-  const power = (value) => value.toExponential(1).replace(/([+-])(\d)$/, "$10$2"); // as Python writes it: 1.8e-07
-  const signed = (value) => {
-    const size = Math.abs(value);
-    return (value < 0 ? "−" : "+") + (size === 0 || size >= 5e-4 ? size.toFixed(4) : power(size));
-  };
   const short = (value) => { // at most 8 characters
     const size = Math.abs(value);
-    return size === 0 ? "0" : size < 0.001 || size >= 10000 ? power(value) : value.toFixed(size < 10 ? 4 : 2);
+    return size === 0 ? "0" : size < 0.001 || size >= 10000 ? page.power(value, 1) : value.toFixed(size < 10 ? 4 : 2);
   };
-  const element = (name, attributes, ...content) => fill(document.createElement(name), attributes, content);
-  const drawn = (name, attributes, ...content) => fill(document.createElementNS(SVG, name), attributes, content);
-  function fill(made, attributes, content) {
-    for (const [key, value] of Object.entries(attributes)) {
-      if (key === "share") made.style.setProperty("--share", `${value}%`); // style attributes are not allowed in SVG by all
-      else made.setAttribute(key, value);
-    }
-    made.append(...content);
-    return made;
-  }
   const largest = (numbers) => numbers.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-12);
   const { nothing, full } = at("result").dataset; // of explain.py: what moves no probability by 0.1 points is not drawn
   const drawnSizes = (parts) => {
@@ -50,8 +35,8 @@
 
   function showAnswer(answer) {
     const unknown = answer.note ?? (answer.unknown ? `${answer.unknown} of ${answer.tokens} words unknown` : "");
-    at("prediction").textContent = `${answer.label} ${answer.score.toFixed(4)}`;
-    const more = [answer.place === undefined ? "" : `place ${answer.place.toFixed(4)}`,
+    at("prediction").textContent = `${answer.label} ${probability(answer.score)}`;
+    const more = [answer.place === undefined ? "" : `place ${answer.place.toFixed(4)} on the scale from 0 to 1`,
       answer.expected === undefined ? "" : `expected ${answer.expected.toFixed(2)}`, unknown];
     at("more").textContent = more.filter(Boolean).join(", ");
     if (answer.probabilities) showDistribution(answer);
@@ -60,11 +45,11 @@
 
   function showDistribution(answer) {
     const rows = about().labels.map((label) => [label, answer.probabilities[label]]);
-    at("distribution").setAttribute("aria-label", rows.map(([label, p]) => `${label} ${p.toFixed(4)}`).join(", "));
+    at("distribution").setAttribute("aria-label", rows.map(([label, p]) => `${label} ${probability(p)}`).join(", "));
     at("distribution").replaceChildren(...rows.map(([label, p]) => {
       const bar = element("div", {});
       bar.style.height = `${100 * p}%`;
-      return element("div", { title: `${label} ${p.toFixed(4)}`, class: label === answer.label ? "predicted" : "" },
+      return element("div", { title: `${label} ${probability(p)}`, class: label === answer.label ? "predicted" : "" },
         bar, element("span", {}, label));
     }));
     at("scale").hidden = at("ends").hidden = answer.place === undefined;
@@ -75,7 +60,12 @@
   const sideOf = ({ name }, value) =>
     (name === "neutrality" ? (value > 0 ? "neutral" : "opinion") : value > 0 ? "positive" : "negative");
   const isContrast = (answer) => about().labels.includes(answer.sums[0].name);
-  const titleOf = (answer, { name }) => (isContrast(answer) ? `${name} against the rest` : name);
+  const titleOf = (answer, { name }) => {
+    const { labels } = about();
+    if (isContrast(answer)) return `${name} against the rest: green is evidence for it`;
+    return name === "neutrality" ? "neutrality: blue is evidence for the middle, yellow for the ends"
+      : `${name}: green is evidence for ${labels.at(-1)}, red for ${labels[0]}`;
+  };
 
   function showWords(text, each) {
     const sizes = drawnSizes(each.words), pieces = [];
@@ -86,7 +76,7 @@
       done = Math.max(done, end);
       pieces.push(element("mark", {
         class: known ? (sizes[i] ? sideOf(each, contribution) : "") : "unknown",
-        title: known ? signed(contribution) : "unknown", share: Math.round(45 * sizes[i]),
+        title: known ? signed(contribution) : "unknown", style: `--share:${Math.round(45 * sizes[i])}%`,
       }, text.slice(from, done)));
     }
     at("marked").replaceChildren(...pieces, text.slice(done));
@@ -115,7 +105,7 @@
       element("td", { class: "bar" }, bar));
     const heads = ["word or n-gram", "contribution", "size"].map((head) => element("th", { scope: "col" }, head));
     const rows = parts.map(({ text, contribution }, i) => row(text, contribution,
-      element("div", { class: sideOf(each, contribution), share: Math.round(100 * sizes[i]) })));
+      element("div", { class: sideOf(each, contribution), style: `--share:${Math.round(100 * sizes[i])}%` })));
     if (rest.length) rows.push(row(`${rest.length} others`, sum(rest.map((i) => all[i].contribution))));
     rows.push(row("an empty text", each.bias), row("the sum", each.value));
     return element("table", {}, caption(`Contributions to ${each.name}`), element("tr", {}, ...heads), ...rows);
@@ -165,43 +155,53 @@
     const most = Math.max(1, ...columns.map(({ units }) => units.length));
     const height = TOP + most * PITCH + BOTTOM, width = leftOf(columns.length - 1) + BOX + 6;
     const topOf = (index) => TOP + ((most - columns[index].units.length) * PITCH) / 2;
-    const middle = (index, row) => topOf(index) + row * PITCH + PITCH / 2;
-    const lines = columns.slice(1).flatMap((column, k) => {
-      const index = k + 1, scale = largest((edges[index] ?? [[1]]).flat());
-      return columns[k].units.flatMap((_, i) => column.units.map((_, j) => {
-        const value = edges[index]?.[i][j] ?? 0, isPlain = !edges[index];
-        if (!isPlain && Math.abs(value) < scale / 200) return null;
-        const picked = chosen && ((chosen.column === index && chosen.row === j) || (chosen.column === k && chosen.row === i));
-        return drawn("line", {
-          x1: leftOf(k) + widthOf(k), y1: middle(k, i), x2: leftOf(index), y2: middle(index, j),
-          class: `${isPlain ? "plain" : value < 0 ? "negative" : "positive"}${picked ? " picked" : ""}`,
-          "stroke-width": isPlain ? 1 : (0.3 + (4.7 * Math.abs(value)) / scale).toFixed(2),
-        });
-      })).filter(Boolean);
-    });
-    const boxes = columns.flatMap((column, index) => {
-      const scale = largest(column.values), x = leftOf(index), w = widthOf(index);
-      const made = column.units.map((_, row) => {
-        const value = column.values[row], label = column.labels[row], picked = chosen?.column === index && chosen.row === row;
-        const isLabel = index === columns.length - 1 && column.of > 1, named = `${checkedModel().settings.labels[column.units[row]]}`;
-        const content = isLabel ? `${named.length > 4 ? `${named.slice(0, 3)}…` : named} ${value.toFixed(2)}` : index ? short(value) : label.length > 18 ? `${label.slice(0, 17)}…` : label;
-        const box = drawn("g", { class: `box ${value < 0 ? "negative" : "positive"}${picked ? " picked" : ""}` },
-          drawn("title", {}, `${label}: ${signed(value)}`),
-          drawn("rect", { x, y: topOf(index) + row * PITCH + 2, width: w, height: TALL, rx: 4, share: Math.round((45 * Math.abs(value)) / scale) }),
-          drawn("text", { x: index ? x + w / 2 : x + 6, y: topOf(index) + row * PITCH + 19, "text-anchor": index ? "middle" : "start" }, content));
-        box.addEventListener("click", () => choose(picked ? null : { column: index, row }));
-        return box;
-      });
-      const head = drawn("text", { x: x + w / 2, y: 16, class: "head" }, column.name);
-      const note = column.of > column.units.length ? [drawn("text", { x: x + w / 2, y: height - 6, class: "note" }, `${column.units.length} of ${column.of}`)] : [];
-      return [...made, head, ...note];
-    });
     for (const [key, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` })) at("network").setAttribute(key, value);
     at("network").classList.toggle("choosing", chosen !== null);
     at("network").setAttribute("aria-label", `The forward pass: ${columns.map(({ name }) => name).join(", ")}. `
       + "Arrow keys choose a box, whose number is explained below the drawing.");
-    at("network").replaceChildren(...lines, ...boxes);
+    at("network").replaceChildren(...columns.slice(1).flatMap((_, k) => linesTo(k + 1, topOf)),
+      ...columns.flatMap((_, index) => boxesOf(index, topOf(index), height)));
     at("unit").replaceChildren(...(chosen ? details(chosen) : []));
+  }
+
+  function linesTo(index, topOf) { // from the column before
+    const scale = largest((edges[index] ?? [[1]]).flat()), from = index - 1;
+    const middle = (column, row) => topOf(column) + row * PITCH + PITCH / 2;
+    return columns[from].units.flatMap((_, i) => columns[index].units.map((_, j) => {
+      const value = edges[index]?.[i][j] ?? 0, isPlain = !edges[index];
+      if (!isPlain && Math.abs(value) < scale / 200) return null;
+      const picked = chosen && ((chosen.column === index && chosen.row === j) || (chosen.column === from && chosen.row === i));
+      return drawn("line", {
+        x1: leftOf(from) + widthOf(from), y1: middle(from, i), x2: leftOf(index), y2: middle(index, j),
+        class: `${isPlain ? "plain" : value < 0 ? "negative" : "positive"}${picked ? " picked" : ""}`,
+        "stroke-width": isPlain ? 1 : (0.3 + (4.7 * Math.abs(value)) / scale).toFixed(2),
+      });
+    })).filter(Boolean);
+  }
+
+  const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+  function contentOf(index, row) { // what is written in a box: a word, a number, or a label with its probability
+    const { units, of, values, labels } = columns[index];
+    if (index === 0) return cut(labels[row], 18);
+    if (index < columns.length - 1 || of === 1) return short(values[row]);
+    return `${cut(checkedModel().settings.labels[units[row]], 4)} ${values[row].toFixed(2)}`;
+  }
+
+  function boxesOf(index, top, height) { // with the name of the column above, and below how many there are
+    const { name, units, of, values, labels } = columns[index], scale = largest(values), x = leftOf(index), width = widthOf(index);
+    const made = units.map((_, row) => {
+      const value = values[row], picked = chosen?.column === index && chosen.row === row;
+      const box = drawn("g", { class: `box ${value < 0 ? "negative" : "positive"}${picked ? " picked" : ""}` },
+        drawn("title", {}, `${labels[row]}: ${signed(value)}`),
+        drawn("rect", { x, y: top + row * PITCH + 2, width, height: TALL, rx: 4, style: `--share:${Math.round((45 * Math.abs(value)) / scale)}%` }),
+        drawn("text", { x: index ? x + width / 2 : x + 6, y: top + row * PITCH + 19, "text-anchor": index ? "middle" : "start" },
+          contentOf(index, row)));
+      box.addEventListener("click", () => choose(picked ? null : { column: index, row }));
+      return box;
+    });
+    const head = drawn("text", { x: x + width / 2, y: 16, class: "head" }, name);
+    const note = of > units.length ? [drawn("text", { x: x + width / 2, y: height - 6, class: "note" }, `${units.length} of ${of}`)] : [];
+    return [...made, head, ...note];
   }
 
   function details({ column, row }) {

@@ -2,8 +2,9 @@
 "use strict";
 
 function map(chart, place) {
-  const { element, drawn, paint } = page, { names, x, y, weights, near, cosines, kinds, kind, colours, nothing, full } = chart.words;
-  const SIDE = 22, EDGE = 100, LOWEST = 240, HIGHEST = 480, LINE = 19, NAMED = 48, REACH = 26;
+  const { element, drawn, paint } = page, { names, x, y, weights, cosines, kinds, kind, colours, nothing, full } = chart.words;
+  const SIDE = 22, EDGE = 100, LOWEST = 240, HIGHEST = 480, LINE = 19, NAMED = 48, REACH = 26, NEAREST = 5;
+  const near = (chart.words.near ??= names.map((_, i) => nearestOnTheMap(i))); // with cosines, the most similar are given
   const order = [...names.keys()].sort((i, j) => Math.abs(weights[j]) - Math.abs(weights[i])); // in which words are named
   const reach = Math.max(...weights.map(Math.abs), full); // as drawn_sizes in explain.py
   const weightOf = (i) => `${kinds ? `${kinds[kind[i]]} ` : ""}${page.signed(weights[i])}`;
@@ -42,6 +43,11 @@ function map(chart, place) {
     listen();
     if (had) made.focus();
     show();
+  }
+
+  function nearestOnTheMap(i) {
+    const far = (j) => (x[j] - x[i]) ** 2 + (y[j] - y[i]) ** 2;
+    return [...names.keys()].filter((j) => j !== i).sort((j, k) => far(j) - far(k)).slice(0, NEAREST);
   }
 
   // a label is placed where it touches no other: beside its dot, or above or below it with a thin line to the dot
@@ -120,7 +126,8 @@ function map(chart, place) {
     const wanted = field.value.trim().toLowerCase(), exact = names.indexOf(wanted);
     picked = wanted && exact >= 0 ? exact : null;
     matching = wanted && exact < 0 ? order.filter((i) => names[i].toLowerCase().includes(wanted)) : null;
-    found.textContent = !wanted ? "" : exact >= 0 ? "" : matching.length ? `not on the map, but in ${matching.length} n-gram${matching.length === 1 ? "" : "s"} of it` : "not on the map";
+    const inside = matching?.length ? `, but in ${matching.length} n-gram${matching.length === 1 ? "" : "s"} of it` : "";
+    found.textContent = matching ? `not on the map${inside}` : "";
     show();
   });
 

@@ -61,7 +61,8 @@ function phases(host, stepperHost) {
 
   button.addEventListener("click", () => {
     isHeld = false;
-    timer === null ? start() : pause();
+    if (timer === null) start();
+    else pause();
   });
   // The space bar plays and pauses in the drawing. While the step plays, or the space bar paused it, it does so from
   // wherever the focus is: it is on Learn then, and would make another step. In a text field it writes a space.

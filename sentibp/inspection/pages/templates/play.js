@@ -15,7 +15,7 @@
   let isOfText = false; // whether it is the label of this text alone: that of the beginning, or of a step that was made
   let begun = ""; // the text that the page began with
   let rates = {}; // the learning rate that each optimizer begins with
-  let labelsShown = null, version = null, numbers = { count: 0 };
+  let labelsShown = null, version = null, reviews = { practice: 0, taught: 0 }; // how many there are of each set
   let todo = [], isWorking = false, isRunning = false;
 
   function curve(id) { // of the loss over the steps: a function that draws it, or hides it while there is none
@@ -128,11 +128,13 @@
     if (answer.stopped) complain(answer.stopped, name);
     if (name === "undo" || name === "reset") at("run-status").textContent = "";
     if (name === "learn" && answer.drawing) {
-      const moved = before && ` ${page.probability(before[2])} → ${page.probability(before[3])}`;
+      const moved = before && { from: before[2], to: before[3] };
       at("which").textContent = "This is the step that Learn made.";
       at("again").hidden = false;
-      if (todo.length) step.show(answer.drawing, "after"), verdict(answer, moved);
-      else {
+      if (todo.length) {
+        step.show(answer.drawing, "after");
+        verdict(answer, moved);
+      } else {
         if (matchMedia("(max-width: 60rem)").matches) { // below the answer, which stays at the top, and gets a line more
           at("step").style.scrollMarginTop = `${at("answer").offsetHeight + 32}px`;
           at("step").scrollIntoView({ block: "start" });
@@ -158,12 +160,17 @@
     for (const each of form.querySelectorAll("[name=label]")) each.checked = each.value === name;
   };
 
+  function accept(isKnown) { // until its first answer, nothing is known of a network that it could be taught
+    form.querySelector("fieldset").disabled = at("run-button").disabled = !isKnown;
+  }
+
   // The labels, the optimizer and the shape of the answer are those of the network. Return whether the answer to
   // another label is wanted.
   function configure(answer) {
     const names = JSON.stringify([network.value, answer.labels]);
     if (names === labelsShown) return false;
     labelsShown = names;
+    accept(true);
     version = null;
     const several = !areBinary(answer.labels);
     if (!answer.labels.includes(chosen)) chosen = null;
@@ -188,21 +195,23 @@
   }
 
   function verdict(answer, moved) { // the answer to the text; `moved` is the probability before and after a step
-    const unknown = answer.unknown.length ? `; unknown words: ${answer.unknown.join(", ")}` : "";
+    const unknown = answer.unknown.length ? `unknown words: ${answer.unknown.join(", ")}` : "";
     if (answer.probabilities) distribution(answer, unknown);
     else {
       at("needle").style.width = `${100 * answer.positive}%`;
       const score = answer.label === answer.labels[1] ? answer.positive : 1 - answer.positive;
       at("prediction").textContent = `${answer.label} ${page.probability(score)}`;
-      at("logit").textContent = `probability of positive ${page.probability(answer.positive)}, logit ${page.signed(answer.logit)}`
-        + unknown;
+      at("logit").textContent = listed(
+        `probability of positive ${page.probability(answer.positive)}, logit ${page.signed(answer.logit)}`, unknown);
     }
-    at("moved").textContent = moved ?? "";
+    at("moved").textContent = moved ? `${page.probability(moved.from)} → ${page.probability(moved.to)}` : "";
     at("was").hidden = !moved || Boolean(answer.probabilities);
-    if (moved) at("was").style.left = `${100 * Number(moved.split(" ")[1])}%`;
+    if (moved) at("was").style.left = `${100 * moved.from}%`;
     at("marked").innerHTML = answer.html; // rendered, and escaped, by explanation.py
     contributions(answer);
   }
+
+  const listed = (...parts) => parts.filter(Boolean).join("; ");
 
   function distribution(answer, unknown) { // more than two labels: a bar for each, from the worst to the best
     const score = answer.probabilities[answer.labels.indexOf(answer.label)], placed = answer.place !== null;
@@ -224,7 +233,8 @@
     at("scale").hidden = at("ends").hidden = !placed;
     if (placed) at("scale").firstElementChild.style.left = `${100 * answer.place}%`;
     at("prediction").textContent = `${answer.label} ${page.probability(score)}`;
-    at("logit").textContent = (placed ? `${answer.place.toFixed(2)} on the scale from ${answer.labels[0]}, 0, to ${answer.labels.at(-1)}, 1` : "") + unknown.replace(placed ? "" : "; ", "");
+    at("logit").textContent = listed(
+      placed && `${answer.place.toFixed(2)} on the scale from ${answer.labels[0]}, 0, to ${answer.labels.at(-1)}, 1`, unknown);
   }
 
   function contributions(answer) {
@@ -300,7 +310,7 @@
     taught.textContent = `what you taught (${answer.taught} review${answer.taught === 1 ? "" : "s"})`;
     taught.disabled = !answer.taught;
     if (which.selectedOptions[0].disabled) which.value = own.disabled ? "taught" : "practice";
-    numbers = { count: answer.reviews?.count ?? 0, taught: answer.taught };
+    reviews = { practice: answer.reviews?.count ?? 0, taught: answer.taught };
   }
 
   function cost(answer, heldOut) { // what the steps cost on reviews that they are not about
@@ -359,7 +369,7 @@
     let done = 0, total = 1;
     const key = network.value;
     while (isRunning && done < total && key === network.value) {
-      const count = (which.value === "taught" ? numbers.taught : numbers.count) || 1;
+      const count = reviews[which.value] || 1;
       total = times * count;
       const steps = Math.min(count, 64, total - done);
       const answer = await call("run", { reviews: which.value, steps });
@@ -407,7 +417,8 @@
     isOfText = !isMine;
     network.value = key;
     labelsShown = answered = null;
-    numbers = { count: 0 };
+    accept(false);
+    reviews = { practice: 0, taught: 0 };
     isRunning = false;
     step.stop();
     const shown = networks.find((each) => each.key === key);
@@ -426,7 +437,8 @@
   network.addEventListener("change", () => {
     const isOwn = text.value === begun; // and nobody typed one
     choose(network.value, isOwn || isOfText ? null : chosen, true);
-    isOwn ? begin() : lookAnew();
+    if (isOwn) begin();
+    else lookAnew();
   });
   at("presets").append(...presets.map((preset) => {
     const button = document.createElement("button");

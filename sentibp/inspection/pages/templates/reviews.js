@@ -4,6 +4,10 @@
 function reviewTable(host, table) {
   const { element } = page, PAGE = 50, { texts, words, label, labels, runs, names, lengths } = table, all = [...texts.keys()];
   const lower = texts.map((text) => text.toLowerCase()), complete = texts.length === table.total;
+  for (const run of runs) { // of a right answer, the predicted label is the right one
+    Object.assign(run, { predicted: [...label], probability: [...run.right] });
+    for (const [i, predicted, probability] of run.wrong) [run.predicted[i], run.probability[i]] = [predicted, probability];
+  }
   const wrong = runs.map((run) => run.predicted.map((predicted, i) => predicted !== label[i]));
   const loss = runs.map((run) => run.right.map((right) => -Math.log(Math.max(right, 1e-12))));
   const weight = (i) => table.weights?.[i] ?? 1;
@@ -20,12 +24,13 @@ function reviewTable(host, table) {
   bar.append(element("label", {}, "with the words ", search));
   search.addEventListener("input", update);
   const of = (k) => (runs.length > 1 ? ` of ${names[k]}` : "");
-  const kind = options("show", [["all", "all"], ...runs.flatMap((_, k) => [[`wrong${k}`, `mistakes${of(k)}`], [`right${k}`, `right answers${of(k)}`]]),
+  const kind = options("show", [["all", "all"], ...runs.flatMap((_, k) => [[`wrong ${k}`, `mistakes${of(k)}`], [`right ${k}`, `right answers${of(k)}`]]),
     ...(runs.length > 1 ? [["differ", "where the models differ"]] : [])]);
   const given = options("label", [["", "any"], ...labels.map((name, k) => [k, name])]);
   const bounds = [...lengths.map((high, k) => [k ? lengths[k - 1] + 1 : 0, high]), [(lengths.at(-1) ?? -1) + 1, Infinity]];
-  const size = options("length", [["", "any"], ...bounds.map(([low, high], k) => [k,
-    high === Infinity ? `from ${low.toLocaleString("en")} words` : k ? `${low.toLocaleString("en")} to ${high.toLocaleString("en")} words` : `up to ${high.toLocaleString("en")} words`])]);
+  const whole = (number) => number.toLocaleString("en");
+  const span = ([low, high]) => (high === Infinity ? `from ${whole(low)}` : low ? `${whole(low)} to ${whole(high)}` : `up to ${whole(high)}`);
+  const size = options("length", [["", "any"], ...bounds.map((each, k) => [k, `${span(each)} words`])]);
   const summary = element("output", {});
   // the roles are those that the elements have anyway, until a phone shows them as blocks
   const body = element("tbody", { role: "rowgroup" }), heads = element("tr", { role: "row" }), more = element("button", { type: "button" }, "");
@@ -57,9 +62,9 @@ function reviewTable(host, table) {
 
   function matches() {
     const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean), [low, high] = size.value === "" ? [0, Infinity] : bounds[size.value];
-    const k = Number(kind.value.slice(5)), show = kind.value.slice(0, 5);
+    const [show, k] = kind.value.split(" ");
     const allowed = { all: () => true, wrong: (i) => wrong[k][i], right: (i) => !wrong[k][i],
-      diffe: (i) => runs.some((run) => run.predicted[i] !== runs[0].predicted[i]) }[show];
+      differ: (i) => runs.some((run) => run.predicted[i] !== runs[0].predicted[i]) }[show];
     return all.filter((i) => allowed(i) && (given.value === "" || label[i] === Number(given.value)) && words[i] >= low
       && words[i] <= high && wanted.every((word) => lower[i].includes(word)));
   }
@@ -84,13 +89,13 @@ function reviewTable(host, table) {
       return `${runs.length > 1 ? `${names[k]}: ` : ""}accuracy ${percent(share)} (95 % interval ${percent(low)} to ${percent(high)}), log loss ${mean.toFixed(3)}`;
     });
     const free = kind.value === "all" && complete && n; // of a slice by predictions an accuracy would say nothing
-    summary.textContent = `${n.toLocaleString("en")} of ${texts.length.toLocaleString("en")} reviews${free ? `: ${scores.join("; ")}` : ""}`;
+    summary.textContent = `${whole(n)} of ${whole(texts.length)} reviews${free ? `: ${scores.join("; ")}` : ""}`;
     fill();
   }
   function fill() {
     body.replaceChildren(...chosen.slice(0, many).map((i) => element("tr", { role: "row" }, ...columns.map(([key, name, value], c) => {
       const k = Number(/\d+$/.exec(key)?.[0] ?? 0), says = key.startsWith("predicted") || (key.startsWith("probability") && runs.length > 1);
-      const text = key === "label" ? labels[label[i]] : key === "words" ? value(i).toLocaleString("en")
+      const text = key === "label" ? labels[label[i]] : key === "words" ? whole(value(i))
         : key.startsWith("predicted") ? labels[value(i)] : key.startsWith("loss") ? value(i).toFixed(3)
           : (runs.length > 1 ? `${labels[runs[k].predicted[i]]} ` : "") + page.probability(value(i));
       const isWrong = says && wrong[k][i];

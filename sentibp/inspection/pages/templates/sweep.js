@@ -1,4 +1,4 @@
 // Draws the charts of a sweep.
 "use strict";
 
-page.unpacked(document.getElementById("numbers")).then((numbers) => charts.all(numbers.charts));
+charts.all(page.read(document.getElementById("numbers")).charts);

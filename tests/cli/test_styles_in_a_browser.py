@@ -1,0 +1,116 @@
+"""What the styles of pages promise, on a screen and on paper, in headless Chromium."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import exports
+from browser import Page, needs_browser
+
+from sentibp.inspection.explain import explain
+from sentibp.inspection.pages.explanation import explanation_page
+from sentibp.inspection.pages.render import read_template
+from sentibp.inspection.pages.worksheet import worksheet_page
+from sentibp.inspection.trace import trace_step
+from sentibp.inspection.walkthrough import sheet
+
+pytestmark = needs_browser
+
+
+def show(page: Page, folder: Path, content: str, width: int = 800) -> None:
+    (folder / "page.html").write_text(content)
+    page.open((folder / "page.html").as_uri(), width)
+
+
+def styled(body: str) -> str:
+    head = '<!doctype html><meta name="viewport" content="width=device-width">'
+    return f'{head}<style>{read_template("style.css")}</style><body class="report">{body}'
+
+
+@contextmanager
+def printed(page: Page) -> Iterator[None]:
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
+    yield
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
+def colour_at(page: Page, x: float, y: float) -> tuple[int, ...]:
+    """Return the colour of a pixel of the page: red, green, blue."""
+    clip = {"x": x, "y": y, "width": 1, "height": 1, "scale": 1}
+    png = base64.b64decode(page.driver.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip})["data"])
+    data, at = b"", 8
+    while at < len(png):  # chunks: length, kind, content, checksum
+        end = at + 8 + int.from_bytes(png[at : at + 4], "big")
+        data += png[at + 8 : end] if png[at + 4 : at + 8] == b"IDAT" else b""
+        at = end + 4
+    return tuple(zlib.decompress(data)[1:4])  # after the filter of the row
+
+
+TABLE = "<table><caption>Wide</caption><tr>" + "<td>0.123456</td>" * 30 + "</tr></table>"
+
+
+def test_where_a_table_can_be_scrolled_there_is_a_shadow(page: Page, tmp_path: Path):
+    show(page, tmp_path, styled(f'<div class="scroll" style="width:300px; height:80px">{TABLE}</div>'))
+    left, top, right = page.js(
+        "(({ left, top, right }) => [left, top, right])(document.querySelector('.scroll').getBoundingClientRect())"
+    )
+    paper = colour_at(page, right + 20, top + 50)
+    scroll = "void (document.querySelector('.scroll').scrollLeft = {})"
+    shadows = []
+    for to in 0, 100, 10_000:
+        page.js(scroll.format(to))
+        shadows.append([sum(paper) - sum(colour_at(page, x, top + 50)) > 15 for x in (left + 1, right - 2)])
+    assert shadows == [[False, True], [True, True], [True, False]]
+    with printed(page):
+        page.js(scroll.format(0))
+        assert colour_at(page, right - 2, top + 50) == paper, "paper cannot be scrolled"
+
+
+def test_what_has_a_meaning_by_its_colour_is_printed_in_colour(page: Page, tmp_path: Path):
+    stars = exports.random_model("stars")
+    show(page, tmp_path, explanation_page("good bad film", explain(stars, "good bad film"), "x"))
+    with printed(page):
+        exact = "[...document.querySelectorAll('{}')].map((each) => getComputedStyle(each).printColorAdjust)"
+        for selector in ".scale", ".scale div", ".bar div", "mark":
+            found = page.js(exact.format(selector))
+            assert found and set(found) == {"exact"}, selector
+
+
+GAPS = """[...document.querySelectorAll('mrow, math')].flatMap((row) => {
+  const isWord = (each) => ['mi', 'mtext'].includes(each.localName) && /^\\p{L}+$/u.test(each.textContent);
+  const parts = [...row.children].filter((each) => each.localName !== 'mspace');
+  const box = (each) => each.getBoundingClientRect();
+  return parts.slice(1).map((each, i) => [parts[i], each])
+    .filter((pair) => pair.every(isWord) && pair.some((each) => each.textContent.length > 1))
+    .map(([a, b]) => [`${a.textContent} ${b.textContent}`, box(b).left - box(a).right]);
+})"""
+
+
+def test_names_in_a_formula_do_not_run_into_each_other(page: Page, tmp_path: Path):
+    binary = exports.random_model("shifters")
+    show(page, tmp_path, worksheet_page(sheet(trace_step(binary, "a good film", "positive"), 4)))
+    gaps = dict(page.js(GAPS))
+    assert {"log p", "of padding"} <= set(gaps)
+    assert min(gaps.values()) > 1, gaps
+
+
+def test_what_is_not_important_is_not_bold(page: Page, tmp_path: Path):
+    own = '<ol class="peers"><li class="own"><span class="name">a <small>with its interval</small></span></li></ol>'
+    scores = '<table class="scores"><tr><th scope="row">accuracy<small>The share.</small></th></tr></table>'
+    reviews = (
+        '<div class="reviews"><table><tr><td class="wrong" data-name="predicted">✗ positive</td></tr></table></div>'
+    )
+    show(page, tmp_path, styled(own + scores + reviews), width=390)
+    weight = "getComputedStyle(document.querySelector('{}'), '{}').fontWeight"
+    bold = {
+        (selector, part): int(page.js(weight.format(selector, part)))
+        for selector, part in [
+            *((".peers .name", ""), (".peers .name small", ""), (".scores th", "")),
+            *((".reviews .wrong", ""), (".reviews .wrong", "::before")),
+        ]
+    }
+    assert [each > 400 for each in bold.values()] == [True, False, False, True, False]
