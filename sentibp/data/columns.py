@@ -80,7 +80,8 @@ class Column:
     @property
     def is_text(self) -> bool:
         """Whether the values look like texts: several words, and seldom the same."""
-        wordy = self.words >= 2.5 * self.filled or (self.length > 12 and self.words <= 1.2 * self.filled)
+        unspaced = self.length > 12 and self.characters > 10 * self.words  # of Chinese, a space ends a sentence or two
+        wordy = self.words >= 2.5 * self.filled or unspaced
         return wordy and self.numbers < 0.5 * self.filled and len(self.distinct) > 0.3 * self.filled > 0
 
 

@@ -71,7 +71,8 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     head = [
         f"# Written by sentibp init for {_printable(name)}: {counted(profile.rows, 'row')}, "
         f"{counted(len(table.columns), 'column')}.",
-        "# All settings: sentibp config show quickstart",
+        "# Settings that are not here have their defaults: sentibp config show default",
+        "# (of texts of 60 words and more: sentibp config show long_texts).",
         "data:",
     ]
     open_lines = [(len(head) + i, what) for i, (_, what) in enumerate(body, 1) if what]

@@ -251,6 +251,21 @@ def test_all_settings_of_data_can_be_given(sentibp, here):
     assert "instead of two classes" not in Path("stars.yaml").read_text()
 
 
+def test_texts_without_spaces_between_words_are_texts(sentibp, here):
+    """A space here and there, as after a sentence, makes no difference."""
+    sentences = ["这本书的内容很好", "房间又小又旧，不推荐", "物流很快", "屏幕有坏点，客服态度差"]
+    rows = [
+        [" ".join(sentences[(i + j) % 4] + str(i) for j in range(1 + i % 3)), ["差评", "好评"][i % 2]]
+        for i in range(60)
+    ]
+    write("评论.csv", ["评论", "类别"], rows)
+    sentibp("init", "评论.csv", "--out", "c.yaml")
+    written = Path("c.yaml").read_text(encoding="utf-8")
+    assert "\n  text_column: 评论" in written
+    assert "\n  label_column: 类别" in written
+    assert sentibp("train", "c.yaml", "--quiet").code == 0
+
+
 def test_a_measured_number_is_no_group(sentibp, here):
     """Many reviews may have the same confidence, and belong to nothing; numbers beside empty cells end in .0."""
     rows = [[text, i % 2, 0.5 + i // 3 / 100, f"{7000 + i // 3}.0"] for i, text in enumerate(texts())]
