@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sentibp.data.pieces import Piece
     from sentibp.data.readers.table import ReadOptions
     from sentibp.inspection.explain import Explanation
+    from sentibp.model.answer_counts import AnswerCounts
     from sentibp.model.classifier import Classifier
     from sentibp.model.decision import Decision
 
@@ -174,7 +175,6 @@ def _predict(
     force: bool,
 ) -> None:
     """Predict reviews, or one file."""
-    from sentibp.data.blank import answered_blank
     from sentibp.model import file
     from sentibp.model.decision import parse_decision
     from sentibp.runs import find
@@ -195,13 +195,13 @@ def _predict(
         pieces = _input(input, options, split, format, keep)
     to_terminal = output is None and sys.stdout.isatty()  # where the results show how far it is
     shows_progress = input is not None and not to_terminal
-    rows, blank = _write(pieces, classifier, decision, output, format, explain=explain, shows_progress=shows_progress)
-    if input is not None:
-        for note in answered_blank("<stdin>" if input == "-" else input, blank, rows):
-            print_message(note)
+    counts = _write(pieces, classifier, decision, output, format, explain=explain, shows_progress=shows_progress)
+    name = "<stdin>" if input == "-" else input
+    for note in counts.unfamiliar_note() if name is None else counts.notes(name):
+        print_message(note)
     tell_replaced(output, is_replaced)
     if output is not None:
-        tell_written(output, counted(rows, "row"))
+        tell_written(output, counted(counts.texts, "row"))
 
 
 def _write(
@@ -213,16 +213,16 @@ def _write(
     *,
     explain: bool,
     shows_progress: bool,
-) -> tuple[int, int]:
-    """Write the answers, and the notes of the pieces. Return the number of texts, and how many of them are empty."""
+) -> AnswerCounts:
+    """Write the answers, and the notes of the pieces. Return how many texts of which kind were answered."""
     from sentibp.cli.explain import may_colour
     from sentibp.cli.prediction_progress import Counter
-    from sentibp.data.blank import count_blank
+    from sentibp.model.answer_counts import AnswerCounts
     from sentibp.model.classifier import predict_piece
     from sentibp.model.prediction import answers
 
     colours = explain and format is Format.table and output is None and may_colour()
-    rows = blank = 0
+    counts = AnswerCounts()
     with Counter(shows_progress) as counter, _sink(output, colours) as sink:
         if format is Format.table:
             writer: Writer = _Lines(sink, classifier, explain, colours)
@@ -238,10 +238,9 @@ def _write(
                 records = explained(records, piece.text, classifier)
             writer.write(piece, records)
             counter.add(len(records))
-            rows += len(records)
-            blank += count_blank(piece.text)
+            counts = counts.plus(piece.text, records)
         writer.close()
-    return rows, blank
+    return counts
 
 
 def _format(output: Path | None, given: Format | None, explain: bool) -> Format:

@@ -14,7 +14,6 @@ import typer
 from sentibp.cli.interrupts import unwound_by_signals
 from sentibp.cli.output import print_message
 from sentibp.cli.prediction_progress import Counter
-from sentibp.data.blank import answered_blank
 from sentibp.distributed.executor import connect, require_address
 from sentibp.distributed.predict import (
     FileEnded,
@@ -28,6 +27,7 @@ from sentibp.distributed.predict import (
 from sentibp.distributed.predict_file import Settings
 from sentibp.distributed.predict_folder import FAILURES, OutputFolder
 from sentibp.errors import ConfigError, SentibpError
+from sentibp.model.answer_counts import AnswerCounts
 from sentibp.model.decision import parse_decision
 from sentibp.model.prediction_writer import SUFFIXES, Format
 from sentibp.runs.find import BUILTIN, builtin_file
@@ -87,7 +87,8 @@ class _Counts:
 
     def __init__(self, input: str, total: int, folder: Path):
         self.input, self.total, self.folder = input, total, folder
-        self.written = self.before = self.failed = self.reviews = self.blank = 0
+        self.written = self.before = self.failed = 0
+        self.answered = AnswerCounts()
         self._notes: set[str] = set()
 
     def add(self, ended: FileEnded) -> None:
@@ -99,8 +100,8 @@ class _Counts:
             return
         self.written += ended.done.is_new
         self.before += not ended.done.is_new
-        self.reviews += ended.done.reviews
-        self.blank += ended.done.blank
+        done = ended.done.reviews, ended.done.blank, ended.done.unfamiliar
+        self.answered = AnswerCounts(*map(sum, zip(self.answered, done, strict=True)))
         for note in ended.done.notes if ended.done.is_new else ():
             if note not in self._notes and len(self._notes) <= _LINES:
                 self._notes.add(note)
@@ -108,11 +109,13 @@ class _Counts:
 
     def print(self) -> None:
         """Print how all files ended."""
-        for note in answered_blank(self.input, self.blank, self.reviews):
+        for note in self.answered.notes(self.input):
             print_message(note)
         states = [(self.written, "written"), (self.before, "written before"), (self.failed, "failed")]
         files = ", ".join(f"{count:,} {state}" for count, state in states if count)
-        print_message(f"{self.folder}: {files} of {counted(self.total, 'file')}; {counted(self.reviews, 'review')}")
+        print_message(
+            f"{self.folder}: {files} of {counted(self.total, 'file')}; {counted(self.answered.texts, 'review')}"
+        )
         if self.failed:
             print_message(
                 f"{self.folder / FAILURES}: why they failed; once repaired, the same command tries them again"

@@ -25,11 +25,6 @@ def blank_note(name: str, blank: int, rows: int, what: str) -> list[str]:
     return [f"{name}: {blank:,} of {counted(rows, 'text')} {'are' if blank > 1 else 'is'} empty: {what}"]
 
 
-def answered_blank(name: str, blank: int, rows: int) -> list[str]:
-    """Return a note if some of the texts that were predicted are blank."""
-    return blank_note(name, blank, rows, "the answer to an empty text says nothing")
-
-
 def all_blank(name: str, rows: int, others: Iterable[str], repair: str) -> str:
     """Return the message that all texts are blank, with the other columns that there are, or else the `repair`."""
     choice = ", ".join(others)

@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 
 from sentibp.data import readers
-from sentibp.data.blank import count_blank
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.pieces import table_pieces
 from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
+from sentibp.model.answer_counts import AnswerCounts
 from sentibp.model.classifier import Classifier, predict_piece
 from sentibp.model.decision import parse_decision
 from sentibp.model.file import load_model as read_model
@@ -73,6 +73,7 @@ class Done(NamedTuple):
     notes: list[str] = []  # noqa: RUF012  # never changed
     is_new: bool = True  # it was written now
     blank: int = 0  # reviews without text
+    unfamiliar: int = 0  # reviews of mostly unknown words
 
 
 class FileTask(NamedTuple):
@@ -104,11 +105,11 @@ def predict_file(task: FileTask, parts: Sequence[Answers] = ()) -> Done:
     classifier = load_model(task.settings.model, task.settings.digest)
     predict = _Joined(parts, task.name) if parts else classifier.predict
     try:
-        digest, reviews, blank, notes = _write(task, classifier, predict, before)
+        digest, counts, notes = _write(task, classifier, predict, before)
     except OSError as error:
         failure = write_error(task.shown, error)
         raise (failure if error.errno in _FULL else DataError(*failure.lines)) from None
-    return Done(task.name, fingerprint, digest, reviews, notes, blank=blank)
+    return Done(task.name, fingerprint, digest, counts.texts, notes, blank=counts.blank, unfamiliar=counts.unfamiliar)
 
 
 def predict_rows(task: FileTask, start: int, stop: int) -> Answers:
@@ -212,12 +213,12 @@ def _is_done(task: FileTask, done: Done, fingerprint: str) -> bool:
 
 def _write(
     task: FileTask, classifier: Classifier, predict: Callable[[pa.LargeStringArray], Prediction], before: Any
-) -> tuple[str, int, int, list[str]]:
-    """Write the output; return its digest, the number of reviews, how many are empty, and notes for the user."""
+) -> tuple[str, AnswerCounts, list[str]]:
+    """Write the output; return its digest, how many reviews of which kind it has, and notes for the user."""
     settings, format = task.settings, Format(task.format)
     decision = parse_decision(classifier.spec.label_set, settings.threshold, settings.cost)
     notes: list[str] = []
-    reviews, blank, output = 0, 0, Path(task.output)
+    counts, output = AnswerCounts(), Path(task.output)
     with open_output(output) as opened:
         hashed = _Hashed(opened)
         with compressing(output, hashed) as sink:
@@ -231,15 +232,14 @@ def _write(
 
                     records = explained(records, piece.text, classifier)
                 writer.write(piece, records)
-                reviews += len(records)
-                blank += count_blank(piece.text)
+                counts = counts.plus(piece.text, records)
             writer.close()
         _require_wanted()  # else it could replace what a later command has written
         if isinstance(predict, _Joined):
             predict.require_end()
         if _state(task) != before:
             raise DataError(f"{task.name}: was changed while it was read; the same command reads it again")
-    return hashed.digest.hexdigest(), reviews, blank, notes
+    return hashed.digest.hexdigest(), counts, notes
 
 
 def _pieces(task: FileTask, format: Format) -> Iterator[Piece]:

@@ -105,6 +105,30 @@ def test_unknown_words(sentibp):
     assert "no known word" in sentibp("predict", "--format", "table", "qxzv").out
 
 
+@pytest.mark.parametrize(
+    ("texts", "note"),
+    [
+        (["质量太差了，退货", "不推荐"], "2 of 2 texts are mostly"),
+        (["质量太差了，退货", "", " "], "1 of 3 texts is mostly"),
+        (["A wonderful film", "质量太差了，退货"], None),
+        (["", ""], None),
+    ],
+)
+def test_texts_in_another_language_than_the_training(sentibp, texts, note):
+    """A comma that is known does not make an answer. Some such texts are in every file, so only most of them matter."""
+    Path("t.csv").write_text("".join(f'"{text}"\n' for text in ["text", *texts]), encoding="utf-8")
+    Path("more").mkdir()
+    Path("more/t.csv").write_bytes(Path("t.csv").read_bytes())
+    of_words = "of words that the model does not know: do not rely on the answers"
+    for place, command in [
+        ("", texts),
+        ("t.csv: ", ["--input", "t.csv"]),
+        ("more: ", ["--input", "more", "--output", "answers/"]),
+    ]:
+        lines = [line for line in sentibp("predict", *command).err.splitlines() if "mostly" in line]
+        assert lines == ([] if note is None else [f"{place}{note} {of_words}"])
+
+
 def test_a_text_that_begins_with_a_dash_follows_two_dashes(sentibp, fails):
     assert len(sentibp("predict", "--", "-5 of 10", "--worst film ever").jsonl) == 2
     assert "No such option" in fails(2, "predict", "-5 of 10")

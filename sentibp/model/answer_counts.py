@@ -1,0 +1,37 @@
+"""Count the texts whose answers say little: those that are empty, or of words that the model does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from sentibp.data.blank import blank_note, count_blank
+from sentibp.utils.messages import counted
+
+
+class AnswerCounts(NamedTuple):
+    """How many texts were answered, and how many of them are of these kinds."""
+
+    texts: int = 0
+    blank: int = 0  # without a character that can be seen
+    unfamiliar: int = 0  # of most of their tokens the model knows nothing
+
+    def plus(self, text: pa.Array | pa.ChunkedArray, records: Sequence[Mapping[str, Any]]) -> AnswerCounts:
+        """Return the counts with those of further texts (n,) and their n answers."""
+        unfamiliar = sum(2 * record["unknown"] > record["tokens"] for record in records)
+        return AnswerCounts(self.texts + len(records), self.blank + count_blank(text), self.unfamiliar + unfamiliar)
+
+    def notes(self, name: str) -> list[str]:
+        """Return what the user of the answers should know of the texts. `name` is that of the file."""
+        notes = blank_note(name, self.blank, self.texts, "the answer to an empty text says nothing")
+        return notes + [f"{name}: {note}" for note in self.unfamiliar_note()]
+
+    def unfamiliar_note(self) -> list[str]:
+        """Return a note if most texts that are not empty are mostly of unknown words; some such are in every file."""
+        if 2 * self.unfamiliar <= self.texts - self.blank:
+            return []
+        few = f"{self.unfamiliar:,} of {counted(self.texts, 'text')}"
+        are = "are" if self.unfamiliar > 1 else "is"
+        return [f"{few} {are} mostly of words that the model does not know: do not rely on the answers"]
