@@ -116,7 +116,7 @@ def naming_arguments(function: Callable[P, T]) -> Callable[P, T]:
 def _line_with_arguments(line: str, given: Iterable[object] = ()) -> str:
     """Return a message with `overrides=["KEY=VALUE"]` in the place of `--set KEY=VALUE`, and so on.
 
-    The place of a mistake is one of the overrides that are `given`, as it was typed.
+    A line that begins with one of the `given` overrides names the mistake in it, and shows it as an argument, too.
     """
     for override in filter(str, given):
         if line.startswith(f"--set {override}: "):

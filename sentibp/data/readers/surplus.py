@@ -1,4 +1,4 @@
-"""Leave out the lines of a table that are no rows: the names of the columns once more, a rule below them, a footer."""
+"""Leave out the lines of a table that are no rows: repeated names of the columns, a rule below them, a footer."""
 
 from __future__ import annotations
 
