@@ -200,13 +200,16 @@ def _load(config: Config, given: InMemory | None, fold: tuple[Corpus, Corpus] | 
 
 
 def _suited_to_length(config: Config, training: Corpus) -> tuple[Config, list[str]]:
-    """Return the config with the defaults for texts of this length, and a note if they are those of long ones."""
-    changed = for_long_texts(config)
-    if changed is config or (tokens := _mean_tokens(training.text)) < LONG:
+    """Return the config with the defaults for texts of this length, and a note if they are long."""
+    changed, start = for_long_texts(config), config.model.embedding
+    is_other = config.pretrain.is_used or config.model.init_from is not None or "init" in start.model_fields_set
+    if (changed is config and is_other) or (tokens := _mean_tokens(training.text)) < LONG:
         return config, []
-    return changed, [
-        f"long texts, {tokens:.0f} tokens on average: the default settings are those of the config long_texts"
-    ]
+    note = f"long texts, {tokens:.0f} tokens on average: the default settings are those of "
+    if changed is config:
+        note += "short ones, as some of model or of the optimizer are given; the config long_texts has better ones"
+        return config, [note]
+    return changed, [f"{note}the config long_texts"]
 
 
 def _mean_tokens(text: pa.ChunkedArray) -> float:
