@@ -262,8 +262,8 @@ def test_long_texts_have_defaults_of_their_own(here):
     described = train_model(load_config("default", [f"data.source=r{LONG}.csv", "model.hidden=[4]"]))
     assert load_config(described.run / "config.yaml").config.text.ngrams == 2
     assert described.notes[0] == (
-        f"long texts, {LONG} tokens on average: the default settings are those of short ones, as some of model or of the "
-        "optimizer are given; the config long_texts has better ones"
+        f"long texts, {LONG} tokens on average: the default settings are those of short ones, as some of model "
+        "or of the optimizer are given; the config long_texts has better ones"
     )
     started = train_model(load_config("default", [f"data.source=r{LONG}.csv", "model.embedding.init=linear"]))
     assert not any("long texts" in note for note in started.notes)
