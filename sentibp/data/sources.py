@@ -266,7 +266,7 @@ def read_pieces(
         return _pipe_pieces(file, path, options, kept)
     table = _open_source(path, options, split, hub.is_hub_reachable, names=False)
     kind = "folder" if file.is_dir() else "file"
-    notes = (f"{path}: the {kind}, not the built-in data set of that name, which `eval --data {path}` takes",)
+    notes = (f"{path}: the {kind}, not the built-in data set of that name, which `sentibp eval --data {path}` takes",)
     return table_pieces(table.with_notes(notes if path in NAMES else ()), options, kept)
 
 

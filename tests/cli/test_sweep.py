@@ -182,7 +182,7 @@ def test_a_timeout_keeps_what_is_done(sentibp):
 
 @pytest.mark.usefixtures("files")
 def test_all_trials_diverge(sentibp):
-    Path("space.yaml").write_text("train.optimizer: [{name: sgd, learning_rate: 1.0e+30}]")
+    Path("space.yaml").write_text("{train.optimizer: [sgd], train.optimizer.learning_rate: [1.0e+30, 1.0e+31]}")
     result = sentibp("sweep", "mine.yaml", "space.yaml", "--trials", 2, "--json", code=4)
     assert result.json["states"] == {"diverged": 2}
 

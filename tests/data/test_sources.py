@@ -635,7 +635,7 @@ def test_a_file_with_a_built_in_name_is_told():
     write("sample", "text,label\ngood,1\n")
     (piece,) = sources.read_pieces("sample")
     assert piece.text.to_pylist() == ["good"]
-    told = "sample: the file, not the built-in data set of that name, which `eval --data sample` takes"
+    told = "sample: the file, not the built-in data set of that name, which `sentibp eval --data sample` takes"
     assert piece.notes == (told,)
 
 

@@ -193,8 +193,8 @@ def test_a_folder_that_has_no_splits(write_config, complaint):
     split_folder("imdb", train=range(20), test=range(20, 30))
     config = write_config(data={"source": "imdb/train", "validation": "test"})
     assert complaint(DataError, train_model, config) == (
-        "imdb/train: a folder with pos/ and neg/ itself has no splits; --set data.source=./imdb has the splits train "
-        "and test, and --set data.validation=0.1 holds out a tenth"
+        'imdb/train: a folder with pos/ and neg/ itself has no splits; overrides=["data.source=./imdb"] has the '
+        'splits train and test, and overrides=["data.validation=0.1"] holds out a tenth'
     )
     assert train_model(load_config("small.yaml", ["data.source=./imdb"])).scores["n"] == 20
     assert train_model(load_config("small.yaml", ["data.validation=0.1"])).scores["n"] == 4
@@ -205,14 +205,14 @@ def test_a_split_is_never_ignored(write_config, complaint):
     write("d.csv", rows(40))
     for source, what in (("d.csv", "a file"), ("acl/test", "a folder with pos/ and neg/ itself"), ("xor", "xor")):
         message = complaint(DataError, train_model, write_config(data={"source": source, "split": "dev"}))
-        assert f"{what} has no splits; --set data.split=train reads all of it" in message
+        assert f'{what} has no splits; overrides=["data.split=train"] reads all of it' in message
     run = train_model(write_config(data={"source": "d.csv"})).run
     message = complaint(DataError, evaluate, load_model(run / "model.safetensors"), "d.csv", "dev")
-    assert message == "d.csv: a file has no splits; leave out --split dev"
+    assert message == 'd.csv: a file has no splits; leave out split="dev"'
     assert evaluate(load_model(run / "model.safetensors"), "acl/test").scores["n"] == 20
     settings = {"vectors": "words", "dim": 1, "source": "d.csv", "split": "dev"}
     message = complaint(DataError, train_model, write_config(pretrain=settings, data={"source": "sample"}))
-    assert message == "d.csv: a file has no splits; --set pretrain.split=unsupervised reads all of it"
+    assert message == 'd.csv: a file has no splits; overrides=["pretrain.split=unsupervised"] reads all of it'
 
 
 def test_a_split_with_training_reviews_is_refused(write_config, complaint):
