@@ -85,6 +85,7 @@ def predict(
             "that of the input if it can be written, else jsonl."
         ),
     ] = None,
+    json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl: a JSON object a line.")] = False,
     text_column: Annotated[
         str | None,
         typer.Option(metavar="C", help="The column of --input that holds the review. Default: as in training."),
@@ -110,6 +111,9 @@ def predict(
     ] = False,
 ) -> None:
     """Label reviews, with the probability of each label."""
+    if json and format not in (None, Format.jsonl, Format.json):
+        raise ConfigError(f"--json: writes JSON, and --format {format} something else; leave one of them out")
+    format = format or (Format.jsonl if json else None)
     if bool(text) == (input is not None):
         raise typer.BadParameter(_both_or_none(text, input))
     if input is None and (text_column is not None or set_):

@@ -84,6 +84,21 @@ def test_every_format_has_one_line_per_text(sentibp, format):
     assert len(lines) - (format == "csv") == len(AWKWARD)
 
 
+def test_json_is_short_for_a_format(sentibp, fails):
+    """All commands have --json; the answers are an object a line, also on a terminal and for a file."""
+    plain = sentibp("predict", "good", "bad", "--format", "jsonl").out
+    assert sentibp("predict", "good", "bad", "--json").out == plain
+    assert sentibp("predict", "good", "--json", "--format", "json").out.startswith("[")
+    Path("t.txt").write_text("good\nbad\n")
+    assert [each["label"] for each in sentibp("predict", "--input", "t.txt", "--json").jsonl] == [
+        "positive",
+        "negative",
+    ]
+    assert fails(2, "predict", "good", "--json", "--format", "csv") == (
+        "--json: writes JSON, and --format csv something else; leave one of them out"
+    )
+
+
 def test_a_batch_gives_the_same_predictions_as_single_texts(sentibp):
     texts = [*AWKWARD[:-2], *(f"a {word} film" for word in ("good", "bad", "wonderful", "dull"))] * 30
     Path("texts.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
