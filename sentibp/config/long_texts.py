@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sentibp.config.schema import Config
+from sentibp.config.schema import Config, with_default
 
 LONG = 60
 """Tokens of a training text on average, from which texts are long."""
@@ -41,15 +41,5 @@ def for_long_texts(config: Config) -> Config:
         return config
     changed = config
     for path, value in OF_LONG_TEXTS.items():
-        changed = _with_default(changed, path, value)
+        changed = with_default(changed, path, value, given=True)
     return changed
-
-
-def _with_default(section: Any, path: tuple[str, ...], value: Any) -> Any:
-    """Return the section, in which the setting at a path has the value if it was not given."""
-    key, *rest = path
-    if rest:
-        value = _with_default(getattr(section, key), tuple(rest), value)
-    elif key in section.model_fields_set:
-        return section
-    return section.model_copy(update={key: value})

@@ -484,13 +484,18 @@ OF_SEVERAL_CLASSES: dict[tuple[str, ...], Any] = {
 """The defaults that are others with more than two classes. Their linear start leaves less for the network to learn."""
 
 
-def _with_default(section: Any, path: tuple[str, ...], value: Any) -> Any:
-    """Return the section with another default of the setting at a path, if that is not given."""
+def with_default(section: Any, path: tuple[str, ...], value: Any, *, given: bool = False) -> Any:
+    """Return the section with another default of the setting at a path, if that is not given.
+
+    If it is to count as `given`, it is never replaced by a further default.
+    """
     key, *rest = path
     if not rest and key in section.model_fields_set:
         return section
     changed = section.model_copy()  # it remembers which settings are given
-    vars(changed)[key] = _with_default(getattr(section, key), tuple(rest), value) if rest else value
+    vars(changed)[key] = with_default(getattr(section, key), tuple(rest), value, given=given) if rest else value
+    if given:
+        changed.model_fields_set.add(key)
     return changed
 
 
@@ -509,7 +514,7 @@ class Config(_Section):
         names = [name for name in self.data.labels or LABELS if name != IGNORE]
         if not is_binary(names) and self.model.init_from is None:  # a network is pooled as the one it starts from
             for (name, *path), value in OF_SEVERAL_CLASSES.items():
-                vars(self)[name] = _with_default(getattr(self, name), tuple(path), value)
+                vars(self)[name] = with_default(getattr(self, name), tuple(path), value)
         return self
 
     @model_validator(mode="after")

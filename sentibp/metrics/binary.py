@@ -30,7 +30,8 @@ BETTER = {
 """The scalar metrics of `scores()`, and whether a "higher" or a "lower" value is better."""
 
 
-_BINS = 10  # of the reliability diagram
+BINS = 10
+"""The bins of the reliability diagram and of the calibration error."""
 
 THRESHOLD = 0.5
 """The smallest probability of positive for which the predicted label is positive."""
@@ -150,7 +151,7 @@ def roc_curve(
 
 
 def calibration_bins(
-    label: ArrayLike, positive: ArrayLike, bins: int = _BINS, weight: ArrayLike | None = None
+    label: ArrayLike, positive: ArrayLike, bins: int = BINS, weight: ArrayLike | None = None
 ) -> list[dict[str, Any]]:
     """Return the reliability diagram: `bins` bins of equal width over the confidence max(p, 1 - p), in [0.5, 1].
 
@@ -176,7 +177,7 @@ def calibration_bins(
 
 
 def calibration_error(
-    label: ArrayLike, positive: ArrayLike, bins: int = _BINS, weight: ArrayLike | None = None
+    label: ArrayLike, positive: ArrayLike, bins: int = BINS, weight: ArrayLike | None = None
 ) -> float:
     """Return the expected calibration error, in [0, 1]: the sum over bins of n_bin / n |accuracy - confidence|.
 
@@ -202,7 +203,7 @@ def calibration_error_by_chance(probability: ArrayLike, weight: ArrayLike | None
     w = np.ones(len(p)) if weight is None else np.asarray(weight, np.float64)
     if not (w >= 0).all() or not w.sum() > 0:
         raise ValueError("weights need to be at least 0, and one above 0")
-    bins = np.linspace(low, 1, _BINS + 1)[1:-1]
+    bins = np.linspace(low, 1, BINS + 1)[1:-1]
     index = np.searchsorted(bins, confidence, side="left")
     variance = confidence * np.maximum(1 - confidence, 0)  # (n,); the sum of probabilities may be rounded to above 1
     normal = np.sqrt(2 / np.pi * np.bincount(index, w * w * variance))
