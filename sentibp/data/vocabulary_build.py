@@ -45,8 +45,25 @@ class Ngrams(NamedTuple):
         """Return the first `limit` n-grams by (-count, text), in their present order."""
         if limit is None or len(self.last) <= limit:
             return self
-        chosen = np.sort(np.lexsort((*self.texts.T[::-1], -self.count))[:limit])
+        chosen = np.sort(by_frequency(self.texts, self.count)[:limit])
         return Ngrams(*(column[chosen] for column in self))
+
+
+def by_frequency(texts: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Return the order of n-grams (k,) by (-count, text). `texts` (k, n) are the numbers of their words, or NONE.
+
+    Two sorts by one number each take a fifth of the time of a sort by all columns; so they are used if numbers of 64
+    bits are large enough.
+    """
+    k, words, most = len(texts), int(texts.max(initial=NONE)) + 2, int(count.max(initial=0))
+    if max(words ** texts.shape[1], (most + 1) * k) >= 1 << 63:
+        return np.lexsort((*texts.T[::-1], -count))
+    number = np.zeros(k, np.int64)  # its digits are the words
+    for column in texts.T:
+        number = number * words + (column - NONE)
+    place = np.empty(k, np.int64)  # of each n-gram in the order of the texts
+    place[np.argsort(number)] = np.arange(k)
+    return np.argsort((most - count) * k + place)
 
 
 def build_vocabulary(
@@ -154,7 +171,7 @@ def number_features(
     columns = np.full((total, len(by_length)), NONE, np.int32)
     for end, level in zip(np.cumsum([len(level.last) for level in by_length]), by_length, strict=True):
         columns[end - len(level.last) : end, : level.texts.shape[1]] = level.texts
-    order = np.lexsort((*columns.T[::-1], -np.concatenate([level.count for level in by_length])))
+    order = by_frequency(columns, np.concatenate([level.count for level in by_length]))
     prefix, last = (np.concatenate(column) for column in zip(*((x.prefix, x.last) for x in by_length), strict=True))
     if max_features is not None:
         order = _closed(order[:max_features], prefix, last)

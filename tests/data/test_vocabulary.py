@@ -499,9 +499,21 @@ def test_an_n_gram_without_its_word_is_detected(monkeypatch):
 
 
 def test_ordering_by_count_alone_is_detected(monkeypatch):
-    monkeypatch.setattr(np, "lexsort", lambda keys: np.argsort(keys[-1], kind="stable"))
+    monkeypatch.setattr(vocabulary_build, "by_frequency", lambda texts, count: np.argsort(-count, kind="stable"))
     with pytest.raises(AssertionError):
         check_features(split("a b"), ngrams=2)
+
+
+@pytest.mark.parametrize("largest", [3, 1 << 20, 1 << 30])  # the last two do not fit in numbers of 64 bits
+@given(
+    rows=st.lists(st.lists(st.integers(-1, 3), min_size=4, max_size=4), max_size=30, unique_by=tuple),
+    counts=st.lists(st.integers(0, 3), min_size=30, max_size=30),
+)
+def test_the_order_by_frequency_and_text(largest, rows, counts):
+    texts = np.array([[-1 if each < 0 else each * largest // 3 for each in row] for row in rows], np.int32)
+    count = np.array(counts[: len(rows)], np.int64) * largest
+    expected = sorted(range(len(rows)), key=lambda row: (-count[row], rows[row]))
+    assert vocabulary_build.by_frequency(texts.reshape(-1, 4), count).tolist() == expected
 
 
 @given(texts=st.lists(st.lists(st.sampled_from("abc"), max_size=9), max_size=6), ngrams=st.integers(1, 3))

@@ -15,9 +15,7 @@ from sentibp.utils import spill
 from sentibp.utils.arrow import TEXT
 from sentibp.utils.files import open_regular
 
-CHUNK = 1 << 24  # bytes processed at once by Python
-
-_BLOCK = 1 << 17  # bytes processed at once in the processor's cache
+CHUNK = 1 << 17  # bytes processed at once: they fit the processor's cache, and a copy takes no fresh pages of memory
 
 
 def read_bytes(path: Path) -> memoryview:
@@ -44,11 +42,11 @@ def as_file(data: memoryview) -> io.BufferedReader:
     return io.BufferedReader(pa.BufferReader(data), 1 << 16)  # type: ignore[arg-type]
 
 
-def line_chunks(data: memoryview, size: int | None = None) -> Iterator[bytes]:
-    """Yield the bytes in pieces of about `size` bytes (default: CHUNK) that end with a line."""
-    start, size = 0, size or CHUNK
+def line_chunks(data: memoryview) -> Iterator[bytes]:
+    """Yield the bytes in pieces that end with a line, of CHUNK bytes or fewer, if no line is longer."""
+    start = 0
     while start < len(data):
-        chunk = bytes(data[start : start + size])
+        chunk = bytes(data[start : start + CHUNK])
         while start + len(chunk) < len(data) and b"\n" not in chunk:
             chunk += bytes(data[start + len(chunk) : start + 2 * len(chunk)])
         if start + len(chunk) < len(data):
@@ -59,7 +57,7 @@ def line_chunks(data: memoryview, size: int | None = None) -> Iterator[bytes]:
 
 def filled_lines(data: memoryview, first: int = 1) -> Iterator[tuple[int, bytes]]:
     """Yield the number and the content of each line that is not blank. `first` is the number of the first line."""
-    for chunk in line_chunks(data, 1 << 16):
+    for chunk in line_chunks(data):
         if chunk.isspace():  # much faster than line by line
             first += chunk.count(b"\n")
             continue
@@ -107,8 +105,8 @@ def _next_break(data: memoryview, start: int) -> int:
 def count_bytes(data: memoryview, wanted: bytes) -> list[int]:
     """Return how often each of the wanted bytes occurs."""
     array, counts = np.frombuffer(data, np.uint8), [0] * len(wanted)
-    for start in range(0, len(array), _BLOCK):
-        block = array[start : start + _BLOCK]
+    for start in range(0, len(array), CHUNK):
+        block = array[start : start + CHUNK]
         for i, byte in enumerate(wanted):
             counts[i] += int(np.count_nonzero(block == byte))
     return counts

@@ -25,8 +25,6 @@ SAMPLE = 1 << 18  # bytes from which the separator and the header are found
 
 _UNQUOTED = "\t|"  # separators of files that are often written without quoting
 
-_BLOCK = 1 << 18  # bytes that are searched at once
-
 _LINES = 5000  # lines with quotes that are examined
 
 _NAMES = {"tab": "\t", "\\t": "\t"}  # other ways to write a separator in a config
@@ -304,7 +302,7 @@ def _escapes(data: memoryview, separator: str, width: int, name: str) -> tuple[Q
 def _lines_with(data: memoryview, pattern: re.Pattern[bytes], rare: bytes) -> Iterator[str]:
     """Yield the first lines that have a match, at most _LINES of them. Matches contain the byte `rare`."""
     left = _LINES
-    for chunk in line_chunks(data, _BLOCK):
+    for chunk in line_chunks(data):
         position = 0 if rare in chunk else len(chunk)  # much faster than the search for the pattern
         while left and (match := pattern.search(chunk, position)):
             begin = max(chunk.rfind(b"\n", 0, match.end() - 1), chunk.rfind(b"\r", 0, match.end() - 1)) + 1
