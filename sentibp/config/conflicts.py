@@ -16,7 +16,7 @@ from sentibp.utils.near_names import nearest
 from sentibp.utils.repair import set_option
 
 if TYPE_CHECKING:
-    from sentibp.config.schema import Config, Data, Model, Optimizer, Schedule
+    from sentibp.config.schema import Config, Data, Model, Optimizer, Schedule, Text
 
 
 _USUAL_ENCODINGS = (
@@ -42,6 +42,7 @@ def find_conflicts(config: Config) -> Iterator[Conflict]:
     yield from _no_separator(config.data)
     yield from _column_named_twice(config.data)
     yield from _groups_without_column(config)
+    yield from _names_in_two_cases(config.text)
     yield from _blocks_and_groups(config)
     yield from _residual_without_equal_widths(config.model)
     yield from _unused("optimizer", config.train.optimizer)
@@ -98,6 +99,13 @@ def _groups_without_column(config: Config) -> Iterator[Conflict]:
         message = "no column says which reviews belong together (film, product, author); name it with "
         message += f"--set data.group_column=NAME, or write {set_option('text.min_groups', 1)}"
         yield Conflict(("text", "min_groups"), message, ("data.group_column",))
+
+
+def _names_in_two_cases(text: Text) -> Iterator[Conflict]:
+    if not text.names and not text.lowercase:
+        message = "names are found by their capitals, among words in lower case; write "
+        message += f"{set_option('text.lowercase', True)}, or {set_option('text.names', True)}"
+        yield Conflict(("text", "names"), message, ("text.lowercase",))
 
 
 def _blocks_and_groups(config: Config) -> Iterator[Conflict]:

@@ -16,10 +16,11 @@ import pyarrow.compute as pc
 from sentibp.data import shifters
 from sentibp.data.corpus import Corpus
 from sentibp.data.folding import Spelling
+from sentibp.data.names import find_names, share_of, tokenize_with_capitals
 from sentibp.data.overlap import near_duplicates, near_duplicates_of
 from sentibp.data.tokenizer import Tokens, single_tokens, tokenize
 from sentibp.data.vocabulary import Vocabulary, merge, vocabulary_of_words
-from sentibp.data.vocabulary_build import build_vocabulary
+from sentibp.data.vocabulary_build import build_vocabulary, count_words
 from sentibp.data.vocabulary_shards import Place, ShardedTokens, encode_shards, vocabulary_of_shards
 from sentibp.errors import DataError
 from sentibp.nn import Ragged
@@ -41,6 +42,7 @@ class Encoded(NamedTuple):
     learned: list[Ragged]  # for each corpus that the vocabulary is learned from; no rows where there is no corpus
     validation: Ragged  # as `Vocabulary.encode` returns them, and so is `learned`, unless occurrences are wanted
     near_duplicate: np.ndarray  # (m,) of the validation reviews: see `overlap.near_duplicates`
+    names: float = 0.0  # the share of the words of the training data that are left out as names
 
 
 def encode(
@@ -68,18 +70,21 @@ def encode(
     arrays = cache.load(key) if initial is None else None
     if arrays is not None:
         vocabulary = Vocabulary.from_tensors(arrays["words"], arrays["features"], settings.presence)
-        near = arrays["near_duplicate"]
+        near, names = arrays["near_duplicate"], float(arrays["names"][0])
         learned, held_out = (Ragged(arrays[f"{k}.ids"], arrays[f"{k}.offsets"]) for k in ("training", "validation"))
     else:
-        vocabulary, learned, held_out, near = _encode(settings, corpora, validation, initial, occurrences, words, place)
+        vocabulary, learned, held_out, near, names = _encode(
+            settings, corpora, validation, initial, occurrences, words, place
+        )
         if initial is None:
-            arrays = vocabulary.tensors() | {"near_duplicate": near}
+            arrays = vocabulary.tensors() | {"near_duplicate": near, "names": np.array([names])}
             for k, ragged in ("training", learned), ("validation", held_out):
                 arrays |= {f"{k}.ids": ragged.ids, f"{k}.offsets": ragged.offsets}
             about = f"{name}, n-grams to {settings.ngrams}, {_count(corpora[0]):,} reviews"
             Thread(target=cache.store, args=(key, about, arrays)).start()  # the process waits for it before it exits
     ends = np.cumsum([0, *map(_count, corpora)]).tolist()
-    return Encoded(vocabulary, [learned.slice(start, stop) for start, stop in pairwise(ends)], held_out, near)
+    each = [learned.slice(start, stop) for start, stop in pairwise(ends)]
+    return Encoded(vocabulary, each, held_out, near, names)
 
 
 def cache_key(settings: Text, fingerprints: Mapping[str, Any], occurrences: bool) -> str:
@@ -98,24 +103,25 @@ def _encode(
     occurrences: bool,
     words: Sequence[pa.LargeStringArray],
     place: Place | None,
-) -> tuple[Vocabulary, Ragged, Ragged, np.ndarray]:
+) -> tuple[Vocabulary, Ragged, Ragged, np.ndarray, float]:
     validation_tokens = tokenize(strings([]) if validation is None else validation.text, Spelling.of(settings))
     if place is not None and settings.min_groups == 1:
-        shards = ShardedTokens(place, [corpus.text for corpus in corpora if corpus is not None], Spelling.of(settings))
+        shards = ShardedTokens(place, [corpus.text for corpus in corpora if corpus is not None], settings)
         vocabulary = _with_known(vocabulary_of_shards(shards, settings), settings, corpora, initial, words)
         learned = encode_shards(shards, vocabulary, occurrences=occurrences)
         learned = vocabulary.without_marked(learned) if settings.shifters else learned
         near = near_duplicates_of(shards.words, shards.training_tokens, shards.holders, validation_tokens)
-        return vocabulary, learned, vocabulary.encode(validation_tokens)[0], near
+        return vocabulary, learned, vocabulary.encode(validation_tokens)[0], near, shards.names
     text = pa.chunked_array([chunk for corpus in corpora if corpus is not None for chunk in corpus.text.chunks], TEXT)
-    tokens = tokenize(text, Spelling.of(settings))
-    vocabulary, learned = learn_vocabulary(settings, tokens, groups(corpora), occurrences)
+    tokens, left_out = training_tokens(settings, text)
+    vocabulary, learned = learn_vocabulary(settings, tokens, groups(corpora), occurrences, left_out)
     vocabulary = _with_known(vocabulary, settings, corpora, initial, words)
     if initial is not None or words:
         learned = vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
         learned = vocabulary.without_marked(learned) if settings.shifters else learned
     near = near_duplicates(tokens, _count(corpora[0]), validation_tokens)
-    return vocabulary, learned, vocabulary.encode(validation_tokens)[0], near
+    names = 0.0 if left_out is None else share_of(left_out, count_words(tokens))
+    return vocabulary, learned, vocabulary.encode(validation_tokens)[0], near, names
 
 
 def _with_known(
@@ -143,10 +149,28 @@ def _digest(words: pa.LargeStringArray) -> str:
     return hashlib.sha256("\n".join(words.to_pylist()).encode()).hexdigest()
 
 
+def training_tokens(settings: Text, text: pa.LargeStringArray | pa.ChunkedArray) -> tuple[Tokens, np.ndarray | None]:
+    """Return the tokens of texts that a vocabulary is learned from, and which of their words are left out: (m,) bool.
+
+    None if no word is.
+    """
+    if settings.names:
+        return tokenize(text, Spelling.of(settings)), None
+    tokens, capitals = tokenize_with_capitals(text, Spelling.of(settings))
+    return tokens, find_names(tokens.words, capitals)
+
+
 def learn_vocabulary(
-    settings: Text, tokens: Tokens, group: np.ndarray | None, occurrences: bool = False
+    settings: Text,
+    tokens: Tokens,
+    group: np.ndarray | None,
+    occurrences: bool = False,
+    left_out: np.ndarray | None = None,
 ) -> tuple[Vocabulary, Ragged]:
-    """Return the vocabulary that the settings describe, and the encoded texts. `group` (n,) is that of each text."""
+    """Return the vocabulary that the settings describe, and the encoded texts. `group` (n,) is that of each text.
+
+    `left_out` is the second result of `training_tokens`.
+    """
     return build_vocabulary(
         tokens,
         settings.ngrams,
@@ -158,6 +182,7 @@ def learn_vocabulary(
         occurrences,
         settings.min_groups,
         group,
+        left_out,
     )
 
 
@@ -179,14 +204,15 @@ def groups(corpora: Sequence[Corpus | None]) -> np.ndarray | None:
 
 def no_features(settings: Text, where: str) -> DataError:
     """Return the error for text of which no word becomes a feature."""
+    word = "word" if settings.names else "word but names (text.names)"
     if settings.min_count == settings.min_groups == 1:
-        return DataError(f"there is no word in {where}; give reviews with words")
+        return DataError(f"there is no {word} in {where}; give reviews with words")
     if settings.min_groups > 1:
         keep = f"{set_option('text.min_count', 1)} {set_option('text.min_groups', 1)}"
         often = f"{settings.min_count} times and " * (settings.min_count > 1) + f"in {settings.min_groups} groups"
-        return DataError(f"no word occurs {often} in {where}; give more text, or keep rare words, too, with {keep}")
+        return DataError(f"no {word} occurs {often} in {where}; give more text, or keep rare words, too, with {keep}")
     repair = f"give more text, or keep rare words, too, with {set_option('text.min_count', 1)}"
-    return DataError(f"no word occurs {settings.min_count} times in {where}; {repair}")
+    return DataError(f"no {word} occurs {settings.min_count} times in {where}; {repair}")
 
 
 def _count(corpus: Corpus | None) -> int:

@@ -77,6 +77,7 @@ def build_vocabulary(
     occurrences: bool = False,
     min_groups: int = 1,
     group: np.ndarray | None = None,
+    left_out: np.ndarray | None = None,
 ) -> tuple[Vocabulary, Ragged]:
     """Return the vocabulary of the words and n-grams that occur at least `min_count` times, and the encoded texts.
 
@@ -86,14 +87,14 @@ def build_vocabulary(
     for `min_count` and `max_features`, all its occurrences count. With `occurrences`, the texts are encoded as
     `Vocabulary.occurrences` does it. With `shifters`, the marked words of data/shifters.py are added; the encoded texts
     are without them. If `group` (n,) int32 is the group of each text, a feature must occur in at least `min_groups` of
-    them.
+    them. Words that are `left_out`, (m,) bool of the distinct words, are no features, nor are n-grams with them.
 
     Arrays with a number per token are spilled to disk (utils/spill.py). In memory are the distinct words and the
     features that occur `min_count` times, but at most twice `max_features` n-grams.
     """
     pieces = [within(tokens.offsets, texts) for texts in cuts(tokens.offsets, vocabulary_module.PIECE)]
     least = _Least(min_count, min_groups, None if group is None or min_groups == 1 else _of_tokens(tokens, group))
-    words, count, word = _frequent_words(tokens, pieces, least)
+    words, count, word = _frequent_words(tokens, pieces, least, left_out)
     m, alphabet = len(words), np.arange(len(words))
     by_length = [Ngrams(np.full(m, NONE), alphabet, count, alphabet.reshape(m, 1), np.zeros((m, 2), np.int64))]
     levels = [word]  # for each length, the number of the n-gram that ends at each token (t,)
@@ -133,16 +134,13 @@ def _of_tokens(tokens: Tokens, group: np.ndarray) -> Callable[[slice], np.ndarra
 
 
 def _frequent_words(
-    tokens: Tokens, pieces: Sequence[tuple[slice, np.ndarray]], least: _Least
+    tokens: Tokens, pieces: Sequence[tuple[slice, np.ndarray]], least: _Least, left_out: np.ndarray | None
 ) -> tuple[pa.LargeStringArray, np.ndarray, np.ndarray]:
     """Return the frequent words in alphabetical order (m,), their counts (m,), and the word number of each token (t,).
 
-    The number of a rare word is NONE.
+    The number of a rare word, and of one that is left out, is NONE.
     """
-    distinct = len(tokens.words)
-    count = np.zeros(distinct, np.int64)
-    for piece_count in parallel_map(lambda piece: np.bincount(tokens.ids[piece[0]], minlength=distinct), pieces):
-        count += piece_count
+    distinct, count = len(tokens.words), count_words(tokens)
     is_frequent = count >= least.count
     if least.groups is not None:
         pairs = Pairs(
@@ -150,7 +148,7 @@ def _frequent_words(
         )
         found = parallel_map(lambda shard: pairs.count(shard, least.count, least.in_groups)[0], range(pairs.shards))
         is_frequent = np.isin(np.arange(distinct), np.concatenate([*found]))
-    kept = np.flatnonzero(is_frequent)
+    kept = np.flatnonzero(is_frequent if left_out is None else is_frequent & ~left_out)
     kept = kept[to_numpy(pc.sort_indices(tokens.words.take(from_numpy(kept))))]
     rank = np.full(distinct, NONE, np.int32)
     rank[kept] = np.arange(len(kept), dtype=np.int32)
@@ -158,6 +156,16 @@ def _frequent_words(
     for place, _ in pieces:
         rank.take(tokens.ids[place], out=word[place], mode="clip")
     return tokens.words.take(from_numpy(kept)), count[kept], word
+
+
+def count_words(tokens: Tokens) -> np.ndarray:
+    """Return how often each of the distinct words occurs: (m,) int64."""
+    distinct = len(tokens.words)
+    total = np.zeros(distinct, np.int64)
+    spans = (tokens.ids[start : start + _ORDERED] for start in range(0, len(tokens.ids), _ORDERED))
+    for count in parallel_map(lambda ids: np.bincount(ids, minlength=distinct), spans):
+        total += count
+    return total
 
 
 def number_features(

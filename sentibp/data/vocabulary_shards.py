@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 
 from sentibp.data.folding import Spelling
 from sentibp.data.key_table import NONE
+from sentibp.data.names import Capitals, find_names, share_of, tokenize_with_capitals
 from sentibp.data.overlap import Holders, holders
 from sentibp.data.shifters import marked_words
 from sentibp.data.tokenizer import Tokens, tokenize
@@ -93,6 +94,7 @@ class Counted(NamedTuple):
 
     words: pa.LargeStringArray  # distinct, in order of appearance
     count: np.ndarray  # (m,) of each word
+    capitals: Capitals | None  # of these words, if names are left out
     tokens: int
     texts: int
 
@@ -100,22 +102,39 @@ class Counted(NamedTuple):
 class ShardedTokens:
     """The tokens of all texts, on the workers; here are their distinct words (m,), in order of appearance."""
 
-    def __init__(self, place: Place, texts: Sequence[pa.ChunkedArray], spelling: Spelling):
+    def __init__(self, place: Place, texts: Sequence[pa.ChunkedArray], settings: Text):
         """The first of the `texts` are those of the training reviews."""
         self.place = place
         written = [_write_texts(place, text, f"text-{number}") for number, text in enumerate(texts)]
         self.shards = [shard for shards in written for shard in shards]
         submit = place.executor.submit
-        futures = [submit(tokenize_shard, shard, spelling, name=shard.name) for shard in self.shards]
+        how = Spelling.of(settings), settings.names
+        futures = [submit(tokenize_shard, shard, *how, name=shard.name) for shard in self.shards]
         self.counted: list[Counted] = [place.executor.result(future) for future in futures]
         words = pa.concat_arrays([each.words for each in self.counted]).dictionary_encode()
         ends = np.cumsum([len(each.words) for each in self.counted])
         self.words: pa.LargeStringArray = words.dictionary
         self.number = np.split(to_numpy(words.indices), ends[:-1])  # of each word of a shard, among all words
+        self.count = self._sum([each.count for each in self.counted])
+        self.left_out = np.zeros(len(self.words), bool) if settings.names else self._names()
+        self.names = share_of(self.left_out, self.count)  # their share of all words
         self.training = slice(0, len(written[0]))  # its shards
         self.training_tokens = sum(each.tokens for each in self.counted[self.training])
         for shard, number in zip(self.shards, self.number, strict=True):
             array_files.save(f"{shard.path}.number.npy", number)
+
+    def _sum(self, counts: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the sums of counts of the words of each shard: (m,) int64, of all words."""
+        total = np.zeros(len(self.words), np.int64)
+        for number, count in zip(self.number, counts, strict=True):
+            total[number] += count
+        return total
+
+    def _names(self) -> np.ndarray:
+        """Return which of all words are names: (m,) bool."""
+        capitals = [each.capitals for each in self.counted if each.capitals is not None]
+        follows, capital = (self._sum(column) for column in zip(*capitals, strict=True))
+        return find_names(self.words, Capitals(follows, capital))
 
     def holders(self, k: int, wanted: np.ndarray) -> Holders:
         """Return which training texts have the sequences of k tokens with the hashes (v,), in ascending order."""
@@ -134,10 +153,8 @@ class ShardedTokens:
 def vocabulary_of_shards(tokens: ShardedTokens, settings: Text) -> Vocabulary:
     """Return the vocabulary of all texts that `vocabulary_build.build_vocabulary` returns, except for min_groups."""
     place, shards = tokens.place, tokens.shards
-    count = np.zeros(len(tokens.words), np.int64)
-    for each, number in zip(tokens.counted, tokens.number, strict=True):
-        count[number] += each.count
-    kept = np.flatnonzero(count >= settings.min_count)
+    count = tokens.count
+    kept = np.flatnonzero((count >= settings.min_count) & ~tokens.left_out)
     kept = kept[to_numpy(pc.sort_indices(tokens.words.take(from_numpy(kept))))]
     m = len(kept)
     rank = np.full(len(tokens.words), NONE, np.int32)
@@ -214,14 +231,21 @@ def _write_texts(place: Place, text: pa.ChunkedArray, name: str) -> list[TextSha
 # --- what workers do: each function is pure, all that it needs are its arguments and files ---------------------
 
 
-def tokenize_shard(shard: TextShard, spelling: Spelling) -> Counted:
-    """Split the texts of a shard into tokens, and write them into files. Return what of them is needed."""
-    tokens = tokenize(array_files.load_texts(f"{shard.path}.arrow", shard.digest), spelling)
+def tokenize_shard(shard: TextShard, spelling: Spelling, names: bool) -> Counted:
+    """Split the texts of a shard into tokens, and write them into files. Return what of them is needed.
+
+    `names` is the setting text.names.
+    """
+    text, capitals = array_files.load_texts(f"{shard.path}.arrow", shard.digest), None
+    if names:
+        tokens = tokenize(text, spelling)
+    else:
+        tokens, capitals = tokenize_with_capitals(text, spelling)
     array_files.save(f"{shard.path}.ids.npy", tokens.ids)
     array_files.save(f"{shard.path}.offsets.npy", tokens.offsets)
     array_files.save_texts(f"{shard.path}.words.arrow", pa.chunked_array([tokens.words]))
     count = np.bincount(tokens.ids, minlength=len(tokens.words))
-    return Counted(tokens.words, count, len(tokens.ids), len(tokens.offsets) - 1)
+    return Counted(tokens.words, count, capitals, len(tokens.ids), len(tokens.offsets) - 1)
 
 
 def find_sequences(shard: TextShard, k: int, wanted: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,11 +13,9 @@ from sentibp.config.load import Resolved, override_data
 from sentibp.data import dataset
 from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data.corpus import Corpus
-from sentibp.data.encode import groups, learn_vocabulary, no_features
+from sentibp.data.encode import groups, learn_vocabulary, no_features, training_tokens
 from sentibp.data.examples import Examples, example_weights
-from sentibp.data.folding import Spelling
 from sentibp.data.labels import classes_of
-from sentibp.data.tokenizer import tokenize
 from sentibp.model import build, file, initial
 from sentibp.model.classifier import Classifier
 from sentibp.nn.gradcheck import TOLERANCE, check_network
@@ -97,8 +95,8 @@ def build_with_sample(
         watch(note)
     corpus = _sample(dataset.load_data(config)[0], reviews)
     settings = config.text
-    tokens = tokenize(corpus.text, Spelling.of(settings))
-    vocabulary, features = learn_vocabulary(settings, tokens, groups([corpus]))
+    tokens, left_out = training_tokens(settings, corpus.text)
+    vocabulary, features = learn_vocabulary(settings, tokens, groups([corpus]), left_out=left_out)
     origin = None
     if config.model.init_from is not None:
         origin = file.load_model(find.local_model(config.model.init_from))

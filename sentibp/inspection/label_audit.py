@@ -31,12 +31,10 @@ from sentibp.data import corpus as data_corpus
 from sentibp.data import dataset
 from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data.corpus import Corpus, take_texts
-from sentibp.data.encode import groups, learn_vocabulary, no_features
+from sentibp.data.encode import groups, learn_vocabulary, no_features, training_tokens
 from sentibp.data.examples import Examples
-from sentibp.data.folding import Spelling
 from sentibp.data.labels import classes_of
 from sentibp.data.split import fold_groups, groups_of
-from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
 from sentibp.inspection.explain import Contribution, difference, explain
 from sentibp.model import initial
@@ -191,8 +189,8 @@ def _folds(corpus: Corpus, label: Array, folds: int, block_size: int) -> Array:
 
 def _encode(corpus: Corpus, settings: Config) -> tuple[data_vocabulary.Vocabulary, Ragged]:
     text = settings.text
-    tokens = tokenize(corpus.text, Spelling.of(text))
-    vocabulary, features = learn_vocabulary(text, tokens, groups([corpus]))
+    tokens, left_out = training_tokens(text, corpus.text)
+    vocabulary, features = learn_vocabulary(text, tokens, groups([corpus]), left_out=left_out)
     if not len(vocabulary):
         raise no_features(text, f"{len(corpus):,} reviews")
     return vocabulary, features

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
 import time
 from collections.abc import Callable
@@ -10,10 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp.data.dataset import load_data
-from sentibp.data.encode import groups, learn_vocabulary
+from sentibp.data.encode import groups, learn_vocabulary, training_tokens
 from sentibp.data.examples import example_weights
-from sentibp.data.folding import Spelling
-from sentibp.data.tokenizer import tokenize
 from sentibp.training.dry_run import PARTS, DryRun, estimate, timed_steps
 from sentibp.training.loop import take_batch
 from sentibp.training.networks import new_network
@@ -41,9 +40,10 @@ def measure_speed(data: TrainingData) -> Speed:
     settings = data.config.text
     corpus, _ = load_data(data.config)
     corpus = corpus.take(np.arange(0, len(corpus), -(-len(corpus) // _REVIEWS)))
-    seconds, tokens = _timed(lambda: tokenize(corpus.text, Spelling.of(settings)))
+    seconds, (tokens, left_out) = _timed(lambda: training_tokens(settings, corpus.text))
     count = len(tokens.ids)
-    build, (vocabulary, _) = _timed(lambda: learn_vocabulary(settings, tokens, groups([corpus])))
+    learn = functools.partial(learn_vocabulary, settings, tokens, groups([corpus]), left_out=left_out)
+    build, (vocabulary, _) = _timed(learn)
     encode, _ = _timed(lambda: vocabulary.encode(tokens))
     batch = _batch_seconds(data)
     timed = timed_steps(data, _STEPS)

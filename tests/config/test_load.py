@@ -80,7 +80,7 @@ MISTAKES = {
     "train.lr: 1": "train.lr: unknown key; a config is nested; did you mean train: {optimizer: {learning_rate: 1}}?",
     "Train: {}": "Train: unknown key; did you mean 'train'?",
     "text: {qqq: 1}": "text.qqq: unknown key; choose from lowercase, folding, classes, ngrams, min_count, "
-    "min_groups, max_features, presence, shifters, affixes",
+    "min_groups, names, max_features, presence, shifters, affixes",
     "train: {optimizer: {lr: 1}}": "train.optimizer.lr: unknown key; did you mean 'learning_rate'?",
     '{"a\\nb": 1}': "'a\\nb': unknown key; choose from data, text, pretrain, model, train",
     # whole numbers
@@ -202,7 +202,9 @@ MISTAKES = {
     "data: shop.csv": "data: 'shop.csv' is not a mapping; write {source: shop.csv}",
     "text: words": "text: 'words' is not a mapping; "
     "give a mapping with the keys lowercase, folding, classes, ngrams, min_count, min_groups, "
-    "max_features, presence, shifters, affixes",
+    "names, max_features, presence, shifters, affixes",
+    "text: {names: false, lowercase: false}": "text.names: names are found by their capitals, among words in "
+    "lower case; write --set text.lowercase=true, or --set text.names=true",
     # groups
     "text: {min_groups: 2}": "text.min_groups: no column says which reviews belong together (film, product, author); "
     "name it with --set data.group_column=NAME, or write --set text.min_groups=1",
@@ -905,6 +907,7 @@ text:
   ngrams: 2
   min_count: 1
   min_groups: 1
+  names: true
   max_features: null
   presence: false
   shifters: false

@@ -17,12 +17,30 @@ from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
 from sentibp.utils.executor import Serial
 
-WORDS = ["good", "goods", "bad", "not", "very", "film", "ending", "mending", "it's", "...", "<url>", "Ünder", ""]
+WORDS = [
+    "good",
+    "goods",
+    "bad",
+    "not",
+    "very",
+    "film",
+    "ending",
+    "mending",
+    "it's",
+    "...",
+    "<url>",
+    "Ünder",
+    "",
+    "Tom",
+    "Tom",
+    "tom",
+]
 TEXTS = st.lists(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join), min_size=1, max_size=12)
 SETTINGS = st.builds(
     Text,
     ngrams=st.integers(1, 3),
     min_count=st.integers(1, 3),
+    names=st.booleans(),
     max_features=st.none() | st.integers(1, 20),
     presence=st.booleans(),
     affixes=st.booleans(),
@@ -42,6 +60,7 @@ def encoded(text: Text, corpora: list[Corpus], validation: Corpus, place: Place 
         **{f"learned {i}": [array.tolist() for array in each] for i, each in enumerate(found.learned)},
         "validation": [array.tolist() for array in found.validation],
         "near": found.near_duplicate.tolist(),
+        "names": found.names,
     }
 
 
