@@ -20,7 +20,10 @@ TESTS = Path(__file__).parent
 def run_with_hub(
     url: str, home: Path, commands: Sequence[Sequence[object]], token: str | None = None, **environment: str
 ) -> list[Result]:
-    """Run commands, one after the other, with the hub at `url` and its cache in `home`."""
+    """Run commands, one after the other, with the hub at `url` and its cache in `home`.
+
+    A command may begin with `HF_TOKEN=...`, which also holds for those after it.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
     path = os.pathsep.join([str(TESTS.parent), str(TESTS), kept.get("PYTHONPATH", "")])
     kept |= {"HF_ENDPOINT": url, "HF_HOME": str(home), "PYTHONPATH": path, "NO_PROXY": "127.0.0.1"} | environment
@@ -40,6 +43,8 @@ def _main() -> None:
 
     results = []
     for words in json.load(sys.stdin):
+        if words[0].startswith("HF_TOKEN="):
+            os.environ["HF_TOKEN"] = words.pop(0).partition("=")[2]
         done = CliRunner().invoke(application(), words, catch_exceptions=False, prog_name="sentibp")
         results.append([done.exit_code, done.stdout, done.stderr])
     json.dump(results, sys.stdout)

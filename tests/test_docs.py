@@ -7,12 +7,14 @@ import re
 import runpy
 import shutil
 import tomllib
-from contextlib import chdir
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 import yaml
 from documents import blocks, commands, first_missing
+from staying import Kept
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).parent.parent
@@ -210,10 +212,25 @@ def run_pipeline(words: list[str]) -> tuple[int, list[str]] | None:
     return None
 
 
+@contextmanager
+def one_cluster() -> Iterator[None]:
+    """The commands of a page share the two processes of `local:2`, because a start takes seconds."""
+    from sentibp.distributed import dask
+
+    with pytest.MonkeyPatch.context() as patch, dask.start(2) as local:
+        patch.setattr(dask, "start", {2: Kept(local)}.__getitem__)
+        yield
+
+
 @pytest.mark.parametrize("page", [README, *GUIDE], ids=lambda page: page.stem)
 @pytest.mark.usefixtures("workplace")
 def test_commands_of_a_page_run_in_order(page):
     text = page.read_text(encoding="utf-8")
+    with one_cluster() if "--cluster local:2" in text else nullcontext():
+        run_in_order(page, text)
+
+
+def run_in_order(page: Path, text: str) -> None:
     for _, block in blocks(text, "yaml"):
         name = re.match(r"# (\w+\.yaml)\n", block)
         assert name, "a block with a config begins with the name of its file"

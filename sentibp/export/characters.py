@@ -28,6 +28,7 @@ _SURROGATES = range(0xD800, 0xE000)
 _MARKS = (*range(0x300, 0x20000), *range(0xE0000, 0xE1000))  # other planes have no marks
 
 
+@cache
 def character_tables(spelling: Spelling, punctuation: str | None = None) -> dict[str, Any]:
     """Return the tables for a spelling, as plain values. `punctuation` is a pattern (RE2) that shifters need.
 

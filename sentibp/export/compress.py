@@ -42,6 +42,7 @@ _SCORES = 700  # bytes for the scores of two classes, which are measured later
 _DIGITS = 100  # bytes by which the scores may be longer than those of the model before
 _CLOSE = 0.995  # of the largest size: near enough
 _BYTES = 3  # a first guess of the bytes for one feature
+_GUESSES = 5  # after so many, the interval is halved: a guess moves one end only, which may take hundreds
 
 
 class Report(NamedTuple):
@@ -244,10 +245,11 @@ def _largest(
 ) -> Compressed:
     """Return the model with the largest number of features, up to `total`, whose file has at most `max_bytes`.
 
-    The size is almost linear in the number, so that a few guesses come near enough.
+    The size is almost linear in the number, so that a few guesses come near enough. What every file has, such as the
+    code of an export, can make them poor: then the interval is halved.
     """
     fitting, low, high = None, (0, 0), (total + 1, 0)
-    count = max(min(total, max_bytes // _BYTES), 1)
+    count, tries = max(min(total, max_bytes // _BYTES), 1), 0
     while True:
         found = build(count)
         size = measure(found)
@@ -262,4 +264,5 @@ def _largest(
             return fitting
         each = (high[1] - low[1]) / (high[0] - low[0]) if high[1] else size / count
         guess = low[0] + int(((1 + _CLOSE) / 2 * max_bytes - low[1]) / max(each, 0.1))
+        guess, tries = (guess if tries < _GUESSES else (low[0] + high[0]) // 2), tries + 1
         count = max(low[0] + 1, min(guess, high[0] - 1))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -100,18 +102,34 @@ def test_html_is_self_contained_and_escapes_markup(sentibp):
     assert sentibp("explain", "\x1b\x00 good", "--format", "html").out.count("�") == 2
 
 
+EVERY_FORMAT = """  # one process, because a start takes half a second
+import os, sys
+from sentibp.__main__ import main
+text = sys.argv[1]
+traces = [["trace", "--label", "positive", "--format", form] for form in ("text", "html", "markdown", "json")]
+for command in ["explain", "--format", "text"], ["explain", "--format", "html"], *traces:
+    sys.argv[1:] = [*command, text]
+    try:
+        main()
+    except SystemExit as ended:
+        if ended.code:
+            raise
+    os.write(1, b"\\0")
+"""
+
+
 @pytest.mark.parametrize(
     "text", [b"bad \xff\xfe bytes", b"\xed\xa0\x80 x", "👨‍👩‍👧 ไทย 映画 e\u0301".encode(), b"```", b"a\nb\r\tc"]
 )
-def test_any_text(process, trained, text):
-    name = str(trained)
-    output = process("explain", "-m", name, "--json", "--flip", b"good " + text).json
+def test_any_text(process, environment, trained, text):
+    output = process("explain", "-m", str(trained), "--json", "--flip", b"good " + text).json
     assert output["words"][0]["text"] == "good"
     assert output["words"][-1]["end"] <= len((b"good " + text).decode(errors="surrogateescape"))
-    for format in ("text", "html"):
-        assert process("explain", "-m", name, "--format", format, text).out
-    for format in ("text", "html", "markdown", "json"):
-        assert process("trace", "-m", name, "--label", "positive", "--format", format, text).out
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", EVERY_FORMAT, text], env=environment, capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(outputs := done.stdout.split(b"\0")) == 7 and all(outputs[:-1])
 
 
 def test_predict_explains_too(sentibp):

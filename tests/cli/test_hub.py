@@ -150,11 +150,15 @@ def test_errors_are_one_line_with_a_repair(server, run, quickstart):
 def test_pushes_that_are_refused(server, run, quickstart):
     push = ["push", quickstart]
     server.add("ann/public", {})
-    (public, foreign) = run([*push, "ann/public", "--private"], [*push, "bob/x"], token=TOKEN)
-    (reader,) = run([*push, "ann/new"], token=READ_ONLY)
-    (wrong,) = run([*push, "ann/new"], token="hf_wrong")
-    nobody, name, license, absent = run(
-        [*push, "ann/new"], [*push, "new"], [*push, "ann/new", "--license", "MIT License"], ["push", "no", "ann/new"]
+    nobody, name, license, absent, public, foreign, reader, wrong = run(
+        [*push, "ann/new"],
+        [*push, "new"],
+        [*push, "ann/new", "--license", "MIT License"],
+        ["push", "no", "ann/new"],
+        [f"HF_TOKEN={TOKEN}", *push, "ann/public", "--private"],
+        [f"HF_TOKEN={TOKEN}", *push, "bob/x"],
+        [f"HF_TOKEN={READ_ONLY}", *push, "ann/new"],
+        ["HF_TOKEN=hf_wrong", *push, "ann/new"],
     )
     said = {
         public: "ann/public is public",

@@ -68,17 +68,20 @@ def test_gradcheck_of_a_hub_data_set_uses_a_local_copy(sentibp, reached):
     assert reached == []
 
 
+QUICK = [word for each in ("text.ngrams=1", "text.shifters=false", "train.epochs=1") for word in ("--set", each)]
+
+
 @pytest.mark.usefixtures("online")
 def test_a_connection_is_detected(sentibp, reached):
     """A training on a data set of the hub tries to connect."""
-    sentibp("train", "rotten_tomatoes", "--dry-run", "--quiet")
+    sentibp("train", "rotten_tomatoes", "--dry-run", "--quiet", *QUICK)
     assert reached
 
 
 @pytest.mark.parametrize("words", [["train", "--quiet", "--dry-run"], ["bench"]], ids=" ".join)
 @pytest.mark.usefixtures("online")
 def test_offline_opens_no_connection(sentibp, reached, words):
-    sentibp(*words, "rotten_tomatoes", "--offline", "--set", "train.epochs=1")
+    sentibp(*words, "rotten_tomatoes", "--offline", *QUICK)
     assert reached == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from functools import cache
 
 import numpy as np
 import pytest
@@ -150,16 +151,22 @@ def test_a_negated_word_has_one_more_feature():
 @settings(deadline=None)
 @given(texts)
 def test_one_text_has_the_same_features_as_in_a_corpus(corpus):
-    vocabulary = vocabulary_of(["not good , a bad"], "good bad charm")
+    vocabulary, plain = three_marked()
     together = vocabulary.encode(tokenize(strings(corpus)))[0]
     for i, text in enumerate(corpus):
         alone = vocabulary.encode(tokenize(strings([text])))[0]
         assert alone.ids.tolist() == together.ids[together.offsets[i] : together.offsets[i + 1]].tolist()
-        plain = Vocabulary(*_without_marked(vocabulary))
         kept = vocabulary.without_marked(alone)
         assert kept.ids.tolist() == plain.encode(tokenize(strings([text])))[0].ids.tolist()
         marked = [name for name in names(vocabulary, alone.ids) if "~" in name]
         assert marked == [f"not~{word}" for word in slowly(text) if word in ("good", "bad", "charm")]
+
+
+@cache
+def three_marked() -> tuple[Vocabulary, Vocabulary]:
+    """Return a vocabulary with marked words, and the same without them."""
+    vocabulary = vocabulary_of(["not good , a bad"], "good bad charm")
+    return vocabulary, Vocabulary(*_without_marked(vocabulary))
 
 
 def _without_marked(vocabulary: Vocabulary):
@@ -167,10 +174,15 @@ def _without_marked(vocabulary: Vocabulary):
     return vocabulary.words.slice(0, m), vocabulary.prefix[:n], vocabulary.word[:n]
 
 
+@cache
+def with_affixes() -> Vocabulary:
+    return add_words(three_marked()[0], strings(["go~", "~ut"]))
+
+
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([*WORDS, "gut", "x&amp;y"]), max_size=14).map(" ".join))
 def test_a_marked_feature_has_the_position_of_its_word(text):
-    vocabulary = add_words(vocabulary_of(["not good , a bad"], "good bad charm"), strings(["go~", "~ut"]))
+    vocabulary = with_affixes()
     tokens = tokenize(strings([text]))
     found, _ = find_features(vocabulary, tokens)
     assert [feature.id for feature in found] == vocabulary.occurrences(tokens).ids.tolist()

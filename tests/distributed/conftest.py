@@ -17,3 +17,10 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskExecutor]:
         with connect("local:2") as found:
             assert isinstance(found, DaskExecutor)
             yield found
+
+
+@pytest.fixture
+def two_deaths(local: DaskExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Dask give up a task when the second worker dies of it, not the fourth: another one takes seconds."""
+    assert local._local is not None
+    monkeypatch.setattr(local._local.cluster.scheduler, "allowed_failures", 1)

@@ -141,15 +141,16 @@ def test_a_task_that_kills_four_workers_is_given_up_by_its_name(local: DaskExecu
     assert (ended.task, ended.result, ended.error) == (5, 5, None)
 
 
+@pytest.mark.usefixtures("two_deaths")
 def test_a_task_that_kills_its_workers_is_told_from_those_beside_it(local: DaskExecutor, tmp_path: Path) -> None:
-    """Dask gives up all tasks that wait on a worker when it dies for the fourth time."""
+    """Dask gives up all tasks that wait on a worker when it dies for the last time."""
     tasks = [Bad(tmp_path / "count", number) for number in range(6)]
     ended = {each.task.number: each for each in local.unordered(functions.kill_if_three, tasks)}
     assert {number: each.result for number, each in ended.items() if each.error is None} == dict.fromkeys(
         (0, 1, 2, 4, 5), 1
     )
     assert isinstance(ended[3].error, WorkerDied)
-    assert str(ended[3].error).startswith("number 3: given up: 4 workers that ran it died")
+    assert str(ended[3].error).startswith("number 3: given up: 2 workers that ran it died")
 
 
 def test_workers_that_die_when_they_start_are_started_again(local: DaskExecutor) -> None:

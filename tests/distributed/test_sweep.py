@@ -84,15 +84,16 @@ def test_a_trial_whose_worker_is_killed_runs_again(
     assert records(once) == records(sweep(lambda path: SerialPool(), "here"))
 
 
-def test_a_trial_that_kills_four_workers_has_failed_and_the_rest_goes_on(
+@pytest.mark.usefixtures("two_deaths")
+def test_a_trial_that_kills_every_worker_has_failed_and_the_rest_goes_on(
     sweep: Callable[..., Result], local: DaskExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distributed_sweep, "run_task", functions.run_or_die)
     done = sweep(lambda path: ClusterPool(local, path), "often")
     found = records(done)
-    assert (done.folder / "deaths").stat().st_size == 4
+    assert (done.folder / "deaths").stat().st_size == 2
     assert found.pop(1)[0].state == FAILED
-    assert "trial 1: given up: 4 workers that ran it died" in load_sweep(done.folder).trials[1][0].message
+    assert "trial 1: given up: 2 workers that ran it died" in load_sweep(done.folder).trials[1][0].message
     assert {record.state for record, _ in found.values()} == {FINISHED}
 
 

@@ -9,7 +9,7 @@ import pytest
 from heads import HEADS, random_classifier
 
 from sentibp.errors import ConfigError, DataError
-from sentibp.export.compress import compress
+from sentibp.export.compress import Compressed, compress, file_size
 from sentibp.inspection.explain import explain
 from sentibp.model.build import assemble
 from sentibp.model.classifier import Classifier
@@ -160,6 +160,22 @@ def test_a_size_that_is_too_small(build, complaint):
     needed = int(line.split(" has ")[1].split(" bytes")[0].replace(",", ""))
     compress(build(hidden=[200, 200]), needed)
     assert complaint(ConfigError, compress, build(), 10)
+
+
+def test_the_code_of_an_export_does_not_make_the_search_long(build):
+    """The file of each size is made to measure it, which takes a tenth of a second."""
+    model, measured = build(), []
+
+    def measure(compressed: Compressed) -> int:
+        measured.append(80_000 + file_size(compressed))
+        return measured[-1]
+
+    with pytest.raises(ConfigError):
+        compress(model, 80_000, measure)
+    max_bytes = min(measured) + 100
+    measured.clear()
+    assert 80_000 + file_size(compress(model, max_bytes, measure)) <= max_bytes
+    assert len(measured) < 20
 
 
 def test_a_damaged_file_is_refused(build, read):

@@ -93,10 +93,10 @@ def test_every_character_is_normalized_as_by_the_tokenizer(payload):
             *range(0xF900, 0x10000),
             *range(0x10000, 0x32000, 23),
         ]
-        for around in ("{}", "a{}\u0301b", "\u1100{} x"):
-            pieces = [
-                "".join(around.format(chr(code)) + " " for code in codes[i : i + 64]) for i in range(0, len(codes), 64)
-            ]
+        syllables = [*range(0x1000, 0x1200), *codes[::8]]  # what a first consonant may combine with, and others
+        for around, tried in ("{}", codes), ("a{}\u0301b", codes), ("\u1100{} x", syllables):
+            texts = [around.format(chr(code)) + " " for code in tried]
+            pieces = ["".join(texts[i : i + 64]) for i in range(0, len(texts), 64)]
             wanted = normalize(strings(pieces), spelling).to_pylist()
             assert [text.normalize(piece) for piece in pieces] == wanted
 

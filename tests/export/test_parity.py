@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import shutil
@@ -72,6 +73,9 @@ def expected(models) -> dict[str, list[dict]]:
     }
 
 
+located = functools.cache(token_spans)  # of a text with a spelling, which several models have
+
+
 def same_answer(found: dict, wanted: dict) -> None:
     assert found.keys() == wanted.keys()
     for key, value in wanted.items():
@@ -105,14 +109,14 @@ def test_python(models, expected, name):
         assert list(found) == list(wanted)
         assert module["features"](text) == new[features.ids[features.offsets[i] : features.offsets[i + 1]]].tolist()
         if i < LOCATED:
-            assert module["tokens"](text) == [tuple(span) for span in token_spans(text, classifier.spec.spelling)]
+            assert module["tokens"](text) == [tuple(span) for span in located(text, classifier.spec.spelling)]
 
 
 def check_javascript(found: list[dict], classifier: Classifier, wanted: list[dict]) -> None:
     for i, (text, each) in enumerate(zip(TEXTS, found, strict=True)):
         same_answer(each["answer"], wanted[i])
         if each["tokens"] is not None:
-            assert each["tokens"] == [list(span) for span in token_spans(text, classifier.spec.spelling)]
+            assert each["tokens"] == [list(span) for span in located(text, classifier.spec.spelling)]
         if each["sums"] is None:
             continue
         for own, sum_ in zip(each["sums"], explain(classifier, text).sums, strict=True):

@@ -33,12 +33,15 @@ def _random(new_classifier, kind, ngrams, seed, presence=False):
 
 def fewest_deletions(classifier, words):
     """Return the smallest number of deletions that changes the label, by trying all sets."""
-    predictions = {}
-    for k in range(len(words) + 1):
-        for deleted in combinations(range(len(words)), k):
-            text = " ".join(word for i, word in enumerate(words) if i not in deleted)
-            predictions[deleted] = classifier.predict(strings([text])).positive[0] >= 0.5
-    return next((len(deleted) for deleted, label in predictions.items() if label != predictions[()]), None)
+    sets, texts = all_deletions(words)
+    labels = classifier.predict(strings(texts)).positive >= 0.5
+    return next((len(deleted) for deleted, label in zip(sets, labels, strict=True) if label != labels[0]), None)
+
+
+def all_deletions(words):
+    """Return all sets of positions to delete, the smallest first, and the text that each leaves."""
+    sets = [deleted for k in range(len(words) + 1) for deleted in combinations(range(len(words)), k)]
+    return sets, [" ".join(word for i, word in enumerate(words) if i not in deleted) for deleted in sets]
 
 
 @pytest.mark.parametrize("presence", [False, True], ids=["counts", "presence"])
@@ -147,8 +150,7 @@ def test_no_deletion_changes_the_label(new_classifier):
 
 def fewest_class_deletions(classifier, words, target=None):
     """Return the smallest number of deletions that changes the label, to the target if there is one."""
-    sets = [deleted for k in range(len(words) + 1) for deleted in combinations(range(len(words)), k)]
-    texts = [" ".join(word for i, word in enumerate(words) if i not in deleted) for deleted in sets]
+    sets, texts = all_deletions(words)
     numbers = classifier.predict(strings(texts)).positive.argmax(axis=1).tolist()
     labels = [classifier.spec.labels[number] for number in numbers]
     wanted = (lambda label: label != labels[0]) if target is None else (lambda label: label == target)

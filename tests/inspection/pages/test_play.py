@@ -59,7 +59,7 @@ def test_undo_and_reset_restore_every_bit(session):
 
 def test_the_answer_is_short_after_many_long_texts(session):
     for _ in range(3):
-        answer = session.learn("good film " * 6000, "positive", None, None)
+        answer = session.learn("good film " * 600, "positive", None, None)
     assert max(len(text) for text, *_ in answer["steps"]) <= 200
 
 
