@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 _SETTING = r"(?='?[a-z_.]+=)(?:'(?:[^']|'\"'\"')*'|[^\s;,)]+(?:,[^\s;,)]+)*)"  # as `set_option` writes it
 _SETTINGS = re.compile(rf"--set {_SETTING}(?: --set {_SETTING})*")
-_VALUE = r"(?: (?P<value>'(?:[^']|'\"'\"')*'|(?!or\b)[^\s;,)']+))?"
-_OUT = re.compile(rf"--(?P<name>out)\b{_VALUE}")
+_VALUE = r"(?: (?P<value>'(?:[^']|'\"'\"')*'|(?!(?:or|and|are)\b)[^\s;,)']+))?"
+_OPTION = re.compile(rf"--(?P<name>out|threshold|cost)\b{_VALUE}")
 _ARGUMENT = re.compile(rf"--(?P<name>data|split|text-column|label-column)\b{_VALUE}")
-_ARGUMENTS = {"out": "out", "data": "source", "split": "split"}
+_ARGUMENTS = {"out": "out", "threshold": "threshold", "cost": "cost", "data": "source", "split": "split"}
 _ARGUMENTS |= {"text-column": "text_column", "label-column": "label_column"}
 
 
@@ -89,8 +89,8 @@ def in_python(error: SentibpError) -> SentibpError:
 
 
 def line_in_python(line: str) -> str:
-    """Return a message with each `--set KEY=VALUE` as the keyword argument, and `--out` as the argument."""
-    return _OUT.sub(_as_argument, re.sub(rf"--set (?P<option>{_SETTING})", _as_keyword, line))
+    """Return a message with each `--set KEY=VALUE` as the keyword argument, and `--out DIR` and others as arguments."""
+    return _OPTION.sub(_as_argument, re.sub(rf"--set (?P<option>{_SETTING})", _as_keyword, line))
 
 
 def naming_arguments(function: Callable[P, T]) -> Callable[P, T]:
@@ -121,7 +121,7 @@ def _line_with_arguments(line: str, given: Iterable[object] = ()) -> str:
     for override in filter(str, given):
         if line.startswith(f"--set {override}: "):
             line = line.replace(f"--set {override}", f"overrides=[{_quoted(str(override))}]", 1)
-    return _ARGUMENT.sub(_as_argument, _OUT.sub(_as_argument, _SETTINGS.sub(_as_overrides, line)))
+    return _ARGUMENT.sub(_as_argument, _OPTION.sub(_as_argument, _SETTINGS.sub(_as_overrides, line)))
 
 
 def _as_overrides(match: re.Match[str]) -> str:

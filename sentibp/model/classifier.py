@@ -11,8 +11,8 @@ import numpy as np
 
 from sentibp.data.tokenizer import Tokens, cuts, tokenize
 from sentibp.data.vocabulary import Vocabulary
-from sentibp.errors import DataError, InvalidInput
-from sentibp.model.decision import Costs, parse_decision
+from sentibp.errors import ConfigError, DataError, InvalidInput
+from sentibp.model.decision import Costs, Decision, parse_decision
 from sentibp.model.head import probability
 from sentibp.model.prediction import Prediction
 from sentibp.model.spec import NetworkSpec
@@ -138,10 +138,18 @@ class Classifier:
         `cost` choose the labels as the options of `sentibp predict` do. InvalidInput, with the position, for None, NaN
         and other values that are no text; also for a single str, which is no list.
         """
-        decision = parse_decision(self.spec.label_set, threshold, cost)
+        decision = self._decision(threshold, cost)
         tokens = tokenize(as_texts(text), self.spec.spelling)
         logits, unknown = self._encoded_logits(tokens)
         return Prediction(probability(checked(logits)), np.diff(tokens.offsets), unknown, decision)
+
+    def _decision(self, threshold: str | float | None, cost: Costs | None) -> Decision:
+        try:
+            return parse_decision(self.spec.label_set, threshold, cost)
+        except ConfigError as error:
+            from sentibp.config.python import in_python  # slow
+
+            raise in_python(error) from None
 
     def _encoded_logits(self, tokens: Tokens) -> tuple[Array, Array]:
         """Return the logits of texts, and the number of their unknown tokens (n,). No array has all their features."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -91,10 +92,12 @@ def _cost(classes: Classes, given: Costs) -> Array:
         matrix = np.array(json.loads(given) if isinstance(given, str) else given, np.float64)
     except (ValueError, TypeError):
         matrix = np.zeros(0)
-    if matrix.shape != (k, k) or not np.isfinite(matrix).all():
-        shown = given if isinstance(given, str) else json.dumps(np.shape(given))
+    shown = f"--cost {shlex.quote(given[:60])}" if isinstance(given, str) else "--cost"
+    if matrix.shape != (k, k):
         raise ConfigError(
-            f"--cost {shown:.60}: not distance, squared, or {k} rows of {k} numbers, with a row for each right class, "
+            f"{shown}: not distance, squared, or {k} rows of {k} numbers, with a row for each right class, "
             f"a column for each predicted one, in the order {names}; equal costs are --cost '{plain}'"
         )
+    if not np.isfinite(matrix).all():
+        raise ConfigError(f"{shown}: has a number that is not finite; equal costs are --cost '{plain}'")
     return matrix

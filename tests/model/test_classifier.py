@@ -22,7 +22,7 @@ from sentibp.data import vocabulary_build
 from sentibp.data.examples import Examples
 from sentibp.data.readers import pieces
 from sentibp.data.tokenizer import tokenize
-from sentibp.errors import ConfigError, DataError
+from sentibp.errors import ConfigError, DataError, InvalidSetting
 from sentibp.export.server import model as server_model
 from sentibp.model import classifier, initial, linear
 from sentibp.model.classifier import Classifier
@@ -949,6 +949,26 @@ def test_a_largest_record_that_is_none(megabytes):
     loaded.trained_with = {"data": {"max_record_mb": megabytes}}
     with pytest.raises(DataError, match=r"data\.max_record_mb"):
         _ = loaded.file_settings
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"threshold": 1.7}, r'^threshold="1\.7": .1\.7. is no probability from 0 to 1; .*, threshold="0\.7"$'),
+        ({"threshold": "god=0.7"}, r'^threshold="god=0\.7": the model has no such class, .*threshold="0\.7"$'),
+        ({"threshold": 0.7, "cost": "distance"}, "^threshold and cost are two ways to decide; give one of them$"),
+        ({"cost": "[[0,1]]"}, r'^cost="\[\[0,1\]\]": not distance, squared, or 2 rows .*cost="\[\[0,1\],\[1,0\]\]"$'),
+        ({"cost": np.eye(3)}, r"^cost: not distance, squared, or 2 rows of 2 numbers"),
+        ({"cost": np.array([[0, np.nan], [1, 0]])}, r"^cost: has a number that is not finite; equal costs"),
+        ({"cost": "[[0,Infinity],[1,0]]"}, r"^cost=.*: has a number that is not finite"),
+    ],
+)
+def test_wrong_ways_to_decide_are_named_as_arguments(new_classifier, wrong, message):
+    """They were options of a command, and a matrix with NaN was said not to have its shape."""
+    classifier = new_classifier(["good bad"], text={"min_count": 1})
+    for function in classifier.predict, classifier.answers:
+        with pytest.raises(InvalidSetting, match=message):
+            function(["good"], **wrong)
 
 
 @pytest.fixture
