@@ -59,7 +59,7 @@ def corpus_in_memory(
         name=name,
         text=text if isinstance(text, pa.ChunkedArray) else pa.chunked_array([text]),
         label=pa.chunked_array([from_numpy(number)]),
-        weight=None if weight is None else _weights(weight, len(text), name),
+        weight=None if weight is None else pa.chunked_array([from_numpy(weight_array(weight, len(text), name))]),
         where=lambda row: f"{name}[{row}]",
         group=None if groups is None else _groups(groups, len(text), name),
     )
@@ -67,7 +67,11 @@ def corpus_in_memory(
     return corpus_from_records(records, {**mapping, **ignored})
 
 
-def _weights(weight: Any, count: int, name: str) -> pa.ChunkedArray:
+def weight_array(weight: Any, count: int, name: str) -> np.ndarray:
+    """Return the weight of each text (n,) float64, NaN if it is missing. `name` is the argument with the texts.
+
+    InvalidInput for another number of weights, and for what is no number.
+    """
     if isinstance(weight, int | float | np.number):  # the same for all
         weight = [weight] * count
     require_sequence(weight, "sample_weight", "weight")
@@ -79,7 +83,7 @@ def _weights(weight: Any, count: int, name: str) -> pa.ChunkedArray:
         raise InvalidInput("sample_weight has values that are no numbers; give a number for each text") from None
     if count and not array.any():
         raise InvalidInput("sample_weight: the weights of all texts are zero; give one above zero")
-    return pa.chunked_array([from_numpy(array)])
+    return array
 
 
 def _groups(groups: Any, count: int, name: str) -> pa.ChunkedArray:
@@ -120,7 +124,7 @@ def write_reviews(path: Path, data: Data, texts: Any, labels: Any, weight: Any =
     columns: dict[str, Any] = {str(data.text_column): text}
     columns[data.label_column] = strings([str(label) for label in label_list(labels)])
     if data.weight_column is not None:
-        columns[data.weight_column] = _weights(weight, len(text), "X")
+        columns[data.weight_column] = weight_array(weight, len(text), "X")
     if data.group_column is not None:
         columns[data.group_column] = _groups(groups, len(text), "X")
     with data_error_on_failure(path):

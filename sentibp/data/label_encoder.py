@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from sentibp.data.labels import IGNORED, class_names, default_class
 from sentibp.errors import InvalidInput
@@ -90,7 +91,18 @@ def label_encoder(labels: Any, data: Data, name: str = "y", order: Sequence[Any]
 
 
 def category_order(labels: Any) -> tuple[Any, ...]:
-    """Return the categories of an ordered Categorical of pandas, or of a Series of them, in order; else nothing."""
+    """Return the categories of labels whose type has an order, in that order; else nothing.
+
+    These are an ordered Categorical of pandas, a Series of them, and an ordered dictionary array of Arrow, which
+    Parquet files have.
+    """
+    if hasattr(getattr(labels, "dtype", None), "pyarrow_dtype"):  # a Series of pandas whose values are Arrow's
+        labels = pa.array(labels)
+    if isinstance(labels, pa.ChunkedArray):
+        labels = labels.combine_chunks()
+    if isinstance(labels, pa.Array):
+        is_ordered = pa.types.is_dictionary(labels.type) and labels.type.ordered
+        return tuple(labels.dictionary.to_pylist()) if is_ordered else ()
     categorical = getattr(labels, "cat", labels)
     if getattr(categorical, "ordered", False) is not True:
         return ()
@@ -244,6 +256,9 @@ def _several(
     number = np.arange(len(keys))
     if ordered and order is not None:
         number = np.array([order.index(key) for key in keys])
+    elif ordered:
+        ends = f"from {values[0]}, the worst, to {values[-1]}, the best"
+        notes = (f"{name}: taken in alphabetical order, {ends}; for another, list them: data__labels={values}",)
     lists = {_name(values[i]): [values[i]] for i in np.argsort(number).tolist()}
     if IGNORE in lists:
         raise InvalidInput(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sentibp import metrics
 from sentibp.config.load import override_data
+from sentibp.config.python import in_python
 from sentibp.config.schema import Data
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus, repeated_note, text_hashes
@@ -101,9 +102,11 @@ def evaluate_on(
 def _evaluate_in_memory(
     classifier: Classifier, texts: Texts, labels: Any, sample_weight: Any, decision: Decision | None
 ) -> Evaluation:
-    data = classifier.training_config().data
-    number = class_numbers(labels, data)
-    corpus = corpus_in_memory(texts, number, classifier.spec.labels, sample_weight)
+    number = class_numbers(labels, classifier.training_config().data)
+    try:
+        corpus = corpus_in_memory(texts, number, classifier.spec.labels, sample_weight)
+    except DataError as error:
+        raise in_python(error) from None
     scores, _, _, notes = score_corpus(RecordedData(classifier), corpus, decision=decision)
     return Evaluation(scores, (*corpus.notes, *notes, *few_reviews(scores)))
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from sentibp.config.python import keyword, require_keywords
+from sentibp.data.in_memory import weight_array
 from sentibp.data.label_encoder import LabelEncoder, label_list
 from sentibp.data.labels import IGNORED
 from sentibp.errors import InvalidInput, InvalidSetting
@@ -180,13 +181,17 @@ class SentimentClassifier(_Estimator):
         right = np.array(self._encoder.numbers_of(label_list(y)))
         if len(right) != len(number):
             raise InvalidInput(f"y has {len(right):,} values, and X {len(number):,}; give one for each text")
-        weight = np.ones(len(right)) if sample_weight is None else np.asarray(sample_weight, np.float64)
-        weight = weight * (right != IGNORED)
-        if not weight.any():
+        weight = np.ones(len(right)) if sample_weight is None else weight_array(sample_weight, len(right), "X")
+        kept = right != IGNORED
+        wrong = np.flatnonzero(kept & ~(np.isfinite(weight) & (weight >= 0)))
+        if len(wrong):
+            fact = f"sample_weight[{wrong[0]}] is {weight[wrong[0]]:g}"
+            raise InvalidInput(f"{fact}; give a finite number, not below 0")
+        if not weight[kept].any():
             raise InvalidInput(
                 "X: no text is left to score; give one of a weight above zero whose label is not ignored"
             )
-        return float(np.average(right == number, weights=weight))
+        return float(np.average((right == number)[kept], weights=weight[kept]))
 
     def explain(self, X: Texts) -> list[Any]:
         """Return for each text an Explanation, how its words contribute to the prediction, as `sentibp.explain`."""

@@ -34,7 +34,7 @@ from sentibp.training.prepare import prepare_config
 from sentibp.utils import resources
 from sentibp.utils.label_key import LABELS
 from sentibp.utils.paths import absolute
-from sentibp.utils.sequences import Texts, as_texts
+from sentibp.utils.sequences import Texts, as_texts, read_once
 from sentibp.utils.table import Table
 
 _SHARE = 0.1  # of the reviews, to hold out where a config names a split
@@ -115,9 +115,12 @@ def given_reviews(
     validation: Any = None,
     names: tuple[str, str] = ("texts", "labels"),
 ) -> Given:
-    """Return the arguments that are reviews; an iterator is read. InvalidInput for what is no text or no label."""
+    """Return the arguments that are reviews; iterators are read. InvalidInput for what is no text or no label."""
     order = category_order(labels)
-    return Given(as_texts(texts, names[0]), label_list(labels, names[1]), weight, groups, validation, names, order)
+    text, label = as_texts(texts, names[0]), label_list(labels, names[1])
+    if isinstance(validation, tuple | list):
+        validation = tuple(map(read_once, validation))
+    return Given(text, label, read_once(weight), read_once(groups), validation, names, order)
 
 
 def resolve_settings(config: str | Path | Mapping[str, Any], arguments: Mapping[str, Any], given: Given) -> Resolved:

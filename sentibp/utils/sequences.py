@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -74,12 +74,17 @@ def require_sequence(values: Any, name: str, what: str) -> None:
         raise InvalidInput(f"{name} is {_short(values)}; give a list")
 
 
+def read_once(values: Any) -> Any:
+    """Return what may be read again: an iterator, such as a generator, as a list; anything else as it is."""
+    return list(values) if isinstance(values, Iterator) else values
+
+
 def to_list(values: Any, name: str) -> list[Any]:
     """Return the values of a sequence as a list. numpy's numbers become Python's."""
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values.to_pylist()
     if hasattr(values, "__array__") and not isinstance(values, list | tuple):
-        array = np.asarray(values)
+        array = np.asanyarray(values)  # a masked array stays one: its list has None where it is masked
         if array.ndim != 1:
             raise InvalidInput(f"{name} has the shape {array.shape}; give an array of one dimension")
         return array.tolist()

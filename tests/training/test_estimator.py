@@ -15,6 +15,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from runner import train_model
 from sklearn.base import clone, is_classifier
@@ -362,8 +363,34 @@ def test_what_is_assumed_of_labels_is_said():
             assert silent.fit(texts, number).model_.spec.ordered is silent.data__ordered
 
 
+def test_an_alphabetical_order_is_said():
+    """data.ordered says that there is an order, and neither it nor the words say which."""
+    words = [["a1", "b2", "c3"][each] for each in [*LABELS, *[2] * len(PLAIN)]]
+    said = r"^y: taken in alphabetical order, from a1, the worst, to c3, the best; for another, list them: "
+    with pytest.warns(SentibpWarning, match=rf"{said}data__labels=\['a1', 'b2', 'c3'\]$"):
+        estimator = small(data__ordered=True).fit([*TEXTS, *PLAIN], words)
+    assert estimator.model_.spec.labels == ("a1", "b2", "c3")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        listed = small(data__ordered=True, data__labels=["b2", "c3", "a1"]).fit([*TEXTS, *PLAIN], words)
+    assert listed.model_.spec.labels == ("b2", "c3", "a1")
+
+
+def _arrow_categories(values: list, categories: list, ordered: bool) -> pa.DictionaryArray:
+    codes = pa.array([categories.index(value) for value in values])
+    return pa.DictionaryArray.from_arrays(codes, pa.array(categories), ordered=ordered)
+
+
 @pytest.mark.parametrize(
-    "kind", [pd.Categorical, lambda *a, **b: pd.Series(pd.Categorical(*a, **b)), pd.CategoricalIndex]
+    "kind",
+    [
+        pd.Categorical,
+        lambda *a, **b: pd.Series(pd.Categorical(*a, **b)),
+        pd.CategoricalIndex,
+        _arrow_categories,
+        lambda *a, **b: pa.chunked_array([_arrow_categories(*a, **b)]),
+        lambda *a, **b: pd.Series(pd.arrays.ArrowExtensionArray(_arrow_categories(*a, **b))),
+    ],
 )
 def test_an_ordered_categorical_says_the_order(kind):
     texts, number = [*TEXTS, *PLAIN], [*LABELS * 2, *[1] * len(PLAIN)]
@@ -390,9 +417,30 @@ def test_labels_of_another_type_are_not_scored():
         estimator.score(["good", "bad"], ["pos", "neg"])
     assert estimator.score(TEXTS, LABELS.astype(float)) == estimator.score(TEXTS, LABELS.astype(bool)) == 1
     assert estimator.score(["good fun", "good fun"], [1, 2]) == 0.5  # a class that this fold did not have
-    for texts, weight in ([], None), (["good"], [0]):
-        with pytest.raises(InvalidInput, match=r"^X: no text is left to score; "):
+    for texts, weight, message in ([], None, "X: no text is left"), (["good"], [0], "sample_weight: .* are zero;"):
+        with pytest.raises(InvalidInput, match=f"^{message}"):
             estimator.score(texts, [1] * len(texts), weight)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ([1, float("nan")], r"^sample_weight\[1\] is nan; give a finite number, not below 0$"),
+        ([1, None], r"^sample_weight\[1\] is nan; "),
+        (np.ma.masked_array([1.0, 1.0], [False, True]), r"^sample_weight\[1\] is nan; "),
+        (pd.Series([1, None], dtype="Float64"), r"^sample_weight\[1\] is nan; "),
+        ([-1, 1], r"^sample_weight\[0\] is -1; "),
+        ([1, float("inf")], r"^sample_weight\[1\] is inf; "),
+        ([1, 1, 1], "^sample_weight has 3 values, and X 2; "),
+        (["much", "little"], "^sample_weight has values that are no numbers; "),
+    ],
+)
+def test_wrong_weights_of_a_score_are_named(weight, message):
+    """They gave NaN, or the average of an accuracy with a weight below 0."""
+    estimator = small().fit(TEXTS, LABELS)
+    with pytest.raises(InvalidInput, match=message):
+        estimator.score(["good fun", "good fun"], [1, 0], weight)
+    assert estimator.score(["good fun", "good fun"], [1, 0], [3, 1]) == 0.75
 
 
 def test_data_labels_says_what_ratings_mean():
@@ -420,6 +468,8 @@ def test_data_labels_says_what_ratings_mean():
         ("a text", [0], "X is a single text; give a list, also of one: \\['a text'\\]"),
         (["a", "b"], [0, None], r"y\[1\] is missing"),
         (["a", "b"], [0.0, float("nan")], r"y\[1\] is missing"),
+        (["a", "b"], np.ma.masked_array([0, 1], [False, True]), r"y\[1\] is missing"),
+        (np.ma.masked_array(["a", "b"], [False, True]), [0, 1], r"X\[1\] is missing"),
         (["a", "b"], [0, 1, 1], "y has 3 values, and X 2"),
         (["a", "b"], None, "requires y to be passed"),
         (["a", "b"], [0.5, 1.5], "Unknown label type: continuous"),
@@ -446,6 +496,7 @@ def test_wrong_reviews_are_named(texts, labels, message):
         ([1.0] * 47, "sample_weight has 47 values, and X 48"),
         ([1.0] * 47 + [-1], r"X\[47\]: weight -1.0; give a finite number, not below 0"),
         ([1.0] * 47 + [float("nan")], r"X\[47\]: weight nan"),
+        (np.ma.masked_array([1.0] * 48, [False] * 47 + [True]), r"X\[47\]: weight nan"),
         (["a"] * 48, "sample_weight has values that are no numbers"),
     ],
 )

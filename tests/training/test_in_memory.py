@@ -70,6 +70,25 @@ def test_every_kind_of_sequence(kind):
     assert found.group.tolist() == expected.group.tolist()
 
 
+def test_iterators_are_read_once(here):
+    """A run directory keeps what they gave, and so does a validation."""
+    weight, groups = [1.0 + i % 2 for i in range(48)], [i // 4 for i in range(48)]
+    other = ["a great film", "such a sad end"], ["pos", "neg"], [1.0, 2.0]
+    lists = sentibp.train(SMALL, TEXTS, LABELS, sample_weight=weight, groups=groups, validation=other, out="lists")
+    found = sentibp.train(
+        SMALL,
+        iter(TEXTS),
+        (label for label in LABELS),
+        sample_weight=map(float, weight),
+        groups=iter(groups),
+        validation=tuple(map(iter, other)),
+        out="iterators",
+    )
+    assert found.scores == lists.scores
+    for name in "reviews.parquet", "validation_reviews.parquet":
+        assert Path("iterators", name).read_bytes() == Path("lists", name).read_bytes()
+
+
 @pytest.mark.parametrize("setting", ["train__epochs", "train.epochs"])
 def test_settings_by_either_name(setting):
     assert len(sentibp.train(SMALL, TEXTS, LABELS, **{setting: 3}).history) == 3
@@ -243,6 +262,8 @@ def test_evaluate_in_memory(here):
     from_file = sentibp.evaluate(binary, "f.csv", overrides=["data.weight_column=weight"])
     in_memory = sentibp.evaluate(binary, texts=TEXTS, labels=LABELS, sample_weight=range(48))
     assert json.dumps(in_memory.scores) == json.dumps(from_file.scores)
+    with pytest.raises(InvalidInput, match=r"texts\[1\]: weight nan; give a finite number"):
+        sentibp.evaluate(binary, texts=["a", "b"], labels=[1, 0], sample_weight=[1, float("nan")])
     for labels, message in (["good", "bad"], r"labels\[0\] is 'good', and the classes"), (["pos"], "labels has 1"):
         with pytest.raises(InvalidInput, match=message):
             sentibp.evaluate(binary, texts=["a", "b"], labels=labels)
