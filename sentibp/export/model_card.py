@@ -27,7 +27,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_header, load_model
 from sentibp.runs import directory, hub_model
 from sentibp.runs.find import BUILTIN, builtin_file
-from sentibp.runs.saved_model import average
+from sentibp.runs.saved_model import average, is_calibrated, uses_of_validation
 from sentibp.runs.trained_model import info_of_model, is_replaced
 from sentibp.training.prepare import FEW
 from sentibp.utils import environment
@@ -75,10 +75,12 @@ class _Subject(NamedTuple):
     info: Mapping[str, Any]  # run.json; {} for a model file alone
     version: str
     is_refit: bool
+    is_held_out: bool | None  # whether the scores are on reviews that training has not learned from; None: not known
 
     @property
     def scores(self) -> dict[str, Any]:
-        return self.info.get("scores") or self.classifier.scores
+        """The scores; {} if no review was held out, as those on training reviews say nothing."""
+        return {} if self.is_held_out is False else self.info.get("scores") or self.classifier.scores
 
     @property
     def sources(self) -> list[str]:
@@ -119,8 +121,21 @@ def _subject(path: Path) -> _Subject:
     elif is_replaced(path):
         print_message(f"{path}: not the model that run.json beside it records; the card is of the file alone")
     is_refit = bool(info.get("refit")) and path.name == directory.MODEL
-    is_refit |= not info and bool(classifier.scores) and config.data.validation == 0
-    return _Subject(path, classifier, with_names_only(config), info, str(header["version"]), is_refit)
+    is_held_out = info.get("scored_on") != "training" if info else _is_held_out(path, classifier)
+    is_refit |= not info and is_held_out is True and config.data.validation == 0
+    subject = path, classifier, with_names_only(config), info, str(header["version"])
+    return _Subject(*subject, is_refit, is_held_out)
+
+
+def _is_held_out(path: Path, classifier: Classifier) -> bool | None:
+    """Return whether the scores in a model file alone are on reviews that were held out; None if it does not say.
+
+    The settings of a refit are those of a training without validation reviews and without a refit.
+    """
+    config = classifier.training_config()
+    if config.data.validation != 0 or path == builtin_file() or classifier.vocabulary.respells:
+        return True  # a compressed model has no other scores
+    return None if config.train.refit is False else False
 
 
 def _facts(subject: _Subject, about: About) -> dict[str, Any]:
@@ -262,22 +277,25 @@ def _scored_on(subject: _Subject) -> str:
     n, worth = number(subject.scores.get("n")), number(subject.scores.get("effective_n"))
     if n is None:
         return ""
-    which = subject.info.get("scored_on") or "validation"
-    line = f"On {n:,.6g} {which} reviews"
+    line = f"On {n:,.6g} validation reviews" if subject.is_held_out else f"On {n:,.6g} reviews"
     if worth is not None:
         line += f" with weights, worth {worth:,.0f} of equal weight"
-    caveats = [each for each in subject.info.get("caveats") or [] if which == "validation" and each]
-    if caveats:
-        found = " ".join(map(as_sentence, caveats))
-        return f"{line}. They chose the best epoch, and say less of new reviews than their number suggests: {found}"
-    return f"{line}, which training did not learn from. They chose the best epoch, so expect slightly less of others."
+    if not subject.is_held_out:
+        return f"{line}. The model file alone does not say whether they were held out from training."
+    used = uses_of_validation(subject.config)
+    if caveats := [each for each in subject.info.get("caveats") or [] if each]:
+        also, found = f"They {used}, and say" if used else "They say", " ".join(map(as_sentence, caveats))
+        return f"{line}. {also} less of new reviews than their number suggests: {found}"
+    line += ", which training did not learn from."
+    return f"{line} They {used}, so expect slightly less of others." if used else line
 
 
 def _calibration(subject: _Subject) -> str:
     error = number(subject.scores.get("calibration_error"))
     if error is None:
         return ""
-    fitted = " They were fitted on the validation reviews." if subject.config.train.calibrate else ""
+    is_fitted = subject.is_held_out and is_calibrated(subject.config)
+    fitted = " They were fitted on the validation reviews." if is_fitted else ""
     few = _evidence(subject) < FEW
     chance = " With so few reviews, this number is chance." if few else ""
     return f"The probabilities are off by {error:.4f} on average (expected calibration error).{fitted}{chance}"
@@ -378,7 +396,7 @@ def _header(subject: _Subject, facts: Mapping[str, Any], about: About) -> str:
         license=about.license,
         languages=_languages(subject, about),
         sources=[HUB_IDS.get(name, name) for name in subject.sources],
-        scores=subject.scores,
+        scores=subject.scores if subject.is_held_out else {},
         is_sentiment=subject.classifier.spec.ordered,
     )
 

@@ -44,6 +44,12 @@ def is_calibrated(config: Config) -> bool:
     return config.train.calibrate and (config.model.output != "cumulative" or class_count(config) == 2)
 
 
+def uses_of_validation(config: Config) -> str:
+    """Return what the validation reviews did beside scoring the model, in words that follow "they"; "" if nothing."""
+    epoch = ["chose the epoch"] * (config.train.epochs > 1 and not is_average(config))
+    return " and ".join(epoch + ["set the calibration"] * is_calibrated(config))
+
+
 def is_average(config: Config) -> bool:
     """Return whether the model is the average of several classifiers, or has weights that are learned after it."""
     train = config.train

@@ -68,6 +68,40 @@ def test_a_refit_ensemble(run):
     assert "language" not in header(text)
 
 
+@pytest.mark.parametrize("refit", ["auto", "false"])
+def test_scores_on_training_reviews_are_no_scores_of_held_out_ones(here, refit):
+    """A card said that training had not learned from them, and the hub, that they were held out."""
+    settings = ["data.validation=0", "train.epochs=1", f"train.refit={refit}"]
+    invoke("train", "quickstart", "--quiet", "--out", "run", *[w for s in settings for w in ("--set", s)])
+    assert json.loads(Path("run/run.json").read_text())["scored_on"] == "training"
+    shutil.copy("run/model.safetensors", "alone.safetensors")
+    without, alone = (write_card(Path(path)) for path in ("run/model.safetensors", "alone.safetensors"))
+    for card in without, alone:
+        assert "model-index" not in header(card.text)
+        for false in "did not learn from", "fitted on the validation", "trained again":
+            assert false not in card.text
+    assert "This model was not scored on reviews that were held out." in without.text
+    if refit == "auto":
+        assert "This model was not scored on reviews that were held out." in alone.text
+    else:  # as the file of a refit, whose reviews were held out
+        assert "does not say whether they were held out from training." in alone.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "used", "fitted"),
+    [
+        (["train.epochs=2"], "They chose the epoch and set the calibration, so expect slightly less", True),
+        (["train.members=2", "train.epochs=2"], "They set the calibration, so expect slightly less", True),
+        (["train.calibrate=false", "train.epochs=1"], "which training did not learn from.\n", False),
+    ],
+)
+def test_what_the_validation_reviews_were_used_for(here, settings, used, fitted):
+    invoke("train", "quickstart", "--quiet", "--out", "run", *[w for s in settings for w in ("--set", s)])
+    text = write_card(Path("run/model.safetensors")).text
+    assert used in text
+    assert ("They were fitted on the validation reviews." in text) is fitted
+
+
 def test_the_header_is_what_the_hub_reads(quickstart_run):
     from huggingface_hub import ModelCard
 

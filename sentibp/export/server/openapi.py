@@ -168,7 +168,10 @@ def _model(spec: NetworkSpec) -> dict[str, Any]:
             "version": _TEXT | {"description": "The version of sentibp that wrote the model file."},
             "features": _COUNT | {"description": "How many words and n-grams the model knows."},
             "text": _object(text, about="How a text becomes words: settings of the section text."),
-            "scores": {"type": "object", "description": "On the validation reviews of the training."},
+            "scores": {
+                "type": "object",
+                "description": "Of the training, on its validation reviews, or on all if none were held out.",
+            },
         }
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 from sentibp.inspection.pages.report_data import Subject, reviews_fingerprint
 from sentibp.inspection.pages.report_scores import by_reviews, subject_config, subject_settings
 from sentibp.model.spec import NetworkSpec
-from sentibp.runs.saved_model import average, is_average, is_calibrated
+from sentibp.runs.saved_model import average, uses_of_validation
 from sentibp.utils.messages import as_sentence
 
 MEASURED = {
@@ -95,11 +95,9 @@ def _limits(subject: Subject) -> str:
         best = f"It is the best of {seeds} networks that began with other random weights"
         said.append(f"{best}; each is right on {accuracies}.")
     was_chosen = facts.get("scored_on") == "validation" and subject.scored_on == "validation reviews"
-    if config is not None and subject.predictions is not None and was_chosen:
-        used = ["chose the epoch"] * (config.train.epochs > 1 and not is_average(config))
-        used += ["set the calibration"] * is_calibrated(config)
-        if used:
-            said.append(f"The validation reviews also {' and '.join(used)}, so expect slightly less on new ones.")
+    used = "" if config is None else uses_of_validation(config)
+    if used and subject.predictions is not None and was_chosen:
+        said.append(f"The validation reviews also {used}, so expect slightly less on new ones.")
     said.append("On texts of another kind than it was trained on, it is wrong more often, and as sure.")
     return " ".join(said)
 
