@@ -348,6 +348,14 @@ def test_each_seed_trains_independently(small):
     assert epochs(together.run, 5) == epochs(alone.run, 5)
 
 
+def test_no_network_of_an_ensemble_has_the_seed_of_another(small):
+    """Else the ensembles of several seeds would share networks, and differ too little."""
+    events: list[Any] = []
+    train_model(small("train.seeds=2", "train.members=3", "train.seed=4", "train.epochs=1"), watch=events.append)
+    seeds = [event.seed for event in events if isinstance(event, NetworkStarted)]
+    assert seeds == [4, 6, 8, 5, 7, 9]
+
+
 def test_patience_is_reset_for_each_seed(small):
     outcome = train_model(
         small("train.seeds=3", "train.epochs=30", "train.schedule=constant", "train.early_stopping=2")

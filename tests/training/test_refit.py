@@ -23,7 +23,7 @@ from sentibp.model import initial
 from sentibp.runs import directory, find
 from sentibp.training import best_epoch, networks, prepare, refit
 from sentibp.training.diverged import Diverged
-from sentibp.training.events import Epoch, NetworkStarted, Note
+from sentibp.training.events import Epoch, Event, NetworkStarted, Note
 from sentibp.utils import files
 
 SMALL: dict[str, Any] = {
@@ -125,6 +125,19 @@ def test_refit_has_as_many_epochs_as_the_best_model(small):
     best = outcome.kept["epoch"]
     assert best < 6
     assert [event["epoch"] for event in events if event["event"] == "refit"] == list(range(1, best + 1))
+
+
+def test_refit_starts_from_the_seed_of_the_best_model(small):
+    """Not from the first one: the number of epochs and the calibration are those of the best."""
+    began: list[Event] = []
+    learning = ("train.optimizer.learning_rate=0.01", "train.early_stopping={metric: log_loss}", "train.epochs=2")
+    outcome = train_model(small("train.seeds=3", *learning), watch=began.append)
+    seeds = [event.seed for event in began if isinstance(event, NetworkStarted)]
+    assert outcome.kept["seed"] != 0, "else this test shows nothing"
+    assert seeds == [0, 1, 2, outcome.kept["seed"]]
+    alone = train_model(small(f"train.seed={outcome.kept['seed']}", *learning))
+    tensors, expected = (model_file.load_model(each.model).tensors() for each in (outcome, alone))
+    assert all(np.array_equal(tensors[name], expected[name]) for name in expected)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from sentibp.training.sweep import (
     plan_sweep,
 )
 from sentibp.training.sweep_folder import SweepFolder, load_plan
-from sentibp.training.sweep_study import best_of
+from sentibp.training.sweep_study import Study, best_of
 from sentibp.training.trial import TrialRecord, TrialTask, is_hopeless, run_trial
 from sentibp.utils.files import WriteError
 
@@ -135,6 +135,21 @@ def test_the_same_seed_gives_the_same_trials(sweep):
     done = sweep(out="a")
     assert sweep(out="b").told() == done.told()
     assert sweep(out="c", seed=1).told() != done.told()
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "grid"])
+def test_the_seed_decides_what_each_sampler_tries(here, sampler):
+    Path("space.yaml").write_text("train.epochs: [1, 2, 3, 4]\nmodel.hidden: [[], [2], [4]]\n")
+    space = load_space(Path("space.yaml"), {}, grid=sampler == "grid")
+
+    def asked(name: str, seed: int) -> list:
+        study = Study(Path(name), space, sampler, seed, "accuracy")
+        return [study.ask().values for _ in range(12)]
+
+    first = asked("a", 0)
+    assert asked("b", 0) == first
+    assert asked("c", 1) != first
+    assert sampler != "grid" or len(set(map(str, first))) == 12, "each point once"
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "grid"])
