@@ -195,6 +195,7 @@ def test_the_interval_of_weighted_reviews_knows_how_many_they_are():
 @pytest.mark.parametrize("weight", [[1e-30, 1e-30], [1e30, 1e30], [5, 5]])
 def test_the_unit_of_the_weights_does_not_matter(weight):
     assert metrics.effective_number(weight) == pytest.approx(2)
+    assert metrics.effective_number(np.array(weight) * 1e-170) == pytest.approx(2), "their squares would be 0"
     assert metrics.scores([0, 1], [0.1, 0.7], weight)["accuracy_interval"] == pytest.approx(
         metrics.scores([0, 1], [0.1, 0.7])["accuracy_interval"]
     )

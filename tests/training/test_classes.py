@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import runner
 
+from sentibp import metrics
 from sentibp.config.load import load_config
 from sentibp.errors import ConfigError
 from sentibp.model.file import load_model
@@ -208,6 +209,22 @@ def test_a_review_of_weight_k_counts_as_k_copies(write_config, head):
         model = load_model(outcome.model)
         probabilities.append(probability(model.logits(model.encode(strings(new))[0])))
     np.testing.assert_allclose(*probabilities, rtol=0.05, atol=0.01)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_validation_scores_are_those_of_the_weights_and_of_the_kind_of_classes(write_config, ordered):
+    write("reviews.csv", *drawn(0, 90), w=[1] * 90)
+    write("new.csv", *drawn(1, 60), w=[1, 5, 1, 3] * 15)
+    data = PLAIN["data"] | {"weight_column": "w", "ordered": ordered}
+    outcome = runner.train_model(write_config("w.yaml", **PLAIN | {"data": data}), Path("run"))
+    label, p, weight = directory.load_predictions(outcome.run)
+    names = load_model(outcome.model).spec.labels
+    expected, without = (metrics.class_scores(label, p, w, names=names, ordered=ordered) for w in (weight, None))
+    assert outcome.scores.keys() == expected.keys()
+    assert ("mae" in outcome.scores) is ordered
+    for name in metrics.CLASS_BETTER.keys() & expected.keys():
+        assert outcome.scores[name] == pytest.approx(expected[name], rel=1e-6)
+    assert outcome.scores["log_loss"] != pytest.approx(without["log_loss"], rel=1e-3), "else this test shows nothing"
 
 
 def test_the_weight_of_a_class_moves_its_answers(write_config):

@@ -12,7 +12,7 @@ import pytest
 
 from sentibp.config.schema import Config
 from sentibp.data.examples import Examples
-from sentibp.data.labels import Classes
+from sentibp.data.labels import BINARY, Classes
 from sentibp.runs import directory
 from sentibp.training import lr_finder
 from sentibp.training.diverged import Diverged
@@ -149,6 +149,8 @@ def test_the_loss_by_chance_of_several_labels():
     share = np.array([5, 6]) / 11
     chance = lr_finder._loss_by_chance(Config().train, weighted)
     assert chance == pytest.approx(-(share * np.log(share)).sum())
+    two = replace(weighted, label=np.minimum(label, 1), classes=BINARY)
+    assert lr_finder._loss_by_chance(Config().train, two) == pytest.approx(chance)
 
 
 def test_a_learning_rate_that_is_too_high_gets_a_lower_one_where_the_test_is_inconclusive(write_config):

@@ -129,6 +129,30 @@ def test_words_with_the_same_neighbours_have_similar_vectors():
     assert unit[2] @ unit[5] < 0.5
 
 
+def test_vectors_of_words_factorize_the_mutual_information():
+    """Their products are those of the matrix, whose contexts count with the power of 0.75 (Levy et al., 2015)."""
+    rng = np.random.default_rng(0)
+    reviews = ragged(*[rng.choice(6, 5, p=[0.4, 0.3, 0.1, 0.1, 0.06, 0.04]).tolist() for _ in range(40)])
+    counts = pretraining._cooccurrences(reviews, 6).toarray().astype(np.float64)
+    share = counts.sum(axis=1) / counts.sum()
+    context = share**0.75 / (share**0.75).sum()
+    with np.errstate(divide="ignore"):
+        information = np.maximum(np.log(counts / counts.sum() / share[:, None] / context), 0)
+    vectors = result(pretraining.word_vectors(reviews, 6, 6, np.random.default_rng(0))).astype(np.float64)
+    products = vectors @ vectors.T
+    np.testing.assert_allclose(products @ products, information @ information.T, rtol=1e-3, atol=1e-4)
+
+
+def test_features_that_occur_often_enough_get_vectors():
+    config = load_config("imdb_pretrained", ["pretrain.min_count=3", "pretrain.dim=2"]).config
+    vocabulary = vocabulary_of_words(strings(list("abcde")), True)
+    features = ragged([0, 1, 2], [0, 1, 2], [0, 1, 2], [0, 3], [0, 3])  # 5, 3, 3, 2 and 0 times
+    training = Examples(features, np.array([1, 0, 1, 0, 1], np.int8))
+    extra = pretraining.PretrainingData(features, None, ragged())
+    vectors = result(pretraining.learn_vectors(config, vocabulary, training, extra, 0))
+    np.testing.assert_array_equal(np.flatnonzero(vectors.rows(5, 2).any(axis=1)), [0, 1, 2])
+
+
 def test_the_output_layer_is_at_the_minimum_of_loss_and_penalty():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((400, 3)).astype(np.float32) * [1, 10, 0.1] + [0, 5, 0]
@@ -275,3 +299,9 @@ def test_unlabelled_reviews_are_labelled_by_the_answers_of_a_linear_classifier()
     np.testing.assert_allclose(answers.label, known.label, atol=1e-6)
     np.testing.assert_array_equal(answers.weight, np.ones(200))
     assert pretraining.with_answers(config, vocabulary, training, ragged(), 0) is training
+    wrong = Examples(training.features, 1 - training.label)
+    both = pretraining.concatenate_reviews([training.features, wrong.features])
+    weight = np.repeat([1, 0], 80).astype(np.float32)
+    more = Examples(both, np.concatenate([training.label, wrong.label]), weight)
+    answers = pretraining.with_answers(config, vocabulary, more, unlabelled, 0)
+    np.testing.assert_allclose(answers.label[160:], known.label[80:], atol=0.05)  # without weights: 0.5

@@ -95,6 +95,21 @@ def test_refit_is_the_same_training_on_all_reviews_with_the_calibration(small):
     assert all(np.array_equal(refitted[name], expected[name]) for name in refitted if not name.startswith("output"))
 
 
+def test_the_calibration_of_the_refit_is_that_of_the_best_epoch(small):
+    """Not that of an epoch before it, which was the best for a while."""
+    settings = ("train.epochs=3", "train.optimizer.learning_rate=0.02", "train.early_stopping={metric: log_loss}")
+    with_, without = (train_model(small(*settings, f"train.calibrate={calibrate}")) for calibrate in ("true", "false"))
+    assert with_.kept["epoch"] == without.kept["epoch"] > 1
+
+    def factor(name: str) -> float:
+        both = (model_file.load_model(outcome.run / name).tensors()["output.weight"] for outcome in (with_, without))
+        calibrated, plain = both
+        return float(calibrated[0, 0] / plain[0, 0])
+
+    assert factor(directory.MODEL) == pytest.approx(factor(directory.VALIDATED), rel=1e-5)
+    assert abs(factor(directory.MODEL) - 1) > 0.01
+
+
 def test_initial_hidden_layers_depend_on_the_number_of_features_before_the_refit(small):
     prepared = prepare.prepare(small())
     training, config, vocabulary = prepared.training, prepared.config, prepared.vocabulary

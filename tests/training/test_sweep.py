@@ -274,6 +274,19 @@ def test_what_is_hopeless():
     assert not is_hopeless([(0, 0.5, 0.59)], rivals, "log_loss")
     assert is_hopeless([(0, 0.5, 0.7)], rivals, "log_loss"), "a lower one is better"
     assert not is_hopeless([(1, 0.5, 0.1)], rivals, "accuracy"), "none has a score on this fold"
+    rivals = [[(0, 0.25, 0.5), (0, 0.5, 0.7)] for _ in range(5)]
+    assert is_hopeless([(0, 0.5, 0.6)], rivals, "accuracy"), "what they had last counts, not first"
+
+
+@pytest.mark.parametrize(("metric", "best"), [("accuracy", max), ("log_loss", min)])
+def test_a_curve_has_the_best_score_so_far(write_config, reviews, metric, best):
+    train = {"epochs": 6, "optimizer": {"learning_rate": 3.0}}
+    config = write_config(**SMALL, data={"source": str(reviews), "validation": 0.3}, train=train).config
+    record = run_trial(TrialTask(0, config.model_dump(mode="json"), "run", metric))
+    lines = map(json.loads, Path("run/metrics.jsonl").read_text().splitlines())
+    scores = [line["scores"][metric] for line in lines if line["event"] == "epoch"]
+    assert scores != sorted(scores, reverse=metric == "log_loss"), "else this test shows nothing"
+    assert [value for _, _, value in record.curve] == [best(scores[: i + 1]) for i in range(6)]
 
 
 def test_a_hopeless_trial_ends_after_the_epoch_in_which_it_is(sweep, write_config, reviews):
@@ -342,6 +355,10 @@ def test_the_metric_is_that_which_selects_the_best_epoch(sweep):
     done = sweep("train.epochs: [1, 2]", trials=2, train={"early_stopping": {"metric": "log_loss"}})
     assert load_plan(done.folder).metric == "log_loss"
     assert done.result.best.value == min(record.value for record in done.records)
+    plan = load_plan(done.folder)
+    study = Study(done.folder / "journal.log", plan.space, plan.sampler, plan.seed, plan.metric, read_only=True).study
+    assert study.direction.name == "MINIMIZE", "the estimator looks for lower values"
+    assert study.best_trial.number == done.result.best.number
 
 
 def test_the_best_is_the_first_of_equals():

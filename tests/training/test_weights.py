@@ -17,6 +17,7 @@ from sentibp.data import corpus as data_corpus
 from sentibp.data import dataset, sources, vocabulary_build
 from sentibp.data.corpus import Corpus
 from sentibp.data.examples import Examples
+from sentibp.data.labels import Classes
 from sentibp.data.readers.table import ReadOptions
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
@@ -145,6 +146,24 @@ def test_classifiers_on_pretrained_vectors(weight, seed, class_weight):
         for each in (Examples(x, label, weight.astype(np.float32)), Examples(x.take(copies), label[copies]))
     )
     np.testing.assert_allclose(a, b, rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("names", [("negative", "positive"), ("a", "b", "c")], ids=len)
+def test_the_linear_member_learns_what_the_heavy_reviews_say(names):
+    """Each text has two labels; the weights say which of them counts."""
+    k = len(names)
+    texts = [f"{WORDS[i % k]} film u{i}" for i in range(60)]
+    vocabulary, x = encoded(texts * 2)
+    label = np.arange(60, dtype=np.int8) % k
+    labels = np.concatenate([label, (label + 1) % k]).astype(np.int8)
+    data = {} if k == 2 else {"data": {"labels": list(names), "ordered": False}}
+    settings = Config.model_validate(data | {"train": {"linear_member": True}, "text": {"affixes": False}})
+    for heavy in 0, 1:
+        weight = np.repeat([10, 1] if heavy == 0 else [1, 10], 60).astype(np.float32)
+        examples = Examples(x, labels, weight, Classes(names))
+        member = distillation.linear_member(settings, vocabulary, examples, 0)
+        answers = metrics.decide(probability(member.logits(x))) if k == 2 else member.logits(x).argmax(axis=1)
+        np.testing.assert_array_equal(answers[:60], (label + heavy) % k)
 
 
 # Files

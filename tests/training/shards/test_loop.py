@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from runner import fit
 from sentibp.data.examples import Examples
 from sentibp.model.classifier import Classifier
 from sentibp.nn.losses import LOSSES
+from sentibp.nn.optim import norm
 from sentibp.training.diverged import Diverged
 from sentibp.training.events import Epoch, Step
 from sentibp.training.loop import backward, evaluate, forward, initial_state, update
@@ -128,6 +130,47 @@ def test_sync_is_large_batch_training(toy, tmp_path):
         update(state.optimizer, classifier.network.params, backward(classifier.network, dz), 0.03, factors)
     assert [event.step for event in events] == [1, 2, 2]
     assert_close(tensors(large), tensors(several))
+
+
+def batches_of_shards(n: int, shards: int, size: int) -> list[list[np.ndarray]]:
+    """Return the batches of the first epoch of each shard."""
+    orders = [
+        reviews[random_stream(0, f"shuffle of shard {number} in epoch 1").permutation(len(reviews))]
+        for number, reviews in enumerate(reviews_of_shards(n, shards, 0))
+    ]
+    return [[order[start : start + size] for start in range(0, len(order), size)] for order in orders]
+
+
+def test_the_gradient_norm_of_a_round_is_the_mean_over_its_steps_and_shards(toy, tmp_path):
+    """With a learning rate of nearly 0, no step changes what the next one finds."""
+    train = {"optimizer": SGD | {"learning_rate": 1e-12}, "epochs": 2, "shards": 2, "batch_size": 4, "shard_steps": 9}
+    classifier, examples = small = toy(train=train)
+    norms = []
+    for chosen in chain(*batches_of_shards(len(examples), 2, 4)):
+        batch = Examples(examples.features.take(chosen), examples.label[chosen], None)
+        _, dz = forward(classifier.network, batch, LOSSES["cross_entropy"])
+        norms.append(norm(backward(classifier.network, dz)))
+    step = trained(small, tmp_path)[0]
+    assert len(norms) == 6
+    assert step.gradient_norm == pytest.approx(np.mean(norms), rel=1e-5)
+
+
+def test_each_step_of_a_round_has_its_own_learning_rate(toy, tmp_path):
+    train = {"optimizer": SGD, "epochs": 1, "schedule": "linear", "batch_size": 4}
+    one, other = toy(train=train), toy(train=train)
+    events = trained(one, tmp_path)
+    classifier, examples = other
+    state = initial_state(classifier.training_config().train, len(examples), 0)
+    rates = []
+    for step, chosen in enumerate(batches_of_shards(len(examples), 1, 4)[0]):
+        batch = Examples(examples.features.take(chosen), examples.label[chosen], None)
+        _, dz = forward(classifier.network, batch, LOSSES["cross_entropy"])
+        rates.append(0.5 * state.schedule.factor(step))
+        factors = dict.fromkeys(classifier.network.params, 1.0)
+        update(state.optimizer, classifier.network.params, backward(classifier.network, dz), rates[-1], factors)
+    assert len(set(rates)) == 6
+    assert [(event.step, event.learning_rate) for event in events[:-1]] == [(6, rates[-1])]
+    assert_close(tensors(one), tensors(other))
 
 
 def test_the_average_of_one_step_of_gradient_descent_is_the_step_of_all_reviews(toy, tmp_path):
