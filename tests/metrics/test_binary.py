@@ -201,6 +201,15 @@ def test_the_unit_of_the_weights_does_not_matter(weight):
     )
 
 
+def test_the_bins_by_chance_are_those_of_the_calibration_error():
+    """The edge of a bin belongs to the bin below it."""
+    for two in [0.55, 0.52], [[0.5, 0.3, 0.2], [0.45, 0.3, 0.25]]:
+        confidence = np.array(two) if np.ndim(two) == 1 else np.max(two, axis=1)
+        together = math.sqrt(2 / math.pi * float(confidence @ (1 - confidence))) / 2
+        assert metrics.calibration_error_by_chance(two) == pytest.approx(together)
+    assert metrics.calibration_bins([1, 1], [0.55, 0.52])[0]["n"] == 2
+
+
 @pytest.mark.parametrize("n", [1, 2])
 def test_the_interval_of_one_or_two_reviews_is_wide(n):
     assert metrics.wilson_interval(n, n)[0] < 0.35

@@ -179,8 +179,11 @@ def test_near_duplicates_name_the_columns_that_may_keep_them_together(write_conf
         rows += [f"{' '.join(words[k : k + 12])},{number % 2},{number},x{4 * number + k}" for k in range(4)]
     write("phrases.csv", "text,label,SentenceId,PhraseId", rows)
     write("without.csv", "text,label", [row.rsplit(",", 2)[0] for row in rows])
-    told = [note for note in prepare(write_config(data={"source": "phrases.csv"}, **SMALL)).notes if "nearly" in note]
+    data = prepare(write_config(data={"source": "phrases.csv"}, **SMALL))
+    told = [note for note in data.notes if "nearly" in note]
     assert told[0].endswith("name it with --set data.group_column=NAME, one of: SentenceId")
+    near = int(told[0].split()[0])
+    assert 8 < near == np.count_nonzero(data.independent == 0), "they do not calibrate"
     told = [note for note in prepare(write_config(data={"source": "without.csv"}, **SMALL)).notes if "nearly" in note]
     assert "no column of the data" in told[0]
 
