@@ -15,23 +15,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sentibp.config import shipped
 from sentibp.config.dump import dump
 from sentibp.config.load import load_config
-from sentibp.config.paths import FILES, get, with_names_only
+from sentibp.config.paths import FILES, get
 from sentibp.config.schema import Config
 from sentibp.data.dataset import IN_MEMORY
 from sentibp.data.sources import HUB_IDS, SHIPPED
 from sentibp.errors import ConfigError
 from sentibp.export import hub_header
+from sentibp.export.card_subject import Subject, load_subject
 from sentibp.export.hub_header import METRICS, interval_of, is_hub_id, number
 from sentibp.inspection.probes import load_further_probes, load_probes, run_probes
 from sentibp.model.classifier import Classifier
-from sentibp.model.file import load_header, load_model
 from sentibp.runs import directory, hub_model
 from sentibp.runs.find import BUILTIN, builtin_file
 from sentibp.runs.saved_model import average, is_calibrated, uses_of_validation
-from sentibp.runs.trained_model import info_of_model, is_replaced
 from sentibp.training.prepare import FEW
 from sentibp.utils import environment
-from sentibp.utils.messages import as_sentence, print_message
+from sentibp.utils.messages import as_sentence
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -66,35 +65,13 @@ class About(NamedTuple):
     languages: tuple[str, ...] = ()
 
 
-class _Subject(NamedTuple):
-    """A model, and what is recorded beside its file."""
-
-    path: Path
-    classifier: Classifier
-    config: Config  # names of files without their folders
-    info: Mapping[str, Any]  # run.json; {} for a model file alone
-    version: str
-    is_refit: bool
-    is_held_out: bool | None  # whether the scores are on reviews that training has not learned from; None: not known
-
-    @property
-    def scores(self) -> dict[str, Any]:
-        """The scores; {} if no review was held out, as those on training reviews say nothing."""
-        return {} if self.is_held_out is False else self.info.get("scores") or self.classifier.scores
-
-    @property
-    def sources(self) -> list[str]:
-        source = self.config.data.source
-        return [source] if isinstance(source, str) else list(source or [])
-
-
 def write_card(path: Path, about: About = About()) -> Card:  # noqa: B008  # a tuple
     """Return the card of a model file. What run.json beside it records is in it, too.
 
     ConfigError if `about` is wrong, DataError if the model or run.json is damaged.
     """
     require_about(about)
-    subject = _subject(path)
+    subject = load_subject(path)
     facts = _facts(subject, about)
     text = _environment().get_template("model_card.md").render(facts | {"header": _header(subject, facts, about)})
     return Card(re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n", facts)
@@ -111,34 +88,7 @@ def require_about(about: About) -> None:
         hub_model.require_repository(about.repository, about.repository)
 
 
-def _subject(path: Path) -> _Subject:
-    classifier = load_model(path)
-    header = load_header(path)
-    info = info_of_model(path) or {}
-    config = classifier.training_config()
-    if info and (path.parent / "config.yaml").is_file():
-        config = load_config(path.parent / "config.yaml").config
-    elif is_replaced(path):
-        print_message(f"{path}: not the model that run.json beside it records; the card is of the file alone")
-    is_refit = bool(info.get("refit")) and path.name == directory.MODEL
-    is_held_out = info.get("scored_on") != "training" if info else _is_held_out(path, classifier)
-    is_refit |= not info and is_held_out is True and config.data.validation == 0
-    subject = path, classifier, with_names_only(config), info, str(header["version"])
-    return _Subject(*subject, is_refit, is_held_out)
-
-
-def _is_held_out(path: Path, classifier: Classifier) -> bool | None:
-    """Return whether the scores in a model file alone are on reviews that were held out; None if it does not say.
-
-    The settings of a refit are those of a training without validation reviews and without a refit.
-    """
-    config = classifier.training_config()
-    if config.data.validation != 0 or path == builtin_file() or classifier.vocabulary.respells:
-        return True  # a compressed model has no other scores
-    return None if config.train.refit is False else False
-
-
-def _facts(subject: _Subject, about: About) -> dict[str, Any]:
+def _facts(subject: Subject, about: About) -> dict[str, Any]:
     """Return what the template shows."""
     classifier, content = subject.classifier, subject.path.read_bytes()
     classes = classifier.spec.labels
@@ -173,13 +123,13 @@ def _facts(subject: _Subject, about: About) -> dict[str, Any]:
     }
 
 
-def _name(subject: _Subject) -> str:
+def _name(subject: Subject) -> str:
     if subject.path == builtin_file():
         return f"sentibp {BUILTIN}"
     return hub_model.repository_of(subject.path) or "A classifier of sentibp"
 
 
-def _model_name(subject: _Subject, about: About) -> str:
+def _model_name(subject: Subject, about: About) -> str:
     """Return what -m takes to use the model."""
     if subject.path == builtin_file() and about.repository is None:
         return BUILTIN
@@ -187,7 +137,7 @@ def _model_name(subject: _Subject, about: About) -> str:
     return f"hf://{repository}" if repository else directory.MODEL
 
 
-def _summary(subject: _Subject) -> str:
+def _summary(subject: Subject) -> str:
     names = subject.classifier.spec.labels
     if not subject.classifier.spec.ordered:
         return f"A text classifier of {len(names)} classes."
@@ -195,7 +145,7 @@ def _summary(subject: _Subject) -> str:
     return f"A sentiment classifier: it tells whether a review is {what}, and with which probability."
 
 
-def _network(subject: _Subject) -> str:
+def _network(subject: Subject) -> str:
     spec = subject.classifier.spec
     hidden = ", ".join(map(str, spec.hidden))
     layers = f"hidden layers of {hidden} ({spec.activation})" if spec.hidden else "no hidden layer"
@@ -209,7 +159,7 @@ def _network(subject: _Subject) -> str:
     return "; ".join(parts)
 
 
-def _data(subject: _Subject) -> list[dict[str, Any]]:
+def _data(subject: Subject) -> list[dict[str, Any]]:
     """Return the number and the fingerprint of the reviews of each kind."""
     recorded = subject.info.get("data") or {}
     if subject.is_refit and subject.info:
@@ -222,7 +172,7 @@ def _data(subject: _Subject) -> list[dict[str, Any]]:
     return rows
 
 
-def _data_notes(subject: _Subject) -> list[str]:
+def _data_notes(subject: Subject) -> list[str]:
     notes = []
     hub = [HUB_IDS.get(name, name) for name in subject.sources]
     known = [name for name in hub if _is_public(name)]
@@ -273,7 +223,7 @@ def _class_rows(scores: Mapping[str, Any]) -> list[dict[str, str]]:
     return rows
 
 
-def _scored_on(subject: _Subject) -> str:
+def _scored_on(subject: Subject) -> str:
     n, worth = number(subject.scores.get("n")), number(subject.scores.get("effective_n"))
     if n is None:
         return ""
@@ -290,7 +240,7 @@ def _scored_on(subject: _Subject) -> str:
     return f"{line} They {used}, so expect slightly less of others." if used else line
 
 
-def _calibration(subject: _Subject) -> str:
+def _calibration(subject: Subject) -> str:
     error = number(subject.scores.get("calibration_error"))
     if error is None:
         return ""
@@ -301,7 +251,7 @@ def _calibration(subject: _Subject) -> str:
     return f"The probabilities are off by {error:.4f} on average (expected calibration error).{fitted}{chance}"
 
 
-def _evidence(subject: _Subject) -> float:
+def _evidence(subject: Subject) -> float:
     """Return how many reviews of equal weight the scores are of."""
     scores = subject.scores
     return number(scores.get("effective_n")) or number(scores.get("n")) or 0
@@ -318,7 +268,7 @@ def _probes(classifier: Classifier) -> list[dict[str, Any]]:
     return [*rows, {"kind": "all", "n": result["n"] + further["n"], "passed": result["passed"] + further["passed"]}]
 
 
-def _limits(subject: _Subject, about: About, probes: Sequence[Mapping[str, Any]]) -> list[str]:
+def _limits(subject: Subject, about: About, probes: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = []
     n = _evidence(subject)
     if subject.scores and n < 10 * FEW:
@@ -338,7 +288,7 @@ def _limits(subject: _Subject, about: About, probes: Sequence[Mapping[str, Any]]
     return lines
 
 
-def _languages(subject: _Subject, about: About) -> list[str]:
+def _languages(subject: Subject, about: About) -> list[str]:
     return list(about.languages) or (["en"] if all(name in _ENGLISH for name in subject.sources) else [])
 
 
@@ -353,7 +303,7 @@ def _shipped_config(config: Config) -> str | None:
     return _shipped_digests().get(dump(config))
 
 
-def _reproduction(subject: _Subject, digest: str) -> dict[str, list[str]]:
+def _reproduction(subject: Subject, digest: str) -> dict[str, list[str]]:
     config, name = subject.config, _shipped_config(subject.config)
     install = f"pip install .      # in a clone of the repository of sentibp, version {subject.version}"
     if subject.path == builtin_file():
@@ -385,12 +335,12 @@ def _reproduction(subject: _Subject, digest: str) -> dict[str, list[str]]:
     return {"text": text, "commands": [install, train]}
 
 
-def _versions(subject: _Subject) -> dict[str, str]:
+def _versions(subject: Subject) -> dict[str, str]:
     recorded = subject.info.get("versions") or {}
     return {name: value for name, value in {"sentibp": subject.version, **recorded}.items() if value and name != "code"}
 
 
-def _header(subject: _Subject, facts: Mapping[str, Any], about: About) -> str:
+def _header(subject: Subject, facts: Mapping[str, Any], about: About) -> str:
     return hub_header.write_header(
         title=str(facts["title"]).rpartition("/")[2],
         license=about.license,
