@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from sentibp.metrics import CLASS_BETTER, ORDERED, class_scores, mcnemar, median_class
+from sentibp.metrics import (
+    CLASS_BETTER,
+    ORDERED,
+    class_scores,
+    effective_number,
+    mcnemar,
+    median_class,
+    wilson_interval,
+)
 
 NAMES = ("awful", "poor", "fine", "great")
 
@@ -132,3 +140,14 @@ def test_given_predictions_are_scored_in_place_of_the_most_probable():
     for wrong in given[:-1], given + 1, np.where(given == 2, 1.5, given):
         with pytest.raises(ValueError, match="predicted must be"):
             class_scores(y, p, None, wrong, names="abcd")
+
+
+def test_the_interval_of_weighted_reviews_knows_how_many_they_are():
+    """Four heavy reviews of a hundred decide the accuracy."""
+    label, probability = np.arange(100) % 3, np.eye(3)[np.arange(100) % 3]
+    weight = np.r_[np.full(4, 1000.0), np.ones(96)]
+    found = class_scores(label, probability, weight, names="abc")
+    assert found["n"] == 100
+    assert found["effective_n"] == pytest.approx(effective_number(weight))
+    assert found["accuracy_interval"] == pytest.approx(wilson_interval(found["effective_n"], found["effective_n"]))
+    assert found["accuracy_interval"][0] < 0.6
