@@ -139,6 +139,21 @@ def test_each_network_has_an_entry_and_lines_can_be_hidden(opened: Page):
     assert opened.js("document.querySelectorAll('#accuracy g.line').length") == 4
 
 
+def test_a_point_that_no_line_leads_to_is_a_dot(opened: Page):
+    draw = """(() => {
+      const place = document.body.appendChild(document.createElement('div'));
+      const axis = { title: 'step' }, made = { id: 'made', title: 'made', x: axis, y: axis, height: 200 };
+      const line = { kind: 'line', name: '', x: [1, 2, 3, 4, 5, 6], y: %s, colour: '--run0', width: 1 };
+      charts.draw({ ...made, series: [line] }, place);
+      const dots = place.querySelectorAll('g.line path[transform]').length;
+      place.remove();
+      return dots;
+    })()"""
+    assert opened.js(draw % "[5, 4, 3, 2, 1, 0]") == 0
+    assert opened.js(draw % "[5, null, null, null, null, null]") == 1, "the loss of a training of one step"
+    assert opened.js(draw % "[5, null, 3, 2, null, 0]") == 2
+
+
 def test_log_axes_name_their_ticks_in_full_and_have_one_range(opened: Page):
     ticks = "[...document.querySelectorAll('#{} .y-tick')].map((each) => each.textContent)"
     gradient, *flows = (opened.js(ticks.format(id)) for id in ("gradient", "flow0", "flow1"))

@@ -259,6 +259,7 @@ const charts = (() => {
       };
       const known = at(each.y), group = drawn("g", { class: each.kind });
       if (each.opacity) group.style.setProperty("opacity", each.opacity);
+      const isAlone = (i) => each.kind === "line" && !known[i - 1] && !known[i + 1]; // no line leads to it
       if (each.kind === "line") {
         const smooth = each.smooth && state.smoothing > 0, raw = stroke(each, path(known));
         if (smooth) raw.style.setProperty("opacity", 0.25);
@@ -268,7 +269,7 @@ const charts = (() => {
       known.forEach((point, i) => {
         if (!point || !within(each, i)) return;
         if (each.low) group.append(stroke({ ...each, dash: 0 }, `M${point[0]} ${toY(each.low[i])}V${toY(each.high[i])}`, 1.2));
-        if (each.symbol) group.append(symbol(each, ...point));
+        if (each.symbol || isAlone(i)) group.append(symbol({ symbol: "circle", ...each }, ...point));
         if (!each.quiet) points.push({ each, i, x: point[0], y: point[1], group });
       });
       inside.append(group);
