@@ -100,7 +100,7 @@ def _limits(subject: Subject) -> str:
         used += ["set the calibration"] * is_calibrated(config)
         if used:
             said.append(f"The validation reviews also {' and '.join(used)}, so expect slightly less on new ones.")
-    said.append("On texts of another kind than it was trained on, it is wrong more often, and as sure.")
+    said.append("On texts of another kind than it was trained on, it is wrong more often, but just as confident.")
     return " ".join(said)
 
 

@@ -23,7 +23,7 @@ from sentibp.inspection.pages.report_scores import (
     setting_rows,
     subject_config,
 )
-from sentibp.inspection.pages.report_words import about_marks, map_words, strongest_words
+from sentibp.inspection.pages.report_words import about_marks, first_words, map_words, strongest_words
 from sentibp.inspection.pages.review_table import REVIEWS, review_tables
 from sentibp.inspection.pages.word_map import word_map
 from sentibp.runs.saved_model import is_average, is_calibrated, saved_model
@@ -64,6 +64,8 @@ def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
         **_scores(subjects),
         "charts": groups,
         "words": (listed := _words(subjects)),
+        "first": (first := first_words(listed[0][1] if listed else [])),
+        "first_marks": about_marks([side for _, sides in listed for side in sides], first),
         "marks": about_marks([side for _, sides in listed for side in sides]),
         "mistakes": (
             wrong := [(each.name, mistakes(each, len(subjects)), _without_mistakes(each)) for each in subjects]

@@ -17,7 +17,7 @@ from sentibp import metrics
 from sentibp.config.load import load_config
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.evaluate import DataOptions
-from sentibp.inspection.pages import overview, report, report_reviews, report_scores
+from sentibp.inspection.pages import overview, report, report_reviews, report_scores, report_words
 from sentibp.inspection.pages.report_data import Predictions, gather, reviews_fingerprint
 
 SMALL = {"train": {"epochs": 1}, "model": {"hidden": [4], "embedding": {"dim": 3}}}
@@ -269,7 +269,7 @@ def test_a_model_that_has_learned_nothing_is_said_to_be_no_better(train, right, 
 
 CHOSE = "The validation reviews also chose the epoch and set the calibration, so expect slightly less on new ones."
 SET = "The validation reviews also set the calibration, so expect slightly less on new ones."
-OTHERS = "On texts of another kind than it was trained on, it is wrong more often, and as sure."
+OTHERS = "On texts of another kind than it was trained on, it is wrong more often, but just as confident."
 
 
 @pytest.mark.parametrize(
@@ -398,6 +398,18 @@ def test_beside_the_calibration_error_is_the_one_by_chance(train):
     assert rows["calibration error by chance"] == [f"{scores['calibration_error_by_chance']:.4f}"]
     names = list(rows)
     assert names.index("calibration error by chance") == names.index("calibration error") + 1
+
+
+def test_what_marks_mean_is_said_of_words_that_are_there():
+    def side(*words):
+        return report_words.Side("most positive", "positive", [(word, 1.0, 1.0) for word in words])
+
+    sides = [side("good", "simpl~", "~ing"), side("not~dull", "bad")]
+    start, end = "“simpl~” is any word that begins with “simpl”", "“~ing” is any word that ends in “ing”"
+    shifted = "“not~dull” is “dull” that is negated"
+    assert report_words.about_marks(sides) == f"{shifted}; {start}; {end}."
+    assert report_words.about_marks(sides, 2) == f"{shifted}; {start}."
+    assert report_words.about_marks([side("good")]) == ""
 
 
 def test_words_that_move_no_probability_are_not_drawn_as_if_they_did(train):
