@@ -170,6 +170,16 @@ BOXES = """[...document.querySelectorAll('#map0 .labels text')].map((each) => {
 })"""
 
 
+def test_a_map_has_no_more_height_than_its_words_need(opened: Page):
+    gaps = """[...document.querySelectorAll('svg.map')].map((svg) => {
+      const { top, bottom } = svg.getBoundingClientRect();
+      const inside = [...svg.querySelectorAll('circle, .labels text')].map((each) => each.getBoundingClientRect());
+      return [Math.min(...inside.map((box) => box.top)) - top, bottom - Math.max(...inside.map((box) => box.bottom))];
+    })"""
+    assert opened.js("document.querySelectorAll('svg.map').length") == 2
+    assert all(0 <= gap <= 45 for pair in opened.js(gaps) for gap in pair), opened.js(gaps)
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_label_of_the_map_touches_another_or_is_cut(page: Page, report: str, width: int):
     page.open(report, width)
@@ -269,6 +279,17 @@ def test_a_word_on_the_map_shows_its_neighbours(opened: Page):
     opened.press(ESCAPE)
     opened.find("#map0 .find input").send_keys("numb")
     assert "n-gram" in opened.text("#map0 .find output"), "a part of a word finds what contains it"
+
+
+def test_a_click_on_the_map_takes_the_word_under_it(opened: Page):
+    clicked = opened.js("""(() => {
+      const dot = document.querySelectorAll('#map0 circle')[3].getBoundingClientRect();
+      const place = { clientX: dot.left + dot.width / 2, clientY: dot.top + dot.height / 2, bubbles: true };
+      document.querySelector('#map0 svg').dispatchEvent(new MouseEvent('click', place));
+      const near = document.querySelector('#map0 circle.picked').getBoundingClientRect();
+      return Math.hypot(near.left - dot.left, near.top - dot.top);
+    })()""")
+    assert clicked < 1
 
 
 def cells(page: Page, column: int) -> list[str]:
