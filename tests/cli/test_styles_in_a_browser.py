@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import exports
-from browser import Page, needs_browser
+import pytest
+from browser import CONTRASTS, Page, needs_browser
 
 from sentibp.inspection.explain import explain
 from sentibp.inspection.pages.explanation import explanation_page
@@ -78,6 +79,27 @@ def test_what_has_a_meaning_by_its_colour_is_printed_in_colour(page: Page, tmp_p
         for selector in ".scale", ".scale div", ".bar div", "mark":
             found = page.js(exact.format(selector))
             assert found and set(found) == {"exact"}, selector
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_forced_colours_words_can_be_read_and_bars_can_be_seen(page: Page, tmp_path: Path, scheme: str):
+    stars = exports.random_model("stars")
+    confusion = '<table class="confusion"><tr><td class="right" style="--share:60%">9</td></tr></table>'
+    answer = f"<style>{read_template('answer.css')}</style><div class='meter'><div id='needle'></div></div>{confusion}"
+    made = explanation_page("good bad unheard film", explain(stars, "good bad unheard film"), "x")
+    show(page, tmp_path, made.replace("</main>", f"{answer}</main>"))
+    forced = {"forced-colors": "active", "prefers-color-scheme": scheme}
+    features = [{"name": name, "value": value} for name, value in forced.items()]
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    assert page.js("matchMedia('(forced-colors: active)').matches")
+    worst = min(page.js(CONTRASTS))
+    assert worst[0] >= 4.5, worst
+    own = "document.body.appendChild(Object.assign(document.createElement('div'), {{ style: 'background: var({})' }}))"
+    for selector, colour in (".bar div", "--neutral"), ("#needle", "--positive"):
+        page.js(f"void ({own.format(colour)}).style.setProperty('forced-color-adjust', 'none')")
+        wanted = page.js("getComputedStyle(document.body.lastChild).backgroundColor")
+        assert page.js(f"getComputedStyle(document.querySelector('{selector}')).backgroundColor") == wanted
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
 GAPS = """[...document.querySelectorAll('mrow, math')].flatMap((row) => {
