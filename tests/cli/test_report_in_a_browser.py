@@ -139,6 +139,23 @@ def test_each_network_has_an_entry_and_lines_can_be_hidden(opened: Page):
     assert opened.js("document.querySelectorAll('#accuracy g.line').length") == 4
 
 
+def test_a_page_that_the_browser_saved_is_the_same_page(opened: Page, tmp_path: Path):
+    count = "Object.fromEntries(['svg', 'table', 'select', 'input', 'button', 'details', 'output', 'th'].map((name) =>"
+    count += " [name, document.querySelectorAll(`main ${name}`).length]))"
+    for summary in opened.driver.find_elements("css selector", "details.numbers summary")[:2]:
+        summary.send_keys(ENTER)
+    opened.wait("document.querySelectorAll('details.numbers[open] table').length === 2")
+    before = opened.js(count)
+    saved = opened.js("'<!doctype html>' + document.documentElement.outerHTML")  # with all that was drawn
+    (tmp_path / "saved.html").write_text(saved, encoding="utf-8")
+    opened.open((tmp_path / "saved.html").as_uri())
+    opened.wait("page.numbers")
+    assert opened.js(count) == before
+    opened.js("document.querySelector('#loss svg.picture').focus()")
+    opened.press(RIGHT)
+    assert opened.js("document.querySelector('#loss .tip').checkVisibility()"), "its charts are alive"
+
+
 def test_a_point_that_no_line_leads_to_is_a_dot(opened: Page):
     draw = """(() => {
       const place = document.body.appendChild(document.createElement('div'));

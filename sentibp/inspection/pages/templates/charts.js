@@ -1,5 +1,6 @@
 // Draws the charts of a page as SVG, from the data of chart_data.py: charts.draw(chart, place, details) fills a place and,
 // if it has details, a table of the numbers when these are opened. It returns a function that draws it again with other series.
+// What was in the place is replaced: a browser that saves a page saves what the scripts have drawn, too.
 //
 // The colours are variables of the style, so that a chart follows the light or dark scheme without being drawn again.
 "use strict";
@@ -145,7 +146,7 @@ const charts = (() => {
       }));
     }
     explain();
-    place.append(legend, frame, tip, spoken);
+    place.replaceChildren(legend, frame, tip, spoken);
     const reset = element("button", { type: "button", hidden: "" }, "Reset the zoom");
     reset.addEventListener("click", () => zoom(null));
     if (chart.smooth) {
@@ -416,13 +417,10 @@ const charts = (() => {
   }
 
   function numbers(chart, details) { // returns a function that writes the table again
-    let written = null;
     const write = () => {
       if (!details.open) return;
-      const made = table(chart);
-      if (written) written.replaceWith(made);
-      else details.append(made);
-      written = made;
+      details.querySelector(".scroll")?.remove();
+      details.append(table(chart));
     };
     details.addEventListener("toggle", write);
     return write;

@@ -12,6 +12,7 @@ function map(chart, place) {
   const frame = element("div", { class: "frame" });
   const field = element("input", { type: "search", autocomplete: "off", spellcheck: "false" });
   const found = element("output", {}), chosen = element("p", { class: "chosen", "aria-live": "polite" });
+  place.replaceChildren();
   if (kinds) {
     place.append(element("p", { class: "legend" }, "Evidence for ", ...kinds.map((name, k) => element("span", {},
       drawn("svg", { width: 14, height: 14, "aria-hidden": "true" }, paint(drawn("circle", { cx: 7, cy: 7, r: 5 }), "fill", colours[k])), name))));
