@@ -65,8 +65,11 @@ def overlap_notes(validation: int, repeated: int, near: int, compared: int, repa
     if repeated:
         notes.append(f"{repeated:,} of {validation:,} validation reviews also occur in the training data")
     if has_many_near_duplicates(near, compared):
+        were = f"{compared:,} validation reviews"
+        if compared < validation - repeated:  # the others are short, or more than enough
+            were = f"the {were} that were compared"
         notes.append(
-            f"{near:,} of {compared:,} validation reviews are each nearly the same as a training review (a phrase "
+            f"{near:,} of {were} are each nearly the same as a training review (a phrase "
             f"of it, or a copy with small changes), so expect lower scores on new reviews; {repair}"
         )
     return notes

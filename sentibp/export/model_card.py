@@ -280,7 +280,10 @@ def _limits(subject: Subject, about: About, probes: Sequence[Mapping[str, Any]])
     else:
         lines.append("Negation: a sum of words and short phrases does not follow it over a distance.")
     lines.append("Sarcasm, comparisons and quotations are read literally.")
-    lines.append("Other domains: it knows the words of its training reviews. On other texts it is worse, and as sure.")
+    lines.append(
+        "Other domains: it knows the words of its training reviews. On other texts it is wrong more often, but just as "
+        "confident."
+    )
     languages = ", ".join(_languages(subject, about)) or "the language of its training reviews"
     lines.append(f"Languages: {languages}. A text without a known word gets the same answer as an empty one.")
     lines.append("Bias: names, places and groups may have weights, for reviews that have them are not balanced.")

@@ -213,7 +213,10 @@ def test_keys_break_at_dots_and_points_say_what_their_numbers_are(page: Page, re
     page.press("\ue014")  # right: the first point
     assert re.fullmatch(r"shallow: training\nstep 1\nloss 0\.\d+", page.text("#loss .tip"))
     named = page.text(".stepper .names")
-    assert "words, x the mean of the rows of the words (embedding: EmbeddingBag), z the logit (output: Linear)" in named
+    assert (
+        "x the sum, divided by their number + 10, of the rows of the words (embedding: EmbeddingBag), z the logit"
+        in named
+    )
     assert page.js(WIDER) <= 0
 
 

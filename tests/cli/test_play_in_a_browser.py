@@ -296,6 +296,36 @@ def test_without_motion_the_phases_are_shown_at_once(page: Page, article: str):
     page.wait(f"{sentences} === 0")
 
 
+def test_only_a_layer_with_weights_is_said_to_have_gradients_of_weights(page: Page, article: str):
+    opened(page, article)
+    found = {}
+    for stage in range(7, 12):
+        page.js(f"void (document.querySelector('.stepper input[type=range]').value = {stage - 1})")
+        page.js("document.querySelector('.stepper input[type=range]').dispatchEvent(new Event('input'))")
+        wide = page.js("document.querySelectorAll('.network line:is(.positive, .negative)').length > 0")
+        found[page.text(".stage-title")] = ["The wide lines are" in page.text("#stepper"), wide]
+    assert found == {
+        "7 of 13: Backward: the logit": [False, False],
+        "8 of 13: Backward: output: Linear": [True, True],
+        "9 of 13: Backward: hidden.0.activation: Sigmoid": [False, False],
+        "10 of 13: Backward: hidden.0: Linear": [True, True],
+        "11 of 13: Backward: embedding: EmbeddingBag": [True, True],
+    }
+
+
+def test_on_paper_each_phase_has_its_name_and_its_sentence(page: Page, article: str):
+    opened(page, article, motion="no-preference")
+    page.js(f"void (document.getElementById('text').value = {json.dumps('a long review ' * 300)})")
+    page.js("document.getElementById('text').dispatchEvent(new Event('input'))")
+    page.wait(f"document.getElementById('marked').textContent.length > 4000 && {READY}")
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
+    shown = "[...document.querySelectorAll('#phases li {}')].filter(e => e.checkVisibility()).map(e => e.textContent)"
+    assert page.js(shown.format("button")) == ["Forward", "Loss", "Backward", "Update"]
+    assert [sentence[-1] for sentence in page.js(shown.format("span"))] == ["."] * 4
+    assert page.js("document.getElementById('marked').scrollHeight <= document.getElementById('marked').clientHeight")
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
 # --- presets, and the network for XOR
 
 
@@ -314,7 +344,11 @@ def test_presets_choose_a_text_and_the_network_that_answers(page: Page, played: 
         assert page.text("#about")
         assert page.find("#labels [value=positive]").is_selected()
         assert page.js("document.activeElement.textContent") == title
-    assert page.text("#prediction") == "negative 0.7000"
+        assert not page.find("#again").is_displayed(), "nobody taught this network"
+        learn(page)
+        assert page.find("#again").is_displayed()
+    page.find("#undo").click()
+    page.wait(f"document.getElementById('prediction').textContent === 'negative 0.7000' && {READY}")
     assert page.complaints() == []
 
 
@@ -538,6 +572,14 @@ def test_texts_of_all_scripts_and_markup_are_shown_as_they_are(page: Page, playe
     assert page.driver.title == "sentibp play"
     assert page.js("document.querySelectorAll('img, b.evil').length") == 0
     assert page.complaints() == []
+
+
+def test_a_long_unknown_word_does_not_fill_the_page(page: Page, article: str):
+    opened(page, article)
+    page.js(f"void (document.getElementById('text').value = {json.dumps('love ' + 'x' * 3000)})")
+    page.js("document.getElementById('text').dispatchEvent(new Event('input'))")
+    page.wait(f"document.getElementById('marked').textContent.length > 3000 && {READY}")
+    assert page.text("#logit").endswith(f"unknown words: {'x' * 29}…")
 
 
 def test_two_hundred_quick_clicks_are_two_hundred_steps(page: Page, article: str):

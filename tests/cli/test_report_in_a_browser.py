@@ -139,6 +139,38 @@ def test_each_network_has_an_entry_and_lines_can_be_hidden(opened: Page):
     assert opened.js("document.querySelectorAll('#accuracy g.line').length") == 4
 
 
+def test_a_page_that_the_browser_saved_is_the_same_page(opened: Page, tmp_path: Path):
+    count = "Object.fromEntries(['svg', 'table', 'select', 'input', 'button', 'details', 'output', 'th'].map((name) =>"
+    count += " [name, document.querySelectorAll(`main ${name}`).length]))"
+    for summary in opened.driver.find_elements("css selector", "details.numbers summary")[:2]:
+        summary.send_keys(ENTER)
+    opened.wait("document.querySelectorAll('details.numbers[open] table').length === 2")
+    before = opened.js(count)
+    saved = opened.js("'<!doctype html>' + document.documentElement.outerHTML")  # with all that was drawn
+    (tmp_path / "saved.html").write_text(saved, encoding="utf-8")
+    opened.open((tmp_path / "saved.html").as_uri())
+    opened.wait("page.numbers")
+    assert opened.js(count) == before
+    opened.js("document.querySelector('#loss svg.picture').focus()")
+    opened.press(RIGHT)
+    assert opened.js("document.querySelector('#loss .tip').checkVisibility()"), "its charts are alive"
+
+
+def test_a_point_that_no_line_leads_to_is_a_dot(opened: Page):
+    draw = """(() => {
+      const place = document.body.appendChild(document.createElement('div'));
+      const axis = { title: 'step' }, made = { id: 'made', title: 'made', x: axis, y: axis, height: 200 };
+      const line = { kind: 'line', name: '', x: [1, 2, 3, 4, 5, 6], y: %s, colour: '--run0', width: 1 };
+      charts.draw({ ...made, series: [line] }, place);
+      const dots = place.querySelectorAll('g.line path[transform]').length;
+      place.remove();
+      return dots;
+    })()"""
+    assert opened.js(draw % "[5, 4, 3, 2, 1, 0]") == 0
+    assert opened.js(draw % "[5, null, null, null, null, null]") == 1, "the loss of a training of one step"
+    assert opened.js(draw % "[5, null, 3, 2, null, 0]") == 2
+
+
 def test_log_axes_name_their_ticks_in_full_and_have_one_range(opened: Page):
     ticks = "[...document.querySelectorAll('#{} .y-tick')].map((each) => each.textContent)"
     gradient, *flows = (opened.js(ticks.format(id)) for id in ("gradient", "flow0", "flow1"))
@@ -153,6 +185,16 @@ BOXES = """[...document.querySelectorAll('#map0 .labels text')].map((each) => {
   const { left, right, top, bottom } = each.getBoundingClientRect();
   return [left, right, top + 2, bottom - 2];
 })"""
+
+
+def test_a_map_has_no_more_height_than_its_words_need(opened: Page):
+    gaps = """[...document.querySelectorAll('svg.map')].map((svg) => {
+      const { top, bottom } = svg.getBoundingClientRect();
+      const inside = [...svg.querySelectorAll('circle, .labels text')].map((each) => each.getBoundingClientRect());
+      return [Math.min(...inside.map((box) => box.top)) - top, bottom - Math.max(...inside.map((box) => box.bottom))];
+    })"""
+    assert opened.js("document.querySelectorAll('svg.map').length") == 2
+    assert all(0 <= gap <= 45 for pair in opened.js(gaps) for gap in pair), opened.js(gaps)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -254,6 +296,17 @@ def test_a_word_on_the_map_shows_its_neighbours(opened: Page):
     opened.press(ESCAPE)
     opened.find("#map0 .find input").send_keys("numb")
     assert "n-gram" in opened.text("#map0 .find output"), "a part of a word finds what contains it"
+
+
+def test_a_click_on_the_map_takes_the_word_under_it(opened: Page):
+    clicked = opened.js("""(() => {
+      const dot = document.querySelectorAll('#map0 circle')[3].getBoundingClientRect();
+      const place = { clientX: dot.left + dot.width / 2, clientY: dot.top + dot.height / 2, bubbles: true };
+      document.querySelector('#map0 svg').dispatchEvent(new MouseEvent('click', place));
+      const near = document.querySelector('#map0 circle.picked').getBoundingClientRect();
+      return Math.hypot(near.left - dot.left, near.top - dot.top);
+    })()""")
+    assert clicked < 1
 
 
 def cells(page: Page, column: int) -> list[str]:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import exports
-from browser import Page, needs_browser
+import pytest
+from browser import CONTRASTS, Page, needs_browser
 
 from sentibp.inspection.explain import explain
 from sentibp.inspection.pages.explanation import explanation_page
@@ -80,6 +81,27 @@ def test_what_has_a_meaning_by_its_colour_is_printed_in_colour(page: Page, tmp_p
             assert found and set(found) == {"exact"}, selector
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_forced_colours_words_can_be_read_and_bars_can_be_seen(page: Page, tmp_path: Path, scheme: str):
+    stars = exports.random_model("stars")
+    confusion = '<table class="confusion"><tr><td class="right" style="--share:60%">9</td></tr></table>'
+    answer = f"<style>{read_template('answer.css')}</style><div class='meter'><div id='needle'></div></div>{confusion}"
+    made = explanation_page("good bad unheard film", explain(stars, "good bad unheard film"), "x")
+    show(page, tmp_path, made.replace("</main>", f"{answer}</main>"))
+    forced = {"forced-colors": "active", "prefers-color-scheme": scheme}
+    features = [{"name": name, "value": value} for name, value in forced.items()]
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    assert page.js("matchMedia('(forced-colors: active)').matches")
+    worst = min(page.js(CONTRASTS))
+    assert worst[0] >= 4.5, worst
+    own = "document.body.appendChild(Object.assign(document.createElement('div'), {{ style: 'background: var({})' }}))"
+    for selector, colour in (".bar div", "--neutral"), ("#needle", "--positive"):
+        page.js(f"void ({own.format(colour)}).style.setProperty('forced-color-adjust', 'none')")
+        wanted = page.js("getComputedStyle(document.body.lastChild).backgroundColor")
+        assert page.js(f"getComputedStyle(document.querySelector('{selector}')).backgroundColor") == wanted
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
 GAPS = """[...document.querySelectorAll('mrow, math')].flatMap((row) => {
   const isWord = (each) => ['mi', 'mtext'].includes(each.localName) && /^\\p{L}+$/u.test(each.textContent);
   const parts = [...row.children].filter((each) => each.localName !== 'mspace');
@@ -96,6 +118,50 @@ def test_names_in_a_formula_do_not_run_into_each_other(page: Page, tmp_path: Pat
     gaps = dict(page.js(GAPS))
     assert {"log p", "of padding"} <= set(gaps)
     assert min(gaps.values()) > 1, gaps
+
+
+def test_texts_from_right_to_left_are_laid_out_so(page: Page, tmp_path: Path):
+    hebrew, english = "סרט נהדר (1) a", "a film (1) סרט"
+    places = [
+        ('<p class="text">', "</p>"),
+        ('<blockquote class="text">', "</blockquote>"),
+        ('<p class="review">', "</p>"),
+        ('<div class="reviews"><table><tr><td>1</td><td>', "</td></tr></table></div>"),
+    ]
+    show(page, tmp_path, styled("".join(f"{a}{text}{b}" for text in (hebrew, english) for a, b in places)))
+    # where the first and the last character of each text are
+    ends = page.js("""[...document.querySelectorAll('p, blockquote, td:last-child')].map((each) => {
+      const range = document.createRange(), text = each.firstChild;
+      return [0, text.length - 1].map((i) => {
+        range.setStart(text, i);
+        range.setEnd(text, i + 1);
+        return range.getBoundingClientRect().left;
+      });
+    })""")
+    assert [first > last for first, last in ends] == [True] * 4 + [False] * 4
+    show(page, tmp_path, styled("<textarea></textarea>"))
+    assert page.js("getComputedStyle(document.querySelector('textarea')).unicodeBidi") == "plaintext"
+
+
+def test_a_table_that_goes_on_has_its_head_again_on_paper(page: Page, tmp_path: Path):
+    head = '<thead><tr><th scope="col"><button>probability</button></th><th scope="col">text</th></tr></thead>'
+    rows = "<tr><td>0.5</td><td>a</td></tr>" * 120
+    table = (
+        f'<div class="scroll"><table><caption class="unseen">Reviews</caption>{head}<tbody>{rows}</tbody></table></div>'
+    )
+    show(page, tmp_path, styled(f'<div class="reviews">{table}</div>'))
+    with printed(page):
+        assert page.js("getComputedStyle(document.querySelector('th button')).display") == "contents", "or it is blank"
+        caption = "getComputedStyle(document.querySelector('caption')).display"
+        assert page.js(caption) == "none", "or a page could end between a heading and its table"
+
+
+def test_gaps_on_paper_have_room_to_write_by_hand(page: Page, tmp_path: Path):
+    show(page, tmp_path, styled('<div class="formula"><div>p = <span class="gap">(8)</span></div></div>'))
+    height = "document.querySelector('.formula > div').getBoundingClientRect().height"
+    on_screen = page.js(height)
+    with printed(page):
+        assert page.js(height) >= 30 > on_screen, "8 mm"
 
 
 def test_what_is_not_important_is_not_bold(page: Page, tmp_path: Path):

@@ -164,6 +164,9 @@ def test_notes():
     assert overlap.overlap_notes(1000, 0, 60, 1000, "")[0].startswith(
         "60 of 1,000 validation reviews are each nearly the same as a training review"
     )
+    assert overlap.overlap_notes(6, 0, 4, 4, "")[0].startswith(
+        "4 of the 4 validation reviews that were compared are each nearly the same"
+    ), "there are 6"
 
 
 def test_a_validation_source_with_training_reviews_is_refused():

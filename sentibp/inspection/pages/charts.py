@@ -82,9 +82,9 @@ def predictions(models: Sequence[PlottedModel]) -> list[Chart]:
         )
         charts.append(new_chart("roc", "ROC", about, [*roc, guide([0, 1], [0, 1])], *ends, always=True))
     charts.append(_calibration(models, n, 0.5 if len(binary) == len(models) else 0))
-    if lengths := [_by_length(each, n) for each in models if each.tokens is not None]:
+    if lengths := [each for each in (_by_length(model, n) for model in models) if len(set(each["x"])) > 1]:
         about = (
-            "Six groups of reviews of equal size, from the shortest to the longest. The bars are 95 % intervals: where "
+            "Groups of reviews of equal size, from the shortest to the longest. The bars are 95 % intervals: where "
             "they overlap, a difference can be chance."
         )
         middles = [value for each in lengths for value in each["x"]]
@@ -116,12 +116,13 @@ def _calibration(models: Sequence[PlottedModel], n: int, low: float) -> Chart:
     lines = [_reliability(each, n) for each in models]
     if all(len(each["x"]) < 2 for each in lines):  # a chart would show one point
         about = "All probabilities are alike, so there is no curve. The interval is the 95 % interval of the accuracy."
+        known = [each for each in lines if each["x"]]
         rows = [
-            (each["name"], *(f"{100 * share:.1f} %" for share in (each["x"][0], each["y"][0])), _percents(each))
-            for each in lines
-            if each["x"]
+            (*(f"{100 * share:.1f} %" for share in (each["x"][0], each["y"][0])), _percents(each)) for each in known
         ]
-        columns = ("model", "probability", "accuracy", "interval")
+        columns = ["probability", "accuracy", "interval"]
+        if len(models) > 1:
+            columns, rows = ["model", *columns], [(each["name"], *row) for each, row in zip(known, rows, strict=True)]
         return small_table("reliability", "Calibration", about, columns, rows)
     return new_chart("reliability", "Calibration", about, [*lines, guide([low, 1], [low, 1])], *ends)
 
@@ -142,7 +143,9 @@ def _reliability(each: PlottedModel, n: int) -> Series:
 
 
 def _by_length(each: PlottedModel, n: int) -> Series:
-    assert each.tokens is not None
+    """Return the accuracy of groups of reviews by length: of at most `_LENGTH_GROUPS`; none if no length is known."""
+    if each.tokens is None:
+        return run_line(each.number, n, each.name, [], [])
     order = np.argsort(each.tokens, kind="stable")
     right = ~contradicts(each.positive, each.label)
     groups = [group for group in np.array_split(order, _LENGTH_GROUPS) if len(group)]
@@ -177,4 +180,5 @@ def _histogram(each: PlottedModel) -> Chart:
         )
     unit = "reviews" if each.weight is None else "weight"
     x = axis(name, range=[0, 1])
-    return new_chart(f"scores{each.number}", f"{title}: {each.name}", about, data, x, axis(unit, zero=True))
+    y = axis(unit, zero=True, whole=each.weight is None)
+    return new_chart(f"scores{each.number}", f"{title}: {each.name}", about, data, x, y)

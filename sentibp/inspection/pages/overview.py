@@ -98,7 +98,7 @@ def _limits(subject: Subject) -> str:
     used = "" if config is None else uses_of_validation(config)
     if used and subject.predictions is not None and was_chosen:
         said.append(f"The validation reviews also {used}, so expect slightly less on new ones.")
-    said.append("On texts of another kind than it was trained on, it is wrong more often, and as sure.")
+    said.append("On texts of another kind than it was trained on, it is wrong more often, but just as confident.")
     return " ".join(said)
 
 

@@ -23,7 +23,7 @@ from sentibp.inspection.pages.report_scores import (
     setting_rows,
     subject_config,
 )
-from sentibp.inspection.pages.report_words import about_marks, map_words, strongest_words
+from sentibp.inspection.pages.report_words import about_marks, first_words, map_words, strongest_words
 from sentibp.inspection.pages.review_table import REVIEWS, review_tables
 from sentibp.inspection.pages.word_map import word_map
 from sentibp.runs.saved_model import is_average, is_calibrated, saved_model
@@ -64,8 +64,12 @@ def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
         **_scores(subjects),
         "charts": groups,
         "words": (listed := _words(subjects)),
+        "first": (first := first_words(listed[0][1] if listed else [])),
+        "first_marks": about_marks([side for _, sides in listed for side in sides], first),
         "marks": about_marks([side for _, sides in listed for side in sides]),
-        "mistakes": (wrong := [(subject.name, mistakes(subject, len(subjects))) for subject in subjects]),
+        "mistakes": (
+            wrong := [(each.name, mistakes(each, len(subjects)), _without_mistakes(each)) for each in subjects]
+        ),
         "reviews": tables,
         "most_reviews": REVIEWS,
         "steps": [name for name in drawings if drawings[name]],
@@ -74,7 +78,7 @@ def _content(subjects: Sequence[Subject]) -> dict[str, Any]:
         "numbers": packed_data(
             {
                 "charts": drawn([chart for group in groups.values() for chart in group]),
-                "mistakes": [each.words for _, found in wrong for each in found],
+                "mistakes": [each.words for _, found, _ in wrong for each in found],
                 "reviews": tables,
                 **_steps([each for each in drawings.values() if each]),
             }
@@ -126,6 +130,12 @@ def _about_weights(subjects: Sequence[Subject]) -> str:
     return "The larger the weight of a word, the more it alone is evidence for the label."
 
 
+def _without_mistakes(subject: Subject) -> str:
+    """Return what the section of the mistakes says of a model that has none there."""
+    is_read = subject.predictions is not None and subject.predictions.scored is not None
+    return "It made no mistake on these reviews." if is_read else "Its reviews are not there to be shown."
+
+
 def _words(subjects: Sequence[Subject]) -> list[tuple[str, Any]]:
     """Return the words that weigh most, with the name of each model."""
     known = {each.name: each.classifier for each in subjects if each.classifier is not None}
@@ -169,7 +179,7 @@ def _charts(subjects: Sequence[Subject]) -> dict[str, list[Chart]]:
     ]
     answers = charts.predictions(predictions) if predictions else []
     share_range([chart for chart in training + answers if chart["id"] in ("accuracy", "lengths") and "series" in chart])
-    share_range([chart for chart in training if "series" in chart and chart["y"].get("log")])
+    share_range([chart for chart in training if "series" in chart and chart["y"]["title"] == "norm"])
     return {
         "training": training,
         "rows": [chart for chart in answers if chart["id"] in _IN_A_ROW],

@@ -38,7 +38,8 @@ _MEANING = {
     "macro_f1": "F1 (of precision and recall) of each label, averaged over the labels: rare ones count as much.",
     "roc_auc": "How often a positive review gets a higher probability than a negative one: 0.5 is chance.",
     "log_loss": "How much the right labels surprise the model: 0 is perfect.",
-    "brier": "The mean squared error of the probabilities: 0 is perfect.",
+    "brier": "The mean squared error of the probability: 0 is perfect, 0.25 is a coin.",
+    "by_chance": "The calibration error that so many reviews would have, on average, if all probabilities were right.",
     "calibration_error": "How far probabilities are from how often they come true: 0.02 is 2 points in 100.",
     "mae": "How many labels the median of the probabilities is away from the right one, on average. The median is the "
     "label at which half of the probability is reached. It can be another one than the most probable label, which the "
@@ -102,20 +103,38 @@ def score_rows(subjects: Sequence[Subject]) -> list[Score]:
         known = [value for value in values if value is not None]
         if are_comparable and name != "n" and len(set(known)) > 1:
             best = shown[values.index((max if better[name] == "higher" else min)(known))]
-        meaning = _MEANING[name] + (_guessing(subjects) if name == "log_loss" else "")
+        meaning = _brier(subjects) if name == "brier" else _MEANING[name]
+        meaning += _guessing(subjects) if name == "log_loss" else ""
         rows.append(Score(_TITLES.get(name, name.replace("_", " ")), meaning, shown, best))
         if name == "accuracy":
             intervals = [None if each is None else each.scores["accuracy_interval"] for each in predictions]
             shown = [NONE if each is None else f"{each[0]:.4f} to {each[1]:.4f}" for each in intervals]
             rows.append(Score("95 % interval", _MEANING["interval"], shown, None))
+        if name == "calibration_error":
+            chances = [None if each is None else each.scores.get("calibration_error_by_chance") for each in predictions]
+            shown = [NONE if chance is None else f"{chance:.4f}" for chance in chances]
+            rows += [Score("calibration error by chance", _MEANING["by_chance"], shown, None)] * (set(shown) != {NONE})
     return rows
+
+
+def _numbers_of_labels(subjects: Sequence[Subject]) -> list[int]:
+    found = [each.predictions.positive for each in subjects if each.predictions is not None]
+    return sorted({each.shape[1] if each.ndim == 2 else 2 for each in found})
 
 
 def _guessing(subjects: Sequence[Subject]) -> str:
     """Return what guessing costs in log loss, for each number of labels."""
-    found = [each.predictions.positive for each in subjects if each.predictions is not None]
-    numbers = sorted({each.shape[1] if each.ndim == 2 else 2 for each in found})
-    return "".join(f" Guessing between {k} labels costs {np.log(k):.3f}." for k in numbers)
+    return "".join(f" Guessing between {k} labels costs {np.log(k):.3f}." for k in _numbers_of_labels(subjects))
+
+
+def _brier(subjects: Sequence[Subject]) -> str:
+    """Return what the Brier score is: of two labels that of one probability, of more the sum over all."""
+    several = [k for k in _numbers_of_labels(subjects) if k > 2]
+    guesses = "".join(f" Guessing between {k} labels costs {1 - 1 / k:.3f}." for k in several)
+    total = f"The squared errors of the probabilities of all labels, added up: 0 is perfect.{guesses}"
+    if len(several) == len(_numbers_of_labels(subjects)):
+        return total
+    return f"{_MEANING['brier']}{f' With more than two labels: {total[0].lower()}{total[1:]}' if several else ''}"
 
 
 def paired_tests(subjects: Sequence[Subject]) -> list[str]:

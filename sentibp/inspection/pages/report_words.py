@@ -70,9 +70,14 @@ def strongest_words(classifiers: Sequence[Classifier]) -> list[list[Side]]:
     ]
 
 
-def about_marks(sides: Sequence[Side]) -> str:
-    """Return what `~` means in the words that are listed; "" if it is in none."""
-    listed = [word for side in sides for word, _, _ in side.words]
+def first_words(sides: Sequence[Side]) -> int:
+    """Return how many words of each side the beginning of a report has: the fewer, the more sides there are."""
+    return 8 if len(sides) < 3 else 5 if len(sides) < 5 else 4
+
+
+def about_marks(sides: Sequence[Side], most: int | None = None) -> str:
+    """Return what `~` means in the words that are listed, `most` of each side; "" if it is in none."""
+    listed = [word for side in sides for word, _, _ in side.words[:most]]
     found = []
     if shifted := [word for word in listed if word.startswith(MARKS)]:
         mark, word = shifted[0].split("~", 1)
@@ -81,9 +86,9 @@ def about_marks(sides: Sequence[Side]) -> str:
         ]
         found.append(f"“{shifted[0]}” is “{word}” {where}")
     if start := next((word for word in listed if word.endswith("~")), ""):
-        found.append(f"“{start}” is any word that begins so")
+        found.append(f"“{start}” is any word that begins with “{start[:-1]}”")
     if end := next((word for word in listed if word.startswith("~")), ""):
-        found.append(f"“{end}” is any word that ends so")
+        found.append(f"“{end}” is any word that ends in “{end[1:]}”")
     return f"{'; '.join(found)}." if found else ""
 
 

@@ -173,8 +173,10 @@ def _plain(call: LayerTrace, layout: _Layout) -> dict[str, str]:
     """Return in plain words what a column is, if no column before it is the same."""
     layer = call.layer
     if isinstance(layer, EmbeddingBag):
-        n = {"mean": "the mean of", "sum": "the sum of", "sqrt": "the sum, divided by the root of their number, of"}
-        about = f"{n[layer.pooling]} the rows of the words"
+        n = f"their number + {layer.padding}" if layer.padding else "their number"
+        mean = f"the sum, divided by {n}, of" if layer.padding else "the mean of"
+        pooled = {"mean": mean, "sum": "the sum of", "sqrt": f"the sum, divided by the root of {n}, of"}[layer.pooling]
+        about = f"{pooled} the rows of the words"
     elif isinstance(layer, Linear):
         logits = "the logit" if call.y.shape[1] == 1 else "the logits"
         is_pair = call.symbols["y"] == PAIR

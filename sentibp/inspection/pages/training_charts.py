@@ -24,6 +24,7 @@ from sentibp.inspection.pages.chart_data import (
 )
 
 _POINTS = 400  # of a line over the training steps
+_EXPLODED = 1000  # times the first loss: on a linear axis the others would lie on the ground
 _FAR = 5  # times the loss of the first step: a batch of such a loss says that steps are too long
 _NAMED_RUNS = 3  # whose marks are in the legend, which would be longer than the chart
 _FEW = 3  # measurements: fewer are a table, as a line through them would say more than is known
@@ -73,14 +74,25 @@ def training(runs: Sequence[Lines]) -> list[Chart]:
         at, values = _averaged([(e["step"], e["gradient_norm"]) for e in each.steps])
         gradient.append(line(each.name, at, values, width=1, smooth=True, **each.style))
     loss += [mark for run in runs for mark in _marks(run, "log_loss", len(runs))]
+    averaged = ", averaged over neighbouring steps" if any(len(each.steps) > _POINTS for each in networks) else ""
     about_gradient = (
-        "The length (L2 norm) of the gradient of all weights, averaged over neighbouring steps: how steep the loss is. "
-        "It should neither vanish nor explode."
+        f"The length (L2 norm) of the gradient of all weights{averaged}: how steep the loss is. It should neither "
+        "vanish nor explode."
     )
+    losses = [value for each in loss for value in each["y"] if value]
+    exploded = bool(losses) and max(losses) > _EXPLODED * losses[0]
     step = axis("step", whole=True)
     more = {"zoom": True, "smooth": True}
     charts = [
-        new_chart("loss", "Loss", _about_loss(runs), _drawable(loss), step, axis("loss", zero=True), **more),
+        new_chart(
+            "loss",
+            "Loss",
+            _about_loss(runs, averaged),
+            _drawable(loss),
+            step,
+            axis("loss", log=True) if exploded else axis("loss", zero=True),
+            **more,
+        ),
         *_accuracy(runs, networks),
         new_chart(
             "gradient", "Gradient norm", about_gradient, _drawable(gradient), step, axis("norm", log=True), **more
@@ -177,9 +189,9 @@ def _four(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
-def _about_loss(runs: Sequence[Lines]) -> str:
+def _about_loss(runs: Sequence[Lines], averaged: str) -> str:
     """Return what the chart of the loss shows, and why the loss of the saved model can differ from its epoch's."""
-    about = "Thin lines: the loss of the batches, averaged over neighbouring steps."
+    about = f"Thin lines: the loss of the batches{averaged}."
     if any(event["event"] == "epoch" and event.get("scores") for run in runs for event in run.events):
         about += (
             " Points: the log loss on the validation reviews after each epoch. If it rises again, the network overfits."

@@ -45,9 +45,28 @@ def test_whiskers_reach_to_the_interval():
 
 
 def test_probabilities_that_are_all_alike_are_a_table_and_no_chart_of_one_point():
-    found = by_id(charts.predictions([PlottedModel(0, "a", np.ones(50), np.full(50, 0.9), None)]))
-    assert "series" not in found["reliability"]
-    assert found["reliability"]["rows"] == [["a", "90.0 %", "100.0 %", "92.9 to 100.0 %"]]
+    def table(*names):
+        models = [PlottedModel(i, name, np.ones(50), np.full(50, 0.9), None) for i, name in enumerate(names)]
+        found = by_id(charts.predictions(models))["reliability"]
+        assert "series" not in found
+        return found["rows"]
+
+    row = ["90.0 %", "100.0 %", "92.9 to 100.0 %"]
+    assert table("a") == [row], "its name would only make it wider than its place"
+    assert table("a", "b") == [["a", *row], ["b", *row]]
+
+
+def test_reviews_of_one_length_have_no_chart_of_lengths():
+    label, positive = np.arange(4) % 2, np.array([0.1, 0.6, 0.7, 0.9])
+    found = by_id(charts.predictions([PlottedModel(0, "a", label, positive, np.full(4, 3))]))
+    assert "lengths" not in found
+
+
+@pytest.mark.parametrize(("weight", "whole"), [(None, True), (np.full(4, 0.5), False)])
+def test_reviews_are_counted_in_whole_numbers(weight, whole):
+    label, positive = np.arange(4) % 2, np.array([0.1, 0.6, 0.7, 0.9])
+    found = by_id(charts.predictions([PlottedModel(0, "a", label, positive, None, weight)]))
+    assert found["scores0"]["y"]["whole"] is whole
 
 
 def test_histograms_share_a_scale_only_if_they_are_of_as_many_reviews():

@@ -17,7 +17,7 @@ from sentibp import metrics
 from sentibp.config.load import load_config
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.evaluate import DataOptions
-from sentibp.inspection.pages import overview, report, report_reviews, report_scores
+from sentibp.inspection.pages import overview, report, report_reviews, report_scores, report_words
 from sentibp.inspection.pages.report_data import Predictions, gather, reviews_fingerprint
 
 SMALL = {"train": {"epochs": 1}, "model": {"hidden": [4], "embedding": {"dim": 3}}}
@@ -28,7 +28,8 @@ EVIL = "<script>document.title = 'obeyed'</script>"
 def reviews(here) -> Path:
     """A file of reviews that contain markup and a pattern to learn."""
     rows = [
-        f"{EVIL} a {'good' if i % 2 else 'bad'} film, number {i}; {'a joy' if i % 2 else 'a bore'}" for i in range(60)
+        f"{EVIL} a {'good' if i % 2 else 'bad'} film, number {i}; {'a joy' if i % 2 else 'a bore'}{' again' * (i % 3)}"
+        for i in range(60)
     ]
     path = here / "reviews.jsonl"
     path.write_text("".join(json.dumps({"text": row, "label": i % 2}) + "\n" for i, row in enumerate(rows)))
@@ -268,7 +269,7 @@ def test_a_model_that_has_learned_nothing_is_said_to_be_no_better(train, right, 
 
 CHOSE = "The validation reviews also chose the epoch and set the calibration, so expect slightly less on new ones."
 SET = "The validation reviews also set the calibration, so expect slightly less on new ones."
-OTHERS = "On texts of another kind than it was trained on, it is wrong more often, and as sure."
+OTHERS = "On texts of another kind than it was trained on, it is wrong more often, but just as confident."
 
 
 @pytest.mark.parametrize(
@@ -347,6 +348,68 @@ def test_warnings_of_the_training_are_at_the_top_and_said_once(train):
     assert page.count("the loss of a batch rose from 0.70 at step 1 to 9.00 at step 2") == 1
     diverged = facts | {"warnings": [], "outcome": "diverged", "error": "the loss is not finite"}
     assert "diverged: the loss is not finite" in report.report_page([subject._replace(facts=diverged)]).decode()
+
+
+def test_a_run_without_a_model_says_so_and_describes_nothing_that_it_lacks(train):
+    run = train("a")
+    (run / "model.safetensors").unlink()
+    page = html(run)
+    link = '<p>There is nothing to show: see <a href="#left-out">what is not on this page</a>.</p>'
+    sections = dict(re.findall(r'<h2 id="(\w+)">[^<]*</h2>(.*?)(?=<h2|</main>)', page, re.DOTALL))
+    for name in "answers", "words", "mistakes", "reviews", "step":
+        assert sections[name].strip() == link, name
+    reason = re.search(r'<div class="left-out" id="left-out">(.*?)</div>', page, re.DOTALL)[1]
+    assert "has no model.safetensors" in reason
+    assert "held out" not in re.sub("<script.*?</script>", "", page, flags=re.DOTALL), "reviews were"
+
+
+def test_a_model_without_mistakes_has_none_to_show(train, reviews):
+    run = train("a")
+    assert gather([str(run)])[0].predictions.scores["accuracy"] == 1
+    assert "<p>It made no mistake on these reviews.</p>" in html(run)
+    reviews.unlink()
+    assert "no mistake" not in html(run), "nobody knows which they were"
+
+
+def test_the_brier_score_is_that_of_one_probability_or_the_sum_over_all(train, reviews):
+    def meaning(*runs):
+        (row,) = [row for row in report_scores.score_rows(gather(list(map(str, runs)))) if row.name == "Brier score"]
+        return row.meaning
+
+    two = train("two")
+    words = ["awful", "fair", "superb"]
+    rows = [{"text": f"{words[i % 3]} film {i}", "label": i % 3} for i in range(60)]
+    Path("three.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    labels = {"bad": [0], "fair": [1], "good": [2]}
+    three = train("three", data={"source": "three.jsonl", "validation": 0.5, "labels": labels})
+    of_two = "The mean squared error of the probability: 0 is perfect, 0.25 is a coin."
+    of_three = (
+        "he squared errors of the probabilities of all labels, added up: 0 is perfect. Guessing between 3 labels "
+    )
+    assert meaning(two) == of_two
+    assert meaning(three) == f"T{of_three}costs 0.667."
+    assert meaning(two, three) == f"{of_two} With more than two labels: t{of_three}costs 0.667."
+
+
+def test_beside_the_calibration_error_is_the_one_by_chance(train):
+    run = train("a")
+    rows = {row.name: row.values for row in report_scores.score_rows(gather([str(run)]))}
+    scores = gather([str(run)])[0].predictions.scores
+    assert rows["calibration error by chance"] == [f"{scores['calibration_error_by_chance']:.4f}"]
+    names = list(rows)
+    assert names.index("calibration error by chance") == names.index("calibration error") + 1
+
+
+def test_what_marks_mean_is_said_of_words_that_are_there():
+    def side(*words):
+        return report_words.Side("most positive", "positive", [(word, 1.0, 1.0) for word in words])
+
+    sides = [side("good", "simpl~", "~ing"), side("not~dull", "bad")]
+    start, end = "“simpl~” is any word that begins with “simpl”", "“~ing” is any word that ends in “ing”"
+    shifted = "“not~dull” is “dull” that is negated"
+    assert report_words.about_marks(sides) == f"{shifted}; {start}; {end}."
+    assert report_words.about_marks(sides, 2) == f"{shifted}; {start}."
+    assert report_words.about_marks([side("good")]) == ""
 
 
 def test_words_that_move_no_probability_are_not_drawn_as_if_they_did(train):
@@ -446,6 +509,6 @@ def test_the_words_of_all_runs_have_bars_of_one_scale(train):
 
 
 def test_each_score_has_a_sentence_of_its_own():
-    known = {"n", "interval", *metrics.BETTER, *metrics.CLASS_BETTER}
+    known = {"n", "interval", "by_chance", *metrics.BETTER, *metrics.CLASS_BETTER}
     assert set(report_scores._MEANING) == known
     assert all(sentence.endswith(".") for sentence in report_scores._MEANING.values())

@@ -41,6 +41,22 @@ def test_the_articles_example():
 
 
 @pytest.mark.parametrize(
+    ("pooling", "padding", "says"),
+    [
+        ("mean", 0, "the mean of the rows of the words"),
+        ("mean", 100, "the sum, divided by their number + 100, of the rows of the words"),
+        ("sqrt", 0, "the sum, divided by the root of their number, of the rows of the words"),
+        ("sqrt", 10, "the sum, divided by the root of their number + 10, of the rows of the words"),
+        ("sum", 10, "the sum of the rows of the words"),
+    ],
+)
+def test_what_the_rows_of_the_words_become(new_classifier, pooling, padding, says):
+    model = {"hidden": [], "embedding": {"dim": 2, "pooling": pooling, "padding": padding, "init": "normal"}}
+    step = trace_step(new_classifier(TEXTS, model=model), TEXTS[0], "negative")
+    assert columns(stepper.drawing(step))["x"]["about"] == says
+
+
+@pytest.mark.parametrize(
     "model",
     [
         {"hidden": []},

@@ -75,6 +75,22 @@ def test_one_epoch_is_a_table_and_not_a_point():
     assert [each["kind"] for each in found["loss"]["series"]] == ["line", "points", "points"]
 
 
+def test_a_loss_that_exploded_has_a_log_axis():
+    def loss(*values):
+        return by_id(charts.training([Lines(0, "a", [step(i, each) for i, each in enumerate(values, 1)])]))["loss"]
+
+    assert loss(0.7, 3e9, 1e26)["y"]["log"]
+    assert not loss(0.7, 2.0, 1e-6)["y"].get("log"), "a loss that becomes small is as good as 0"
+
+
+def test_only_what_is_averaged_is_said_to_be():
+    def about(n):
+        found = by_id(charts.training([Lines(0, "a", [step(i) for i in range(1, n + 1)])]))
+        return ["averaged over neighbouring steps" in found[name]["about"] for name in ("loss", "gradient")]
+
+    assert [about(400), about(401)] == [[False, False], [True, True]]
+
+
 def test_no_record_no_chart():
     assert charts.training([Lines(0, "a", [])]) == []
     assert charts.flows([Lines(0, "a", [step(1)])]) == []

@@ -1,5 +1,6 @@
 // Draws the charts of a page as SVG, from the data of chart_data.py: charts.draw(chart, place, details) fills a place and,
 // if it has details, a table of the numbers when these are opened. It returns a function that draws it again with other series.
+// What was in the place is replaced: a browser that saves a page saves what the scripts have drawn, too.
 //
 // The colours are variables of the style, so that a chart follows the light or dark scheme without being drawn again.
 "use strict";
@@ -145,7 +146,7 @@ const charts = (() => {
       }));
     }
     explain();
-    place.append(legend, frame, tip, spoken);
+    place.replaceChildren(legend, frame, tip, spoken);
     const reset = element("button", { type: "button", hidden: "" }, "Reset the zoom");
     reset.addEventListener("click", () => zoom(null));
     if (chart.smooth) {
@@ -259,6 +260,7 @@ const charts = (() => {
       };
       const known = at(each.y), group = drawn("g", { class: each.kind });
       if (each.opacity) group.style.setProperty("opacity", each.opacity);
+      const isAlone = (i) => each.kind === "line" && !known[i - 1] && !known[i + 1]; // no line leads to it
       if (each.kind === "line") {
         const smooth = each.smooth && state.smoothing > 0, raw = stroke(each, path(known));
         if (smooth) raw.style.setProperty("opacity", 0.25);
@@ -268,7 +270,7 @@ const charts = (() => {
       known.forEach((point, i) => {
         if (!point || !within(each, i)) return;
         if (each.low) group.append(stroke({ ...each, dash: 0 }, `M${point[0]} ${toY(each.low[i])}V${toY(each.high[i])}`, 1.2));
-        if (each.symbol) group.append(symbol(each, ...point));
+        if (each.symbol || isAlone(i)) group.append(symbol({ symbol: "circle", ...each }, ...point));
         if (!each.quiet) points.push({ each, i, x: point[0], y: point[1], group });
       });
       inside.append(group);
@@ -415,13 +417,10 @@ const charts = (() => {
   }
 
   function numbers(chart, details) { // returns a function that writes the table again
-    let written = null;
     const write = () => {
       if (!details.open) return;
-      const made = table(chart);
-      if (written) written.replaceWith(made);
-      else details.append(made);
-      written = made;
+      details.querySelector(".scroll")?.remove();
+      details.append(table(chart));
     };
     details.addEventListener("toggle", write);
     return write;

@@ -3,7 +3,7 @@
 
 function map(chart, place) {
   const { element, drawn, paint } = page, { names, x, y, weights, cosines, kinds, kind, colours, nothing, full } = chart.words;
-  const SIDE = 22, EDGE = 100, LOWEST = 240, HIGHEST = 480, LINE = 19, NAMED = 48, REACH = 26, NEAREST = 5;
+  const SIDE = 22, EDGE = 100, HIGHEST = 480, LINE = 19, NAMED = 48, REACH = 26, NEAREST = 5;
   const near = (chart.words.near ??= names.map((_, i) => nearestOnTheMap(i))); // with cosines, the most similar are given
   const order = [...names.keys()].sort((i, j) => Math.abs(weights[j]) - Math.abs(weights[i])); // in which words are named
   const reach = Math.max(...weights.map(Math.abs), full); // as drawn_sizes in explain.py
@@ -12,6 +12,7 @@ function map(chart, place) {
   const frame = element("div", { class: "frame" });
   const field = element("input", { type: "search", autocomplete: "off", spellcheck: "false" });
   const found = element("output", {}), chosen = element("p", { class: "chosen", "aria-live": "polite" });
+  place.replaceChildren();
   if (kinds) {
     place.append(element("p", { class: "legend" }, "Evidence for ", ...kinds.map((name, k) => element("span", {},
       drawn("svg", { width: 14, height: 14, "aria-hidden": "true" }, paint(drawn("circle", { cx: 7, cy: 7, r: 5 }), "fill", colours[k])), name))));
@@ -23,7 +24,7 @@ function map(chart, place) {
     const width = page.room(place);
     const [left, right, low, high] = [Math.min(...x), Math.max(...x), Math.min(...y), Math.max(...y)];
     const scale = Math.min((width - 2 * SIDE) / (right - left || 1), (HIGHEST - 2 * EDGE) / (high - low || 1e-9));
-    const height = Math.min(Math.max((high - low) * scale + 2 * EDGE, LOWEST), HIGHEST);
+    const height = Math.min((high - low) * scale + 2 * EDGE, HIGHEST);
     const toX = (value) => width / 2 + (value - (left + right) / 2) * scale;
     const toY = (value) => height / 2 - (value - (low + high) / 2) * scale;
     spots = names.map((_, i) => ({ i, x: toX(x[i]), y: toY(y[i]) }));
@@ -42,7 +43,16 @@ function map(chart, place) {
     picture = made;
     listen();
     if (had) made.focus();
+    crop(label(order.slice(0, NAMED), null));
     show();
+  }
+
+  function crop(boxes) { // to the dots and the names of the strongest words: words on a line need little room
+    const top = Math.floor(Math.min(...boxes.map((box) => box.top), ...spots.map(({ y }) => y - 2 * LINE)) - 2);
+    const bottom = Math.ceil(Math.max(...boxes.map((box) => box.bottom), ...spots.map(({ y }) => y + 2 * LINE)) + 2);
+    const { width } = picture.viewBox.baseVal;
+    picture.setAttribute("viewBox", `0 ${top} ${width} ${bottom - top}`);
+    picture.setAttribute("height", bottom - top);
   }
 
   function nearestOnTheMap(i) {
@@ -52,7 +62,7 @@ function map(chart, place) {
 
   // a label is placed where it touches no other: beside its dot, or above or below it with a thin line to the dot
   function label(list, must) {
-    const { width, height } = picture.viewBox.baseVal, taken = [], labels = picture.querySelector(".labels");
+    const { y: highest, width, height } = picture.viewBox.baseVal, taken = [], labels = picture.querySelector(".labels");
     const touch = (a, b) => a.left < b.right && a.right > b.left && a.top < b.bottom && a.bottom > b.top;
     labels.replaceChildren();
     for (const i of list) {
@@ -68,7 +78,7 @@ function map(chart, place) {
       });
       const covered = (box) => spots.filter((spot) => spot.i !== i
         && touch(box, { left: spot.x - 3, right: spot.x + 3, top: spot.y - 3, bottom: spot.y + 3 })).length;
-      const fits = (box) => box.left >= 1 && box.right <= width - 1 && box.top >= 1 && box.bottom <= height - 1;
+      const fits = (box) => box.left >= 1 && box.right <= width - 1 && box.top >= highest + 1 && box.bottom <= highest + height - 1;
       const free = boxes.find((box) => fits(box) && covered(box) < 2
         && !taken.some((other) => touch(box, other) || (box.line && touch(box.line, other))));
       const box = free ?? (must === i ? boxes.find(fits) : null);
@@ -77,6 +87,7 @@ function map(chart, place) {
       if (box.dy) labels.append(drawn("line", { x1: atX, y1: atY, x2: box.end, y2: box.dy < 0 ? box.bottom - 2 : box.top + 3 }));
       labels.append(drawn("text", { x: box.left + 2, y: box.top + 14, class: i === must ? "picked" : "" }, names[i]));
     }
+    return taken;
   }
 
   function show() {
@@ -109,7 +120,7 @@ function map(chart, place) {
 
   function listen() {
     picture.addEventListener("click", (event) => {
-      const box = picture.getBoundingClientRect(), [atX, atY] = [event.clientX - box.left, event.clientY - box.top];
+      const box = picture.getBoundingClientRect(), [atX, atY] = [event.clientX - box.left, event.clientY - box.top + picture.viewBox.baseVal.y];
       const best = spots.reduce((a, b) => (Math.hypot(b.x - atX, b.y - atY) < Math.hypot(a.x - atX, a.y - atY) ? b : a));
       pick(Math.hypot(best.x - atX, best.y - atY) < REACH ? best.i : null);
     });

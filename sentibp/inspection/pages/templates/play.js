@@ -195,7 +195,7 @@
   }
 
   function verdict(answer, moved) { // the answer to the text; `moved` is the probability before and after a step
-    const unknown = answer.unknown.length ? `unknown words: ${answer.unknown.join(", ")}` : "";
+    const unknown = answer.unknown.length ? `unknown words: ${answer.unknown.map((word) => shortened(word, 30)).join(", ")}` : "";
     if (answer.probabilities) distribution(answer, unknown);
     else {
       at("needle").style.width = `${100 * answer.positive}%`;
@@ -211,6 +211,7 @@
     contributions(answer);
   }
 
+  const shortened = (said, most) => (said.length > most ? `${said.slice(0, most - 1)}…` : said);
   const listed = (...parts) => parts.filter(Boolean).join("; ");
 
   function distribution(answer, unknown) { // more than two labels: a bar for each, from the worst to the best
@@ -283,8 +284,8 @@
     const listed = answer.steps.slice(-LISTED);
     at("steps").start = answer.learned - listed.length + 1;
     at("steps").replaceChildren(...listed.map(([taught, kind, before, after]) => {
-      const item = document.createElement("li"), short = taught.length > 60 ? `${taught.slice(0, 59)}…` : taught;
-      item.textContent = `“${short}” is ${kind}: ${areBinary(answer.labels) ? "positive" : kind} ${page.probability(before)} → ${page.probability(after)}`;
+      const item = document.createElement("li");
+      item.textContent = `“${shortened(taught, 60)}” is ${kind}: ${areBinary(answer.labels) ? "positive" : kind} ${page.probability(before)} → ${page.probability(after)}`;
       return item;
     }));
     at("steps").scrollTop = at("steps").scrollHeight;
@@ -426,7 +427,7 @@
     rounds.value = shown.rounds;
     at("cost").textContent = "Reading held-out reviews…";
     at("moved").textContent = at("run-status").textContent = at("saved").textContent = at("note").textContent = "";
-    at("was").hidden = true;
+    at("was").hidden = at("again").hidden = true;
   }
 
   // The label and the settings of the form are those of the network before.

@@ -21,6 +21,7 @@
     const size = ([, , , contribution]) => Math.abs(Number(contribution)) || 0; // of an unknown word: 0
     const table = element("table", {}, element("caption", { class: "unseen" }, "The contributions of the words, the largest first"),
       row("th", ["word", "contribution"]), ...[...words].sort((a, b) => size(b) - size(a)).map(([text, , , contribution]) => row("td", [text, contribution])));
+    if (quote.nextElementSibling?.matches(".numbers")) quote.nextElementSibling.remove(); // of a page that a browser saved
     quote.after(element("details", { class: "numbers" }, element("summary", {}, "Show as a table"), element("div", { class: "scroll", tabindex: 0 }, table)));
   }
 

@@ -36,7 +36,7 @@ function reviewTable(host, table) {
   const body = element("tbody", { role: "rowgroup" }), heads = element("tr", { role: "row" }), more = element("button", { type: "button" }, "");
   const shown = element("table", { role: "table" }, element("caption", { class: "unseen" }, "Reviews"),
     element("thead", { role: "rowgroup" }, heads), body);
-  host.append(bar, summary, element("div", { class: "scroll", tabindex: 0 }, shown), more);
+  host.replaceChildren(bar, summary, element("div", { class: "scroll", tabindex: 0 }, shown), more);
   more.addEventListener("click", () => {
     const first = many;
     many += PAGE;

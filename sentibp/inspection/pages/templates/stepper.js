@@ -15,7 +15,7 @@ function stepper(host, moved = () => {}) {
       + "red and dashed, a larger weight decreases the loss. Boxes named d… are gradients, too.",
     logit: "Boxes named d… are gradients: how much the loss grows if the number grows a little.",
     change: "Lines are changes by the update: green where a weight increased, red and dashed where it decreased.",
-    new: "Every number is from the forward pass with the new weights. Choose a unit to see its weights.",
+    new: "Every number is from the forward pass with the new weights.",
   };
   let data = null, at = 0, chosen = null;
 
@@ -134,6 +134,10 @@ function stepper(host, moved = () => {}) {
     if (kind === "after") return "new";
     return kind === "gradient" || kind === "joined" || kind === "logit" ? "gradient" : "weight";
   }
+  function about(stage) { // the gradients of an activation are those of its boxes: it has no weights
+    const hasWeights = data.edges.some((edge) => edge.to === stage.column && edge.weights);
+    return mode() === "gradient" && (stage.kind === "logit" || !hasWeights) ? "logit" : mode();
+  }
   function linesOf(edge) { // of each source the number of each target
     const how = mode();
     if (how === "new") return edge.new;
@@ -178,7 +182,7 @@ function stepper(host, moved = () => {}) {
     slider.value = at;
     slider.setAttribute("aria-valuetext", stage.title);
     title.textContent = `${at + 1} of ${data.stages.length}: ${stage.title}`;
-    meaning.textContent = MEANING[stage.kind] ?? MEANING[mode()];
+    meaning.textContent = MEANING[about(stage)];
     names.replaceChildren("From left to right: ", ...data.columns.flatMap((column, i) =>
       [i ? ", " : "", ...(column.names ? ["words"] : [element("b", {}, column.symbol), ` ${column.about ? `${column.about} (${column.title})` : column.title}`])]), ".");
     words.replaceChildren(...stage.lines.map(lineOf));
