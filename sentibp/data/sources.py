@@ -225,7 +225,7 @@ def require_splits(source: str | Sequence[str], repair: str) -> None:
         elif not os.path.exists(path) or readers.has_splits(path):
             what = None
         elif path.is_dir():
-            what = "a folder with pos/ and neg/ itself" if has_classes(path) else "a folder with one data file"
+            what = "a folder with pos/ and neg/ itself" if has_classes(path) else "a folder of one table"
         else:
             what = "a file"
         if what is not None:
