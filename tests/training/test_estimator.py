@@ -541,6 +541,8 @@ def test_the_model_is_that_of_the_command_line(csv_file, config, columns):
     for each in header, other:
         del each["checksum"]
     assert other.pop("labels_given")["classes"] == [0, 1]
+    before = {"data": {"validation": 0.25}, "train": {"early_stopping": None, "refit": "auto"}}
+    assert other.pop("before_refit", None) == (before if header["config"]["data"]["validation"] == 0 else None)
     assert header == other
     assert tensors.keys() == others.keys()
     for name in tensors:
