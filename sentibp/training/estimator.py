@@ -92,7 +92,6 @@ class SentimentClassifier(_Estimator):
     config: str | Path | Mapping[str, Any]
     classes_: np.ndarray
     model_: Classifier
-    _before_refit: dict[str, Any] | None = None  # settings that the final training on all reviews replaced
 
     def __init__(self, config: str | Path | Mapping[str, Any] = "default", **settings: Any):
         self.config = config
@@ -138,10 +137,8 @@ class SentimentClassifier(_Estimator):
         """
         settings = {name: value for name, value in self.get_params().items() if name != "config"}
         given = given_reviews(X, y, sample_weight, groups, names=("X", "y"))
-        resolved = resolve_settings(self.config, settings, given)
-        trained = train_given(resolved, given, interruptible=False)
+        trained = train_given(resolve_settings(self.config, settings, given), given, interruptible=False)
         self._fitted(trained.model, trained.encoder)
-        self._before_refit = before_refit(resolved.config) if trained.refit else None
         self.scores_, self.scored_on_, self.history_ = trained.scores, trained.scored_on, trained.history
         self.notes_, self.digest_ = trained.notes, trained.digest
         return self
@@ -216,20 +213,19 @@ class SentimentClassifier(_Estimator):
     def load(cls, path: str | Path) -> Self:
         """Return the fitted classifier of a model file, a run directory, or a name, as `sentibp.load_model` takes it.
 
-        Its `config` are the settings that trained the model. Those of a final training on all reviews hold none out: of
-        a model that `save` wrote, or that is in its run directory, they are the settings from before it.
+        Its `config` are the settings that trained the model: of a model in its run directory, those from before a final
+        training on all reviews. A model file alone has those of the final training, which hold no review out.
         """
         model = load_model(path)
         assert model.file is not None
         header, _ = tensor_file.read_tensor_file(model.file)
         settings = deepcopy(dict(model.trained_with))
         with data_error_if_damaged(model.file, "save it again"):
-            before = header.get("before_refit") or _recorded_before_refit(model)
+            before = _recorded_before_refit(model)
             settings |= {section: settings[section] | changed for section, changed in (before or {}).items()}
             settings["data"] = {key: value for key, value in settings.get("data", {}).items() if key != "source"}
             classifier = cls(settings)
             classifier._fitted(model, _stored_encoder(header.get("labels_given"), model))
-        classifier._before_refit = before
         classifier.scores_, classifier.digest_ = model.scores, hashlib.sha256(model.to_bytes()).hexdigest()
         return classifier
 
@@ -239,8 +235,6 @@ class SentimentClassifier(_Estimator):
         if encoder.classes.tolist() != usual.classes.tolist() or encoder.numbers != usual.numbers:
             given = {"classes": encoder.classes.tolist(), "numbers": [[*pair] for pair in encoder.numbers.items()]}
             more["labels_given"] = given | {"order": encoder.number.tolist()}
-        if self._before_refit is not None:
-            more["before_refit"] = self._before_refit
         return model.to_bytes(more)
 
     def __getstate__(self) -> dict[str, Any]:

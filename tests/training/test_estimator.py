@@ -541,8 +541,6 @@ def test_the_model_is_that_of_the_command_line(csv_file, config, columns):
     for each in header, other:
         del each["checksum"]
     assert other.pop("labels_given")["classes"] == [0, 1]
-    before = {"data": {"validation": 0.25}, "train": {"early_stopping": None, "refit": "auto"}}
-    assert other.pop("before_refit", None) == (before if header["config"]["data"]["validation"] == 0 else None)
     assert header == other
     assert tensors.keys() == others.keys()
     for name in tensors:
@@ -593,15 +591,11 @@ SPLIT = {"data__validation": 0.25, "train__early_stopping": {"patience": 2}, "tr
 def test_a_loaded_model_has_the_settings_from_before_the_final_training(here):
     """Those in the model file hold no review out: a clone was trained without validation."""
     estimator = small(**SPLIT).fit(TEXTS, LABELS)
-    estimator.save("saved")
     sentibp.train(SMALL, TEXTS, LABELS, out="run", **SPLIT)
-    for loaded in SentimentClassifier.load("saved"), SentimentClassifier.load("run"):
-        np.testing.assert_array_equal(loaded.predict_proba(TEXTS), estimator.predict_proba(TEXTS))
-        again = clone(loaded).fit(TEXTS, LABELS)
-        assert (again.digest_, again.scored_on_) == (estimator.digest_, "validation")
-    again = pickle.loads(pickle.dumps(SentimentClassifier.load("saved")))
-    again.save("again")
-    assert Path("again").read_bytes() == Path("saved").read_bytes()
+    loaded = SentimentClassifier.load("run")
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), estimator.predict_proba(TEXTS))
+    again = clone(loaded).fit(TEXTS, LABELS)
+    assert (again.digest_, again.scored_on_) == (estimator.digest_, "validation")
 
 
 @pytest.mark.parametrize("settings", [{"data__validation": 0}, {"train__refit": False}])
@@ -610,7 +604,6 @@ def test_a_model_without_a_final_training_keeps_its_settings(settings, here):
     estimator.save("saved")
     again = clone(SentimentClassifier.load("saved")).fit(TEXTS, LABELS)
     assert (again.digest_, again.scored_on_) == (estimator.digest_, estimator.scored_on_)
-    assert "before_refit" not in tensor_file.read_tensor_file(Path("saved"))[0]
 
 
 def test_old_models_are_loaded():
