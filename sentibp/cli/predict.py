@@ -221,7 +221,7 @@ def _write(
     """Write the answers, and the notes of the pieces. Return how many texts of which kind were answered."""
     from sentibp.cli.explain import may_colour
     from sentibp.cli.prediction_progress import Counter
-    from sentibp.model.answer_counts import AnswerCounts
+    from sentibp.model.answer_counts import AnswerCounts, count_answers
     from sentibp.model.classifier import predict_piece
     from sentibp.model.prediction import answers
 
@@ -242,7 +242,7 @@ def _write(
                 records = explained(records, piece.text, classifier)
             writer.write(piece, records)
             counter.add(len(records))
-            counts = counts.plus(piece.text, records)
+            counts = counts.plus(count_answers(piece.text, records))
         writer.close()
     return counts
 

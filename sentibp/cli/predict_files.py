@@ -76,7 +76,7 @@ def predict_many(
             for ended in predict_files(executor, folder, files, settings, force):
                 counts.add(ended)
                 counter.worker_count = executor.worker_count
-                counter.add(ended.done.reviews if ended.done and ended.done.is_new else 0)
+                counter.add(ended.done.counts.texts if ended.done and ended.done.is_new else 0)
     counts.print()
     if counts.failed:
         raise typer.Exit(3)
@@ -100,8 +100,7 @@ class _Counts:
             return
         self.written += ended.done.is_new
         self.before += not ended.done.is_new
-        done = ended.done.reviews, ended.done.blank, ended.done.unfamiliar
-        self.answered = AnswerCounts(*map(sum, zip(self.answered, done, strict=True)))
+        self.answered = self.answered.plus(ended.done.counts)
         for note in ended.done.notes if ended.done.is_new else ():
             if note not in self._notes and len(self._notes) <= _LINES:
                 self._notes.add(note)

@@ -341,7 +341,8 @@ def print_comparison(result: dict[str, Any], json: bool) -> None:
     paired = result["paired"]
     if paired is None:
         a, b = map(shlex.quote, (result["a"], result["b"]))
-        print_text("validated on different reviews: no paired test; to score both on the same reviews:")
+        print_text("no paired test, as the validation reviews, their labels or their weights are not the same.")
+        print_text("To score both on the same reviews:")
         print_text(f"  sentibp eval {a} --against {b} --data FILE")
         return
     from sentibp.metrics import verdict

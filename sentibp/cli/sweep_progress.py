@@ -59,13 +59,16 @@ class SweepProgress:
         """Say in one line what the sweep will take; `seconds` is the time of a trial."""
         if self.quiet:
             return
-        trials = counted(self.plan.trials, "trial")
+        trials, trained = counted(self.plan.trials, "trial"), self.plan.trials
+        if 0 < self.plan.space.grid_size < trained:  # a trial with the values of an earlier one takes its result
+            trained = self.plan.space.grid_size
+            trials = f"up to {trials}, {counted(trained, 'training')}"
         if seconds is None:
             print_message(f"{folder}: {trials}; their time is not known beforehand")
             return
         at_once = f", {self.jobs} at the same time" if self.jobs > 1 else ""
         folds = f" on {self.plan.folds} folds" if self.plan.folds else ""
-        whole = duration(seconds * -(-self.plan.trials // self.jobs))
+        whole = duration(seconds * -(-trained // self.jobs))
         print_message(f"{folder}: {trials} of about {duration(seconds)}{folds}{at_once}: about {whole} in all")
 
     def show(self, event: TrialStarted | TrialEnded) -> None:

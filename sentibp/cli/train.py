@@ -263,8 +263,8 @@ def _caution(result: Outcome, source: str | list[str], is_seen: bool) -> str | N
 def _advice(result: Outcome, data: TrainingData) -> str | None:
     """Return the advice to use a lexicon, with the command for it; None if it would not help, or is used."""
     from sentibp.data import few_labels
+    from sentibp.data.built_in import SHIPPED
     from sentibp.data.labels import class_names
-    from sentibp.data.sources import SHIPPED
     from sentibp.utils.label_key import is_binary
     from sentibp.utils.paths import shown
     from sentibp.utils.repair import set_option

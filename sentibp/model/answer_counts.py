@@ -18,10 +18,9 @@ class AnswerCounts(NamedTuple):
     blank: int = 0  # without a character that can be seen
     unfamiliar: int = 0  # of most of their tokens the model knows nothing
 
-    def plus(self, text: pa.Array | pa.ChunkedArray, records: Sequence[Mapping[str, Any]]) -> AnswerCounts:
-        """Return the counts with those of further texts (n,) and their n answers."""
-        unfamiliar = sum(2 * record["unknown"] > record["tokens"] for record in records)
-        return AnswerCounts(self.texts + len(records), self.blank + count_blank(text), self.unfamiliar + unfamiliar)
+    def plus(self, other: AnswerCounts) -> AnswerCounts:
+        """Return the counts of these texts and of others together."""
+        return AnswerCounts(*map(sum, zip(self, other, strict=True)))
 
     def notes(self, name: str) -> list[str]:
         """Return what the user of the answers should know of the texts. `name` is that of the file."""
@@ -35,3 +34,9 @@ class AnswerCounts(NamedTuple):
         few = f"{self.unfamiliar:,} of {counted(self.texts, 'text')}"
         are = "are" if self.unfamiliar > 1 else "is"
         return [f"{few} {are} mostly of words that the model does not know: do not rely on the answers"]
+
+
+def count_answers(text: pa.Array | pa.ChunkedArray, records: Sequence[Mapping[str, Any]]) -> AnswerCounts:
+    """Return the counts of texts (n,) and their n answers."""
+    unfamiliar = sum(2 * record["unknown"] > record["tokens"] for record in records)
+    return AnswerCounts(len(records), count_blank(text), unfamiliar)

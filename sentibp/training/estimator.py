@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from sentibp.config.load import load_config
 from sentibp.config.python import keyword, require_keywords
 from sentibp.data.in_memory import weight_array
 from sentibp.data.label_encoder import LabelEncoder, label_list
@@ -25,6 +26,8 @@ from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
 from sentibp.model.head import each_probability, predicted
 from sentibp.training.in_memory import given_reviews, resolve_settings, train_given
+from sentibp.training.recorded_data import RecordedData
+from sentibp.training.refit import before_refit
 from sentibp.utils import tensor_file
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.files import data_error_on_failure, write_file
@@ -215,26 +218,29 @@ class SentimentClassifier(_Estimator):
     def load(cls, path: str | Path) -> Self:
         """Return the fitted classifier of a model file, a run directory, or a name, as `sentibp.load_model` takes it.
 
-        Its `config` are the settings that trained the model.
+        Its `config` are the settings that trained the model: of a model in its run directory, those from before a final
+        training on all reviews. A model file alone has those of the final training, which hold no review out.
         """
         model = load_model(path)
         assert model.file is not None
-        settings = deepcopy(dict(model.trained_with))
-        settings["data"] = {key: value for key, value in settings.get("data", {}).items() if key != "source"}
-        classifier = cls(settings)
         header, _ = tensor_file.read_tensor_file(model.file)
+        settings = deepcopy(dict(model.trained_with))
         with data_error_if_damaged(model.file, "save it again"):
+            before = _recorded_before_refit(model)
+            settings |= {section: settings[section] | changed for section, changed in (before or {}).items()}
+            settings["data"] = {key: value for key, value in settings.get("data", {}).items() if key != "source"}
+            classifier = cls(settings)
             classifier._fitted(model, _stored_encoder(header.get("labels_given"), model))
         classifier.scores_, classifier.digest_ = model.scores, hashlib.sha256(model.to_bytes()).hexdigest()
         return classifier
 
     def _to_bytes(self) -> bytes:
         model, encoder = self._model(), self._encoder
-        usual = _usual_encoder(model)
-        if encoder.classes.tolist() == usual.classes.tolist() and encoder.numbers == usual.numbers:
-            return model.to_bytes()
-        given = {"classes": encoder.classes.tolist(), "numbers": [[*pair] for pair in encoder.numbers.items()]}
-        return model.to_bytes({"labels_given": given | {"order": encoder.number.tolist()}})
+        usual, more = _usual_encoder(model), {}
+        if encoder.classes.tolist() != usual.classes.tolist() or encoder.numbers != usual.numbers:
+            given = {"classes": encoder.classes.tolist(), "numbers": [[*pair] for pair in encoder.numbers.items()]}
+            more["labels_given"] = given | {"order": encoder.number.tolist()}
+        return model.to_bytes(more)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state for pickle: the parameters, and the bytes of the model file."""
@@ -251,7 +257,15 @@ class SentimentClassifier(_Estimator):
             self._fitted(replace(loaded.model_, file=None), loaded._encoder)
 
 
-# --- labels in a model file
+# --- what a model file does not say, or says besides
+
+
+def _recorded_before_refit(model: Classifier) -> dict[str, Any] | None:
+    """Return the settings from before a final training, if the model is one of it and in its run directory."""
+    recorded = RecordedData(model)
+    if not recorded.is_refit or recorded.run is None:
+        return None
+    return before_refit(load_config(recorded.run / "config.yaml").config)
 
 
 def _usual_encoder(model: Classifier) -> LabelEncoder:

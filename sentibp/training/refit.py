@@ -36,6 +36,12 @@ def refit_config(config: Config) -> Config:
     )
 
 
+def before_refit(config: Config) -> dict[str, Any]:
+    """Return the settings that `refit_config` changes, as they are in the config, nested and plain."""
+    settings = config.model_dump(mode="json", include={"data": {"validation"}, "train": {"early_stopping", "refit"}})
+    return {"data": settings["data"], "train": settings["train"]}
+
+
 def refit(context: TrainingContext) -> Generator[Event, None, dict[str, Any]]:
     """Train the best model again on all reviews, put it in the place of the best one, and return its data's facts.
 

@@ -193,7 +193,7 @@ def test_runs_on_different_data_get_no_paired_test(sentibp):
     a, b = train(sentibp), train(sentibp, "--set", "data.validation=0.2")
     assert sentibp("runs", "compare", a, b, "--json").json["paired"] is None
     out = sentibp("runs", "compare", a, b).out
-    assert "different reviews" in out
+    assert "no paired test, as the validation reviews, their labels or their weights are not the same." in out
     assert "--data FILE" in out
 
 

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from sentibp.cli.sweep_progress import SweepProgress
+from sentibp.config.load import load_config
 from sentibp.inspection.sweep import load_sweep
+from sentibp.training.sweep import Options, plan_sweep
 
 SMALL = """\
 data: {source: sample, validation: 0.2}
@@ -53,6 +56,20 @@ def test_what_a_sweep_prints(sentibp):
     assert again.out == result.out, "the same command finds the sweep again"
     assert again.err.splitlines()[0] == f"{folder}: 3 trials of before; 0 left"
     assert sentibp("train", f"{folder}/best.yaml", "--quiet").out
+
+
+@pytest.mark.usefixtures("files")
+def test_the_cost_of_a_space_with_fewer_combinations_than_trials(capsys):
+    """It was that of all trials, most of which take the result of an earlier one."""
+    Path("space.yaml").write_text("train.epochs: [1, 2]\nmodel.hidden: [[], [2]]\n")
+    plan, notes = plan_sweep(load_config("mine.yaml"), Path("space.yaml"), Options(trials=20))
+    assert notes == ("space.yaml: has 4 combinations of values, so the sweep ends once each was tried",)
+    for jobs in 1, 2:
+        SweepProgress(plan, {}, jobs).cost(Path("found"), 3.0)
+    assert capsys.readouterr().err.splitlines() == [
+        "found: up to 20 trials, 4 trainings of about 3.0 s: about 12 s in all",
+        "found: up to 20 trials, 4 trainings of about 3.0 s, 2 at the same time: about 6.0 s in all",
+    ]
 
 
 def test_json_and_quiet(sentibp, swept):

@@ -495,6 +495,19 @@ def test_columns_of_the_hub(hub):
     )
 
 
+def test_fields_of_structs_of_the_hub(hub):
+    import datasets
+
+    hub.answer = datasets.Dataset.from_dict({"review": [{"text": "a", "stars": 5}, {"text": None, "stars": 1}]})
+    stars = {"label_column": "review.stars", "labels": mapping((1,), (5,))}
+    found = load("user/set", text_column="review.text", **stars)
+    assert (found.text.to_pylist(), found.label.tolist()) == (["a", ""], [1, 0])
+    assert complaint("user/set", **stars) == (
+        "user/set (train): no 'text'; did you mean --set data.text_column=review.text? There are: review.text, "
+        "review.stars"
+    )
+
+
 def test_errors_of_the_hub(hub):
     from datasets.exceptions import DatasetNotFoundError
 

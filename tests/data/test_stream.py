@@ -324,6 +324,14 @@ def test_titles_above_fasttext_lines():
     assert piece.notes == ("<stdin>: the first line ('# of May') is taken as a title, without a label, and answered",)
 
 
+def test_a_separator_after_the_label_of_fasttext_lines():
+    (piece,) = pieces("__label__1,good, really\n__label__0,bad\n", Kept.typed)
+    assert piece.text.to_pylist() == ["good, really", "bad"]
+    assert piece.columns["label"].to_pylist() == ["__label__1", "__label__0"]
+    (note,) = piece.notes
+    assert note.startswith("<stdin>: each label ends at a ',', such as '__label__1'; ")
+
+
 def test_titles_above_the_names():
     table = "Export of reviews\n\nText,label\n" + "".join(f'"good, {i}",1\n' for i in range(9))
     assert texts(table) == [f"good, {i}" for i in range(9)]

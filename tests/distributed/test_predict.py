@@ -19,8 +19,10 @@ from sentibp.cli import predict_files
 from sentibp.distributed import predict, predict_file
 from sentibp.distributed.dask import DaskExecutor
 from sentibp.distributed.predict import find_files, output_name, with_outputs
+from sentibp.distributed.predict_file import Done
 from sentibp.distributed.predict_folder import OutputFolder
 from sentibp.errors import ConfigError, DataError, SentibpError
+from sentibp.model.answer_counts import AnswerCounts
 from sentibp.model.file import load_model
 from sentibp.model.prediction_writer import Format
 
@@ -431,6 +433,11 @@ def test_a_damaged_journal_is_named(inputs: Path, many: Callable[..., Result]) -
         journal.write_text(before)
     journal.write_text("nothing\n")
     assert "out/.predictions.jsonl: damaged: " in many("in", code=3).err
+
+
+def test_the_journal_keeps_the_counts_of_a_file() -> None:
+    done = Done("a.csv", "f1", "d1", AnswerCounts(9, 2, 3), ["a note"])
+    assert Done.from_json(json.loads(json.dumps(done.to_json()))) == done
 
 
 def test_subfolders_are_kept(here: Path, many: Callable[..., Result]) -> None:

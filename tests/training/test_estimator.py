@@ -636,6 +636,27 @@ def test_a_model_of_the_command_line_is_loaded(here):
     assert again.model_.trained_with["data"]["source"] == "<memory>"
 
 
+SPLIT = {"data__validation": 0.25, "train__early_stopping": {"patience": 2}, "train__refit": True}
+
+
+def test_a_loaded_model_has_the_settings_from_before_the_final_training(here):
+    """Those in the model file hold no review out: a clone was trained without validation."""
+    estimator = small(**SPLIT).fit(TEXTS, LABELS)
+    sentibp.train(SMALL, TEXTS, LABELS, out="run", **SPLIT)
+    loaded = SentimentClassifier.load("run")
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), estimator.predict_proba(TEXTS))
+    again = clone(loaded).fit(TEXTS, LABELS)
+    assert (again.digest_, again.scored_on_) == (estimator.digest_, "validation")
+
+
+@pytest.mark.parametrize("settings", [{"data__validation": 0}, {"train__refit": False}])
+def test_a_model_without_a_final_training_keeps_its_settings(settings, here):
+    estimator = small(**settings).fit(TEXTS, LABELS)
+    estimator.save("saved")
+    again = clone(SentimentClassifier.load("saved")).fit(TEXTS, LABELS)
+    assert (again.digest_, again.scored_on_) == (estimator.digest_, estimator.scored_on_)
+
+
 def test_old_models_are_loaded():
     for path in sorted((Path(__file__).parent.parent / "golden").glob("*.safetensors")):
         loaded = SentimentClassifier.load(path)

@@ -23,7 +23,7 @@ from sentibp.data.readers.lengths import require_short_lines
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.plain import open_lines
 from sentibp.data.readers.shards import join_tables
-from sentibp.data.readers.splits import choose_files, data_files, format_suffix, listed, splits_of
+from sentibp.data.readers.splits import are_parts, choose_files, data_files, format_suffix, listed, splits_of
 from sentibp.data.readers.table import ReadOptions, Table, is_set, require_unset
 from sentibp.errors import DataError, NoLabels
 from sentibp.utils.files import data_error_if_unreadable
@@ -71,15 +71,19 @@ def _open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Tab
     inner = folder.data_folder(path)
     prefix = name if inner == path else f"{name}/{inner.name}"
     names = data_files(file.name for file in inner.iterdir() if file.is_file())
-    if options.label is None and len(names) > 1 and not splits_of(names) and format_suffix(names[0]) == ".txt":
+    are_texts = len(names) > 1 and not splits_of(names) and not are_parts(names) and format_suffix(names[0]) == ".txt"
+    if options.label is None and are_texts:
         note = f"{prefix}: each of its {len(names):,} files is one review"
         return folder.open_text_files([inner], prefix, options, fixed_labels=False, notes=(note,))
-    if options.label is not None and len(names) > 1 and not splits_of(names) and format_suffix(names[0]) == ".txt":
+    if options.label is not None and are_texts:
         _require_labelled(inner / names[0], name, len(names), options)
     files, notes = choose_files(names, split, prefix, f"name one of them, such as {prefix}/{(names or [''])[0]}")
     if not files:
         raise DataError(f"{name}: the folder has no reviews; give a file, or a folder with pos/ and neg/")
-    return join_tables([open_table(inner / file, f"{prefix}/{file}", options) for file in files], name, notes)
+    empty = [file for file in files if len(files) > 1 and not (inner / file).stat().st_size]
+    notes += (f"{prefix}: {listed(empty)}: empty, and left out",) * bool(empty)
+    read = [file for file in files if file not in empty] or files
+    return join_tables([open_table(inner / file, f"{prefix}/{file}", options) for file in read], name, notes)
 
 
 def _require_labelled(first: Path, name: str, count: int, options: ReadOptions) -> None:

@@ -7,18 +7,20 @@ allocates the rectangle of all cells at once: a file of 5 kB with a cell in the 
 from __future__ import annotations
 
 import datetime
+import io
 import itertools
 import re
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
+from xml.etree import ElementTree
 
 from sentibp.data.readers.batches import batched, row_size
 from sentibp.data.readers.compression import LIMIT, zip_members
 from sentibp.data.readers.content import as_file
 from sentibp.data.readers.header import own_names, require_header, title_note, title_rows
 from sentibp.data.readers.surplus import without_surplus
-from sentibp.data.readers.table import Batch, Notes, ReadOptions, Table, is_set, require_unset
+from sentibp.data.readers.table import Batch, Notes, ReadOptions, Table, is_set, require_unset, resolved
 from sentibp.errors import DataError
 from sentibp.utils import environment
 from sentibp.utils.arrow import strings
@@ -52,7 +54,8 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     """Open a sheet of an .xlsx file, whose first row with content has the names of the columns, unless options do.
 
     Every value becomes text, as in CSV: 1.0 becomes "1", an empty cell "", a date 2020-01-31, and a formula has the
-    value that was saved with it. Rows without content are skipped. DataError if the workbook cannot be read.
+    value that was saved with it. Rows without content are skipped. DataError if the workbook cannot be read, or a
+    formula among texts, labels, weights or groups has no value.
     """
     total, available = sum(info.file_size for info in zip_members(data, name).values()), environment.memory()
     if total > LIMIT or (available is not None and _NEEDED * total > available):
@@ -78,6 +81,7 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         places = {column: header.index(column) for column in wanted}
+        notes.extend(_unsaved(_unsaved_formulas(data, name, sheet, number + is_named), places, name, options))
         for batch in batched(content(notes), row_size):
             yield {column: strings(_at(row, place) for _, row in batch) for column, place in places.items()}
 
@@ -135,6 +139,46 @@ def _given_names(
     below = [row + [""] * (len(first) - len(row)) for _, row in itertools.islice(rows(), 1, _SAMPLE)]
     require_header(first, below, place, options._replace(names=None))
     return None
+
+
+def _unsaved_formulas(data: memoryview, name: str, sheet: str, first: int) -> dict[int, str]:
+    """Return {position of a column: its first cell, such as B3, with a formula whose value was not saved with it}.
+
+    Programs that write formulas without computing them, such as openpyxl, save none. Excel saves the empty text, too:
+    its cell says that it is a text (ECMA-376, part 1, 18.3.1.4). The cells are those from the row `first` on.
+    """
+    from openpyxl.utils.cell import coordinate_to_tuple
+
+    cells: dict[int, str] = {}
+    with _Damage(name):
+        with _workbook(data, name)[sheet]._get_source() as source:  # openpyxl reads formulas, or values, but not both
+            content = source.read()
+        if not re.search(rb"<(\w+:)?f[\s/>]", content):
+            return {}
+        for _, element in ElementTree.iterparse(io.BytesIO(content)):
+            if not element.tag.endswith("}c"):
+                continue
+            if element.find("{*}f") is not None and not element.findtext("{*}v") and element.get("t") != "str":
+                row, column = coordinate_to_tuple(element.attrib["r"])
+                if row >= first:
+                    cells.setdefault(column - 1, element.attrib["r"])
+            element.clear()
+    return cells
+
+
+def _unsaved(cells: dict[int, str], places: dict[str, int], name: str, options: ReadOptions) -> Iterator[str]:
+    """Yield a note for each of the columns at these places that has formulas without a value, in these cells.
+
+    DataError for one with texts, labels, weights or groups.
+    """
+    repair = "save the file with Excel or LibreOffice, which compute it"
+    needed = {column for _, column in resolved(options, list(places)).wanted()}
+    for column, place in places.items():
+        if place in cells:
+            fact = f"{name}: {cells[place]}: {column!r} is a formula, and its value was not saved"
+            if column in needed:
+                raise DataError(f"{fact}; {repair}")
+            yield f"{fact}: it is read as empty; {repair}"
 
 
 def _at(row: list[str], place: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from sentibp.data.labels import default_class
 from sentibp.data.readers.batches import arrow_batches
+from sentibp.data.readers.structs import Path, field_paths, flat_schema, select
 from sentibp.data.readers.table import Batch, ReadOptions, Table, numbered, require_unset, resolved
 from sentibp.errors import DataError
 from sentibp.utils.arrow import dictionary_lengths, from_numpy
@@ -49,16 +50,18 @@ def open_parquet(data: memoryview, name: str, options: ReadOptions, groups: rang
     require_unset(name, fact, options, ("names", "separator", "quoting", "encoding", "sheet"))
 
     def batches(wanted: list[str]) -> Generator[Batch]:
+        some = {column: paths[column] for column in wanted}
         try:
-            yield from _batches(data, name, wanted, groups)
+            yield from _batches(data, name, some, groups)
         except _InvalidText:  # of a dictionary, which Arrow itself checks, without saying where
-            for _ in _batches(_without_types(data), name, wanted, groups):
+            for _ in _batches(_without_types(data), name, some, groups):
                 pass
             raise
 
     with _Unreadable(name):
         schema = parquet.read_schema(pa.BufferReader(data))
-        columns = tuple(schema.names)
+        flat, paths = flat_schema(schema), field_paths(schema)
+        columns = tuple(flat.names)
         rows = _row_numbers(parquet.read_metadata(pa.BufferReader(data)), groups)
     labels = _label_names(schema, resolved(options, columns).label)
     return Table(
@@ -67,7 +70,8 @@ def open_parquet(data: memoryview, name: str, options: ReadOptions, groups: rang
         batches=batches,
         places=numbered(f"{name}: row ", rows),
         header=name,
-        types=schema,
+        types=flat,
+        whole=tuple(schema.names),
         label_names=labels,
         notes=_names_note(name, labels),
     )
@@ -100,13 +104,15 @@ def _row_numbers(metadata: Any, groups: range | None) -> range:
     return range(ends[groups.start] + 1, ends[groups.stop] + 1)
 
 
-def _batches(data: memoryview, name: str, wanted: list[str], some: range | None) -> Generator[Batch]:
+def _batches(data: memoryview, name: str, paths: Mapping[str, Path], some: range | None) -> Generator[Batch]:
+    """Yield the columns with these paths (`structs.py`), of some row groups or of all."""
     from pyarrow import parquet
 
     with _Unreadable(name):
         metadata = parquet.read_metadata(pa.BufferReader(data))
         numbers = range(metadata.num_row_groups) if some is None else some
         check = _Check(name, _row_numbers(metadata, some).start - 1)
+    wanted = list(paths)
     groups = _groups(data, metadata, wanted, numbers)
     while True:
         with _Unreadable(name):
@@ -119,7 +125,7 @@ def _batches(data: memoryview, name: str, wanted: list[str], some: range | None)
                 batch = next(found, None)
             if batch is None:
                 break
-            columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+            columns = select(dict(zip(batch.schema.names, batch.columns, strict=True)), paths, wanted)
             check(columns)
             yield from _decoded(columns)
 

@@ -49,12 +49,11 @@ def _empty(piece: Piece) -> Piece:
 
 
 def _column_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[Piece]:
-    wanted = list(dict.fromkeys(column for _, column in options.wanted()))
-    if kept is not Kept.nothing:
-        if twice := {name for name in table.columns if table.columns.count(name) > 1}:
-            repair = "rename one, or leave the columns of the input out with --no-keep"
-            raise DataError(f"{table.header}: two columns are called {sorted(twice)[0]!r}; {repair}")
-        wanted = list(table.columns)
+    names = [] if kept is Kept.nothing else list(table.whole or table.columns)
+    if twice := {name for name in names if names.count(name) > 1}:
+        repair = "rename one, or leave the columns of the input out with --no-keep"
+        raise DataError(f"{table.header}: two columns are called {sorted(twice)[0]!r}; {repair}")
+    wanted = list(dict.fromkeys([*names, *(column for _, column in options.wanted())]))
     empty, rows = True, 0
     with contextlib.closing(table.batches(wanted)) as batches, _kept_columns(options):
         for batch in _regrouped(batches):
@@ -62,10 +61,10 @@ def _column_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[P
             where = functools.partial(_row_of, table, rows)
             require_short(text, options.most, where)
             rows += len(text)
-            yield Piece(text, {} if kept is Kept.nothing else {name: batch[name] for name in wanted}, where=where)
+            yield Piece(text, {name: batch[name] for name in names}, where=where)
             empty = False
     if empty:
-        yield Piece(strings([]), {} if kept is Kept.nothing else {name: strings([]) for name in wanted})
+        yield Piece(strings([]), {name: strings([]) for name in names})
 
 
 def _row_of(table: Table, before: int, row: int) -> str:

@@ -68,7 +68,9 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     if first_bytes(data, 9) == b"__label__" or title_count(lines, "__label__"):
         require_no_columns(name, options)
         require_unset(name, "lines with __label__ have no columns", options, ("names", "separator", "quoting"))
-        return _fasttext(_without_titles(data, name, "__label__"), name, options)
+        separator = label_separator(lines)
+        table = _fasttext(_without_titles(data, name, "__label__"), name, options, separator)
+        return table.with_notes(label_notes(lines, name, separator))
     below = lines[title_count(lines, "\t") :]
     if options.names is not None and "names" in options.inherited and not _fit(below, options):
         options = options._replace(names=None)
@@ -261,13 +263,33 @@ def _places(lines: _Lines, name: str, kept: Callable[[pa.Array], np.ndarray]) ->
         before += len(some)
 
 
-def split_labels(lines: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Return the text and the labels of each line of fastText (n,)."""
-    fields = pc.extract_regex(lines, r"(?s)^\s*(?P<label>(?:__label__\S*\s*)*)(?P<text>.*)$")
-    return fields.field("text"), pc.utf8_trim_whitespace(fields.field("label"))
+def label_separator(lines: list[str]) -> str:
+    """Return what separates the label and the text of all these lines, as in `__label__1,a great film`.
+
+    It is "" if nothing but a space does, as fastText has it. Lines without a label, such as titles, do not matter.
+    """
+    labels = [found[0] for line in lines if (found := re.match(r"\s*__label__\S*", line))]
+    return next((each for each in ",;|" if labels and all(each in label for label in labels)), "")
 
 
-def _fasttext(lines: _Lines, name: str, options: ReadOptions) -> Table:
+def label_notes(lines: list[str], name: str, separator: str) -> tuple[str, ...]:
+    """Return a note if the labels of lines end at a separator (`label_separator`), with the first one as it is read."""
+    if not separator:
+        return ()
+    label = next(line.strip() for line in lines if "__label__" in line).partition(separator)[0]
+    repair = f"if a {separator!r} is part of a label, write another sign in its place"
+    return (f"{name}: each label ends at a {separator!r}, such as {label!r}; {repair}",)
+
+
+def split_labels(lines: pa.Array, separator: str = "") -> tuple[pa.Array, pa.Array]:
+    """Return the text and the labels of each line of fastText (n,). A label ends at a space, or at the separator."""
+    end = re.escape(separator)
+    fields = pc.extract_regex(lines, rf"(?s)^\s*(?P<label>(?:__label__[^\s{end}]*[\s{end}]*)*)(?P<text>.*)$")
+    label = pc.utf8_trim_whitespace(fields.field("label"))
+    return fields.field("text"), pc.utf8_rtrim(label, f" {separator}") if separator else label
+
+
+def _fasttext(lines: _Lines, name: str, options: ReadOptions, separator: str) -> Table:
     """Open lines such as `__label__positive a great film`. Several labels are joined by spaces."""
     text, label = options.wanted()[0][1], options.label or "label"
 
@@ -277,7 +299,8 @@ def _fasttext(lines: _Lines, name: str, options: ReadOptions) -> Table:
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         for some in lines_of(lines.data):
-            columns = dict(zip((text, label), split_labels(some.take(from_numpy(kept(some)))), strict=True))
+            fields = split_labels(some.take(from_numpy(kept(some))), separator)
+            columns = dict(zip((text, label), fields, strict=True))
             yield {column: columns[column] for column in wanted}
 
     return Table(name, (text, label), batches, partial(_places, lines, name, kept), header=name, notes=lines.notes)

@@ -17,7 +17,7 @@ def join_tables(tables: Sequence[Table], name: str, notes: tuple[str, ...] = ())
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         for table in tables:
-            missing = [column for column in wanted if column not in table.columns]
+            missing = [column for column in wanted if column not in (*table.columns, *table.whole)]
             if missing:
                 raise DataError(f"{table.header}: no {missing[0]!r}, which {first.header} has; give it this column")
             yield from table.batches(wanted)

@@ -41,6 +41,8 @@ TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx", ".x
 
 _SHARD = re.compile(r"(.+)-\d+-of-\d+")  # as the Hugging Face hub names them
 
+_PART = re.compile(r"part[-.](?:[mr]-)?(\d+)\b.*")  # as Spark, Hadoop and Dask name the files of one table
+
 _NO_DATA = re.compile(r"(readme|license|licence|copying|changelog|requirements|citation|dataset_info|metadata)\b.*")
 
 _SHOWN = 8  # files that a message lists
@@ -92,6 +94,11 @@ def splits_of(files: Sequence[str]) -> dict[str, list[str]]:
     return splits
 
 
+def are_parts(files: Sequence[str]) -> bool:
+    """Return whether several files are the parts of one table, such as part-00000-5c1f.csv and part-00001-5c1f.csv."""
+    return len(files) > 1 and len(set(map(format_suffix, files))) == 1 and all(_PART.fullmatch(_stem(f)) for f in files)
+
+
 def _stem(name: str) -> str:
     file = PurePosixPath(name).name.lower()
     for packed in PACKED:
@@ -102,14 +109,17 @@ def _stem(name: str) -> str:
 def choose_files(names: Iterable[str], split: str, name: str, repair: str) -> tuple[list[str], tuple[str, ...]]:
     """Return the files to read, in order, and notes for the user.
 
-    These are the files of the split if there are splits, otherwise the only data file. DataError with the repair if
-    there is neither.
+    These are the files of the split if there are splits, otherwise the only data file, or the parts of a table in the
+    order of their numbers. DataError with the repair if there are none of these.
     """
     files = data_files(names)
     splits = splits_of(files)
     if not splits:
         if len(files) == 1:
             return files, (f"{name}: reads {files[0]}, its only data file",)
+        if are_parts(files):
+            parts = sorted(files, key=lambda file: (int(_PART.fullmatch(_stem(file))[1]), file))  # type: ignore[index]
+            return parts, (f"{name}: reads its {len(files):,} files as one table: {listed(parts)}",)
         if files:
             raise SeveralFiles(f"{name}: has {len(files):,} data files: {listed(files)}; {repair}")
         return [], ()

@@ -21,7 +21,7 @@ from sentibp.data.readers.disguise import reject_other_content
 from sentibp.data.readers.header import title_count, title_fact
 from sentibp.data.readers.json_lines import leaves, parse_lines, value_at
 from sentibp.data.readers.pieces import MOST_ROWS, json_pieces, place_of, table_pieces
-from sentibp.data.readers.plain import line_notes, lines_of, split_labels
+from sentibp.data.readers.plain import label_notes, label_separator, line_notes, lines_of, split_labels
 from sentibp.data.readers.stream_tables import find_table, row_pieces
 from sentibp.data.readers.table import JsonRow, ReadOptions, require_columns, require_unset, resolved
 from sentibp.errors import DataError
@@ -143,16 +143,18 @@ def _line_pieces(blocks: Blocks, lines: list[str], name: str, options: ReadOptio
     """Yield a review for each line."""
     titles = title_count(lines, "__label__")
     labelled = bool(lines) and lines[titles].lstrip().startswith("__label__")
+    separator = label_separator(lines) if labelled else ""
     column = options.wanted()[0][1]
-    notes = () if labelled else line_notes(lines, name, options)
+    notes = label_notes(lines, name, separator) if labelled else line_notes(lines, name, options)
     if titles:  # they are answered, as each line of a stream is
-        notes = (f"{title_fact(name, 'line', [[each] for each in lines[:titles]])}, without a label, and answered",)
+        fact = title_fact(name, "line", [[each] for each in lines[:titles]])
+        notes = (f"{fact}, without a label, and answered", *notes)
     require_unset(name, "plain text has no sheets", options, ("sheet",))
     empty = True
     for block in blocks:
         line = blocks.line
         for chunk in lines_of(memoryview(block), returns=empty):
-            text, label = split_labels(chunk) if labelled else (chunk, None)
+            text, label = split_labels(chunk, separator) if labelled else (chunk, None)
             columns = {column: text} | ({"label": label} if labelled else {})
             where = functools.partial(place_of, name, range(line, line + len(chunk)))
             yield Piece(text, {} if kept is Kept.nothing else columns, notes=notes, where=where)

@@ -131,6 +131,7 @@ class Table:
     places: Callable[[], Iterator[str]]  # of each row in its file, such as "reviews.csv:17"; may be slow
     header: str  # the place of the names of the columns, such as "reviews.csv:1"
     types: pa.Schema | None = None  # the types of the columns, if they are known before reading
+    whole: tuple[str, ...] = ()  # the columns of the source itself, if `columns` has the fields of its structs
     objects: Callable[[], Iterator[JsonRow]] | None = None  # of the rows, if they are JSON
     label_names: Sequence[str] = ()  # of the integer labels 0, 1, ..., if the source defines them
     fixed_labels: bool = False  # labels are 0/1 or neg/pos by construction: data.labels does not apply
@@ -181,10 +182,18 @@ def require_readable(table: Table, options: ReadOptions) -> ReadOptions:
     DataError if a column to read is missing, or its type does not fit its role.
     """
     options = resolved(options, table.columns)
-    require_columns(table.header, table.columns, options)
+    wanted = {name for _, name in options.wanted()}
+    kinds = itertools.repeat(None) if table.types is None else table.types.types
+    names = [name for name, kind in zip(table.columns, kinds) if name in wanted or not _is_nested(kind)]  # noqa: B905
+    require_columns(table.header, names, options)
     if table.types is not None:
         _require_types(table.name, table.types, options)
     return options
+
+
+def _is_nested(kind: pa.DataType | None) -> bool:
+    """Return whether the values of a column, whose type may be unknown, are lists or the like."""
+    return kind is not None and pa.types.is_nested(kind)
 
 
 def resolved(options: ReadOptions, columns: Sequence[str]) -> ReadOptions:

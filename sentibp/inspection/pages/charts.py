@@ -132,10 +132,7 @@ def _percents(each: Series) -> str:
 
 
 def _reliability(each: PlottedModel, n: int) -> Series:
-    if each.positive.ndim == 2:
-        bins = class_charts.calibration_bins(each.label, each.positive, weight=each.weight)
-    else:
-        bins = [bin for bin in calibration_bins(each.label, each.positive, weight=each.weight) if bin["n"]]
+    bins = [bin for bin in calibration_bins(each.label, each.positive, weight=each.weight) if bin["n"]]
     confidence, accuracy = ([b[key] for b in bins] for key in ("confidence", "accuracy"))
     drawn = run_line(each.number, n, each.name, confidence, accuracy, symbols=True)
     drawn["notes"] = [f"{b['n']:,} reviews" if each.weight is None else f"weight {b['n']:.4g}" for b in bins]

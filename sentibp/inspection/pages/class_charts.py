@@ -1,9 +1,8 @@
-"""The charts of a report about more than two labels: calibration, places, and words of labels without an order."""
+"""The charts of a report about more than two labels: places, and words of labels without an order."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,28 +10,6 @@ from sentibp.data.labels import Classes
 from sentibp.inspection.pages.chart_data import Series, bars, shade
 from sentibp.model.head import confidence, contradicts, place
 from sentibp.nn.layers import Array
-
-
-def calibration_bins(
-    label: Array, probability: Array, bins: int = 10, weight: Array | None = None
-) -> list[dict[str, Any]]:
-    """Return the bins of the probability of the predicted label, as `metrics.calibration_bins` does for two labels.
-
-    `label` is (n,), `probability` (n, K), and `weight` (n,); None: all have the same. The bins are of equal width in
-    [0, 1]: of K labels the predicted one may have a probability as low as 1 / K. Empty bins are left out.
-    """
-    predicted, is_right = confidence(probability), ~contradicts(probability, label)
-    each = np.ones(len(predicted)) if weight is None else weight.astype(np.float64)
-    edges = np.linspace(0, 1, bins + 1)
-    index = np.searchsorted(edges[1:-1], predicted, side="left")
-    n, total, correct = (
-        np.bincount(index, values, minlength=bins).tolist() for values in (each, predicted * each, is_right * each)
-    )
-    return [
-        {"n": round(k) if weight is None else k, "confidence": s / k, "accuracy": c / k}
-        for k, s, c in zip(n, total, correct, strict=True)
-        if k
-    ]
 
 
 def histogram_data(

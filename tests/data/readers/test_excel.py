@@ -6,12 +6,15 @@ import datetime
 import io
 import re
 import sys
+import zipfile
 
 import openpyxl
 import pytest
 from reading import BOTH, complaint, parse, rows
 
-from sentibp.data.readers import excel
+from sentibp.data.pieces import Kept
+from sentibp.data.readers import excel, open_content
+from sentibp.data.readers.pieces import table_pieces
 from sentibp.data.readers.table import ReadOptions
 
 
@@ -55,11 +58,41 @@ def test_several_sheets():
 
 def test_values_are_text_as_in_csv():
     day = datetime.datetime(2020, 1, 31)
-    values = [2.5, 7, True, day, day.replace(hour=3), datetime.time(3, 4), "007", "=1+1", "a_x000D_\nb", 1e300]
+    values = [2.5, 7, True, day, day.replace(hour=3), datetime.time(3, 4), "007", "", "a_x000D_\nb", 1e300]
     data = workbook([["text", "label"], *([value, 1] for value in values)])
     assert [text for text, _ in rows(parse(data, "x.xlsx"))] == [
         "2.5", "7", "True", "2020-01-31", "2020-01-31 03:00:00", "03:04:00", "007", "", "a\nb", "1e+300",
     ]  # fmt: skip
+
+
+FORMULAS = [["a title", '=A1&"!"'], ["text", "label", "day"], ["good", 1, "=B3+1"], [None, '=IF(A3="good",0,1)', 1]]
+
+
+def test_formulas_without_a_saved_value():
+    """They are not empty: a row of nothing else vanished."""
+    repair = "save the file with Excel or LibreOffice, which compute it"
+    fact = "is a formula, and its value was not saved"
+    data = workbook(FORMULAS)
+    assert complaint(data, "x.xlsx") == f"x.xlsx: B4: 'label' {fact}; {repair}"
+    only = workbook([["text", "label"], ["good", 1], ['="bad"', "=0"]])
+    assert complaint(only, "x.xlsx") == f"x.xlsx: A3: 'text' {fact}; {repair}"
+    table = open_content(data, "x.xlsx", ReadOptions(), ".xlsx")
+    (piece,) = table_pieces(table, ReadOptions(), Kept.typed)
+    assert piece.text.to_pylist() == ["good", ""]
+    assert piece.columns["day"].to_pylist() == ["", "1"]
+    assert [f"x.xlsx: {cell} {fact}: it is read as empty; {repair}" for cell in ("B4: 'label'", "C3: 'day'")] == [
+        note for note in piece.notes if "formula" in note
+    ]
+
+
+def test_formulas_whose_value_is_the_empty_text():
+    """Excel writes it as a text, and LibreOffice does."""
+    data = workbook([["text", "label"], ["good", 1], ['=IF(B3=0,"","?")', 0]])
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as book, zipfile.ZipFile(out, "w") as saved:
+        for member in book.namelist():
+            saved.writestr(member, book.read(member).replace(b'<c r="A3">', b'<c r="A3" t="str">'))
+    assert rows(parse(out.getvalue(), "x.xlsx")) == [("good", "1"), ("", "0")]
 
 
 def test_names_of_the_options():

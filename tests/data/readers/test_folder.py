@@ -213,6 +213,22 @@ def test_shards_in_order(tmp_path):
         read(tmp_path, "x", BOTH)
 
 
+def test_the_parts_of_a_table(tmp_path):
+    """As Spark writes one: a part without rows may be an empty file, and texts are lines, not a text for each file."""
+    write(tmp_path, **{"part-00000-ab.csv": csv("good"), "part-00001-ab.csv": "", "part-00002-ab.csv": csv("bad")})
+    (tmp_path / "_SUCCESS").touch()
+    records = read(tmp_path, "out", BOTH)
+    assert records.text.to_pylist() == ["good", "bad"]
+    assert [records.where(0), records.where(1)] == ["out/part-00000-ab.csv:2", "out/part-00002-ab.csv:2"]
+    assert records.notes == (
+        "out: reads its 3 files as one table: part-00000-ab.csv, part-00001-ab.csv, part-00002-ab.csv",
+        "out: part-00001-ab.csv: empty, and left out",
+    )
+    assert texts(read(tmp_path, "out", ReadOptions())) == ["good", "bad"]
+    lines = write(tmp_path / "lines", **{"part-00000.txt": "good\nbad\n", "part-00001.txt": "dull\n"})
+    assert texts(read(lines, "out", ReadOptions())) == ["good", "bad", "dull"]
+
+
 def test_a_folder_with_one_data_file(tmp_path):
     records = read(write(tmp_path, films_csv=csv("a"), LICENSE=""), "x", BOTH)
     assert rows(records) == [("a", "1")]

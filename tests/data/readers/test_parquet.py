@@ -52,6 +52,45 @@ def test_parquet_mistakes():
     assert complaint(b"PAR1 and then nothing", "x.parquet").startswith("x.parquet: not Parquet: ")
 
 
+NESTED = {
+    "review": [{"body": {"text": "good"}, "stars": 5}, {"body": None, "stars": 1}, None],
+    "label": [1, 0, 0],
+    "texts": [["a"], [], []],
+}
+
+
+def test_the_fields_of_structs_are_columns():
+    """They are called as in JSON; the setting that the message suggests was refused."""
+    data = write_parquet(NESTED)
+    meant = "did you mean --set data.text_column=review.body.text?"
+    there = "There are: review.body.text, review.stars, label"
+    assert complaint(data, "x.parquet", LABELLED._replace(text="review")) == (
+        f"x.parquet: no 'review'; name it with --set data.text_column=NAME, one of: {there.partition(': ')[2]}"
+    )
+    assert complaint(data, "x.parquet", LABELLED._replace(text="review_body_text")) == (
+        f"x.parquet: no 'review_body_text'; {meant} {there}"
+    )
+    records = parse(data, "x.parquet", LABELLED._replace(text="review.body.text", group="review.stars"))
+    assert rows(records) == [("good", 1), ("", 0), ("", 0)]
+    assert records.group is not None
+    assert records.group.to_pylist() == [5, 1, None]
+
+
+def test_predictions_keep_structs_as_they_are():
+    data, options = write_parquet(NESTED), ReadOptions("review.body.text")
+    for kept in Kept:
+        (piece,) = table_pieces(readers.open_content(data, "x.parquet", options, ".parquet"), options, kept)
+        assert piece.text.to_pylist() == ["good", "", ""]
+        columns = {name: column.to_pylist() for name, column in piece.columns.items()}
+        assert columns == ({} if kept is Kept.nothing else NESTED)
+
+
+def test_a_field_with_the_name_of_a_column():
+    data = write_parquet({"a.b": ["good"], "a": [{"b": "bad", "c": "dull"}], "label": [1]})
+    assert rows(parse(data, "x.parquet", LABELLED._replace(text="a.b"))) == [("good", 1)]
+    assert rows(parse(data, "x.parquet", LABELLED._replace(text="a.c"))) == [("dull", 1)]
+
+
 def write_named(names: list, labels: list, kind: pa.DataType | None = None) -> bytes:
     """Return a file whose labels have names, as the datasets library of Hugging Face writes it."""
     table = pa.table({"text": ["dull"] * len(labels), "label": pa.array(labels, kind)})

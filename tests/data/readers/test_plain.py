@@ -87,6 +87,31 @@ def test_titles_above_fasttext_lines():
     assert texts(parse(data, "x.txt", ReadOptions())) == ["a", "b", "", "c"]
 
 
+@pytest.mark.parametrize("separator", [",", ", ", ";", "|", " , "])
+def test_a_separator_after_the_label_of_fasttext_lines(separator):
+    """The first word of a text was read as part of its label, as fastText reads it."""
+    data = f"__label__1{separator}good, really\n__label__0{separator}bad\n"
+    records = parse(data, "x.txt")
+    if separator == " , ":  # the normalised files of fastText's own examples
+        assert (rows(records), records.notes) == ([(", good, really", "__label__1"), (", bad", "__label__0")], ())
+        return
+    assert rows(records) == [("good, really", "__label__1"), ("bad", "__label__0")]
+    mark = separator.strip()
+    note = (
+        f"x.txt: each label ends at a {mark!r}, such as '__label__1'; if a {mark!r} is part of a label, write another"
+    )
+    assert records.notes == (f"{note} sign in its place",)
+    unlabelled = parse(data, "x.txt", ReadOptions())
+    assert (texts(unlabelled), unlabelled.notes) == (["good, really", "bad"], records.notes)
+
+
+def test_a_separator_in_some_labels_of_fasttext_lines_is_part_of_these():
+    records = parse("__label__1 good\n__label__0,5 bad\n", "x.txt")
+    assert (rows(records), records.notes) == ([("good", "__label__1"), ("bad", "__label__0,5")], ())
+    several = parse("__label__1,__label__2 good\n__label__3,__label__1,bad\n", "x.txt")
+    assert rows(several) == [("good", "__label__1,__label__2"), ("bad", "__label__3,__label__1")]
+
+
 def test_titles_above_the_names_of_columns_and_other_separators():
     for separator in "\t;|":
         data = "Export of May\n\n" + "".join(f"{row}\n".replace(";", separator) for row in ("text;label", "a;0", "b;1"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentibp.data.readers.splits import choose_files, data_files, format_suffix, splits_of
+from sentibp.data.readers.splits import SeveralFiles, choose_files, data_files, format_suffix, splits_of
 from sentibp.errors import DataError
 
 
@@ -59,6 +59,24 @@ def test_choose_files():
         choose_files(["valid.csv", "train.csv"], "test", "x", "...")
     with pytest.raises(DataError, match=r"^x: several files of the split 'train': train.csv, train.jsonl; repair$"):
         choose_files(["train.csv", "train.jsonl"], "train", "x", "repair")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [f"part-{i:05}-7d2f-4b1c-c000.snappy.parquet" for i in range(11)],  # of Spark
+        [f"part-r-{i:05}.csv.gz" for i in range(11)],  # of Hadoop
+        [f"part.{i}.parquet" for i in range(11)],  # of Dask
+        [f"part-{i}.txt" for i in range(11)],
+    ],
+)
+def test_the_parts_of_a_table(parts):
+    names = ["_SUCCESS", f".{parts[0]}.crc", *parts]
+    note = f"x: reads its 11 files as one table: {', '.join(parts[:8])}, ..."
+    assert choose_files(names, "test", "x", "...") == (parts, (note,)), "10 follows 9"
+    for other in ("parts-1.csv", "part-1.tsv", "part-one.csv"):
+        with pytest.raises(SeveralFiles, match=r"^x: has 2 data files: "):
+            choose_files(["part-00000.csv", other], "test", "x", "...")
 
 
 def test_format_suffix():
