@@ -100,8 +100,9 @@ class _Counts:
             return
         self.written += ended.done.is_new
         self.before += not ended.done.is_new
-        done = ended.done.reviews, ended.done.blank, ended.done.unfamiliar
-        self.answered = AnswerCounts(*map(sum, zip(self.answered, done, strict=True)))
+        done = ended.done
+        counts = done.reviews, done.blank, done.unfamiliar, done.read_wrong, done.lost
+        self.answered = AnswerCounts(*map(sum, zip(self.answered, counts, strict=True)))
         for note in ended.done.notes if ended.done.is_new else ():
             if note not in self._notes and len(self._notes) <= _LINES:
                 self._notes.add(note)

@@ -74,6 +74,8 @@ class Done(NamedTuple):
     is_new: bool = True  # it was written now
     blank: int = 0  # reviews without text
     unfamiliar: int = 0  # reviews of mostly unknown words
+    read_wrong: int = 0  # of the first reviews: read in a wrong encoding
+    lost: int = 0  # of the first reviews: with lost characters
 
 
 class FileTask(NamedTuple):
@@ -109,7 +111,7 @@ def predict_file(task: FileTask, parts: Sequence[Answers] = ()) -> Done:
     except OSError as error:
         failure = write_error(task.shown, error)
         raise (failure if error.errno in _FULL else DataError(*failure.lines)) from None
-    return Done(task.name, fingerprint, digest, counts.texts, notes, blank=counts.blank, unfamiliar=counts.unfamiliar)
+    return Done(task.name, fingerprint, digest, counts.texts, notes, True, *counts[1:])
 
 
 def predict_rows(task: FileTask, start: int, stop: int) -> Answers:
