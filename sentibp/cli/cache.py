@@ -38,4 +38,7 @@ def show_or_clear(
         lines.append([entry.name[:8], entry.about, entry.size if json else size(entry.size), used])
     table(["entry", "what", "size", "last used"], lines, json)
     if not json:
-        print_text(f"\n{cache.folder() or 'switched off by SENTIBP_CACHE'}; at most {size(cache.limit())}")
+        folder = cache.folder()
+        if folder is not None and folder.exists() and not folder.is_dir():
+            print_message(f"{folder}: not a folder, so nothing is stored; name one with SENTIBP_CACHE")
+        print_text(f"\n{folder or 'switched off by SENTIBP_CACHE'}; at most {size(cache.limit())}")

@@ -12,9 +12,10 @@ import typer
 
 from sentibp.cli import Json
 from sentibp.cli.output import print_json, print_message
-from sentibp.cli.output_file import free_name
+from sentibp.cli.output_file import free_name, require_no_input
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils.messages import counted
+from sentibp.utils.paths import expand_home, has_data_suffix
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +33,9 @@ def init(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A file or folder of reviews.", show_default=False)],
     out: Annotated[
         Path | None,
-        typer.Option(metavar="CONFIG", help="The config to write. Default: the name of the file, with .yaml."),
+        typer.Option(
+            metavar="CONFIG", parser=expand_home, help="The config to write. Default: the name of the file, with .yaml."
+        ),
     ] = None,
     text_column: Annotated[
         str | None, typer.Option(metavar="C", help="The column with the texts. Default: the likeliest one.")
@@ -62,10 +65,12 @@ def init(
     from sentibp.data.sources import no_such_file
     from sentibp.utils.files import missing_folder, write_file
 
-    path = Path(os.path.expanduser(file))
+    path = expand_home(file)
     if not file or not path.exists():
         raise DataError(no_such_file(file))
     config = out or Path(re.sub(r"[^\w.-]+", "_", path.resolve().name.split(".")[0]).strip("_") + ".yaml")
+    if path.is_file() or has_data_suffix(config.name):
+        require_no_input(config, [("the data", path)], "--out")
     if os.path.lexists(config) and not force:
         another = f"write another with --out {shlex.quote(str(free_name(config)))}"
         raise ConfigError(f"{config}: already there; {another}, or replace it with --force")

@@ -17,6 +17,7 @@ from sentibp.cli.interrupts import unwound_by_signals
 from sentibp.cli.output import print_message
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils.files import is_stream, missing_folder, open_output
+from sentibp.utils.paths import expand_home, has_data_suffix
 
 AnyFormat = TypeVar("AnyFormat", bound=str)
 
@@ -155,11 +156,11 @@ def format_of(
     return found
 
 
-def require_no_input(output: Path | None, inputs: Iterable[tuple[str, str | Path]]) -> None:
+def require_no_input(output: Path | None, inputs: Iterable[tuple[str, str | Path]], option: str = "--output") -> None:
     """Raise ConfigError if the output is one of the inputs, which it would destroy. An output of None is stdout.
 
     An input is (what it is called, its path); "-" is stdin. Links are followed. Of a folder, the files in its
-    subfolders count.
+    subfolders count, and data files in itself, unless this program has written them. `option` names the output.
     """
     try:
         out = os.fstat(sys.stdout.fileno()) if output is None else os.stat(output)
@@ -174,9 +175,10 @@ def require_no_input(output: Path | None, inputs: Iterable[tuple[str, str | Path
             continue
         inside = stat.S_ISDIR(found.st_mode) and output is not None and _contains(path, output)
         if os.path.samestat(out, found) or inside:
-            place = "standard output" if output is None else f"--output {output}"
+            place = "standard output" if output is None else f"{option} {output}"
             raise ConfigError(f"{place}: is {'in ' if inside else ''}{name} {path}; write to another file")
 
 
 def _contains(folder: str | Path, file: Path) -> bool:
-    return Path(os.path.expanduser(folder)).resolve() in file.resolve().parent.parents
+    top, parents = expand_home(folder).resolve(), file.resolve().parents
+    return top in parents[1:] or (top == parents[0] and has_data_suffix(file.name) and not _is_own(file))

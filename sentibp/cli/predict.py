@@ -242,7 +242,7 @@ def _write(
                 records = explained(records, piece.text, classifier)
             writer.write(piece, records)
             counter.add(len(records))
-            counts = counts.plus(count_answers(piece.text, records))
+            counts = counts.plus(count_answers(piece.text, records, counts.texts))
         writer.close()
     return counts
 

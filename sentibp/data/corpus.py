@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from sentibp.data.blank import all_blank, blank_note, count_blank
 from sentibp.data.columns import is_id_like
+from sentibp.data.garbled import LOOK, count_garbled, garbled_notes
 from sentibp.data.label_values import parse_labels
 from sentibp.data.labels import (
     IGNORED,
@@ -263,7 +264,9 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     if blank == len(corpus) and label is not None:
         raise DataError(all_blank(records.name, blank, records.other_columns, "fill them in"))
     what = "an empty text only says how frequent its label is" if label is not None else "an empty text says nothing"
-    return replace(corpus, notes=(*notes, *blank_note(records.name, blank, len(corpus), what)))
+    start = corpus.text.slice(0, LOOK)
+    garbled = garbled_notes(records.name, *count_garbled(start), len(start))
+    return replace(corpus, notes=(*notes, *blank_note(records.name, blank, len(corpus), what), *garbled))
 
 
 def _id_note(records: Records, labels: Labels | None) -> list[str]:

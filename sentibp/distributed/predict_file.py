@@ -37,6 +37,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 Answers = tuple[Array, Array, Array]  # positive, tokens, unknown: see Prediction
 
 
+_KINDS = AnswerCounts._fields[1:]  # of texts, in the journal
+
+
 class GivenUp(Exception):
     """The command that waited for this has ended."""
 
@@ -75,14 +78,14 @@ class Done(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """Return what the journal of the output folder keeps."""
-        texts, blank, unfamiliar = self.counts
+        texts, *kinds = self.counts
         about = {"name": self.name, "fingerprint": self.fingerprint, "digest": self.digest, "reviews": texts}
-        return {**about, "notes": self.notes, "blank": blank, "unfamiliar": unfamiliar}
+        return {**about, "notes": self.notes, **dict(zip(_KINDS, kinds, strict=True))}
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> Self:
         """Return a file from the journal. KeyError if something is missing."""
-        counts = AnswerCounts(entry["reviews"], entry.get("blank", 0), entry.get("unfamiliar", 0))
+        counts = AnswerCounts(entry["reviews"], *(entry.get(kind, 0) for kind in _KINDS))
         return cls(entry["name"], entry["fingerprint"], entry["digest"], counts, entry["notes"])
 
 
@@ -242,7 +245,7 @@ def _write(
 
                     records = explained(records, piece.text, classifier)
                 writer.write(piece, records)
-                counts = counts.plus(count_answers(piece.text, records))
+                counts = counts.plus(count_answers(piece.text, records, counts.texts))
             writer.close()
         _require_wanted()  # else it could replace what a later command has written
         if isinstance(predict, _Joined):

@@ -82,6 +82,8 @@ def target_of(given: str | None, suffix: str) -> str:
     if target is None:
         what = f"the suffix {suffix} is none of {', '.join(named)}" if suffix else "to what?"
         raise ConfigError(f"{what}; give --to with one of {', '.join(TARGETS)}")
+    if suffix and suffix.lower() not in named:
+        raise ConfigError(f"the suffix {suffix} is none of {', '.join(named)}; let the name of the output end in one")
     if suffix.lower() in named and named[suffix.lower()] != target:
         raise ConfigError(f"--to {given}: the name of the output says {named[suffix.lower()]}; change one of the two")
     return target

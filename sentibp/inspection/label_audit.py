@@ -106,9 +106,11 @@ def resolve_target(name: str, overrides: list[str]) -> AuditTarget:
 
 
 def sources(target: AuditTarget) -> list[str]:
-    """Return the paths and names of the audited data."""
-    source = resolve_paths(target.resolved, SOURCES)[0].data.given_source
-    return [source] if isinstance(source, str) else list(source)
+    """Return the paths and names of the audited data, and of the other data that the config names."""
+    config = resolve_paths(target.resolved, SOURCES)[0]
+    named = [paths.get(config, key) for key in SOURCES]
+    names = [[each] if isinstance(each, str) else each for each in named if isinstance(each, str | list)]
+    return [path for each in names for path in each]
 
 
 def audit_labels(

@@ -1,4 +1,4 @@
-"""Count the texts whose answers say little: those that are empty, or of words that the model does not know."""
+"""Count the texts whose answers say little: those that are empty, damaged, or of words that the model does not know."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from sentibp.data.blank import blank_note, count_blank
+from sentibp.data.garbled import LOOK, count_garbled, garbled_notes
 from sentibp.utils.messages import counted
 
 
@@ -17,6 +18,8 @@ class AnswerCounts(NamedTuple):
     texts: int = 0
     blank: int = 0  # without a character that can be seen
     unfamiliar: int = 0  # of most of their tokens the model knows nothing
+    read_wrong: int = 0  # of the first LOOK: with letters of UTF-8 that was read in another encoding
+    lost: int = 0  # of the first LOOK: with characters that were lost
 
     def plus(self, other: AnswerCounts) -> AnswerCounts:
         """Return the counts of these texts and of others together."""
@@ -25,6 +28,7 @@ class AnswerCounts(NamedTuple):
     def notes(self, name: str) -> list[str]:
         """Return what the user of the answers should know of the texts. `name` is that of the file."""
         notes = blank_note(name, self.blank, self.texts, "the answer to an empty text says nothing")
+        notes += garbled_notes(name, self.read_wrong, self.lost, min(self.texts, LOOK))
         return notes + [f"{name}: {note}" for note in self.unfamiliar_note()]
 
     def unfamiliar_note(self) -> list[str]:
@@ -36,7 +40,10 @@ class AnswerCounts(NamedTuple):
         return [f"{few} {are} mostly of words that the model does not know: do not rely on the answers"]
 
 
-def count_answers(text: pa.Array | pa.ChunkedArray, records: Sequence[Mapping[str, Any]]) -> AnswerCounts:
-    """Return the counts of texts (n,) and their n answers."""
+def count_answers(
+    text: pa.Array | pa.ChunkedArray, records: Sequence[Mapping[str, Any]], before: int = 0
+) -> AnswerCounts:
+    """Return the counts of texts (n,) and their n answers. `before` texts have been counted."""
     unfamiliar = sum(2 * record["unknown"] > record["tokens"] for record in records)
-    return AnswerCounts(len(records), count_blank(text), unfamiliar)
+    first = text.slice(0, max(0, LOOK - before))
+    return AnswerCounts(len(records), count_blank(text), unfamiliar, *count_garbled(first))

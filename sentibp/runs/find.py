@@ -43,14 +43,15 @@ _POINTERS = ("last", "started")
 _LONGEST = 4096  # bytes of a path
 
 _NO_RUN = (
-    "no finished run here (there is no {}); train one with `sentibp train quickstart`, or name a run directory or a "
-    "model file{}"
+    "no finished run here ({}); train one with `sentibp train quickstart`, or name a run directory or a model file{}"
 )
 _NAME_ANOTHER = "name a run directory or a model file"
 
 
 class _NoRun(Exception):
-    """There is no finished run; the text is what to say."""
+    """There is no finished run; the text is what to say. `gone` is the file `last` and the run that it names, or ""."""
+
+    gone: str = ""
 
 
 def find_started(name: str = "last", pretraining: bool = False) -> Path:
@@ -174,8 +175,9 @@ def _last_or_builtin(needs: str | None) -> Path:
         return find_run("last", needs)
     try:
         return _last(pointer, needs)
-    except _NoRun:
-        print_message(f"no trained model here: using the built-in model, -m {BUILTIN}")
+    except _NoRun as error:
+        where = f" ({error.gone})" if error.gone else ""
+        print_message(f"no trained model here{where}: using the built-in model, -m {BUILTIN}")
         return builtin_file()
 
 
@@ -296,11 +298,12 @@ def _last(pointer: Path, needs: str | None) -> Path:
         if facts["outcome"] != "running" and any((path / name).is_file() for name in wanted):
             print_message(f"{pointer}: {fault}; using the newest run with {' or '.join(wanted)}, {path}")
             return path
-    if target is None:
-        raise _NoRun(_NO_RUN.format(pointer, " with -m" if MODEL_OPTION.get() else ""))
-    if not os.path.exists(target):
-        raise ConfigError(f"{target}: no such run or model; see `sentibp runs list`")
-    return target  # the caller says what it lacks
+    if target is not None and os.path.exists(target):
+        return target  # the caller says what it lacks
+    gone = "" if target is None else f"{pointer} {fault}"
+    error = _NoRun(_NO_RUN.format(gone or f"there is no {pointer}", " with -m" if MODEL_OPTION.get() else ""))
+    error.gone = gone
+    raise error
 
 
 def _newest_started(pretraining: bool) -> Path:

@@ -2,8 +2,8 @@
 
 An entry is a folder of .npy files, which are memory-mapped, with a digest of each file in `entry.json`. Its name is a
 digest of all that the encoding depends on (data/encode.py). A damaged entry is removed and made again. The cache is in
-SENTIBP_CACHE, or in the user's cache folder; SENTIBP_CACHE=off disables it. If the cache grows beyond SENTIBP_CACHE_GB
-(2), the least recently used entries are removed.
+SENTIBP_CACHE, or in the user's cache folder; SENTIBP_CACHE=off (or 0, no, false) disables it. If the cache grows beyond
+SENTIBP_CACHE_GB (2), the least recently used entries are removed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -22,11 +23,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sentibp.errors import ConfigError
 from sentibp.utils.files import read_small_file
 from sentibp.utils.hashing import file_digest
 from sentibp.utils.paths import expand_home
 
 _NAME = re.compile(r"[0-9a-f]{32}")  # of an entry
+
+_OFF = ("off", "0", "no", "false")  # values of SENTIBP_CACHE, none of which is meant as the name of a folder
 
 _DAY = 86_400  # seconds
 
@@ -43,13 +47,15 @@ class Entry(NamedTuple):
 
 
 def folder() -> Path | None:
-    """Return the folder of the cache, or None if it is switched off."""
+    """Return the absolute path of the folder of the cache, or None if it is switched off.
+
+    `$HOME` and other variables are replaced, as by a shell: systemd and .env files leave them as they are.
+    """
     chosen = os.environ.get("SENTIBP_CACHE")
-    if chosen == "off":
+    if chosen and chosen.strip().lower() in _OFF:
         return None
-    if chosen:
-        return expand_home(chosen)
-    return expand_home(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "sentibp"
+    named = chosen or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "sentibp")
+    return expand_home(os.path.expandvars(named)).absolute()
 
 
 def key(*parts: Any) -> str:
@@ -128,11 +134,15 @@ def clear() -> tuple[int, int]:
 
 
 def limit() -> float:
-    """Return the largest allowed size of the cache in bytes."""
+    """Return the largest allowed size of the cache in bytes. ConfigError if SENTIBP_CACHE_GB is no size."""
+    given = os.environ.get("SENTIBP_CACHE_GB") or "2"
     try:
-        return float(os.environ.get("SENTIBP_CACHE_GB") or 2) * 1e9
+        gigabytes = float(given)
     except ValueError:
-        return 2e9
+        gigabytes = math.nan
+    if not gigabytes >= 0:  # nor is NaN
+        raise ConfigError(f"SENTIBP_CACHE_GB: {given!r} is not a number of gigabytes; write one, such as 0.5")
+    return gigabytes * 1e9
 
 
 def _shrink(root: Path) -> None:

@@ -106,6 +106,8 @@ def test_another_decision(sentibp, trained):
         (["--to", "onnx", "--threshold", "0.7"], "--threshold: an ONNX model gives probabilities"),
         (["--to", "onnx", "--cost", "[[0,1],[1,0]]"], "--cost: an ONNX model gives probabilities"),
         (["--output", "a.txt"], "the suffix .txt is none of .html, .htm, .js, .mjs, .py, .onnx; give --to with one of"),
+        (["--to", "js", "-o", "reviews.csv"], "the suffix .csv is none of .html, .htm, .js, .mjs, .py, .onnx; let the"),
+        (["--to", "python", "-o", "config.yaml"], "the suffix .yaml is none of"),
         (["--to", "js", "-o", "-"], "--output -: an export is a file"),
     ],
 )

@@ -75,15 +75,46 @@ def test_a_review_of_a_folder_is_not_the_output(fails):
     assert Path("reviews/pos/1.csv").read_text() == "good"
 
 
+def test_a_file_of_a_folder_is_not_the_output(sentibp, fails):
+    rows = "text,label\n" + "good,1\nbad,0\n" * 20
+    Path("mine").mkdir()
+    Path("mine/train.csv").write_text(rows)
+    Path("mine.yaml").write_text("data: {source: mine}\n")
+    for command in (["predict", "-i", "mine"], ["audit", "mine.yaml"]):
+        assert "is in the " in fails(2, *command, "-o", "mine/train.csv", "--force")
+    assert Path("mine/train.csv").read_text() == rows
+    Path("texts").mkdir()
+    Path("texts/1.txt").write_text("good")
+    for _ in range(2):  # an earlier answer beside the texts is none of them
+        sentibp("predict", "-i", "texts", "-o", "texts/answers.csv")
+
+
 def test_a_report_is_not_its_data(fails):
     Path("page.html").write_text("text,label\ngood,1\nbad,0\n")
     assert "is the data page.html" in fails(2, "report", "--data", "page.html", "--output", "page.html")
 
 
-def test_an_audit_does_not_replace_its_data(fails):
-    Path("mine.csv").write_text("text,label\n" + "good,1\nbad,0\n" * 20)
-    Path("mine.yaml").write_text("data: {source: mine.csv}\n")
-    assert "is the audited data" in fails(2, "audit", "mine.yaml", "--output", "mine.csv")
+def test_an_audit_does_not_replace_data_of_its_config(fails):
+    for name in ("mine.csv", "validation.csv", "unlabelled.csv", "labelled.csv"):
+        Path(name).write_text("text,label\n" + "good,1\nbad,0\n" * 20)
+    Path("mine.yaml").write_text(
+        "data: {source: [mine.csv, sample], validation: validation.csv}\nmodel: {embedding: {dim: 10}}\n"
+        "pretrain: {vectors: words, dim: 4, source: unlabelled.csv, labelled: labelled.csv}\n"
+    )
+    os.link("validation.csv", "link.csv")
+    for name in ("mine.csv", "validation.csv", "unlabelled.csv", "labelled.csv", "link.csv"):
+        assert f"--output {name}: is the data " in fails(2, "audit", "mine.yaml", "--force", "--output", name)
+
+
+def test_a_config_does_not_replace_the_reviews_that_it_is_for(fails):
+    rows = "text,label\n" + "a good film,1\na bad film,0\n" * 20
+    Path("mine.yaml").write_text(rows)
+    Path("reviews.csv").write_text(rows)
+    os.symlink("reviews.csv", "link.yaml")
+    for source, config in (("mine.yaml", "mine.yaml"), ("reviews.csv", "link.yaml"), (".", "reviews.csv")):
+        message = fails(2, "init", source, "--out", config, "--force")
+        assert message.startswith(f"--out {config}: is ") and message.endswith("; write to another file")
+    assert Path("mine.yaml").read_text() == Path("reviews.csv").read_text() == rows
 
 
 # The format follows the suffix

@@ -47,6 +47,32 @@ def test_real_texts(sentibp):
     assert (len(result.jsonl), result.err) == (len(texts), "")
 
 
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_standard_input_and_pipes_are_no_reviews(fails, sentibp, command):
+    explain = " --explain" * (command[0] == "explain")
+    assert fails(2, *command, "-") == (
+        f"-: not a review; to predict those of standard input: `sentibp predict --input -{explain}`; "
+        "if it is a review, type a blank before it: ' -'"
+    )
+    assert "not a review" not in sentibp(*command, " -").err
+    message = fails(2, *command, "/dev/null")
+    assert message == "/dev/null: a pipe or a device, not a review; to predict its reviews, use --input /dev/null"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_a_folder_as_a_review_is_told(sentibp, here, command):
+    (here / "good").mkdir()
+    note = "good is a folder, and its name is read as a review; to predict its reviews, use --input good"
+    assert note in sentibp(*command, "good").err
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_a_review_that_is_not_utf8_is_refused(fails, command):
+    assert fails(2, *command, b"un caf\xe9 good".decode(errors="surrogateescape")) == (
+        'un caf\ufffd good: not UTF-8 text (byte 0xE9); convert it, as in "$(iconv -f cp1252 -t utf-8 review.txt)"'
+    )
+
+
 @pytest.mark.parametrize("option", [["--text-column", "comment"], ["--set", "data.text_column=comment"]])
 def test_how_a_file_is_read_does_not_concern_texts(fails, option):
     assert fails(2, "predict", "good", *option).startswith(f"{option[0]}: says how --input is read; ")

@@ -353,6 +353,14 @@ def test_a_list_of_texts_is_not_one_text():
     assert texts('["good", "bad \\u00e9"]\n') == ["good", "bad é"]
     assert texts('[\n  "good",\n  "bad"\n]\n') == ["good", "bad"]
     assert texts('["good", "film"]\nbad film\n') == ['["good", "film"]', "bad film"]  # plain text
+    assert texts("[good]\n[2024]\n") == ["[good]", "[2024]"]
+
+
+def test_a_list_of_values_a_line_is_no_text():
+    rows = '["good film", 1]\n\n["bad", 0]\n'
+    with pytest.raises(DataError, match=r"^<stdin>:1: a list, without names; name its values with --set data.columns="):
+        texts(rows)
+    assert read(rows, text="text", names=("text", "stars")) == (["good film", "bad"], [])
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,17 @@ def test_the_newest_finished_run_stands_in_for_last(name, pointer, capsys):
     assert "using the newest run with model.safetensors or vectors.safetensors, runs/new" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["last", "runs/last"])
+def test_a_last_run_that_is_gone_is_no_run(name, capsys, complaint):
+    point("runs/last", "runs/gone")
+    said = complaint(ConfigError, find.find_run, name)
+    assert said.startswith("no finished run here (runs/last names runs/gone, which is gone); train one with ")
+    assert find.model_file(None) == find.builtin_file()
+    assert capsys.readouterr().err == (
+        "no trained model here (runs/last names runs/gone, which is gone): using the built-in model, -m builtin\n"
+    )
+
+
 def test_a_name_of_the_hub_without_its_prefix(complaint):
     known = "ann/reviews: no such run or model; see `sentibp runs list`"
     assert complaint(ConfigError, find.model_file, "ann/reviews") == (

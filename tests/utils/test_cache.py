@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from sentibp.cli import application
 from sentibp.data import encode
+from sentibp.errors import ConfigError
 from sentibp.utils import cache
 
 
@@ -185,3 +186,41 @@ def test_the_command_shows_and_clears(cache_folder):
     (cache_folder / "notes.txt").write_text("not ours")
     assert "removed" in CliRunner().invoke(application(), ["cache", "--clear"]).stdout
     assert stored(cache_folder) == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("named", "folder"), [("~/c", "{}/c"), ("$HOME/c", "{}/c"), ("${HOME}/c", "{}/c"), ("c", "{}/here/c"), ("/c", "/c")]
+)
+def test_the_folder_is_absolute_and_has_no_variables(named, folder, monkeypatch, tmp_path):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SENTIBP_CACHE", named)
+    assert str(cache.folder()) == folder.format(tmp_path)
+    monkeypatch.delenv("SENTIBP_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", named)
+    assert str(cache.folder()) == f"{folder.format(tmp_path)}/sentibp"
+
+
+@pytest.mark.parametrize("off", ["off", "OFF", "0", "no", "False"])
+def test_a_cache_that_is_off_makes_no_folder_of_that_name(off, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SENTIBP_CACHE", off)
+    cache.store("a", "about", ARRAYS)
+    assert (cache.folder(), stored(tmp_path)) == (None, [])
+
+
+@pytest.mark.parametrize("given", ["5GB", "0,5", "nan", "-1"])
+def test_a_limit_that_is_no_number_is_refused(given, cache_folder, monkeypatch):
+    monkeypatch.setenv("SENTIBP_CACHE_GB", given)
+    with pytest.raises(ConfigError, match=f"^SENTIBP_CACHE_GB: '{given}' is not a number of gigabytes; write one"):
+        cache.store("a", "about", ARRAYS)
+
+
+def test_a_cache_in_the_place_of_a_file_is_told(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setenv("SENTIBP_CACHE", str(tmp_path / "file"))
+    cache.store("a", "about", ARRAYS)
+    said = CliRunner().invoke(application(), ["cache"]).stderr
+    assert said == f"{tmp_path / 'file'}: not a folder, so nothing is stored; name one with SENTIBP_CACHE\n"
+    assert (tmp_path / "file").read_text() == "mine"

@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 from sentibp.data.readers.batches import batched, row_size
 from sentibp.data.readers.compression import LIMIT, zip_members
 from sentibp.data.readers.content import as_file
-from sentibp.data.readers.header import own_names, require_header, title_note, title_rows
+from sentibp.data.readers.header import own_names, require_header, title_note, title_rows, unused_names
 from sentibp.data.readers.surplus import without_surplus
 from sentibp.data.readers.table import Batch, Notes, ReadOptions, Table, is_set, require_unset, resolved
 from sentibp.errors import DataError
@@ -132,6 +132,8 @@ def _given_names(
     if options.names is not None:
         number, widest = max(rows(), key=lambda row: len(row[1]))
         if len(widest) == len(options.names):
+            below = [row for _, row in itertools.islice(rows(), 1, _SAMPLE) if len(row) == len(first)]
+            notes += filter(None, [unused_names(first, below, place, options)] if len(first) == len(widest) else [])
             return list(options.names)
         if "names" not in options.inherited:
             counts = f"{len(widest)} cells, and data.columns has {len(options.names)} names"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 
@@ -40,6 +41,8 @@ def require_header(first: Sequence[str], rows: Rows, place: str, options: ReadOp
     names = set(map(folded_name, first))
     missing = [name for role, name in options.wanted() if role == "text" and folded_name(name) not in names]
     if missing and len(first) == 1 and (separator := _other_separator(first[0], options)):
+        if separator in (_SEPARATORS if options.separator is None else options.separator):
+            raise DataError(f"{place}: {_quoted_lines(separator, place.rpartition(':')[0])}")
         repair = set_option("data.separator", separator)
         raise DataError(f"{place}: no {missing[0]!r}; the columns seem to be separated by {separator!r}: {repair}")
     if missing and looks_like_data(first, rows):
@@ -48,6 +51,16 @@ def require_header(first: Sequence[str], rows: Rows, place: str, options: ReadOp
             f"{place}: no {missing[0]!r}; the file seems to have no header, as its first line looks like data; "
             f"name the columns with {repair}"
         )
+    if missing and len(first) == 1 and len(first[0].split()) > 1:
+        is_name, is_text = set_option("data.text_column", first[0]), set_option("data.columns", missing)
+        which = f"if the first line names the column: {is_name}; if it is a review, the file has no header: {is_text}"
+        raise DataError(f"{place}: no {missing[0]!r}; {which}")
+
+
+def _quoted_lines(separator: str, name: str) -> str:
+    """Return what is wrong with a file each line of which is one quoted field, as Excel writes a CSV in one column."""
+    what = f"each line is in quotes as a whole, so that the {separator!r} in it separates nothing"
+    return f'{what}; to take these out: sed \'s/^"//; s/"\\r*$//; s/""/"/g\' {shlex.quote(name)} > new.csv'
 
 
 def _other_separator(line: str, options: ReadOptions) -> str | None:
@@ -178,6 +191,19 @@ def own_names(first: Sequence[str], place: str, options: ReadOptions) -> str:
     if len(names) > 1 and {folded_name(column) for _, column in options.wanted()} <= set(names):
         return f"{place}: the first line names the columns, and is read as the header; data.columns is not used"
     return ""
+
+
+def unused_names(first: Sequence[str], rows: Rows, place: str, options: ReadOptions) -> str:
+    """Return a note if a first row that is read as a review may be other names of the columns; else ""."""
+    texts = [i for i, name in enumerate(options.names or ()) if ("text", name) in options.wanted()]
+    if len(texts) != 1 or len(rows) < 2 or not are_names(first) or looks_like_data(first, rows):
+        return ""
+    i = texts[0]
+    if len(first[i].split()) > 2 or sum(len(row[i]) for row in rows) < 2 * len(first[i]) * len(rows):
+        return ""
+    fact = f"{place}: {', '.join(map(repr, first))} are read as a review, as data.columns names the columns"
+    repair = f"--set data.columns=null {set_option('data.text_column', first[i])}"
+    return f"{fact}; if the first line names them: {repair}"
 
 
 def looks_like_data(first: Sequence[str], rows: Rows) -> bool:

@@ -248,7 +248,7 @@ def _reject_inner_lists(records: Iterable[Any], name: str, options: ReadOptions,
         for key, inner in record.items() if isinstance(record, dict) else ():
             if isinstance(inner, list) and _any_has_texts(inner, options):
                 wanted = " and ".join(repr(column) for role, column in options.wanted() if role == "text")
-                command = f"jq -c '{path}[].{key}[]' {shlex.quote(name)} > reviews.jsonl"
+                command = f"jq -c '{path or '.'}[].{key}[]' {shlex.quote(name)} > reviews.jsonl"
                 raise DataError(f"{name}: each object has a list {key!r} with {wanted}; give these objects: {command}")
 
 
@@ -293,9 +293,7 @@ def _several(
 def _concatenated(data: memoryview, name: str, options: ReadOptions) -> Iterator[tuple[int, Record]]:
     """Yield the line and the record of values that follow one another."""
     document = _Document(data, name, options)
-    for position, value in document.values():
-        line = document.line(position)
-        yield line, _record(value, options, f"{name}:{line}")
+    return _rows_of(document.values(), document, name, options)
 
 
 def _listed(
@@ -303,9 +301,32 @@ def _listed(
 ) -> Iterator[tuple[int, Record]]:
     """Yield the line and the record of each element of the list at the end of a path of keys."""
     document = _Document(data, name, options)
-    for position, value in document.elements(document.find(path)):
+    return _rows_of(document.elements(document.find(path)), document, name, options)
+
+
+def _rows_of(
+    values: Iterable[tuple[int, Any]], document: _Document, name: str, options: ReadOptions
+) -> Iterator[tuple[int, Record]]:
+    """Yield the line and the record of each (position, value). A first list with the names of the columns is none."""
+    for number, (position, value) in enumerate(values):
+        if number == 0 and _names_columns(value, options):
+            options = options._replace(names=tuple(value))
+            continue
         line = document.line(position)
         yield line, _record(value, options, f"{name}:{line}")
+
+
+def _names_columns(value: Any, options: ReadOptions) -> bool:
+    """Return whether a first list has the names of the columns, as spreadsheets and databases write it.
+
+    These are the names in data.columns, or the texts' column is among them.
+    """
+    if not isinstance(value, list) or len(set(map(str, value))) < max(2, len(value)):
+        return False
+    texts = {column for role, column in options.wanted() if role == "text"}
+    return (
+        value == list(options.names) if options.names is not None else texts <= {v for v in value if isinstance(v, str)}
+    )
 
 
 def _by_key(data: memoryview, name: str, options: ReadOptions) -> Iterator[tuple[int, Record]]:

@@ -61,7 +61,7 @@ def _pieces(blocks: Blocks, name: str, options: ReadOptions, kept: Kept) -> Iter
     first = lines[0] if lines else ""
     if (record := _record(first)) is not None and not _holds_records(record, options):
         yield from _record_pieces(blocks, head, record, name, options, kept)
-    elif record is not None or _is_document(first) or (len(lines) == 1 and _is_list_of_texts(first)):
+    elif record is not None or _is_document(first) or _are_lists(lines):
         content = readers.open_content(everything(blocks), name, options, ".json")
         yield from table_pieces(content, options, kept)
     elif lines and (table := find_table(memoryview(head), lines, options)) is not None:
@@ -93,10 +93,10 @@ def _is_document(first: str) -> bool:
     return not first.lstrip().startswith("[[") or first.strip() in ("[", "[[") or isinstance(_json(first), list)
 
 
-def _is_list_of_texts(line: str) -> bool:
-    """Return whether a line is a list of texts in JSON."""
-    value = _json(line)
-    return isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
+def _are_lists(lines: list[str]) -> bool:
+    """Return whether each line is a list in JSON that has a text: of texts, or of the values of a row."""
+    values = [_json(line) for line in lines if line.strip()]
+    return bool(values) and all(isinstance(each, list) and any(isinstance(v, str) for v in each) for each in values)
 
 
 def _holds_records(record: dict[str, Any], options: ReadOptions) -> bool:

@@ -252,3 +252,13 @@ def test_a_separator_that_is_not_found_by_itself(separator):
     assert line.startswith(f"x.csv:1: no 'text'; the columns seem to be separated by {separator!r}: --set ")
     given = yaml.safe_load(shlex.split(line)[-1].partition("=")[2])
     assert rows(parse(data, options=BOTH._replace(separator=given))) == [("good", "1")]
+
+
+@pytest.mark.parametrize("text", ["'good, film'", "\u201cgood, film\u201d", "\u201egood, film\u201c", "good\\, film"])
+def test_signs_that_are_no_quotes_hold_no_text_together(text):
+    """A name for the surplus field, as for a column without one, would leave half of the text."""
+    mark = "\\" if "\\" in text else text[0]
+    assert complaint(f"text,label\n{text},1\n{text},0\n") == (
+        f"x.csv:2: 3 fields where the header has 2; put a text that contains ',' in double quotes: "
+        f"{mark} is read as a plain character"
+    )

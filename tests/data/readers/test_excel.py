@@ -188,3 +188,12 @@ def test_rows_that_are_none_are_left_out():
         "x.xlsx: row 6: repeats the names of the columns; left out",
         "x.xlsx: row 8: '(3 rows)' is taken as a footer, and left out",
     )
+
+
+def test_a_first_row_of_other_names_that_is_read_as_a_review_is_told():
+    cells = [["Comment", "Rating"], ["it came late and it was broken", 5], ["we like the colour of it", 1]]
+    records = parse(workbook(cells), "x.xlsx", ReadOptions(names=("text", "stars")))
+    assert records.notes == (
+        "x.xlsx: row 1: 'Comment', 'Rating' are read as a review, as data.columns names the columns; "
+        "if the first line names them: --set data.columns=null --set data.text_column=Comment",
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from reading import BOTH, complaint, parse, rows, texts
 
@@ -156,3 +158,37 @@ def test_names_that_differ_in_capitals_only_are_told_apart_aloud(tmp_path):
     assert note.endswith("to read 'LABEL' instead: --set 'data.text_column=[\" Text\",LABEL]'")
     file.write_text("Text,Label,other\na,0,1\n")
     assert list(open_table(file, "x.csv", BOTH).notes) == []
+
+
+def test_a_header_of_other_names_that_is_read_as_a_review_is_told():
+    """data.columns says that there is no header; in a prediction nothing else would tell."""
+    rows = "it came late and it was broken,5\nwe like the colour of it,1\n"
+    options = ReadOptions(names=("text", "stars"))
+    records = parse(f"Comment,Rating\n{rows}", options=options)
+    assert records.notes == (
+        "x.csv:1: 'Comment', 'Rating' are read as a review, as data.columns names the columns; "
+        "if the first line names them: --set data.columns=null --set data.text_column=Comment",
+    )
+    assert texts(records)[0] == "Comment"
+    assert texts(parse(f"Comment,Rating\n{rows}", options=ReadOptions("Comment"))) == texts(records)[1:]
+    for first in ("good,1", "we like it,four", "late,4\nlate,4"):
+        assert parse(f"{first}\n{rows}", options=options).notes == ()
+
+
+def test_the_first_text_of_a_file_with_one_column_is_not_lost():
+    """Who takes it for the name of the column has one review less."""
+    assert complaint("good film\nbad film\nok\n", options=ReadOptions()) == (
+        "x.csv:1: no 'text'; if the first line names the column: --set 'data.text_column=\"good film\"'; "
+        "if it is a review, the file has no header: --set data.columns=[text]"
+    )
+    assert texts(parse("good film\nbad\n", options=ReadOptions(names=("text",)))) == ["good film", "bad"]
+    assert texts(parse("good film\nbad\n", options=ReadOptions("good film"))) == ["bad"]
+
+
+def test_lines_in_quotes_as_a_whole(tmp_path):
+    data = '"id,text,label"\r\n"1,""good, film"",1"\r\n"2,bad,0"\r\n'
+    (tmp_path / "x.csv").write_bytes(data.encode())
+    said = complaint(data)
+    assert said.startswith("x.csv:1: each line is in quotes as a whole, so that the ',' in it separates nothing; ")
+    subprocess.run(["sh", "-c", said.partition("take these out: ")[2]], cwd=tmp_path, check=True)
+    assert rows(parse((tmp_path / "new.csv").read_bytes())) == [("good, film", "1"), ("bad", "0")]

@@ -144,5 +144,31 @@ def test_mistakes(data):
     assert complaint(data, "x.json", ReadOptions(label="label" if '"label"' in data else None)) == MISTAKES[data]
 
 
+def test_a_command_of_jq_takes_the_reviews_out(tmp_path):
+    """Also if the objects with the lists are in a list themselves: '.[]' then, and not '[]'."""
+    pages = [{"page": 1, "reviews": REVIEWS[:1]}, {"page": 2, "reviews": REVIEWS[1:]}]
+    said = complaint(json.dumps(pages), "x.json")
+    assert said.endswith("give these objects: jq -c '.[].reviews[]' x.json > reviews.jsonl")
+
+
+LISTS = '["id", "text", "label"]\n[7, "good", 1]\n[8, "bad\\n[}", 0]\n'
+
+
+@pytest.mark.parametrize("names", [None, ("id", "text", "label")])
+@pytest.mark.parametrize("shape", ["{}", "[{}]", '{"range": "A1:C3", "values": [{}]}'])
+def test_lists_whose_first_has_the_names_of_the_columns(shape, names):
+    """As spreadsheets and databases write a table."""
+    content = LISTS if shape == "{}" else shape.replace("{}", LISTS.strip().replace("]\n[", "],\n["))
+    records = parse(content, "x.json", BOTH._replace(names=names))
+    assert rows(records) == READ
+    assert records.where(0) == "x.json:2"
+
+
+def test_a_first_list_of_values_is_a_review():
+    options = ReadOptions(names=("text", "label"))
+    assert texts(parse('["text", "good"]\n["bad", "label"]\n', "x.json", options)) == ["text", "bad"]
+    assert "name its values with --set data.columns=[text,label]" in complaint('["good", 1]\n["bad", 0]\n', "x.json")
+
+
 def test_every_review_of_a_list_for_prediction():
     assert texts(parse('{"items": [{"text": "a"},\n{"text": "b"}]}', "x.json", ReadOptions())) == ["a", "b"]
