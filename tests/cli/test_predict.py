@@ -103,7 +103,8 @@ def test_a_batch_gives_the_same_predictions_as_single_texts(sentibp):
     texts = [*AWKWARD[:-2], *(f"a {word} film" for word in ("good", "bad", "wonderful", "dull"))] * 30
     Path("texts.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     together = sentibp("predict", "--input", "texts.jsonl", "--no-keep").jsonl
-    alone = {text: sentibp("predict", "--", text).jsonl[0] for text in dict.fromkeys(texts)}
+    argument = {"-": " -"}  # which alone is no review
+    alone = {text: sentibp("predict", "--", argument.get(text, text)).jsonl[0] for text in dict.fromkeys(texts)}
     assert len(together) == len(texts)
     for record, text in zip(together, texts, strict=True):
         expected = alone[text]
@@ -149,15 +150,6 @@ def test_a_text_that_begins_with_a_dash_follows_two_dashes(sentibp, fails):
     assert "No such option" in fails(2, "predict", "-5 of 10")
 
 
-def test_an_argument_that_is_not_utf8(process):
-    """Arguments are bytes, which may have another encoding."""
-    first, *_ = lines = process(
-        "predict", b"caf\xe9 was good", b"\xff\xfe", "good", "--format", "table"
-    ).out.splitlines()
-    assert len(lines) == 3
-    assert first.endswith("caf? was good")
-
-
 def test_a_file_without_the_suffix_of_data_may_be_meant_as_a_review(sentibp):
     for name in ("good", "great film"):
         Path(name).write_text("a good film\n")
@@ -168,7 +160,7 @@ def test_a_file_without_the_suffix_of_data_may_be_meant_as_a_review(sentibp):
     assert " (and 1 more)" in sentibp("predict", "great film", "good").err
     Path("folder").mkdir()
     assert sentibp("predict", "folder/").err.startswith("folder/ is a folder, and its name is read as a review; ")
-    assert "read as a review" not in sentibp("predict", "folder").err
+    assert sentibp("predict", "folder").err.startswith("folder is a folder, and its name is read as a review; ")
 
 
 # --format

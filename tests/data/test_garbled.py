@@ -7,7 +7,7 @@ import pytest
 
 from sentibp.data import sources
 from sentibp.data.garbled import count_garbled
-from sentibp.model.answer_counts import AnswerCounts
+from sentibp.model.answer_counts import AnswerCounts, count_answers
 
 READ_WRONG = "has letters such as Ã© or â€™, as a file has that was read in a wrong encoding and saved; "
 
@@ -42,7 +42,7 @@ def test_predictions_tell_of_all_pieces_together():
     known = [{"unknown": 0, "tokens": 2}]
     counts = AnswerCounts()
     for text in ("good", "trÃ¨s bon", "it\ufffds bad"):
-        counts = counts.plus(pa.array([text], pa.large_string()), known)
+        counts = counts.plus(count_answers(pa.array([text], pa.large_string()), known, counts.texts))
     notes = counts.notes("r.csv")
     assert [READ_WRONG in notes[0], "U+FFFD" in notes[1], len(notes)] == [True, True, 2]
     assert counts == (3, 0, 0, 1, 1)

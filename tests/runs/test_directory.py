@@ -182,7 +182,8 @@ def test_no_run_yet(complaint):
 def test_the_last_run_has_been_removed(complaint):
     path = finished()
     path.rename("elsewhere")
-    assert complaint(ConfigError, find.find_run, "last").startswith(f"{path}: no such run")
+    gone = f"no finished run here (runs/last names {path}, which is gone); train one with"
+    assert complaint(ConfigError, find.find_run, "last").startswith(gone)
 
 
 def test_a_run_without_a_model_has_no_model_file(complaint):
