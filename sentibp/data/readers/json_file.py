@@ -321,12 +321,12 @@ def _names_columns(value: Any, options: ReadOptions) -> bool:
 
     These are the names in data.columns, or the texts' column is among them.
     """
-    if not isinstance(value, list) or len(set(map(str, value))) < max(2, len(value)):
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        return False
+    if len(set(value)) < max(2, len(value)):
         return False
     texts = {column for role, column in options.wanted() if role == "text"}
-    return (
-        value == list(options.names) if options.names is not None else texts <= {v for v in value if isinstance(v, str)}
-    )
+    return value == list(options.names) if options.names is not None else texts <= set(value)
 
 
 def _by_key(data: memoryview, name: str, options: ReadOptions) -> Iterator[tuple[int, Record]]:

@@ -168,6 +168,8 @@ def test_a_first_list_of_values_is_a_review():
     options = ReadOptions(names=("text", "label"))
     assert texts(parse('["text", "good"]\n["bad", "label"]\n', "x.json", options)) == ["text", "bad"]
     assert "name its values with --set data.columns=[text,label]" in complaint('["good", 1]\n["bad", 0]\n', "x.json")
+    for first in '["text", ["label"]]', '["text", "label", 1]':  # a name is a text
+        assert "a list, without names" in complaint(f"[{first}, [1, 2]]", "x.json", BOTH)
 
 
 def test_every_review_of_a_list_for_prediction():
