@@ -18,11 +18,14 @@ from sentibp.data.tokenizer import SINGLE_CHARACTERS, Tokens, cuts, tokenize
 from sentibp.data.vocabulary import within
 from sentibp.utils import spill
 from sentibp.utils.arrow import from_numpy, index_of, to_numpy
+from sentibp.utils.repair import set_option
 from sentibp.utils.threads import parallel_map
 
 _PIECE = 1 << 20  # tokens that one thread processes at once
 
 _LEAST = 3  # times that a word follows another one: from then on its capitals say something
+
+_MANY = 0.12  # a share of the words that is too large for names; of IMDB's reviews it is 0.04
 
 
 class Capitals(NamedTuple):
@@ -62,6 +65,15 @@ def find_names(words: pa.LargeStringArray, capitals: Capitals) -> np.ndarray:
 def share_of(names: np.ndarray, count: np.ndarray) -> float:
     """Return the share of names among all words, given how often each of the distinct words occurs: (m,)."""
     return float(count[names].sum() / max(count.sum(), 1))
+
+
+def names_note(share: float) -> list[str]:
+    """Return a note if so many of the words are left out as names that others must be among them."""
+    if share < _MANY:
+        return []
+    fact = f"text.names: {share:.0%} of the words are left out as names"
+    repair = f"if the language writes other words with capitals, too, as German does: {set_option('text.names', True)}"
+    return [f"{fact}; {repair}"]
 
 
 def _splits_alike(cased: pa.LargeStringArray, lower: Tokens) -> bool:

@@ -25,6 +25,7 @@ from sentibp.data.in_memory import InMemory
 from sentibp.data.label_notes import label_notes
 from sentibp.data.labels import BINARY, Classes, classes_of
 from sentibp.data.lexicon import Lexicon, load_lexicon
+from sentibp.data.names import names_note
 from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes, require_separate
 from sentibp.data.sources import group_columns
 from sentibp.data.tokenizer import tokenize
@@ -49,8 +50,6 @@ from sentibp.utils.repair import set_option
 _MORE = 0.3  # a share of reviews to hold out if there are few
 
 _LENGTH_SAMPLE = 1000  # training texts from which their length is estimated
-
-_MANY_NAMES = 0.12  # a share of the words; of IMDB's reviews it is 0.04
 
 _FEW_STEPS = 30  # of an epoch: with fewer, averaged shards learn less
 
@@ -121,7 +120,7 @@ def prepare_config(
     occurrences, labelled, unlabelled = encoded.learned
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
     found = [] if lexicon is None else lexicon.coverage(occurrences, encoded.vocabulary).notes()
-    found = [*found, *_many_names(encoded.names)]
+    found = [*found, *names_note(encoded.names)]
     independent, more = _judge_validation(config, reviews, overlap, encoded.near_duplicate, given)
     classes = classes_of(config.data)
     return TrainingData(
@@ -166,15 +165,6 @@ def _encode(
         words=words,
         place=place,
     )
-
-
-def _many_names(share: float) -> list[str]:
-    """Return a note if so many words are left out as names that others must be among them."""
-    if share < _MANY_NAMES:
-        return []
-    fact = f"text.names: {share:.0%} of the words are left out as names"
-    repair = f"if the language writes other words with capitals, too, as German does: {set_option('text.names', True)}"
-    return [f"{fact}; {repair}"]
 
 
 def _mean_length(corpus: Corpus) -> float:
