@@ -58,7 +58,7 @@ def tokenize_with_capitals(text: pa.LargeStringArray | pa.ChunkedArray, spelling
 def find_names(words: pa.LargeStringArray, capitals: Capitals) -> np.ndarray:
     """Return which of the distinct words are names: (m,) bool. They are of letters only, two or more."""
     follows, capital = capitals
-    letters = to_numpy(pc.and_(pc.utf8_is_alpha(words), pc.greater_equal(pc.utf8_length(words), 2)))
+    letters = to_numpy(pc.utf8_is_alpha(words)) & (to_numpy(pc.utf8_length(words)) >= 2)
     return letters & (follows >= _LEAST) & (2 * capital > follows)
 
 

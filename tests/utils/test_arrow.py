@@ -134,7 +134,7 @@ for side in "neg", "pos":
 for source in "a.csv", "a.jsonl", "a.json", "a.txt", "folder":
     require_all_classes(load_corpus(source), source)
 from sentibp.__main__ import main
-sys.argv = ["sentibp", "train", "quickstart", "--quiet"]
+sys.argv = ["sentibp", "train", "quickstart", "--quiet", "--set", "text.names=false"]
 sys.stdout = sys.stderr
 try:
     main()
