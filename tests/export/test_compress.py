@@ -9,6 +9,7 @@ import pytest
 from heads import HEADS, random_classifier
 
 from sentibp.errors import ConfigError, DataError
+from sentibp.export import compress as compress_module
 from sentibp.export.compress import Compressed, compress, file_size
 from sentibp.inspection.explain import explain
 from sentibp.model.build import assemble
@@ -128,6 +129,19 @@ def test_the_features_that_matter_most_stay(build):
     assert name in kept
     assert set(name.split()) <= kept  # with its words
     assert len(kept) < len(rows)
+
+
+def test_frequent_features_are_rounded_less(monkeypatch):
+    """By a step, those behind them by two, the rare ones by four; each by half of that at most."""
+    monkeypatch.setattr(compress_module, "_RANKS", (100, 300))
+    rows = np.random.default_rng(2).normal(size=(1000, 3)) * [1, 5, 0.1]
+    rounded = compress_module._quantized(rows, 7)
+    step = np.sqrt(np.mean(np.sum(rows**2, axis=1))) / 28
+    assert rounded.step == pytest.approx(step)
+    for part, multiple in (slice(0, 100), 1), (slice(100, 300), 2), (slice(300, None), 4):
+        error = np.abs(rounded.codes * rounded.step - rows)[part]
+        assert 0.4 * multiple * step < error.max() <= 0.501 * multiple * step
+        assert not (rounded.codes[part] % multiple).any()
 
 
 def test_an_explanation_adds_up(build, read):
