@@ -283,7 +283,8 @@ COMPRESSED = {
     "bytes of 7 bits, low bits first; the last is below 128.",
     "vocabulary.ngrams": "Likewise the last word of each n-gram: how far it is from that of the n-gram before if both "
     "extend the same feature, else its number.",
-    "embedding.codes": "The entries of the rows as whole numbers of 8 bits, column by column.",
+    "embedding.codes": "The entries of the rows as whole numbers of 8 bits, column by column. "
+    "Those of rare features are multiples of 2 or 4.",
     "embedding.long": "The places of entries with more than 8 bits, and their numbers.",
     "embedding.step": "What the whole numbers are multiplied by.",
 }
