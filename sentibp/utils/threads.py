@@ -14,11 +14,13 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from functools import cache
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -87,6 +89,8 @@ def one_core() -> Iterator[None]:
 @contextlib.contextmanager
 def _pool(threads: int | None) -> Iterator[ThreadPoolExecutor]:
     """Yield a pool of threads. At the end, and after an error, only what has begun is waited for."""
+    from concurrent.futures import ThreadPoolExecutor  # takes a tenth of the time of --help, which needs no threads
+
     pool = ThreadPoolExecutor(threads)
     try:
         yield pool
