@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 from sentibp.data import shifters
 from sentibp.data.corpus import Corpus
 from sentibp.data.folding import Spelling
-from sentibp.data.names import find_names, share_of, tokenize_with_capitals
+from sentibp.data.names import Names, find_names, tokenize_with_capitals
 from sentibp.data.overlap import near_duplicates, near_duplicates_of
 from sentibp.data.tokenizer import Tokens, single_tokens, tokenize
 from sentibp.data.vocabulary import Vocabulary, merge, vocabulary_of_words
-from sentibp.data.vocabulary_build import build_vocabulary, count_words
+from sentibp.data.vocabulary_build import build_vocabulary
 from sentibp.data.vocabulary_shards import Place, ShardedTokens, encode_shards, vocabulary_of_shards
 from sentibp.errors import DataError
 from sentibp.nn import Ragged
@@ -42,7 +42,7 @@ class Encoded(NamedTuple):
     learned: list[Ragged]  # for each corpus that the vocabulary is learned from; no rows where there is no corpus
     validation: Ragged  # as `Vocabulary.encode` returns them, and so is `learned`, unless occurrences are wanted
     near_duplicate: np.ndarray  # (m,) of the validation reviews: see `overlap.near_duplicates`
-    names: float = 0.0  # the share of the words of the training data that are left out as names
+    names: float = 0.0  # the share of names in the training data (data/names.py), if they are left out
 
 
 def encode(
@@ -113,15 +113,16 @@ def _encode(
         near = near_duplicates_of(shards.words, shards.training_tokens, shards.holders, validation_tokens)
         return vocabulary, learned, vocabulary.encode(validation_tokens)[0], near, shards.names
     text = pa.chunked_array([chunk for corpus in corpora if corpus is not None for chunk in corpus.text.chunks], TEXT)
-    tokens, left_out = training_tokens(settings, text)
+    tokens, names = training_tokens(settings, text)
+    left_out = None if names is None else names.left_out
     vocabulary, learned = learn_vocabulary(settings, tokens, groups(corpora), occurrences, left_out)
     vocabulary = _with_known(vocabulary, settings, corpora, initial, words)
     if initial is not None or words:
         learned = vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
         learned = vocabulary.without_marked(learned) if settings.shifters else learned
     near = near_duplicates(tokens, _count(corpora[0]), validation_tokens)
-    names = 0.0 if left_out is None else share_of(left_out, count_words(tokens))
-    return vocabulary, learned, vocabulary.encode(validation_tokens)[0], near, names
+    share = 0.0 if names is None else names.share
+    return vocabulary, learned, vocabulary.encode(validation_tokens)[0], near, share
 
 
 def _with_known(
@@ -149,10 +150,10 @@ def _digest(words: pa.LargeStringArray) -> str:
     return hashlib.sha256("\n".join(words.to_pylist()).encode()).hexdigest()
 
 
-def training_tokens(settings: Text, text: pa.LargeStringArray | pa.ChunkedArray) -> tuple[Tokens, np.ndarray | None]:
-    """Return the tokens of texts that a vocabulary is learned from, and which of their words are left out: (m,) bool.
+def training_tokens(settings: Text, text: pa.LargeStringArray | pa.ChunkedArray) -> tuple[Tokens, Names | None]:
+    """Return the tokens of texts that a vocabulary is learned from, and which of their words are names.
 
-    None if no word is.
+    None if names are features.
     """
     if settings.names:
         return tokenize(text, Spelling.of(settings)), None
@@ -169,7 +170,7 @@ def learn_vocabulary(
 ) -> tuple[Vocabulary, Ragged]:
     """Return the vocabulary that the settings describe, and the encoded texts. `group` (n,) is that of each text.
 
-    `left_out` is the second result of `training_tokens`.
+    `left_out` (m,) bool are the distinct words that are no features.
     """
     return build_vocabulary(
         tokens,

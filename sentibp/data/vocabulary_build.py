@@ -140,7 +140,7 @@ def _frequent_words(
 
     The number of a rare word, and of one that is left out, is NONE.
     """
-    distinct, count = len(tokens.words), count_words(tokens)
+    distinct, count = len(tokens.words), _count_words(tokens)
     is_frequent = count >= least.count
     if least.groups is not None:
         pairs = Pairs(
@@ -158,7 +158,7 @@ def _frequent_words(
     return tokens.words.take(from_numpy(kept)), count[kept], word
 
 
-def count_words(tokens: Tokens) -> np.ndarray:
+def _count_words(tokens: Tokens) -> np.ndarray:
     """Return how often each of the distinct words occurs: (m,) int64."""
     distinct = len(tokens.words)
     total = np.zeros(distinct, np.int64)

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 
 from sentibp.data.folding import Spelling
 from sentibp.data.key_table import NONE
-from sentibp.data.names import Capitals, find_names, share_of, tokenize_with_capitals
+from sentibp.data.names import Capitals, Names, find_names, tokenize_with_capitals
 from sentibp.data.overlap import Holders, holders
 from sentibp.data.shifters import marked_words
 from sentibp.data.tokenizer import Tokens, tokenize
@@ -116,8 +116,8 @@ class ShardedTokens:
         self.words: pa.LargeStringArray = words.dictionary
         self.number = np.split(to_numpy(words.indices), ends[:-1])  # of each word of a shard, among all words
         self.count = self._sum([each.count for each in self.counted])
-        self.left_out = np.zeros(len(self.words), bool) if settings.names else self._names()
-        self.names = share_of(self.left_out, self.count)  # their share of all words
+        no_names = Names(np.zeros(len(self.words), bool), 0.0)
+        self.left_out, self.names = no_names if settings.names else self._names()  # `names` is a share
         self.training = slice(0, len(written[0]))  # its shards
         self.training_tokens = sum(each.tokens for each in self.counted[self.training])
         for shard, number in zip(self.shards, self.number, strict=True):
@@ -130,8 +130,8 @@ class ShardedTokens:
             total[number] += count
         return total
 
-    def _names(self) -> np.ndarray:
-        """Return which of all words are names: (m,) bool."""
+    def _names(self) -> Names:
+        """Return which of all words are names."""
         capitals = [each.capitals for each in self.counted if each.capitals is not None]
         follows, capital = (self._sum(column) for column in zip(*capitals, strict=True))
         return find_names(self.words, Capitals(follows, capital))

@@ -40,9 +40,9 @@ def measure_speed(data: TrainingData) -> Speed:
     settings = data.config.text
     corpus, _ = load_data(data.config)
     corpus = corpus.take(np.arange(0, len(corpus), -(-len(corpus) // _REVIEWS)))
-    seconds, (tokens, left_out) = _timed(lambda: training_tokens(settings, corpus.text))
+    seconds, (tokens, names) = _timed(lambda: training_tokens(settings, corpus.text))
     count = len(tokens.ids)
-    learn = functools.partial(learn_vocabulary, settings, tokens, groups([corpus]), left_out=left_out)
+    learn = functools.partial(learn_vocabulary, settings, tokens, groups([corpus]), left_out=names and names.left_out)
     build, (vocabulary, _) = _timed(learn)
     encode, _ = _timed(lambda: vocabulary.encode(tokens))
     batch = _batch_seconds(data)
