@@ -184,9 +184,9 @@ class Text(_Section):
     """In how many groups of data.group_column a feature must occur: films, products, authors. What occurs in one of
     them only is often a name, which says nothing about others."""
     names: bool = True
-    """Whether names are features. false leaves out words that mostly have a capital where they follow another word,
-    and n-grams with them. Names of films, actors or products say little about others. It is for languages that write
-    only names with a capital, such as English, and not for German."""
+    """Whether names are features. false leaves out rare words that mostly have a capital where they follow another
+    word, and n-grams with them. Names of films, actors or products say little about others. It is for languages that
+    write only names with a capital, such as English, and not for German."""
     max_features: Count | None = None
     """The largest number of features. The most frequent ones are kept. null: no limit."""
     presence: bool = False

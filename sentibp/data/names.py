@@ -27,7 +27,7 @@ _LEAST = 3  # times that a word follows another one: from then on its capitals s
 
 _OFTEN, _OFTEN_SHARE = 128, 3e-5  # times, and of all times that a word does: more than both is frequent
 
-_MANY = 0.12  # a share of the words that is too large for names; of IMDB's reviews it is 0.05
+_MANY = 0.12  # a share of the words that is too large for names; of IMDB's reviews it is 0.04
 
 
 class Capitals(NamedTuple):

@@ -171,8 +171,8 @@ def test_the_cache_knows_their_share(films, monkeypatch):
 def test_many_names_are_told_with_the_repair(films):
     (note,) = [note for note in films(names=False).notes if "names" in note]
     assert note == (
-        "text.names: 17% of the words mostly have a capital, and rare ones of them are left out as names; if the language "
-        "writes other words so, too, as German does: --set text.names=true"
+        "text.names: 17% of the words mostly have a capital, and rare ones of them are left out as names; "
+        "if the language writes other words so, too, as German does: --set text.names=true"
     )
     assert not [note for note in films(names=True).notes if "names" in note]
 
