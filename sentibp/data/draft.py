@@ -32,6 +32,8 @@ _OTHERS = 4  # columns that may have the labels, at most, in a note
 
 _SHOWN = 50  # characters of an example
 
+_LONG = 400  # characters of a text on average: several sentences
+
 
 Line = tuple[str, str]  # of the config, and what to fill in there; "" if nothing
 
@@ -82,6 +84,8 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     if labels:
         advice.append(few_labels.advice(labels, "remove `# ` from the settings below `# Few labels`"))
         lines += ["", *_few_labels(labels)]
+    elif not table.fixed_labels and "group_column" not in given:
+        lines += _without_names(profile)
     notes = [] if table.fixed_labels or "label_column" in given else _other_labels(profile, name)
     return Draft(lines, profile.rows, open_lines, [*table.notes, *notes], advice)
 
@@ -171,6 +175,20 @@ def _few_labels(labels: int) -> Iterator[str]:
     content = (resource_folder("configs") / f"{few_labels.CONFIG}.yaml").read_text("utf-8")
     settings = content[content.index("\ntext:\n") + 1 :]  # what follows `data`
     yield from (f"# {line}" for line in settings.splitlines() if line)
+
+
+def _without_names(profile: Profile) -> list[str]:
+    """Return how to leave names out, as comments, if a column says which of long texts belong together."""
+    length = next((column.length for column in profile.columns if column.name == profile.text), 0)
+    if not profile.groups or length < _LONG:
+        return []
+    return [
+        "",
+        "# If group_column is used, and the language writes only names with a capital (unlike German), scores may be",
+        "# better without the names of films, products or people, which say little about others:",
+        "# text:",
+        "#   names: false",
+    ]
 
 
 def _validation(path: Path, name: str) -> Iterator[Line]:

@@ -276,6 +276,26 @@ def test_a_measured_number_is_no_group(sentibp, here):
     assert "group_column: confidence" not in written
 
 
+@pytest.mark.parametrize("repeats", [1, 20])
+def test_long_texts_in_groups_may_do_without_names(sentibp, here, repeats):
+    """The lines for that are a comment, and train when the marks of comments are removed."""
+    rows = [[f"{text} " * repeats, i % 2, f"film {i // 3}"] for i, text in enumerate(texts())]
+    write("long.csv", ["text", "label", "film"], rows)
+    sentibp("init", "long.csv")
+    written = Path("long.yaml").read_text(encoding="utf-8")
+    assert ("\n# text:\n#   names: false" in written) == (repeats > 1)
+    if repeats > 1:
+        used = (
+            written.replace("# text:", "text:")
+            .replace("#   names", "  names")
+            .replace("# group_column", "group_column")
+        )
+        Path("long.yaml").write_text(used)
+        assert sentibp("train", "long.yaml", "--quiet").code == 0
+        (config,) = Path("runs").glob("*/config.yaml")
+        assert "names: false" in config.read_text(encoding="utf-8")
+
+
 def test_columns_that_are_not_used_do_not_matter(sentibp, here):
     rows = [{"tags": ["a"], "by": {"ids": [i]}, "body": text, "stars": i % 5 + 1} for i, text in enumerate(texts())]
     Path("tags.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
