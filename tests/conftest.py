@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,18 @@ from sentibp.errors import SentibpError
 from sentibp.model import initial
 from sentibp.model.classifier import Classifier
 from sentibp.utils.arrow import strings as to_arrow
+
+
+def pytest_configure() -> None:
+    """Collect no garbage while tests are collected: thousands of new objects, and all of them stay."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on, the collector looks at what tests make, and not again and again at the tests and libraries."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
