@@ -217,7 +217,7 @@ Cost = Annotated[
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from sentibp.utils.environment import version
 
         print_text(f"sentibp {version('sentibp')}")
         raise typer.Exit

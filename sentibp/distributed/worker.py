@@ -8,11 +8,10 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
 from sentibp.errors import SentibpError
-from sentibp.utils.environment import versions
+from sentibp.utils.environment import version, versions
 from sentibp.utils.executor import OtherVersion, worker_name
 from sentibp.utils.threads import one_core, single_threaded_blas
 

@@ -59,9 +59,9 @@ def push(
     prepare_client()
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # a small file: one request, and no cache of its own
     with _naming_the_network(name), errors_in_one_line(name, revision):
-        from importlib.metadata import version
-
         from huggingface_hub import HfApi, get_token
+
+        from sentibp.utils.environment import version
 
         if get_token() is None:
             raise ConfigError(f"{name}: the hub must know who you are; {LOG_IN}")

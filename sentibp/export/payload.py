@@ -10,7 +10,6 @@ import base64
 import json
 import zlib
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from sentibp.model.head import class_numbers
 from sentibp.nn import BatchNorm
 from sentibp.nn.heads import Cumulative, Scale, split_head
 from sentibp.nn.layers import Array
+from sentibp.utils.environment import version
 
 _FORMAT = 1
 _MOST_VALUES = 1 << 16  # different numbers in rows that are stored as a palette and codes

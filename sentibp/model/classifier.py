@@ -181,7 +181,7 @@ class Classifier:
 
     def pack_file(self, tensors: Mapping[str, Array], more: Mapping[str, Any] | None = None) -> bytes:
         """Return the content of a model file with the settings of the model and these tensors."""
-        from importlib.metadata import version
+        from sentibp.utils.environment import version
 
         config = dict(self.trained_with)
         if "train" in config:  # how often a training writes checkpoints changes no weight

@@ -63,7 +63,7 @@ class VectorFile(NamedTuple):
 
 def vectors_to_bytes(vectors: Vectors, vocabulary: Vocabulary, config: dict[str, Any]) -> bytes:
     """Return the content of the file; the same input gives the same bytes. `config` are settings as plain values."""
-    from importlib.metadata import version
+    from sentibp.utils.environment import version
 
     texts = vocabulary.features().take(from_numpy(vectors.features)).to_pylist()
     features = np.frombuffer("\n".join(texts).encode(), np.uint8)  # no word contains a line break

@@ -150,7 +150,7 @@ def _fetch(name: HubName) -> Path:
 
 
 def _sender() -> dict[str, Any]:
-    from importlib.metadata import version
+    from sentibp.utils.environment import version
 
     return {"library_name": "sentibp", "library_version": version("sentibp")}
 

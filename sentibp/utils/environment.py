@@ -15,13 +15,20 @@ _LIBRARIES = ("sentibp", "numpy", "scipy", "pyarrow", "safetensors")
 _PACKAGE = Path(__file__).parent.parent
 
 
+@functools.cache
+def version(library: str) -> str:
+    """Return the version of an installed library. It is looked up once: that reads its whole description."""
+    from importlib import metadata
+
+    return metadata.version(library)
+
+
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that compute, and a digest of the code of sentibp.
 
     The code may change between two versions of sentibp, hence the digest.
     """
     import platform
-    from importlib.metadata import version
 
     code = source_digest()[:12]
     return {name: version(name) for name in _LIBRARIES} | {"python": platform.python_version(), "code": code}

@@ -5,13 +5,13 @@ The answers to a text depend on the model: its labels, and whether they are in o
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any
 
 from sentibp.export.server.limits import Limits
 from sentibp.export.server.model import ServedModel
 from sentibp.model.prediction import answer_columns
 from sentibp.model.spec import NetworkSpec
+from sentibp.utils.environment import version
 
 PATHS = ("POST /predict", "GET /health", "GET /model", "GET /openapi.json")
 
