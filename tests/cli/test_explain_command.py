@@ -105,16 +105,17 @@ def test_html_is_self_contained_and_escapes_markup(sentibp):
 EVERY_FORMAT = """  # one process, because a start takes half a second
 import os, sys
 from sentibp.__main__ import main
-text = sys.argv[1]
+explains = [["explain", "--format", form] for form in ("text", "html")]
 traces = [["trace", "--label", "positive", "--format", form] for form in ("text", "html", "markdown", "json")]
-for command in ["explain", "--format", "text"], ["explain", "--format", "html"], *traces:
-    sys.argv[1:] = [*command, text]
-    try:
-        main()
-    except SystemExit as ended:
-        if ended.code:
-            raise
-    os.write(1, b"\\0")
+for text in sys.argv[1:]:
+    for command in ["explain", "--json", "--flip", "good " + text], *([*each, text] for each in (*explains, *traces)):
+        sys.argv[1:] = command
+        try:
+            main()
+        except SystemExit as ended:
+            if ended.code:
+                raise
+        os.write(1, b"\\0")
 """
 
 
@@ -123,16 +124,16 @@ def test_bytes_that_are_no_text(process, text):
     assert "not UTF-8 text (byte 0x" in process("explain", b"good " + text, code=2).err
 
 
-@pytest.mark.parametrize("text", ["👨‍👩‍👧 ไทย 映画 e\u0301".encode(), b"```", b"a\nb\r\tc"])
-def test_any_text(process, environment, trained, text):
-    output = process("explain", "-m", str(trained), "--json", "--flip", b"good " + text).json
-    assert output["words"][0]["text"] == "good"
-    assert output["words"][-1]["end"] <= len((b"good " + text).decode())
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", EVERY_FORMAT, text], env=environment, capture_output=True
-    )
+def test_any_text(environment, trained):
+    texts = "👨‍👩‍👧 ไทย 映画 e\u0301", "```", "a\nb\r\tc"
+    command = [sys.executable, "-W", "error", "-c", EVERY_FORMAT, *texts]
+    done = subprocess.run(command, env=environment, capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert len(outputs := done.stdout.split(b"\0")) == 7 and all(outputs[:-1])
+    *outputs, rest = done.stdout.split(b"\0")
+    assert len(outputs) == 7 * len(texts) and all(outputs) and not rest
+    for text, output in zip(texts, map(json.loads, outputs[::7]), strict=True):
+        assert output["words"][0]["text"] == "good"
+        assert output["words"][-1]["end"] <= len(f"good {text}".encode())
 
 
 def test_predict_explains_too(sentibp):
