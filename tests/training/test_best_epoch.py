@@ -11,7 +11,7 @@ from sentibp.config.schema import Train
 from sentibp.data.examples import Examples
 from sentibp.data.labels import Classes
 from sentibp.model import fold
-from sentibp.model.calibration import mixture_weights
+from sentibp.model.calibration import fit_scale_and_shift, mixture_weights
 from sentibp.training.best_epoch import Selection, calibrate
 
 TEXTS = ["a good film", "a bad film", "good", "good good bad plot", "the plot", "bad"]
@@ -81,3 +81,22 @@ def test_no_shift_where_no_review_of_a_class_counts(k):
     factor, shift = calibrate(logits, validation, (label > 0).astype(np.float64), settings)
     assert (factor > 0, shift) == (True, 0.0)
     assert np.any(calibrate(logits, validation, (label >= 0) * np.where(label == 0, 0.5, 1.0), settings)[1])
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_a_shift_counts_half_a_review_as_half(k):
+    """Each review is there twice, with half its weight; weights of classes leave fewer reviews (Kish, 1965)."""
+    rng, names = np.random.default_rng(0), ("negative", "positive") if k == 2 else ("a", "b", "c")
+    label = rng.integers(0, k, 40)
+    logits = rng.standard_normal((40, k)) + 2 * (label[:, None] == np.arange(k))
+    logits = logits if k > 2 else logits[:, 1] - logits[:, 0]
+    settings, own = Train(class_weight="balanced"), rng.choice([0.25, 1, 2], 40)
+    once = calibrate(logits, Examples(None, label, None, Classes(names)), own, settings)
+    both, halves = np.r_[label, label[:10]], np.r_[own[:10] / 2, own[10:], own[:10] / 2]
+    twice = calibrate(np.r_[logits, logits[:10]], Examples(None, both, None, Classes(names)), halves, settings)
+    assert twice[0] == pytest.approx(once[0], rel=1e-4)
+    assert twice[1] == pytest.approx(once[1], abs=1e-4)
+    if k == 2:
+        weight = own * np.array([0.5 / own[label == each].sum() for each in (0, 1)])[label]
+        weight *= weight.sum() / (weight**2 / own).sum()
+        assert once == pytest.approx(fit_scale_and_shift(logits, label, weight), rel=1e-3)
