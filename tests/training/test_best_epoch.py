@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -62,6 +63,18 @@ def test_reviews_that_training_has_seen_do_not_count_in_the_fits(weigh, members)
 def test_without_validation_data_each_kind_has_the_same_weight(weigh, members):
     assert weigh([members[:1], members[1:]], validated=False) == [0.5, 0.25, 0.25]
     assert weigh([members], validated=False) == [1 / 3] * 3
+
+
+def test_a_checkpoint_has_all_that_the_selection_learns(tmp_path):
+    first, second = (Selection(SimpleNamespace(path=tmp_path), Train(), None) for _ in range(2))
+    given = {"run", "settings", "validation", "independent", "metric", "patience", "influence_log"}
+    of_the_model = {"digest", "size"}  # it is in the run
+    learned = sorted(vars(first).keys() - given - of_the_model)
+    for number, name in enumerate(learned):
+        setattr(first, name, number + 0.5)
+    second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert {name: getattr(second, name) for name in learned} == {name: getattr(first, name) for name in learned}
+    assert "digest" in first.state_dict()
 
 
 def test_a_single_network_has_the_whole_weight(weigh, members):

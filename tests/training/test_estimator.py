@@ -321,6 +321,19 @@ def test_two_labels_come_back_as_given(labels, tmp_path):
         assert other.score(TEXTS, np.array(labels)[1 - LABELS]) == 1
 
 
+@pytest.mark.parametrize("order", [["ham", "spam"], ["spam", "ham"]])
+def test_two_classes_without_an_order_have_the_decision_of_the_second(order):
+    """The model has a logit for each, in its own order."""
+    settings = {"data__labels": order, "data__ordered": False, "train__epochs": 8, "model__hidden": []}
+    estimator = small(**settings).fit(TEXTS, np.array(["spam", "ham"])[LABELS])
+    assert estimator.model_.spec.labels == tuple(order)
+    assert estimator.classes_.tolist() == ["ham", "spam"]
+    p, z = estimator.predict_proba(TEXTS), estimator.decision_function(TEXTS)
+    np.testing.assert_allclose(1 / (1 + np.exp(-z)), p[:, 1], rtol=1e-5)
+    np.testing.assert_array_equal(np.array(["ham", "spam"])[(z > 0).astype(int)], estimator.predict(TEXTS))
+    assert estimator.predict(["good fun", "bad and dull"]).tolist() == ["ham", "spam"]
+
+
 @pytest.mark.parametrize(
     ("labels", "order", "ordered"),
     [
