@@ -17,6 +17,7 @@ from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import normalize
 from sentibp.errors import DataError
 from sentibp.export.characters import character_tables
+from sentibp.export.checks import require_close
 from sentibp.export.export import export_model
 from sentibp.export.files import javascript_file, python_file, read_runtime
 from sentibp.export.html import html_file
@@ -126,6 +127,14 @@ def test_a_changed_weight_is_noticed(payload):
     code = read_runtime("python_model.py").replace('_DATA = ""', f'_DATA = """{changed.to_base64()}"""')
     with pytest.raises(RuntimeError, match=r"test text .* export again"):
         run_module(code)["predict"]("good")
+
+
+def test_an_answer_may_differ_by_a_millionth(complaint):
+    half = np.full((2, 2), 0.5)
+    off = half + np.array([[0, 0], [9e-7, -9e-7]])
+    require_close(off, half, ["good", "bad"], "Node")
+    for wrong in off + 2e-7, np.where(off > 0.5, np.nan, off):
+        assert "'bad' has [" in complaint(DataError, require_close, wrong, half, ["good", "bad"], "Node")
 
 
 def test_no_export_that_does_not_repeat_its_texts_is_written(payload, complaint):

@@ -7,6 +7,7 @@ import hashlib
 import json
 import threading
 
+import numpy as np
 import pytest
 from starlette.exceptions import HTTPException
 
@@ -17,6 +18,7 @@ from sentibp.export.server.access import Access
 from sentibp.export.server.limits import Limits
 from sentibp.export.server.model import ServedModel, load
 from sentibp.export.server.request import read_texts
+from sentibp.model.classifier import NoAnswer
 from sentibp.model.decision import Decision
 
 
@@ -174,6 +176,16 @@ def test_a_model_stops_when_nobody_waits(service):
     stop.set()
     with pytest.raises(module.Stopped):
         service().model.answer(["good"], False, stop)
+
+
+def test_the_text_without_an_answer_is_named_among_many(service):
+    model = service().model
+    assert [len(piece) for piece in module._pieces(["bad"] * 130)] == [64, 64, 2]
+    tensors = model.classifier.tensors()
+    good = model.classifier.vocabulary.features().to_pylist().index("good")
+    tensors["embedding.weight"][good] = np.nan
+    with pytest.raises(NoAnswer, match="text 71: the model has no answer"):
+        model.answer(["bad"] * 70 + ["good"], False, threading.Event())
 
 
 def test_numbers_that_json_cannot_hold(new_classifier, tmp_path):
