@@ -21,6 +21,7 @@ from sentibp.export.checks import require_close
 from sentibp.export.export import export_model
 from sentibp.export.files import javascript_file, python_file, read_runtime
 from sentibp.export.html import html_file
+from sentibp.export.payload import _rows as payload_rows
 from sentibp.export.payload import make_payload
 from sentibp.model.decision import Decision, parse_decision
 from sentibp.model.prediction import answers
@@ -127,6 +128,15 @@ def test_a_changed_weight_is_noticed(payload):
     code = read_runtime("python_model.py").replace('_DATA = ""', f'_DATA = """{changed.to_base64()}"""')
     with pytest.raises(RuntimeError, match=r"test text .* export again"):
         run_module(code)["predict"]("good")
+
+
+def test_the_most_frequent_numbers_have_codes_of_one_byte():
+    """The others have a high byte, which compresses well if it is mostly 0."""
+    rows = np.r_[np.arange(300), np.full(3000, 299)].astype(np.float32)[:, None]
+    arrays = payload_rows(rows)
+    code = arrays["rows"] + 256 * arrays["high"].astype(int)
+    np.testing.assert_array_equal(arrays["palette"][code], rows[:, 0])
+    assert arrays["high"].sum() == 300 - 256
 
 
 def test_an_answer_may_differ_by_a_millionth(complaint):

@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 
 from sentibp import metrics
 from sentibp.config.load import load_config
+from sentibp.config.schema import Config
 from sentibp.config.space_file import load_space
 from sentibp.data.dataset import load_folds
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.sweep import load_sweep
 from sentibp.runs import directory
 from sentibp.training import trial, trial_pool
+from sentibp.training.events import Epoch, NetworkStarted
 from sentibp.training.sweep import (
     Options,
     Result,
@@ -287,6 +289,17 @@ def test_a_curve_has_the_best_score_so_far(write_config, reviews, metric, best):
     scores = [line["scores"][metric] for line in lines if line["event"] == "epoch"]
     assert scores != sorted(scores, reverse=metric == "log_loss"), "else this test shows nothing"
     assert [value for _, _, value in record.curve] == [best(scores[: i + 1]) for i in range(6)]
+
+
+def test_a_curve_goes_through_the_networks_of_all_seeds():
+    train = {"seeds": 2, "members": 2, "epochs": 2}
+    config = Config.model_validate({"data": {"source": "sample"}, "train": train})
+    progress, points = trial._Progress(config, "accuracy", 1), []
+    for seed in range(4):
+        progress.seen(NetworkStarted(Path(), seed, 9, 3, 5, 7, 2, 4))
+        points += [progress.seen(Epoch(i + 1, i, 0.5, {"accuracy": seed / 10}, None)) for i in range(2)]
+    assert [share for _, share, _ in points] == [i / 8 for i in range(1, 9)]
+    assert {fold for fold, _, _ in points} == {1}
 
 
 def test_a_hopeless_trial_ends_after_the_epoch_in_which_it_is(sweep, write_config, reviews):

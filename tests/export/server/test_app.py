@@ -65,7 +65,7 @@ def service(new_classifier, monkeypatch):
         each.close()
 
 
-def request(service, value="good", body=None, disconnect=False):
+def request(service, value="good", body=None, disconnect=False, hosts=(b"here",)):
     """Return a coroutine that sends a request to the application, and returns status, headers and the JSON value."""
     content = json.dumps(value).encode() if body is None else body
     parts = [{"type": "http.request", "body": content[:3], "more_body": True}]
@@ -79,7 +79,7 @@ def request(service, value="good", body=None, disconnect=False):
         sent.append(message)
 
     async def run():
-        headers = [(b"host", b"here"), (b"content-type", b"application/json")]
+        headers = [*((b"host", host) for host in hosts), (b"content-type", b"application/json")]
         scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b"", "headers": headers}
         try:
             await service.application()(scope, receive, send)
@@ -163,6 +163,12 @@ def test_all_bodies_together_are_bounded(service, monkeypatch):
         assert slow._held == 0
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("hosts", [[], [b"here", b"here"], [b"here", b"evil"], [b"evil", b"here"], [b"evil"]])
+def test_a_request_names_this_host_and_no_other(service, hosts):
+    assert asyncio.run(request(service(), hosts=hosts))[0] == 403
+    assert asyncio.run(request(service(), hosts=[b"HERE"]))[0] == 200
 
 
 def test_a_client_that_is_gone_costs_nothing(service):
