@@ -351,6 +351,12 @@ def test_a_cut_through_a_tie_drops_the_n_gram_without_its_word():
     assert make(corpus, ngrams=2, max_features=1).features().to_pylist() == ["a"]
 
 
+def test_a_cut_through_a_tie_drops_what_extends_a_dropped_n_gram():
+    """In order they are c, a, "a b", "a b c", b: without b there is no "a b", and without "a b" no "a b c"."""
+    vocabulary = make(split("a b c", "c"), ngrams=3, max_features=4)
+    assert vocabulary.features().to_pylist() == ["c", "a"]
+
+
 # --- nothing to go by
 
 
