@@ -100,7 +100,7 @@ def effective_number(weight: ArrayLike) -> float:
     if not w.sum() > 0:
         raise ValueError("weights need one above 0")
     w = w / w.max()  # the square of a tiny weight would be 0
-    return min(max(float(w.sum() ** 2 / np.sum(w * w)), 1.0), float(len(w)))
+    return min(float(w.sum() ** 2 / np.sum(w * w)), float(len(w)))
 
 
 def roc_auc(label: ArrayLike, positive: ArrayLike, weight: ArrayLike | None = None) -> float | None:

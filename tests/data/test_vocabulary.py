@@ -351,6 +351,12 @@ def test_a_cut_through_a_tie_drops_the_n_gram_without_its_word():
     assert make(corpus, ngrams=2, max_features=1).features().to_pylist() == ["a"]
 
 
+def test_a_cut_through_a_tie_drops_what_extends_a_dropped_n_gram():
+    """In order they are c, a, "a b", "a b c", b: without b there is no "a b", and without "a b" no "a b c"."""
+    vocabulary = make(split("a b c", "c"), ngrams=3, max_features=4)
+    assert vocabulary.features().to_pylist() == ["c", "a"]
+
+
 # --- nothing to go by
 
 
@@ -504,7 +510,7 @@ def test_ordering_by_count_alone_is_detected(monkeypatch):
         check_features(split("a b"), ngrams=2)
 
 
-@pytest.mark.parametrize("largest", [3, 1 << 20, 1 << 30])  # the last two do not fit in numbers of 64 bits
+@pytest.mark.parametrize("largest", [3, 1 << 15, 1 << 16, 1 << 30])  # the last two do not fit in numbers of 64 bits
 @given(
     rows=st.lists(st.lists(st.integers(-1, 3), min_size=4, max_size=4), max_size=30, unique_by=tuple),
     counts=st.lists(st.integers(0, 3), min_size=30, max_size=30),

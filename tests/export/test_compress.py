@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from heads import HEADS, random_classifier
 
+from sentibp.data import vocabulary_build
+from sentibp.data.tokenizer import tokenize
 from sentibp.errors import ConfigError, DataError
 from sentibp.export import compress as compress_module
 from sentibp.export.compress import Compressed, compress, file_size
@@ -142,6 +144,27 @@ def test_frequent_features_are_rounded_less(monkeypatch):
         error = np.abs(rounded.codes * rounded.step - rows)[part]
         assert 0.4 * multiple * step < error.max() <= 0.501 * multiple * step
         assert not (rounded.codes[part] % multiple).any()
+
+
+def test_a_frequent_feature_needs_a_shorter_row_to_stay(build):
+    """The rows of rare features are up to half as long again."""
+    model = build(hidden=[])
+    rows = model.tensors()["embedding.weight"]
+    rows[:] = np.linspace(1, 1.5, len(rows))[:, None]
+    kept = compress(model, 4_000).classifier.vocabulary.features().to_pylist()
+    first = model.vocabulary.features().to_pylist()[: len(kept)]
+    assert len(kept) < len(rows) / 2
+    assert set(kept) == set(first)
+
+
+def test_a_shifted_word_is_as_frequent_as_a_tenth_of_its_word():
+    texts = ["good film"] * 3 + ["not a good film"] * 2
+    vocabulary = vocabulary_build.build_vocabulary(tokenize(strings(texts)), shifters=True)[0]
+    frequency = dict(zip(vocabulary.features().to_pylist(), compress_module._frequency(vocabulary), strict=True))
+    marked = {name: name.partition("~")[2] for name in frequency if "~" in name}
+    assert len(marked) > 1
+    assert [frequency[name] for name in marked] == pytest.approx([frequency[word] / 10 for word in marked.values()])
+    assert [frequency[word] for word in ("film", "good")] == [1, 1 / 2], "as Zipf's law has it"
 
 
 def test_an_explanation_adds_up(build, read):

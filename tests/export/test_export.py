@@ -17,9 +17,11 @@ from sentibp.data.folding import Spelling
 from sentibp.data.tokenizer import normalize
 from sentibp.errors import DataError
 from sentibp.export.characters import character_tables
+from sentibp.export.checks import require_close
 from sentibp.export.export import export_model
 from sentibp.export.files import javascript_file, python_file, read_runtime
 from sentibp.export.html import html_file
+from sentibp.export.payload import _rows as payload_rows
 from sentibp.export.payload import make_payload
 from sentibp.model.decision import Decision, parse_decision
 from sentibp.model.prediction import answers
@@ -126,6 +128,23 @@ def test_a_changed_weight_is_noticed(payload):
     code = read_runtime("python_model.py").replace('_DATA = ""', f'_DATA = """{changed.to_base64()}"""')
     with pytest.raises(RuntimeError, match=r"test text .* export again"):
         run_module(code)["predict"]("good")
+
+
+def test_the_most_frequent_numbers_have_codes_of_one_byte():
+    """The others have a high byte, which compresses well if it is mostly 0."""
+    rows = np.r_[np.arange(300), np.full(3000, 299)].astype(np.float32)[:, None]
+    arrays = payload_rows(rows)
+    code = arrays["rows"] + 256 * arrays["high"].astype(int)
+    np.testing.assert_array_equal(arrays["palette"][code], rows[:, 0])
+    assert arrays["high"].sum() == 300 - 256
+
+
+def test_an_answer_may_differ_by_a_millionth(complaint):
+    half = np.full((2, 2), 0.5)
+    off = half + np.array([[0, 0], [9e-7, -9e-7]])
+    require_close(off, half, ["good", "bad"], "Node")
+    for wrong in off + 2e-7, np.where(off > 0.5, np.nan, off):
+        assert "'bad' has [" in complaint(DataError, require_close, wrong, half, ["good", "bad"], "Node")
 
 
 def test_no_export_that_does_not_repeat_its_texts_is_written(payload, complaint):

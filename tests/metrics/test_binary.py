@@ -196,6 +196,7 @@ def test_the_interval_of_weighted_reviews_knows_how_many_they_are():
 def test_the_unit_of_the_weights_does_not_matter(weight):
     assert metrics.effective_number(weight) == pytest.approx(2)
     assert metrics.effective_number(np.array(weight) * 1e-170) == pytest.approx(2), "their squares would be 0"
+    assert metrics.effective_number([0.1, 0.1, 0.1 * 3 / 3]) == 3, "rounding makes no further review"
     assert metrics.scores([0, 1], [0.1, 0.7], weight)["accuracy_interval"] == pytest.approx(
         metrics.scores([0, 1], [0.1, 0.7])["accuracy_interval"]
     )
@@ -327,6 +328,14 @@ def test_the_calibration_error_of_perfect_probabilities(n, spread):
         metrics.calibration_error_by_chance(positive, weight)
     )
     assert metrics.calibration_error_by_chance(many) == pytest.approx(np.mean(four), rel=0.08)
+
+
+def test_the_calibration_error_of_a_single_sure_answer_by_chance():
+    """It is wrong once in a hundred times, by 0.99, and right else, by 0.01: no normal distribution."""
+    assert metrics.calibration_error_by_chance([0.99]) == pytest.approx(0.01 * 0.99 + 0.99 * 0.01)
+    assert metrics.calibration_error_by_chance([0.99, 0.7], [3, 1]) == pytest.approx(
+        (3 * 2 * 0.99 * 0.01 + math.sqrt(2 / math.pi * 0.7 * 0.3)) / 4
+    )
 
 
 def test_sure_answers_have_no_calibration_error_by_chance():

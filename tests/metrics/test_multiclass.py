@@ -69,6 +69,7 @@ def test_the_scores_by_hand():
         "b": {"a": 0, "b": 0, "c": 0},
         "c": {"a": 1, "b": 0, "c": 0},
     }
+    assert found["macro_f1"] == pytest.approx((1 / 2 + 0) / 2), "b neither occurs nor is predicted"
     assert set(CLASS_BETTER) - set(found) == set()
     unordered = class_scores([0, 0, 2], p, names=("a", "b", "c"), ordered=False)
     assert set(found) - set(unordered) == set(ORDERED)
@@ -85,6 +86,16 @@ def test_a_weight_of_k_is_k_copies(seed):
     repeated = class_scores(np.repeat(label, copies), np.repeat(p, copies, axis=0), names=NAMES)
     for name in CLASS_BETTER:
         assert weighted[name] == pytest.approx(repeated[name]), name
+
+
+def test_the_confidence_of_several_classes_begins_at_0():
+    """A right answer of 0.35 and a wrong one of 0.45 are in two bins: their errors do not cancel."""
+    p = [[0.35, 0.33, 0.32], [0.45, 0.3, 0.25]]
+    assert class_scores([0, 1], p, names="abc")["calibration_error"] == pytest.approx((0.65 + 0.45) / 2)
+
+
+def test_the_median_class_of_a_row_whose_sum_is_rounded():
+    assert median_class([[0.49996, 0.49996], [0.50004, 0.50004]]).tolist() == [0, 0]
 
 
 def test_the_median_class_has_the_least_expected_distance():

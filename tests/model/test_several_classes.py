@@ -15,7 +15,7 @@ from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
 from sentibp.model import file as model_file
 from sentibp.model import head, initial, linear, naive_bayes
-from sentibp.model.calibration import fit_scale_and_shifts, fit_temperature, mixture_weights
+from sentibp.model.calibration import fit_scale_and_shift, fit_scale_and_shifts, fit_temperature, mixture_weights
 from sentibp.model.classifier import _BINARY_FORMAT, FORMAT
 from sentibp.model.fold import fold_classifiers, scale_logit
 from sentibp.model.naive_bayes import binary_tasks, naive_bayes_columns, scale_columns
@@ -202,9 +202,20 @@ def test_the_temperature_of_scaled_logits_is_recovered(factor):
     assert fit_temperature(factor * z + 7, label) * factor == pytest.approx(1, abs=0.03), "only differences matter"
 
 
-def test_of_two_classes_the_temperature_is_that_of_one_logit():
-    z, label = labelled(1, 300, 2)
-    assert fit_temperature(z, label) == pytest.approx(fit_temperature(z[:, 1] - z[:, 0], label))
+@pytest.mark.parametrize("factor", [0.3, 3], ids=["it grows", "it shrinks"])
+@pytest.mark.parametrize("n", [12, 300])
+def test_of_two_classes_every_fit_is_that_of_one_logit(n, factor):
+    """With few reviews, which the priors hold back, and with weights."""
+    z, label = labelled(1, n, 2)
+    z, weight = factor * z, np.where(label == 0, 4.0, 0.5) * np.random.default_rng(2).random(n)
+    one = z[:, 1] - z[:, 0]
+    assert fit_temperature(z, label, weight) == pytest.approx(fit_temperature(one, label, weight))
+    scale, (first, second) = fit_scale_and_shifts(z, label, weight)
+    assert (scale, second - first) == pytest.approx(fit_scale_and_shift(one, label, weight), rel=1e-3)
+    other = np.random.default_rng(3).standard_normal(z.shape)
+    share = mixture_weights(np.stack((z, other), axis=1), label, weight)
+    both = np.stack((one, other[:, 1] - other[:, 0]), axis=1)
+    assert share == pytest.approx(mixture_weights(both, label, weight), rel=1e-6)
 
 
 def test_the_shift_of_each_class_is_recovered():

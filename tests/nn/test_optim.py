@@ -384,6 +384,12 @@ def test_warm_up_may_last_to_the_end(schedule):
     assert warming.factor(STEPS - 1) == pytest.approx(100 / 101)
 
 
+def test_the_steps_of_warm_up_are_rounded():
+    """29 % of 100 steps are 28.999999999999996 in floating point."""
+    assert Constant(100, 10, warmup=0.29).factor(28) == pytest.approx(29 / 30)
+    assert Constant(100, 10, warmup=0.29).factor(29) == 1
+
+
 def test_constant_stays():
     assert {Constant(STEPS, PER_EPOCH).factor(step) for step in range(STEPS)} == {1.0}
 

@@ -31,12 +31,12 @@ def noon(here, monkeypatch):
     )
 
 
-def finished(name: str = "mine.yaml", settings: Config = CONFIG, positive=None, **facts) -> Path:
-    """Return a run with a model. `positive` are its probabilities for four validation reviews."""
+def finished(name: str = "mine.yaml", settings: Config = CONFIG, positive=None, weight=None, **facts) -> Path:
+    """Return a run with a model. `positive` are its probabilities for four validation reviews of this `weight`."""
     run = directory.create_run(settings, Path(name), **{"data": DATA, **facts})
     (run.path / "model.safetensors").write_bytes(b"a model")
     if positive is not None:
-        directory.save_predictions(run, np.array([1, 1, 0, 0], np.int8), np.array(positive, np.float64))
+        directory.save_predictions(run, np.array([1, 1, 0, 0], np.int8), np.array(positive, np.float64), weight)
     run.finish("finished", scores=facts.get("scores"))
     return run.path
 
@@ -227,6 +227,16 @@ def test_two_runs_side_by_side():
     assert all(key.startswith(("train.optimizer.", "train.learning_rates.")) for key in result["settings"])
     assert result["paired"] == {"a_only": 0, "b_only": 1, "difference": -0.25, "p_value": 1.0}
     json.dumps(result)
+
+
+def test_a_setting_whose_name_begins_another_is_compared():
+    other = Config.model_validate({"data": {"source": "sample"}, "train": {"seed": 6}})
+    assert compare.compare_runs(finished(), finished(settings=other))["settings"] == {"train.seed": [5, 6]}
+
+
+def test_the_paired_test_of_weighted_reviews_says_that_each_counts_once():
+    path = finished(positive=[0.9, 0.2, 0.1, 0.8], weight=np.array([1, 2, 1, 1], np.float32))
+    assert compare.compare_runs(path, path)["paired"]["note"].startswith("each review counts once")
 
 
 def test_a_run_compared_with_itself():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ from sentibp.config.schema import Train
 from sentibp.data.examples import Examples
 from sentibp.data.labels import Classes
 from sentibp.model import fold
-from sentibp.model.calibration import mixture_weights
+from sentibp.model.calibration import fit_scale_and_shift, mixture_weights
 from sentibp.training.best_epoch import Selection, calibrate
 
 TEXTS = ["a good film", "a bad film", "good", "good good bad plot", "the plot", "bad"]
@@ -64,6 +65,18 @@ def test_without_validation_data_each_kind_has_the_same_weight(weigh, members):
     assert weigh([members], validated=False) == [1 / 3] * 3
 
 
+def test_a_checkpoint_has_all_that_the_selection_learns(tmp_path):
+    first, second = (Selection(SimpleNamespace(path=tmp_path), Train(), None) for _ in range(2))
+    given = {"run", "settings", "validation", "independent", "metric", "patience", "influence_log"}
+    of_the_model = {"digest", "size"}  # it is in the run
+    learned = sorted(vars(first).keys() - given - of_the_model)
+    for number, name in enumerate(learned):
+        setattr(first, name, number + 0.5)
+    second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert {name: getattr(second, name) for name in learned} == {name: getattr(first, name) for name in learned}
+    assert "digest" in first.state_dict()
+
+
 def test_a_single_network_has_the_whole_weight(weigh, members):
     assert weigh([members[:1]]) == [1.0]
     assert fold.fold_classifiers([(members[0], 1.0)]).spec.hidden == (3,)
@@ -81,3 +94,22 @@ def test_no_shift_where_no_review_of_a_class_counts(k):
     factor, shift = calibrate(logits, validation, (label > 0).astype(np.float64), settings)
     assert (factor > 0, shift) == (True, 0.0)
     assert np.any(calibrate(logits, validation, (label >= 0) * np.where(label == 0, 0.5, 1.0), settings)[1])
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_a_shift_counts_half_a_review_as_half(k):
+    """Each review is there twice, with half its weight; weights of classes leave fewer reviews (Kish, 1965)."""
+    rng, names = np.random.default_rng(0), ("negative", "positive") if k == 2 else ("a", "b", "c")
+    label = rng.integers(0, k, 40)
+    logits = rng.standard_normal((40, k)) + 2 * (label[:, None] == np.arange(k))
+    logits = logits if k > 2 else logits[:, 1] - logits[:, 0]
+    settings, own = Train(class_weight="balanced"), rng.choice([0.25, 1, 2], 40)
+    once = calibrate(logits, Examples(None, label, None, Classes(names)), own, settings)
+    both, halves = np.r_[label, label[:10]], np.r_[own[:10] / 2, own[10:], own[:10] / 2]
+    twice = calibrate(np.r_[logits, logits[:10]], Examples(None, both, None, Classes(names)), halves, settings)
+    assert twice[0] == pytest.approx(once[0], rel=1e-4)
+    assert twice[1] == pytest.approx(once[1], abs=1e-4)
+    if k == 2:
+        weight = own * np.array([0.5 / own[label == each].sum() for each in (0, 1)])[label]
+        weight *= weight.sum() / (weight**2 / own).sum()
+        assert once == pytest.approx(fit_scale_and_shift(logits, label, weight), rel=1e-3)

@@ -289,6 +289,15 @@ def test_the_checkpoint_interval_does_not_change_the_model(small):
     assert len(digests) == 1
 
 
+def test_the_duration_of_a_resumed_training_has_that_of_earlier_processes(interrupted):
+    saved = checkpoint.load_checkpoint(interrupted)
+    assert saved.state["seconds"] > 0
+    earlier = saved._replace(state=saved.state | {"seconds": 1e6})
+    run = directory.reopen_run(interrupted)
+    assert checkpoint.CheckpointWriter(run, saved.config, earlier).total_seconds >= 1e6
+    run.close()
+
+
 def test_temporary_files_of_a_killed_process_are_removed(interrupted):
     (interrupted / ".model.safetensors.1a2b3c4d.sentibp-tmp").write_bytes(b"half")
     (interrupted / ".notes.2024").write_bytes(b"of the user")

@@ -321,6 +321,19 @@ def test_two_labels_come_back_as_given(labels, tmp_path):
         assert other.score(TEXTS, np.array(labels)[1 - LABELS]) == 1
 
 
+@pytest.mark.parametrize("order", [["ham", "spam"], ["spam", "ham"]])
+def test_two_classes_without_an_order_have_the_decision_of_the_second(order):
+    """The model has a logit for each, in its own order."""
+    settings = {"data__labels": order, "data__ordered": False, "train__epochs": 8, "model__hidden": []}
+    estimator = small(**settings).fit(TEXTS, np.array(["spam", "ham"])[LABELS])
+    assert estimator.model_.spec.labels == tuple(order)
+    assert estimator.classes_.tolist() == ["ham", "spam"]
+    p, z = estimator.predict_proba(TEXTS), estimator.decision_function(TEXTS)
+    np.testing.assert_allclose(1 / (1 + np.exp(-z)), p[:, 1], rtol=1e-5)
+    np.testing.assert_array_equal(np.array(["ham", "spam"])[(z > 0).astype(int)], estimator.predict(TEXTS))
+    assert estimator.predict(["good fun", "bad and dull"]).tolist() == ["ham", "spam"]
+
+
 @pytest.mark.parametrize(
     ("labels", "order", "ordered"),
     [
@@ -417,6 +430,7 @@ def test_labels_of_another_type_are_not_scored():
         estimator.score(["good", "bad"], ["pos", "neg"])
     assert estimator.score(TEXTS, LABELS.astype(float)) == estimator.score(TEXTS, LABELS.astype(bool)) == 1
     assert estimator.score(["good fun", "good fun"], [1, 2]) == 0.5  # a class that this fold did not have
+    assert estimator.score(["good fun", "bad and dull"], [2, 2]) == 0
     for texts, weight, message in ([], None, "X: no text is left"), (["good"], [0], "sample_weight: .* are zero;"):
         with pytest.raises(InvalidInput, match=f"^{message}"):
             estimator.score(texts, [1] * len(texts), weight)
@@ -618,6 +632,10 @@ def test_copies_predict_the_same(tmp_path):
         np.testing.assert_array_equal(other.predict_proba([*TEXTS, "", "🙂 ünïcode", "\ud800"]), p)
         assert other.get_params() == estimator.get_params()
         assert (other.digest_, other.notes_, other.scores_) == (estimator.digest_, estimator.notes_, estimator.scores_)
+        assert other.model_.file is None, "the file that it was read from is gone"
+    estimator.save(tmp_path / "saved")
+    loaded = SentimentClassifier.load(tmp_path / "saved")
+    assert (loaded.digest_, loaded.scores_) == (estimator.digest_, estimator.scores_)
     state = estimator.__getstate__()
     assert isinstance(state["model"], bytes)
     assert "model_" not in state["attributes"]
@@ -655,6 +673,16 @@ def test_a_model_without_a_final_training_keeps_its_settings(settings, here):
     estimator.save("saved")
     again = clone(SentimentClassifier.load("saved")).fit(TEXTS, LABELS)
     assert (again.digest_, again.scored_on_) == (estimator.digest_, estimator.scored_on_)
+
+
+def test_a_class_of_several_labels_has_its_name_in_a_model_of_the_command_line(new_classifier, tmp_path):
+    for labels, classes in (
+        ({"negative": [1, 2], "positive": [4, 5]}, ["negative", "positive"]),
+        ({"negative": [5], "positive": [1]}, [1, 5]),
+    ):
+        model = new_classifier(["good", "bad"], data={"source": "reviews.csv", "labels": labels})
+        (tmp_path / "model").write_bytes(model.to_bytes())
+        assert SentimentClassifier.load(tmp_path / "model").classes_.tolist() == classes
 
 
 def test_old_models_are_loaded():

@@ -43,14 +43,14 @@ SMALL = {"text": {"affixes": False}, "model": {"hidden": []}, "train": {"epochs"
 
 
 def test_a_model_its_scores_and_its_history():
-    trained = sentibp.train(SMALL, TEXTS, LABELS)
+    trained = sentibp.train(SMALL, TEXTS, LABELS, train__seed=3, train__seeds=2)
     assert trained.model.answers(["good fun"])[0]["label"] == "positive"
     assert (trained.scored_on, trained.scores["n"], trained.run) == ("validation", 4, None)
-    assert trained.history["epoch"] == [1, 2]
+    assert (trained.history["seed"], trained.history["epoch"]) == ([3, 3, 4, 4], [1, 2, 1, 2])
     assert list(trained.history.to_pandas().columns) == [
         *("seed", "epoch", "loss", "validation_accuracy", "validation_log_loss")
     ]
-    assert trained.history.to_arrow().num_rows == 2
+    assert trained.history.to_arrow().num_rows == 4
     assert hashlib.sha256(trained.model.to_bytes()).hexdigest() == trained.digest
     assert trained.refit == {"reviews": 48, "fingerprint": trained.refit["fingerprint"]}
     assert any("only 4 validation reviews" in note for note in trained.notes)

@@ -207,9 +207,9 @@ def test_the_training_reviews_of_the_model_of_init_from_count(write_config):
     assert "alone.safetensors: no run directory says on which reviews it was trained" in notes
 
 
-def grouped(label: list[int], group: list[int]) -> Corpus:
+def grouped(label: list[int], group: list[int], names: tuple[str, ...] = ("negative", "positive")) -> Corpus:
     text = pa.chunked_array([strings([f"text {i}" for i in range(len(label))])])
-    return Corpus(text, np.array(label, np.int8), group=np.array(group, np.int64))
+    return Corpus(text, np.array(label, np.int8), group=np.array(group, np.int64), names=names)
 
 
 def test_reviews_of_a_group_are_less_evidence_the_more_their_labels_agree():
@@ -221,6 +221,27 @@ def test_reviews_of_a_group_are_less_evidence_the_more_their_labels_agree():
     assert independent_weights(grouped([0, 1] * 10, [1] * 20), np.zeros(0, np.int64)).sum() == pytest.approx(1)
     alone = independent_weights(grouped([0, 1] * 10, list(range(20))), np.zeros(0, np.int64)).sum()
     assert alone == pytest.approx(20)
+
+
+def test_the_evidence_of_groups_by_hand():
+    """Groups of 4, 2 and 3 reviews with the means 3/4, 0 and 1/3; the mean of all is 4/9. The variances are ANOVA's."""
+    label, group = [1, 1, 1, 0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 1, 1, 2, 2, 2]
+    between = (4 * (3 / 4 - 4 / 9) ** 2 + 2 * (4 / 9) ** 2 + 3 * (1 / 3 - 4 / 9) ** 2) / (3 - 1)
+    within = (4 * 3 / 16 + 3 * 2 / 9) / (9 - 3)
+    usual = (9 - (16 + 4 + 9) / 9) / (3 - 1)
+    correlation = (between - within) / (between + (usual - 1) * within)
+    worth = 9 / (1 + ((16 + 4 + 9) / 9 - 1) * correlation)
+    assert independent_weights(grouped(label, group), np.zeros(0, np.int64)).sum() == pytest.approx(worth)
+    with_seen = independent_weights(grouped([*label, 1, 1], [*group, 1, 3]), np.array([9, 10]))
+    assert with_seen.sum() == pytest.approx(worth), "what training has seen is in no group"
+
+
+def test_the_evidence_of_groups_is_of_all_classes():
+    names, none = ("a", "b", "c"), np.zeros(0, np.int64)
+    alike = grouped([0, 0, 1, 1, 1, 2, 2, 2, 0], [0, 0, 0, 1, 1, 1, 2, 2, 2], names)
+    assert independent_weights(alike, none).sum() == pytest.approx(7), "each class has the correlation 1/7"
+    mixed = grouped([0, 0, 0, 2, 1, 1, 1, 2] * 4, [i // 4 for i in range(32)], names)
+    assert independent_weights(mixed, none).sum() < 30, "c is in each group, a and b are not"
 
 
 def test_a_config_may_be_a_link(write_config, here):

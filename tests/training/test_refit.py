@@ -96,18 +96,22 @@ def test_refit_is_the_same_training_on_all_reviews_with_the_calibration(small):
 
 
 def test_the_calibration_of_the_refit_is_that_of_the_best_epoch(small):
-    """Not that of an epoch before it, which was the best for a while."""
+    """Not that of an epoch before it, which was the best for a while. The weight of a class shifts the logit."""
     settings = ("train.epochs=3", "train.optimizer.learning_rate=0.02", "train.early_stopping={metric: log_loss}")
+    settings += ("train.class_weight={positive: 1.5}",)
     with_, without = (train_model(small(*settings, f"train.calibrate={calibrate}")) for calibrate in ("true", "false"))
     assert with_.kept["epoch"] == without.kept["epoch"] > 1
 
-    def factor(name: str) -> float:
-        both = (model_file.load_model(outcome.run / name).tensors()["output.weight"] for outcome in (with_, without))
+    def factor_and_shift(name: str) -> tuple[float, float]:
+        both = (model_file.load_model(outcome.run / name).tensors() for outcome in (with_, without))
         calibrated, plain = both
-        return float(calibrated[0, 0] / plain[0, 0])
+        factor = float(calibrated["output.weight"][0, 0] / plain["output.weight"][0, 0])
+        return factor, float(calibrated["output.bias"][0] - factor * plain["output.bias"][0])
 
-    assert factor(directory.MODEL) == pytest.approx(factor(directory.VALIDATED), rel=1e-5)
-    assert abs(factor(directory.MODEL) - 1) > 0.01
+    factor, shift = factor_and_shift(directory.MODEL)
+    assert (factor, shift) == pytest.approx(factor_and_shift(directory.VALIDATED), rel=1e-4)
+    assert abs(factor - 1) > 0.01
+    assert abs(shift) > 0.01
 
 
 def test_initial_hidden_layers_depend_on_the_number_of_features_before_the_refit(small):

@@ -104,6 +104,14 @@ def test_an_interrupted_training_is_reproduced_up_to_its_last_step(small):
     outcome = runner.train_model(small("train.checkpoint.every_steps=5"), watch=watch)
     result = reproduce(outcome.run)
     assert (result.same, result.whole, result.epochs, result.steps) == (True, False, 1, 12)
+    file = outcome.run / "metrics.jsonl"
+    content = file.read_text()
+    lines = [json.loads(line) for line in content.splitlines()]
+    next(line for line in lines if line["event"] == "epoch")["scores"]["log_loss"] += 1e-15
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    result = reproduce(outcome.run)
+    assert (result.same, result.whole, result.difference["what"]) == (False, False, ["scores"])
+    file.write_text(content)
     resume(outcome.run, load_config(outcome.run / "config.yaml"))
     result = reproduce(outcome.run)
     assert (result.same, result.whole, result.epochs, result.steps) == (True, True, 2, 18)

@@ -14,6 +14,7 @@ import runner
 from runner import resume, resume_pretraining
 
 from sentibp.config.load import load_config
+from sentibp.config.schema import Config
 from sentibp.data import corpus, tokenizer
 from sentibp.data.folding import Spelling
 from sentibp.errors import ConfigError, DataError
@@ -24,6 +25,7 @@ from sentibp.training import checkpoint, distillation, networks
 from sentibp.training.break_condition import BreakConditionMet, parse_condition
 from sentibp.training.diverged import Diverged
 from sentibp.training.events import Epoch, Note, Round, Step
+from sentibp.training.resume import _differences
 from sentibp.utils import files, spill, tensor_file
 
 SMALL = {
@@ -291,6 +293,14 @@ def test_more_epochs_and_more_patience(small, killed):
         "train.checkpoint.every_steps": [4, None],
         "train.epochs": [4, 6],
     }
+
+
+def test_epochs_cannot_be_raised_once_the_best_are_chosen():
+    """In the final training on all data."""
+    before, now = (Config.model_validate({"data": {"source": "sample"}, "train": {"epochs": n}}) for n in (4, 6))
+    assert _differences(Path("run"), before, now, False, ()) == {"train.epochs": [4, 6]}
+    with pytest.raises(ConfigError, match=r"train\.epochs: was 4, is 6"):
+        _differences(Path("run"), before, now, True, ())
 
 
 def test_other_settings_are_refused(small, killed):

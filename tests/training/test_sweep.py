@@ -16,12 +16,15 @@ from hypothesis import strategies as st
 
 from sentibp import metrics
 from sentibp.config.load import load_config
+from sentibp.config.schema import Config
 from sentibp.config.space_file import load_space
 from sentibp.data.dataset import load_folds
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.sweep import load_sweep
 from sentibp.runs import directory
+from sentibp.training import sweep as sweep_module
 from sentibp.training import trial, trial_pool
+from sentibp.training.events import Epoch, NetworkStarted
 from sentibp.training.sweep import (
     Options,
     Result,
@@ -258,8 +261,10 @@ def test_the_same_settings_are_trained_once(sweep):
 
 
 def test_no_trial_may_be_finished(sweep):
-    done = sweep("train.optimizer.learning_rate: [1.0e+30, 1.0e+29]", train={"optimizer": "sgd"}, trials=9)
-    assert done.result.states == {"diverged": 2}
+    space = "train.optimizer.name: [momentum, sgd]\ntrain.optimizer.rho: [0.5, 0.6]"  # which neither uses
+    done = sweep(space, sampler="grid", trials=None, train={"optimizer": {"name": "sgd", "learning_rate": 1e30}})
+    assert done.result.states == {"diverged": 4}
+    assert [record.same_as is None for record in done.records].count(True) == 2, "each diverges once"
     assert (done.result.best, done.result.config, done.result.run) == (None, None, None)
 
 
@@ -289,6 +294,41 @@ def test_a_curve_has_the_best_score_so_far(write_config, reviews, metric, best):
     assert [value for _, _, value in record.curve] == [best(scores[: i + 1]) for i in range(6)]
 
 
+@pytest.mark.parametrize("prune", [True, False])
+def test_a_trial_is_compared_with_those_that_finished_before(write_config, reviews, prune):
+    """The pool of this test answers at once."""
+    states, tasks = ["finished", "diverged", "pruned", "failed", "finished"], []
+
+    class Pool(trial_pool.SerialPool):
+        def wait(self):
+            tasks.append(self.waiting.pop())
+            number, state = tasks[-1].number, states[tasks[-1].number]
+            value = 0.5 if state == "finished" else None
+            return [TrialRecord(number, state, value, curve=[(0, 1.0, number / 10)])]
+
+    Path("space.yaml").write_text(SPACE)
+    plan, _ = plan_sweep(write_config(**SMALL, data={"source": str(reviews)}), Path("space.yaml"), Options(5))
+    with SweepFolder(Path("sweep")) as folder:
+        folder.open(plan)
+        sweep = Sweep(plan._replace(prune=prune), folder, Pool())
+        assert [event.record.state for event in sweep if isinstance(event, TrialEnded)] == states
+        found = [trial.state.name for trial in sweep.study.study.get_trials()]
+        assert found == ["COMPLETE", "PRUNED", "PRUNED", "FAIL", "COMPLETE"], "what diverges has bad settings"
+    rivals = ([(0, 1.0, 0.0)],) if prune else ()
+    assert [task.rivals for task in tasks] == [(), *[rivals] * 4]
+
+
+def test_a_curve_goes_through_the_networks_of_all_seeds():
+    train = {"seeds": 2, "members": 2, "epochs": 2}
+    config = Config.model_validate({"data": {"source": "sample"}, "train": train})
+    progress, points = trial._Progress(config, "accuracy", 1), []
+    for seed in range(4):
+        progress.seen(NetworkStarted(Path(), seed, 9, 3, 5, 7, 2, 4))
+        points += [progress.seen(Epoch(i + 1, i, 0.5, {"accuracy": seed / 10}, None)) for i in range(2)]
+    assert [share for _, share, _ in points] == [i / 8 for i in range(1, 9)]
+    assert {fold for fold, _, _ in points} == {1}
+
+
 def test_a_hopeless_trial_ends_after_the_epoch_in_which_it_is(sweep, write_config, reviews):
     config = write_config(**SMALL, data={"source": str(reviews)}, train={"epochs": 4}).config
     rivals = tuple([(0, 0.5, 2.0)] for _ in range(5))
@@ -309,6 +349,11 @@ def test_a_trial_is_a_function_of_its_arguments(write_config, reviews):
     assert TrialRecord.from_json(json.loads(json.dumps(record._asdict()))) == record
     assert run_trial(task._replace(folder="b"))._replace(seconds=0) == record._replace(seconds=0)
     assert [share for _, share, _ in record.curve] == [0.5, 1.0] * 2, "two networks on each of two folds"
+    sizes = [(Path("a") / fold / directory.MODEL).stat().st_size for fold in ("fold-0", "fold-1")]
+    assert sizes[0] != sizes[1], "else this test shows nothing"
+    assert (record.model_bytes, record.epoch, record.digest) == (max(sizes), None, None), "no fold is the trial"
+    data = directory.load_run_info(Path("a/fold-0"))["data"]
+    assert record.data == [data["training"]["fingerprint"], data["validation"]["fingerprint"]]
 
 
 def test_the_score_is_the_mean_over_folds_that_keep_groups_together(sweep, write_config, reviews):
@@ -470,11 +515,15 @@ def test_a_path_is_relative_to_the_folder_of_the_space(sweep, here):
     assert load_config(done.result.config).config.model.embedding.vectors == str(here / "vectors.txt")
 
 
-def test_the_cost_is_estimated_by_the_middle_of_the_space(write_config, reviews):
+def test_the_cost_is_estimated_by_the_middle_of_the_space(write_config, reviews, monkeypatch):
     resolved = write_config(**SMALL, data={"source": str(reviews)})
     Path("space.yaml").write_text("model.hidden: [[2], [3], [4]]\nmodel.residual: [false, true]")
     plan, _ = plan_sweep(resolved, Path("space.yaml"), Options())
-    assert estimate(plan).seconds > 0, "although the middle is refused"
+    run, seen = sweep_module.dry_run, []
+    monkeypatch.setattr(sweep_module, "dry_run", lambda data: seen.append((data, run(data))) or seen[-1][1])
+    assert estimate(plan).seconds == seen[-1][1].seconds > 0, "although the middle is refused"
+    assert seen[-1][0].config.train.refit is False, "no trial is trained again on all data"
+    assert estimate(plan._replace(folds=3)).seconds == pytest.approx(3 * seen[-1][1].seconds)
     diverging = plan._replace(config=plan.config | {"train": {"optimizer": {"name": "sgd", "learning_rate": 1e30}}})
     assert estimate(diverging).seconds is None
     with pytest.raises(DataError, match="--folds 50: too many"):

@@ -7,6 +7,7 @@ import hashlib
 import json
 import threading
 
+import numpy as np
 import pytest
 from starlette.exceptions import HTTPException
 
@@ -17,6 +18,7 @@ from sentibp.export.server.access import Access
 from sentibp.export.server.limits import Limits
 from sentibp.export.server.model import ServedModel, load
 from sentibp.export.server.request import read_texts
+from sentibp.model.classifier import NoAnswer
 from sentibp.model.decision import Decision
 
 
@@ -63,7 +65,7 @@ def service(new_classifier, monkeypatch):
         each.close()
 
 
-def request(service, value="good", body=None, disconnect=False):
+def request(service, value="good", body=None, disconnect=False, hosts=(b"here",)):
     """Return a coroutine that sends a request to the application, and returns status, headers and the JSON value."""
     content = json.dumps(value).encode() if body is None else body
     parts = [{"type": "http.request", "body": content[:3], "more_body": True}]
@@ -77,7 +79,7 @@ def request(service, value="good", body=None, disconnect=False):
         sent.append(message)
 
     async def run():
-        headers = [(b"host", b"here"), (b"content-type", b"application/json")]
+        headers = [*((b"host", host) for host in hosts), (b"content-type", b"application/json")]
         scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b"", "headers": headers}
         try:
             await service.application()(scope, receive, send)
@@ -163,6 +165,12 @@ def test_all_bodies_together_are_bounded(service, monkeypatch):
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("hosts", [[], [b"here", b"here"], [b"here", b"evil"], [b"evil", b"here"], [b"evil"]])
+def test_a_request_names_this_host_and_no_other(service, hosts):
+    assert asyncio.run(request(service(), hosts=hosts))[0] == 403
+    assert asyncio.run(request(service(), hosts=[b"HERE"]))[0] == 200
+
+
 def test_a_client_that_is_gone_costs_nothing(service):
     served = service()
     assert asyncio.run(request(served, disconnect=True))[0] == 400
@@ -174,6 +182,16 @@ def test_a_model_stops_when_nobody_waits(service):
     stop.set()
     with pytest.raises(module.Stopped):
         service().model.answer(["good"], False, stop)
+
+
+def test_the_text_without_an_answer_is_named_among_many(service):
+    model = service().model
+    assert [len(piece) for piece in module._pieces(["bad"] * 130)] == [64, 64, 2]
+    tensors = model.classifier.tensors()
+    good = model.classifier.vocabulary.features().to_pylist().index("good")
+    tensors["embedding.weight"][good] = np.nan
+    with pytest.raises(NoAnswer, match="text 71: the model has no answer"):
+        model.answer(["bad"] * 70 + ["good"], False, threading.Event())
 
 
 def test_numbers_that_json_cannot_hold(new_classifier, tmp_path):

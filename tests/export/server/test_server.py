@@ -216,6 +216,7 @@ def test_what_is_allowed(server):
     assert server.ask(b'\xef\xbb\xbf "good"').status == 200
     assert server.ask(path="/health", method="HEAD").content == b""
     assert server.ask(["a" * 100] * 5).status == 200
+    assert server.ask(b'"good"' + b" " * 9_994).status == 200, "10,000 bytes"
 
 
 def test_a_chunked_body_that_becomes_too_large(server):
