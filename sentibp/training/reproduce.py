@@ -24,6 +24,7 @@ from sentibp.training.experiment import Training
 from sentibp.training.prepare import prepare
 from sentibp.training.recorded_data import require_same_data
 from sentibp.utils.environment import changes, machine, versions
+from sentibp.utils.hashing import file_digest
 
 _COMPARED = (StartRecord, StepRecord, EpochRecord, RefitRecord)
 
@@ -103,8 +104,12 @@ class Reproduction:
             self._differs(then, ["the run has more records than the training that was repeated"], [])
         if self.difference is None:
             self.again = self.training.finish().digest
+            file = self.path / directory.MODEL
             if self.digest not in (None, self.again) and not self._is_same_model():
                 self._differs(None, ["the model, but no step: was config.yaml edited?"], [])
+            elif self.digest is not None and file.is_file() and (found := file_digest(file)) != self.digest:
+                what = f"{file}: its sha256 is {found[:12]}..., and that of the file that the training wrote"
+                self._differs(None, [f"{what} is {self.digest[:12]}...; was it replaced?"], [])
 
     @property
     def digest(self) -> str | None:
@@ -173,8 +178,9 @@ class Reproduction:
     def _compare(self, then: Record, now: Record) -> tuple[list[str], list[str]]:
         """Return what differs between two records, in words, and the tensors that differ."""
         a, b = then.to_json(), now.to_json()
-        if any(a.get(key) != b.get(key) for key in ("event", "seed", "epoch", "step")):
-            return ["another event than was recorded"], []
+        if other := [key for key in ("event", "seed", "epoch", "step") if a.get(key) != b.get(key)]:
+            facts = ", ".join(f"{key} {a.get(key)} then, {b.get(key)} now" for key in other)
+            return [f"{facts}: was config.yaml edited?"], []
         what = []
         for key in "learning_rate", "loss", "gradient_norm":
             if key in b and a.get(key) != b[key]:
