@@ -17,6 +17,7 @@ from sentibp.distributed import sweep as distributed_sweep
 from sentibp.distributed.dask import DaskExecutor
 from sentibp.distributed.sweep import ClusterPool
 from sentibp.inspection.sweep import load_sweep
+from sentibp.runs.directory import load_run_info
 from sentibp.training.sweep import Options, Result, Sweep, TrialEnded, plan_sweep
 from sentibp.training.sweep_folder import SweepFolder
 from sentibp.training.trial import FAILED, FINISHED
@@ -72,6 +73,18 @@ def test_workers_give_the_same_records_and_the_same_model(sweep: Callable[..., R
     assert {record.state for record, _ in records(there).values()} == {FINISHED}
     assert (here.run / "model.safetensors").read_bytes() == (there.run / "model.safetensors").read_bytes()
     assert here.settings == there.settings
+
+
+def test_notes_of_trials_name_files_as_the_command_does(
+    sweep: Callable[..., Result], local: DaskExecutor, reviews: Path
+) -> None:
+    """A worker is in another folder than the command, whose user reads its messages."""
+    with reviews.open("a") as file:
+        file.write('{"text": "", "label": 0}\n')
+    results = [sweep(lambda path: SerialPool(), "here"), sweep(lambda path: ClusterPool(local, path), "there")]
+    notes = [load_run_info(result.run)["notes"] for result in results]
+    assert notes[0][0].startswith("reviews.jsonl: 1 of 61 texts is empty")
+    assert notes[0] == notes[1]
 
 
 def test_a_trial_whose_worker_is_killed_runs_again(
