@@ -18,13 +18,13 @@ from sentibp.model.file import load_model
 from sentibp.runs import directory
 from sentibp.runs.find import of_a_sweep
 from sentibp.runs.records import EpochRecord, Record, RecordReader, RefitRecord, StartRecord, StepRecord, read_records
+from sentibp.runs.trained_model import is_replaced
 from sentibp.training.diverged import TrainingStopped
 from sentibp.training.events import Event, NetworkStarted
 from sentibp.training.experiment import Training
 from sentibp.training.prepare import prepare
 from sentibp.training.recorded_data import require_same_data
 from sentibp.utils.environment import changes, machine, versions
-from sentibp.utils.hashing import file_digest
 
 _COMPARED = (StartRecord, StepRecord, EpochRecord, RefitRecord)
 
@@ -107,9 +107,8 @@ class Reproduction:
             file = self.path / directory.MODEL
             if self.digest not in (None, self.again) and not self._is_same_model():
                 self._differs(None, ["the model, but no step: was config.yaml edited?"], [])
-            elif self.digest is not None and file.is_file() and (found := file_digest(file)) != self.digest:
-                what = f"{file}: its sha256 is {found[:12]}..., and that of the file that the training wrote"
-                self._differs(None, [f"{what} is {self.digest[:12]}...; was it replaced?"], [])
+            elif self.digest is not None and file.is_file() and is_replaced(file):
+                self._differs(None, [f"{file}: not the file that the training wrote; was it replaced?"], [])
 
     @property
     def digest(self) -> str | None:

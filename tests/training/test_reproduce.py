@@ -235,10 +235,7 @@ def test_a_model_file_that_was_replaced_is_reported(small):
     assert (result.same, result.again) == (False, outcome.digest)
     assert result.difference is not None
     file = outcome.run / "model.safetensors"
-    assert result.difference["what"] == [
-        f"{file}: its sha256 is {other.digest[:12]}..., and that of the file that the training wrote is "
-        f"{outcome.digest[:12]}...; was it replaced?"
-    ]
+    assert result.difference["what"] == [f"{file}: not the file that the training wrote; was it replaced?"]
 
 
 def test_a_config_with_fewer_epochs(small):
