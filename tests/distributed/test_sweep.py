@@ -123,10 +123,21 @@ def test_a_worker_that_sees_another_folder_trains_nothing(here: Path) -> None:
     about = here / "sweep" / "sweep.json"
     task = functions.TrialTask(0, {}, str(here / "sweep" / "trials" / "0"), "accuracy")
     with pytest.raises(NotVisible, match="does not see the folder of the sweep"):
-        distributed_sweep.run_task(task, str(about), "{}", [], False)
+        distributed_sweep.run_task(task, str(about), "{}", {}, False)
     about.write_text("{}")
     with pytest.raises(NotVisible, match=r"^/no/reviews: .* does not see the data; all workers need it"):
-        distributed_sweep.run_task(task, str(about), "{}", ["/no/reviews"], False)
+        distributed_sweep.run_task(task, str(about), "{}", {"/no/reviews": None}, False)
+
+
+def test_a_worker_with_another_file_of_the_same_name_trains_nothing(here: Path, reviews: Path) -> None:
+    """As of a copy on the disk of the worker: its trials would be scored on other reviews."""
+    about = here / "sweep.json"
+    about.write_text("{}")
+    task = functions.TrialTask(0, {}, str(here / "trial"), "accuracy")
+    seen = {str(reviews): distributed_sweep._seen(str(reviews)), str(here): distributed_sweep._seen(str(here))}
+    reviews.write_text(reviews.read_text().replace("bad", "odd"))
+    with pytest.raises(NotVisible, match=r"^/.*reviews\.jsonl: .* does not see the same data \(the file"):
+        distributed_sweep.run_task(task, str(about), "{}", seen, False)
 
 
 @pytest.mark.parametrize(
