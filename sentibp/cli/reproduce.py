@@ -80,6 +80,6 @@ def _difference(difference: Mapping[str, Any]) -> tuple[str, list[str]]:
         return difference["what"][0], []
     network = f"seed {difference['seed']}, epoch {difference['epoch']}"
     if event == "start":
-        return f"{network}, before the first step: {named}", difference["what"]
+        return f"{network}, before the first step: {named or 'no tensor'}", difference["what"]
     at = f"step {difference['step']}" if event == "step" else "at its end"
     return f"{network}, {at}: {named or 'no tensor'}", difference["what"]

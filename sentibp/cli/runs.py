@@ -317,6 +317,22 @@ def print_flow(run: Path, epochs: Sequence[EpochFlow], warnings: Sequence[str], 
         print_text(f"\n{warning}")
 
 
+def _how_to_pair(a: Path, b: Path) -> Iterable[str]:
+    """Return how to score both runs on the same reviews, or why they cannot be."""
+    from sentibp.model.file import load_spec
+    from sentibp.runs.directory import MODEL
+    from sentibp.runs.find import of_a_sweep
+
+    for run in a, b:
+        if not (run / MODEL).is_file():
+            return (of_a_sweep(run) or f"{run} has no model",)
+    labels = [load_spec(run / MODEL).labels for run in (a, b)]
+    if labels[0] != labels[1]:
+        return (f"Their classes are not the same, either: {', '.join(labels[0])}; and {', '.join(labels[1])}.",)
+    command = f"  sentibp eval {shlex.quote(str(a))} --against {shlex.quote(str(b))} --data FILE"
+    return "To score both on the same reviews:", command
+
+
 def print_comparison(result: dict[str, Any], json: bool) -> None:
     """Print two runs side by side."""
     if json:
@@ -340,10 +356,9 @@ def print_comparison(result: dict[str, Any], json: bool) -> None:
             print_text(f"{run}: scored on its training data, for lack of validation data: not comparable")
     paired = result["paired"]
     if paired is None:
-        a, b = map(shlex.quote, (result["a"], result["b"]))
-        print_text("no paired test, as the validation reviews, their labels or their weights are not the same.")
-        print_text("To score both on the same reviews:")
-        print_text(f"  sentibp eval {a} --against {b} --data FILE")
+        print_text(f"no paired test, as {result['unpaired']}.")
+        for line in _how_to_pair(Path(result["a"]), Path(result["b"])):
+            print_text(line)
         return
     from sentibp.metrics import verdict
 

@@ -167,7 +167,7 @@ def run(
     for note in () if quiet else notes:
         print_message(note)
     result = _run(plan, path, jobs, cluster, timeout, quiet)
-    print_result(result, plan, json)
+    print_result(result, plan, json, f" --cluster {cluster}" if cluster else f" --jobs {jobs}" if jobs > 1 else "")
     if result.outcome == "interrupted":
         raise typer.Exit(130)
     if result.best is None:

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from sentibp.training.trial import TrialRecord
 
 
-def print_result(result: Result, plan: Plan, json: bool) -> None:
-    """Print how a sweep ended, and what to do next."""
+def print_result(result: Result, plan: Plan, json: bool, options: str) -> None:
+    """Print how a sweep ended, and what to do next. `options` say where its trials ran, to resume it."""
     done, folder = sum(result.states.values()), shlex.quote(str(result.folder))
     if result.outcome != "finished":
         what = "interrupted" if result.outcome == "interrupted" else "the time is over"
         ended = f"{done:,} of {counted(plan.trials, 'trial', 'has', 'have')} ended"
-        print_message(f"{what}: {ended}; to resume: sentibp sweep --resume {folder}")
+        print_message(f"{what}: {ended}; to resume: sentibp sweep --resume {folder}{options}")
     if json:
         plain = {key: str(value) if isinstance(value, Path) else value for key, value in result._asdict().items()}
         best = None if result.best is None else result.best._asdict()

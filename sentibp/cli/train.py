@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -173,7 +172,8 @@ def _train(
         raise
     if training.note is not None:
         print_message(training.note)
-    print_outcome(outcome, saved_model(resolved.config, outcome._asdict()), json, _is_of_films(resolved.config))
+    saved = saved_model(resolved.config, outcome._asdict())
+    print_outcome(outcome, saved, json, training.resume_command, _is_of_films(resolved.config))
     if not (quiet or json):
         data = None if isinstance(training, training_resume.Completed) else training.context.data
         advice = None if data is None else _advice(outcome, data)
@@ -206,8 +206,8 @@ def _is_of_films(config: Config) -> bool:
     return all(each in NAMES for each in ([source] if isinstance(source, str) else source or []))
 
 
-def print_outcome(result: Outcome, saved: SavedModel | None, json: bool, films: bool = True) -> None:
-    """Print how a training ended. `films`: whether its reviews are of films."""
+def print_outcome(result: Outcome, saved: SavedModel | None, json: bool, resume: str, films: bool) -> None:
+    """Print how a training ended. `resume`: the command that resumes it; `films`: whether its reviews are of films."""
     from sentibp.cli.saved_model import lines
 
     if result.outcome == "interrupted":
@@ -223,7 +223,7 @@ def print_outcome(result: Outcome, saved: SavedModel | None, json: bool, films: 
         about = f"{size(result.model.stat().st_size)}, sha256 {result.digest[:12]}..., {duration(result.seconds)}"
         print_text(f"model       {result.model} ({numbers}{about})")
     if result.outcome == "interrupted":
-        print_text(f"resume      sentibp train --resume {shlex.quote(str(result.run))}")
+        print_text(f"resume      {resume}")
     else:
         example = 'sentibp predict "I love this movie"' if films else "sentibp predict --input FILE"
         print_text(f"next        {example}")

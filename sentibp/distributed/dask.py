@@ -35,6 +35,7 @@ from sentibp.distributed.reach import unreachable, wait_for_scheduler
 from sentibp.distributed.worker import differences, identity, other_version, run, sendable
 from sentibp.utils.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied
 from sentibp.utils.messages import print_message
+from sentibp.utils.paths import working_folder
 from sentibp.utils.threads import interrupts_blocked
 
 _PATIENCE = 30  # seconds for the scheduler to answer, and for the first worker to join
@@ -237,7 +238,7 @@ class DaskExecutor:
         """Return the future of function(*args), which a worker runs."""
         key = f"{function.__name__}-{uuid.uuid4().hex}:{sendable(name)}"
         try:
-            return self.client.submit(run, identity(), function, *args, key=key, pure=False)
+            return self.client.submit(run, identity(), working_folder(), function, *args, key=key, pure=False)
         except _GONE:
             raise self._lost() from None
 

@@ -226,6 +226,7 @@ def _tasks(
             marker=folder.marker,
             done=folder.done.get(file.output),
             force=force,
+            size=os.path.getsize(file.path) if os.path.exists(file.path) else None,
         )
         folder.begin(file.output)
         is_new = task.done is None or not output.exists()

@@ -101,6 +101,7 @@ class FileTask(NamedTuple):
     marker: tuple[str, str]  # a file that the command has written, and its first line
     done: Done | None = None  # what was written earlier
     force: bool = False
+    size: int | None = None  # of the input in bytes, as the command sees it; None is not compared
 
 
 def predict_file(task: FileTask, parts: Sequence[Answers] = ()) -> Done:
@@ -178,7 +179,7 @@ def load_model(name: str, digest: str) -> Classifier:
 
 
 def require_visible(task: FileTask) -> None:
-    """Raise NotVisible if this process does not see the input, or the output folder of the command."""
+    """Raise NotVisible if this process sees another input than the command, or not its output folder."""
     marker, line = task.marker
     try:
         with open(marker, encoding="utf-8") as opened:
@@ -189,6 +190,9 @@ def require_visible(task: FileTask) -> None:
         raise not_visible(os.path.dirname(marker), "the output folder")
     if not os.path.exists(task.input):
         raise not_visible(task.input, "the input")
+    size = os.path.getsize(task.input)
+    if task.size is not None and task.size != size:  # a copy on the disk of the worker, perhaps
+        raise not_visible(task.input, f"the same input (the file there has {size:,} bytes, not {task.size:,})")
 
 
 def _require_wanted() -> None:

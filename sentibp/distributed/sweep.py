@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from sentibp.config.paths import FILES, SOURCES, get
 from sentibp.config.schema import Config
+from sentibp.distributed.check import look
 from sentibp.distributed.dask import DaskExecutor
 from sentibp.training.sweep_folder import ABOUT
 from sentibp.training.trial import FAILED, TrialRecord, TrialTask, run_trial
@@ -45,7 +46,7 @@ class ClusterPool:
         """Give a trial to a worker."""
         task = task._replace(folder=os.path.abspath(task.folder))
         about = (self.folder / ABOUT).read_text(encoding="utf-8")
-        paths = _paths(Config.model_validate(task.config))
+        paths = {path: _seen(path) for path in _paths(Config.model_validate(task.config))}
         future = self.executor.submit(
             run_task, task, str(self.folder / ABOUT), about, paths, is_offline(), name=f"trial {task.number}"
         )
@@ -65,21 +66,33 @@ class ClusterPool:
         return records
 
 
-def run_task(task: TrialTask, about: str, content: str, paths: Sequence[str], offline: bool) -> TrialRecord | None:
-    """Carry out a trial on a worker. NotVisible if it does not see the folder of the sweep, or the data."""
+def run_task(
+    task: TrialTask, about: str, content: str, paths: Mapping[str, tuple[int | None, str] | None], offline: bool
+) -> TrialRecord | None:
+    """Carry out a trial on a worker. NotVisible if it does not see the folder of the sweep, or the same data.
+
+    `paths` are the files and folders of the data, with what the command sees of the files.
+    """
     try:
         is_same = Path(about).read_text(encoding="utf-8") == content
     except OSError:
         is_same = False
     if not is_same:
         raise not_visible(os.path.dirname(about), "the folder of the sweep")
-    for path in paths:
+    for path, seen in paths.items():
         if not os.path.exists(path):
             raise not_visible(path, "the data")
+        if _seen(path) != seen:  # a copy on the disk of the worker, perhaps
+            raise not_visible(path, "the same data (the file there is another)")
     if offline:
         go_offline()  # until the end of the task
     shutil.rmtree(task.folder, ignore_errors=True)  # of a worker that was killed
     return run_trial(task, is_given_up)
+
+
+def _seen(path: str) -> tuple[int | None, str] | None:
+    """Return the size and the fingerprint of a file; None of a folder, which may hold that of the sweep, too."""
+    return look(path, None)[:2] if os.path.isfile(path) else None
 
 
 def _paths(config: Config) -> list[str]:

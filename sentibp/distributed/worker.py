@@ -13,6 +13,7 @@ from typing import Any
 from sentibp.errors import SentibpError
 from sentibp.utils.environment import version, versions
 from sentibp.utils.executor import OtherVersion, worker_name
+from sentibp.utils.paths import shown_from
 from sentibp.utils.threads import one_core, single_threaded_blas
 
 _one_at_a_time = threading.Lock()  # a process runs one task, however many threads it has
@@ -48,11 +49,21 @@ def other_version(worker: str, found: Sequence[str]) -> OtherVersion:
     return OtherVersion(f"{worker} has {'; '.join(found)}; {repair}")
 
 
-def run(ours: dict[str, str], function: Callable[..., Any], *args: Any) -> Any:
-    """Run a function in a worker. OtherVersion if the worker is not what the command expects."""
+def run(ours: dict[str, str], folder: str, function: Callable[..., Any], *args: Any) -> Any:
+    """Run a function in a worker, for a command in a folder, from which its messages show paths.
+
+    OtherVersion if the worker is not what the command expects.
+    """
     if found := differences(ours, identity()):
         raise other_version(worker_name(), found)
-    with _one_at_a_time, single_threaded_blas, one_core(), _environment_restored(), _errors_that_can_be_sent():
+    with (
+        _one_at_a_time,
+        single_threaded_blas,
+        one_core(),
+        shown_from(folder),
+        _environment_restored(),
+        _errors_that_can_be_sent(),
+    ):
         return function(*args)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def compare_runs(a: Path, b: Path) -> dict[str, Any]:
-    """Return the settings that differ, the scores, and a paired test if the validation reviews are the same."""
+    """Return the settings that differ, the scores, and a paired test, or why there is none (`unpaired`)."""
     from sentibp.config.load import load_config
 
     facts_a, facts_b = load_run_info(a), load_run_info(b)
@@ -25,8 +25,7 @@ def compare_runs(a: Path, b: Path) -> dict[str, Any]:
     config_a, config_b = (flat_settings(load_config(path / "config.yaml").config) for path in (a, b))
     keys = every_key([config_a, config_b])
     scores_a, scores_b = facts_a.get("scores") or {}, facts_b.get("scores") or {}
-    data_a, data_b = ((content.get("data") or {}).get("validation") for content in (facts_a, facts_b))
-    same = data_a is not None and data_a == data_b and all((path / PREDICTIONS).exists() for path in (a, b))
+    unpaired = _why_unpaired((a, facts_a), (b, facts_b))
     return {
         "a": str(a),
         "b": str(b),
@@ -39,16 +38,31 @@ def compare_runs(a: Path, b: Path) -> dict[str, Any]:
             if name in scores_b and isinstance(scores_a[name], int | float)
         },
         "scored_on": [content.get("scored_on") for content in (facts_a, facts_b)],
-        "paired": _paired(a, b) if same else None,
+        "paired": None if unpaired else _paired(a, b),
+        "unpaired": unpaired,
     }
 
 
-def _paired(a: Path, b: Path) -> dict[str, Any] | None:
+def _why_unpaired(*runs: tuple[Path, Mapping[str, Any]]) -> str | None:
+    """Return why there is no paired test of two runs, each a path and its run.json; None if there is one."""
+    validation = [(facts.get("data") or {}).get("validation") for _, facts in runs]
+    for (path, _), recorded in zip(runs, validation, strict=True):
+        if recorded is None:
+            return f"{path} has no validation reviews"
+    if validation[0] != validation[1]:
+        return "the validation reviews, their labels or their weights are not the same"
+    for path, _ in runs:
+        if not (path / PREDICTIONS).exists():  # as of a trial of a sweep that is not the best
+            return f"{path} keeps no predictions of its validation reviews"
+    return None
+
+
+def _paired(a: Path, b: Path) -> dict[str, Any]:
     from sentibp.metrics import mcnemar
 
     first, second = load_predictions(a), load_predictions(b)
-    if first is None or second is None:
-        return None
+    assert first is not None
+    assert second is not None
     with data_error_if_damaged(b / PREDICTIONS, "train its config again"):
         return mcnemar(first[0], first[1], second[1], first[2])
 

@@ -29,7 +29,7 @@ from sentibp.model.file import load_model
 from sentibp.runs.directory import create_run
 from sentibp.training.events import Epoch, NetworkStarted
 from sentibp.training.experiment import Outcome, Training
-from sentibp.training.paths import resolve_paths
+from sentibp.training.paths import REVIEWS, VALIDATION_REVIEWS, resolve_paths
 from sentibp.training.prepare import prepare_config
 from sentibp.utils import resources
 from sentibp.utils.label_key import LABELS
@@ -38,7 +38,6 @@ from sentibp.utils.sequences import Texts, as_texts, read_once
 from sentibp.utils.table import Table
 
 _SHARE = 0.1  # of the reviews, to hold out where a config names a split
-_REVIEWS, _VALIDATION = "reviews.parquet", "validation_reviews.parquet"  # in a run directory
 
 
 class Trained(NamedTuple):
@@ -255,10 +254,10 @@ def prepare_reviews(resolved: Resolved, given: Given, out: Path | None) -> Prepa
     require_all_classes(corpus, given.names[1], f"training needs both{' classes' * (len(names) == 2)}")
     config, notes = _with_paths(resolved._replace(config=config))
     config, validation, more = _with_validation(resolved, config, given, corpus, encoder)
-    source = _source(resolved, config) if out is None else absolute(out / _REVIEWS)
+    source = _source(resolved, config) if out is None else absolute(out / REVIEWS)
     config = paths.replace(config, "data.source", source)
     if out is not None and given.validation is not None:
-        config = paths.replace(config, "data.validation", absolute(out / _VALIDATION))
+        config = paths.replace(config, "data.validation", absolute(out / VALIDATION_REVIEWS))
     if conflicts := list(find_conflicts(config)):
         raise ConfigError(*(f"{keyword(dotted(each.path))}: {each.text}" for each in conflicts))
     return Prepared(config, InMemory(corpus, validation), encoder, (*notes, *encoder.notes, *more))
@@ -340,8 +339,8 @@ def _given_validation(given: Given, data: Data, encoder: LabelEncoder) -> Corpus
 
 def _keep_reviews(run: Path, data: Data, given: Given) -> None:
     """Write the reviews into the run directory, whose settings name them as their source."""
-    write_reviews(run / _REVIEWS, data, given.texts, given.labels, given.weight, given.groups)
+    write_reviews(run / REVIEWS, data, given.texts, given.labels, given.weight, given.groups)
     if given.validation is not None:
         texts, labels, *weight = given.validation
         settings = data.model_copy(update={"group_column": None, **({} if weight else {"weight_column": None})})
-        write_reviews(run / _VALIDATION, settings, texts, labels, *weight)
+        write_reviews(run / VALIDATION_REVIEWS, settings, texts, labels, *weight)

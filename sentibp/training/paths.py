@@ -22,6 +22,9 @@ from sentibp.model import file as model_file
 from sentibp.runs import find, hub_model
 from sentibp.utils import paths
 
+REVIEWS, VALIDATION_REVIEWS = "reviews.parquet", "validation_reviews.parquet"
+"""The files of a run directory in which a training from Python keeps its reviews."""
+
 _FOUND: dict[str, Callable[[str], Path]] = {  # settings that may name a run directory, `last`, or `builtin`
     "model.init_from": find.model_file,
     "pretrain.vectors_from": find.vectors_file,
@@ -47,7 +50,7 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
         if base is not None and not _is_in(folder, value) and _is_in(target, value):
             base = target
         if is_stored:
-            value, more = _moved(value)
+            value, more = _moved(value, folder)
             notes += more
         if key in SOURCES:
             value, more = sources.resolve_source(value, base)
@@ -83,17 +86,19 @@ def _is_in(folder: Path, value: Any) -> bool:
     return any(os.path.exists(folder / name) for name in names)
 
 
-def _moved(value: Any) -> tuple[Any, list[str]]:
+def _moved(value: Any, folder: Path) -> tuple[Any, list[str]]:
     """Return paths that are gone as they are below the working directory now, and notes on them.
 
-    The last names of such a path, as many as possible, must be there: the folder of the project was moved.
+    The last names of such a path, as many as possible, must be there: the folder of the project was moved. The reviews
+    that are kept in the run directory, `folder`, were moved with it.
     """
     names, notes = [value] if isinstance(value, str) else list(value), []
     for i, name in enumerate(names):
         if os.path.isabs(name) and not os.path.exists(name):
             parts = Path(name).parts
-            below = (os.path.join(*parts[start:]) for start in range(1, len(parts)))
-            if (found := next(filter(os.path.exists, below), None)) is not None:
+            kept = [str(folder / parts[-1])] if parts[-1] in (REVIEWS, VALIDATION_REVIEWS) else []
+            below = [os.path.join(*parts[start:]) for start in range(1, len(parts))]
+            if (found := next(filter(os.path.exists, kept + below), None)) is not None:
                 notes.append(f"{name} is gone; taken from {found}")
                 names[i] = paths.absolute(found)
     return (names[0] if isinstance(value, str) else names), notes

@@ -18,6 +18,7 @@ from sentibp.model.file import load_model
 from sentibp.runs import directory
 from sentibp.runs.find import of_a_sweep
 from sentibp.runs.records import EpochRecord, Record, RecordReader, RefitRecord, StartRecord, StepRecord, read_records
+from sentibp.runs.trained_model import is_replaced
 from sentibp.training.diverged import TrainingStopped
 from sentibp.training.events import Event, NetworkStarted
 from sentibp.training.experiment import Training
@@ -103,8 +104,11 @@ class Reproduction:
             self._differs(then, ["the run has more records than the training that was repeated"], [])
         if self.difference is None:
             self.again = self.training.finish().digest
+            file = self.path / directory.MODEL
             if self.digest not in (None, self.again) and not self._is_same_model():
                 self._differs(None, ["the model, but no step: was config.yaml edited?"], [])
+            elif self.digest is not None and file.is_file() and is_replaced(file):
+                self._differs(None, [f"{file}: not the file that the training wrote; was it replaced?"], [])
 
     @property
     def digest(self) -> str | None:
@@ -173,8 +177,9 @@ class Reproduction:
     def _compare(self, then: Record, now: Record) -> tuple[list[str], list[str]]:
         """Return what differs between two records, in words, and the tensors that differ."""
         a, b = then.to_json(), now.to_json()
-        if any(a.get(key) != b.get(key) for key in ("event", "seed", "epoch", "step")):
-            return ["another event than was recorded"], []
+        if other := [key for key in ("event", "seed", "epoch", "step") if a.get(key) != b.get(key)]:
+            facts = ", ".join(f"{key} {a.get(key)} then, {b.get(key)} now" for key in other)
+            return [f"{facts}: was config.yaml edited?"], []
         what = []
         for key in "learning_rate", "loss", "gradient_norm":
             if key in b and a.get(key) != b[key]:

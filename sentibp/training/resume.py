@@ -45,6 +45,7 @@ class Completed(Generic[T]):
     """A run that is finished already: in the place of a Training, with the outcome that it had."""
 
     note: str | None = None
+    resume_command = ""  # there is nothing to resume
 
     def __init__(self, path: Path, outcome: T):
         self.path = path

@@ -49,9 +49,9 @@ class Session:
         self.run = run
         address = getattr(executor, "address", None)
         options = f" --cluster {address}" if address else ""
-        self._resume = f"sentibp {run.command} --resume {shlex.quote(str(run.path))}{options}"
+        self.resume_command = f"sentibp {run.command} --resume {shlex.quote(str(run.path))}{options}"
         if address:
-            run.advice = f"then resume with `{self._resume}`"
+            run.advice = f"then resume with `{self.resume_command}`"
         self.checkpoint = checkpoint
         self.notes = (*data.notes, *notes)
         self.note: str | None = None  # a problem that `finish` met, and that changes nothing
@@ -95,7 +95,7 @@ class Session:
         except (WorkerDied, ClusterLost, NotVisible, OtherVersion) as error:
             with suppress(DataError):
                 self._write_checkpoint()  # if the state can still be fetched
-            raise type(error)(*error.lines, f"to resume: {self._resume}") from None
+            raise type(error)(*error.lines, f"to resume: {self.resume_command}") from None
         except WriteError as error:  # of a file that is not the run's own, whose message does not say how to resume
             if self.run.advice in str(error):
                 raise

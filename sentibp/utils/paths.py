@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 PACKED = (".gz", ".bz2", ".xz", ".zst")
@@ -34,11 +37,32 @@ def absolute(path: str | os.PathLike[str], folder: str | os.PathLike[str] = "") 
     return os.path.abspath(os.path.join(folder, os.path.expanduser(path)))
 
 
+_reader: ContextVar[str] = ContextVar("reader", default=os.curdir)  # the folder in which messages are read
+
+
+def working_folder() -> str:
+    """Return the working directory; "" if it was removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
+@contextmanager
+def shown_from(folder: str) -> Iterator[None]:
+    """Let `shown` give paths relative to a folder, "" for none: a worker is in another one than its command."""
+    token = _reader.set(folder)
+    try:
+        yield
+    finally:
+        _reader.reset(token)
+
+
 def shown(path: str) -> str:
-    """Return an absolute path as messages show it: relative to the working directory if it lies there."""
-    if os.path.isabs(path):
+    """Return an absolute path as messages show it: relative to the working directory of the user if it lies there."""
+    if os.path.isabs(path) and (folder := _reader.get()):
         try:
-            relative = os.path.relpath(path)
+            relative = os.path.relpath(path, folder)
         except (OSError, ValueError):  # the working directory is gone; another drive
             return path
         if relative.split(os.sep, 1)[0] not in (os.curdir, os.pardir):

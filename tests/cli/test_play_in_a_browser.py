@@ -612,6 +612,19 @@ def test_a_second_tab_sees_what_the_first_taught(page: Page, article: str):
     assert page.complaints() == []
 
 
+def test_going_back_to_the_page_begins_it_anew(page: Page, played: str):
+    """A browser restores what was chosen in a form after the scripts have begun: the answer was of another network."""
+    opened(page, played)
+    page.find("#network option[value=article]").click()
+    page.wait(f"{READY} && document.getElementById('rounds').value === '40'")
+    page.driver.get("about:blank")
+    page.driver.back()
+    page.wait(f"{READY} && {SHOWN} === {PARTS}")
+    assert page.js("document.getElementById('network').value") == "model"
+    assert page.text("#about") == "A model."
+    assert page.complaints() == []
+
+
 def test_a_server_that_is_stopped_is_said_and_no_answer_is_shown(page: Page, quickstart: Path):
     with serving(quickstart) as server:
         opened(page, server.url)

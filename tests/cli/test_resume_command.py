@@ -61,6 +61,12 @@ def test_a_terminated_training_resumes(ended_by, sentibp, number):
     assert second.err == "run: finished already\n"
 
 
+def test_the_command_that_resumes_a_training_on_a_cluster_names_it(ended_by):
+    code, out, _ = ended_by(signal.SIGINT, "--set", "train.shards=2", "--cluster", "local:1")
+    assert code == 130
+    assert out.splitlines()[-1] == "resume      sentibp train --resume run --cluster local:1"
+
+
 def test_a_killed_run_is_listed_as_killed(start, sentibp):
     running = start(*LONG, "--set", "train.epochs=100000")
     while not Path("runs/started").exists():

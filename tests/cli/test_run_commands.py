@@ -197,6 +197,22 @@ def test_runs_on_different_data_get_no_paired_test(sentibp):
     assert "--data FILE" in out
 
 
+def test_what_cannot_be_scored_on_the_same_reviews_is_not_suggested(sentibp):
+    a, b = train(sentibp), sentibp("train", "three", "--json", "--quiet").json["run"]
+    *_, last = sentibp("runs", "compare", a, b).out.splitlines()
+    assert last == "Their classes are not the same, either: negative, positive; and negative, neutral, positive."
+    assert "compare models of the same classes" in sentibp("eval", a, "--against", b, code=2).err
+
+
+def test_the_trials_of_a_sweep_have_no_paired_test_as_only_the_best_keeps_its_predictions(sentibp):
+    Path("space.yaml").write_text("train.epochs: [1, 2]\n")
+    best = sentibp("sweep", "quickstart", "space.yaml", "--sampler", "grid", "--out", "found", "--json").json["best"]
+    other = f"found/trials/{1 - best['number']}"
+    *_, why, repair = sentibp("runs", "compare", "found/trials/0", "found/trials/1").out.splitlines()
+    assert why == f"no paired test, as {other} keeps no predictions of its validation reviews."
+    assert repair.startswith(f"{other}: a trial of a sweep, which keeps the model of the best only; train its config")
+
+
 def test_comparing_training_scores_with_validation_scores_gives_a_note(sentibp):
     a, b = train(sentibp), train(sentibp, "--set", "data.validation=0")
     assert "training data" in sentibp("runs", "compare", a, b).out

@@ -240,7 +240,7 @@ def test_ctrl_c_ends_after_a_moment_and_says_how_to_resume(start):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert process.returncode == 130
-    assert b"to resume: sentibp sweep --resume stopped" in err
+    assert b"to resume: sentibp sweep --resume stopped --jobs 2\n" in err
     assert b"Traceback" not in err
     assert json.loads(out)["outcome"] == "interrupted"
 

@@ -25,6 +25,7 @@ from sentibp.errors import ConfigError, DataError, SentibpError
 from sentibp.model.answer_counts import AnswerCounts
 from sentibp.model.file import load_model
 from sentibp.model.prediction_writer import Format
+from sentibp.utils.executor import NotVisible
 
 TEXTS = ["I love this movie", "not worth the ticket", 'a "good", long\nfilm', "", "awful, awful plot", "naïve 🎬"]
 
@@ -244,6 +245,18 @@ def test_another_model_file_on_a_worker_is_refused(inputs: Path, here: Path) -> 
     Path(task.marker[0]).write_text(task.marker[1])
     with pytest.raises(DataError, match=r"builtin: this process does not see the same model"):
         predict_file.predict_file(task)
+
+
+def test_another_input_on_a_worker_is_refused(inputs: Path, here: Path) -> None:
+    """As an old copy of the file on the disk of the worker."""
+    (here / "there").mkdir()
+    task = _task(here)._replace(size=7)
+    Path(task.marker[0]).write_text(task.marker[1])
+    size = Path(task.input).stat().st_size
+    with pytest.raises(NotVisible, match=rf"see the same input \(the file there has {size:,} bytes, not 7\); all"):
+        predict_file.predict_file(task)
+    with pytest.raises(NotVisible, match="see the same input"):
+        predict_file.predict_rows(task, 0, 1)
 
 
 def test_rows_of_some_row_groups_are_those_of_the_file(here: Path) -> None:

@@ -17,6 +17,7 @@ from sentibp.distributed import sweep as distributed_sweep
 from sentibp.distributed.dask import DaskExecutor
 from sentibp.distributed.sweep import ClusterPool
 from sentibp.inspection.sweep import load_sweep
+from sentibp.runs.directory import load_run_info
 from sentibp.training.sweep import Options, Result, Sweep, TrialEnded, plan_sweep
 from sentibp.training.sweep_folder import SweepFolder
 from sentibp.training.trial import FAILED, FINISHED
@@ -74,6 +75,18 @@ def test_workers_give_the_same_records_and_the_same_model(sweep: Callable[..., R
     assert here.settings == there.settings
 
 
+def test_notes_of_trials_name_files_as_the_command_does(
+    sweep: Callable[..., Result], local: DaskExecutor, reviews: Path
+) -> None:
+    """A worker is in another folder than the command, whose user reads its messages."""
+    with reviews.open("a") as file:
+        file.write('{"text": "", "label": 0}\n')
+    results = [sweep(lambda path: SerialPool(), "here"), sweep(lambda path: ClusterPool(local, path), "there")]
+    notes = [load_run_info(result.run)["notes"] for result in results]
+    assert notes[0][0].startswith("reviews.jsonl: 1 of 61 texts is empty")
+    assert notes[0] == notes[1]
+
+
 def test_a_trial_whose_worker_is_killed_runs_again(
     sweep: Callable[..., Result], local: DaskExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,10 +123,21 @@ def test_a_worker_that_sees_another_folder_trains_nothing(here: Path) -> None:
     about = here / "sweep" / "sweep.json"
     task = functions.TrialTask(0, {}, str(here / "sweep" / "trials" / "0"), "accuracy")
     with pytest.raises(NotVisible, match="does not see the folder of the sweep"):
-        distributed_sweep.run_task(task, str(about), "{}", [], False)
+        distributed_sweep.run_task(task, str(about), "{}", {}, False)
     about.write_text("{}")
     with pytest.raises(NotVisible, match=r"^/no/reviews: .* does not see the data; all workers need it"):
-        distributed_sweep.run_task(task, str(about), "{}", ["/no/reviews"], False)
+        distributed_sweep.run_task(task, str(about), "{}", {"/no/reviews": None}, False)
+
+
+def test_a_worker_with_another_file_of_the_same_name_trains_nothing(here: Path, reviews: Path) -> None:
+    """As of a copy on the disk of the worker: its trials would be scored on other reviews."""
+    about = here / "sweep.json"
+    about.write_text("{}")
+    task = functions.TrialTask(0, {}, str(here / "trial"), "accuracy")
+    seen = {str(reviews): distributed_sweep._seen(str(reviews)), str(here): distributed_sweep._seen(str(here))}
+    reviews.write_text(reviews.read_text().replace("bad", "odd"))
+    with pytest.raises(NotVisible, match=r"^/.*reviews\.jsonl: .* does not see the same data \(the file"):
+        distributed_sweep.run_task(task, str(about), "{}", seen, False)
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,10 @@ def test_a_run_compared_with_itself():
 )
 def test_no_paired_test_on_different_reviews(data):
     a, b = finished(positive=[0.5] * 4), finished(positive=[0.5] * 4, data=data)
-    assert compare.compare_runs(a, b)["paired"] is None
+    result = compare.compare_runs(a, b)
+    assert result["paired"] is None
+    known = "the validation reviews, their labels or their weights are not the same"
+    assert result["unpaired"] == (known if data.get("validation") else f"{b} has no validation reviews")
     assert compare.compare_runs(b, b)["paired"] is None or data.get("validation")
 
 
@@ -261,7 +264,7 @@ def test_predictions_that_are_missing_or_damaged(complaint):
         (b / "validation.parquet").write_bytes(content)
         assert "validation.parquet: damaged" in complaint(DataError, compare.compare_runs, a, b)
     (b / "validation.parquet").unlink()  # as after an interruption before the first epoch
-    assert compare.compare_runs(a, b)["paired"] is None
+    assert compare.compare_runs(a, b)["unpaired"] == f"{b} keeps no predictions of its validation reviews"
 
 
 def test_flat_settings():

@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from runner import reproduce
 
+import sentibp
 from sentibp import load_model, train_model
 from sentibp.config import paths as config_paths
 from sentibp.config.load import load_config
@@ -98,6 +100,21 @@ def test_a_project_that_was_moved(write_config):
     config, notes = resolve_paths(load_config(run.name + "/config.yaml"))
     assert config.data.source == str(Path("data/d.csv").absolute())
     assert notes[0].endswith("old/data/d.csv is gone; taken from data/d.csv")
+
+
+@pytest.mark.usefixtures("here")
+def test_reviews_that_a_run_keeps_are_moved_with_it():
+    texts, labels = ["good fun", "dull and bad"] * 20, [1, 0] * 20
+    run = sentibp.train(SMALL, texts, labels, validation=(texts[:4], labels[:4]), out="kept").run
+    assert run is not None
+    shutil.move(run, "moved")
+    data = resolve_paths(load_config("moved/config.yaml"))[0].data
+    assert data.source == os.path.abspath("moved/reviews.parquet")
+    assert data.validation == os.path.abspath("moved/validation_reviews.parquet")
+    assert reproduce(Path("moved")).same
+    evaluation = sentibp.evaluate(sentibp.load_model("moved"))
+    assert evaluation.scores["n"] == 4
+    assert any(note.endswith("is gone; taken from moved/reviews.parquet") for note in evaluation.notes)
 
 
 def test_what_else_the_name_of_the_config_may_mean_is_among_the_notes(here):

@@ -226,6 +226,26 @@ def test_an_edited_config_is_reported(small):
     assert result.again not in (None, outcome.digest)
 
 
+def test_another_seed_in_an_edited_config_is_named(small):
+    outcome = runner.train_model(small())
+    path = outcome.run / "config.yaml"
+    path.write_text(path.read_text().replace("seed: 0", "seed: 5"))
+    difference = reproduce(outcome.run).difference
+    assert difference is not None
+    assert difference["what"] == ["seed 0 then, 5 now: was config.yaml edited?"]
+
+
+def test_a_model_file_that_was_replaced_is_reported(small):
+    """The digest in run.json is that of the training, whatever file lies there now."""
+    outcome, other = runner.train_model(small()), runner.train_model(small("train.seed=1"))
+    (outcome.run / "model.safetensors").write_bytes((other.run / "model.safetensors").read_bytes())
+    result = reproduce(outcome.run)
+    assert (result.same, result.again) == (False, outcome.digest)
+    assert result.difference is not None
+    file = outcome.run / "model.safetensors"
+    assert result.difference["what"] == [f"{file}: not the file that the training wrote; was it replaced?"]
+
+
 def test_a_config_with_fewer_epochs(small):
     outcome = runner.train_model(small("train.schedule=constant", "train.refit=false"))
     path = outcome.run / "config.yaml"
