@@ -148,7 +148,7 @@ def _design_effect(corpus: Corpus, weight: np.ndarray) -> float:
     if k == n:
         return 1.0
     between = within = 0.0
-    for each in range(1, len(corpus.names)):  # with two classes, one of them says all
+    for each in range(len(corpus.names)) if len(corpus.names) > 2 else (1,):  # of two classes, one says all
         is_class = (label == each).astype(np.float64)
         mean = np.bincount(number, is_class) / size
         between += float(size @ (mean - is_class.mean()) ** 2) / max(k - 1, 1)

@@ -41,33 +41,36 @@ def limit_blas_threads() -> None:
 
 
 class _SingleThreadedBlas(contextlib.ContextDecorator):
-    """Limits BLAS to one thread in the whole process while a thread is inside the context, or a decorated function."""
+    """Limits BLAS to one thread in the whole process while a thread is inside the context, or a decorated function.
+
+    scipy brings a BLAS of its own, which is limited from the next context on after it was loaded, also inside another.
+    """
 
     def __init__(self) -> None:
         self.is_needed = not _limits_numpy()
         self.lock = threading.Lock()
         self.users = 0
-        self.limit: Any = None
+        self.limits: dict[bool, Any] = {}  # without and with the BLAS of scipy
 
     def __enter__(self) -> None:
         with self.lock:
-            if self.users == 0 and self.is_needed:
-                self.limit = _controller().limit(limits=1, user_api="blas")
+            if self.is_needed and (loaded := "scipy.linalg" in sys.modules) not in self.limits:
+                self.limits[loaded] = _controller(loaded).limit(limits=1, user_api="blas")
             self.users += 1
 
     def __exit__(self, *_: object) -> None:
         with self.lock:
             self.users -= 1
-            if self.users == 0 and self.limit is not None:
-                self.limit.restore_original_limits()
-                self.limit = None
+            while self.users == 0 and self.limits:
+                self.limits.popitem()[1].restore_original_limits()  # the last one first
 
 
 single_threaded_blas = _SingleThreadedBlas()
 
 
 @cache
-def _controller() -> Any:
+def _controller(with_scipy: bool) -> Any:
+    """Return what limits the libraries that are loaded now. It is made once without and once with that of scipy."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -244,6 +244,17 @@ def test_the_evidence_of_groups_is_of_all_classes():
     assert independent_weights(mixed, none).sum() < 30, "c is in each group, a and b are not"
 
 
+@pytest.mark.parametrize("order", [(0, 2, 1), (1, 0, 2), (2, 1, 0), (1, 2, 0)])
+def test_the_evidence_of_groups_does_not_depend_on_the_order_of_classes(order):
+    label, group = [0, 0, 0, 2, 1, 1, 1, 2, 0, 1, 2, 0] * 3, [i // 4 for i in range(36)]
+    worth, renamed = (
+        independent_weights(grouped(each, group, ("a", "b", "c")), np.zeros(0, np.int64)).sum()
+        for each in (label, [order[number] for number in label])
+    )
+    assert renamed == pytest.approx(worth)
+    assert worth < 30
+
+
 def test_a_config_may_be_a_link(write_config, here):
     write("project/d.csv", "text,label", reviews(40, "film"))
     resolved = write_config("project/c.yaml", data={"source": "d.csv"})

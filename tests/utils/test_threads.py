@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -59,6 +61,33 @@ def test_blas_is_limited_although_the_environment_was_changed_since(monkeypatch)
         monkeypatch.setenv(name, "1")
     with single_threaded_blas:
         assert blas_threads() <= {1}
+
+
+@pytest.mark.parametrize("outer", ["nullcontext()", "single_threaded_blas"])
+def test_the_blas_of_scipy_is_limited_if_it_is_loaded_later(outer):
+    """After the first context, or inside another one: else the last digits depend on the number of cores."""
+    code = f"""
+import sys
+from contextlib import nullcontext
+import numpy
+from threadpoolctl import threadpool_info
+from sentibp.utils.threads import single_threaded_blas
+threads = lambda: [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+with single_threaded_blas:
+    pass
+assert "scipy.linalg" not in sys.modules
+with {outer}:
+    import scipy.optimize
+    before = threads()
+    with single_threaded_blas:
+        print(len(before), set(threads()))
+print(set(threads()))
+"""
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    inside, after = done.stdout.splitlines()
+    assert inside in ("1 {1}", "2 {1}"), done.stderr  # a scipy of Debian shares the BLAS of numpy
+    assert after == "{2}"
 
 
 def test_blas_is_limited_until_the_last_user_leaves():
