@@ -35,6 +35,7 @@ from sentibp.utils.files import (
     write_file,
 )
 from sentibp.utils.near_names import did_you_mean, near_paths
+from sentibp.utils.paths import require_folder_name
 from sentibp.utils.repair import as_yaml
 
 ROOT = Path("sweeps")
@@ -122,6 +123,7 @@ class SweepFolder:
         ConfigError if it is another sweep, or another process runs it.
         """
         about = self.path / ABOUT
+        require_folder_name(self.path)
         if self.path.exists() and not about.exists() and not (self.path.is_dir() and self._is_only_begun()):
             raise ConfigError(f"--out {self.path}: already there, and not a sweep; choose a new directory")
         with data_error_on_failure(about, "or choose another place with --out DIR"):
