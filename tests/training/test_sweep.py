@@ -430,9 +430,7 @@ def test_a_folder_of_something_else_is_refused(sweep, here):
     (here / "sweep" / "mine.txt").touch()
     with pytest.raises(ConfigError, match="--out sweep: already there, and not a sweep"):
         sweep()
-    with pytest.raises(
-        ConfigError, match=r"--out best\.yaml: the name of a file, .* give --out best$"
-    ):
+    with pytest.raises(ConfigError, match=r"--out best\.yaml: the name of a file, .* give --out best$"):
         sweep(out="best.yaml")
     with pytest.raises(ConfigError, match="sweep: not the folder of a sweep"):
         load_sweep(Path("sweep"))
