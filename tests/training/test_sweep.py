@@ -36,6 +36,7 @@ from sentibp.training.sweep_folder import SweepFolder, load_plan
 from sentibp.training.sweep_study import Study, best_of
 from sentibp.training.trial import TrialRecord, TrialTask, is_hopeless, run_trial
 from sentibp.utils.files import WriteError
+from sentibp.utils.paths import shown
 
 SPACE = """\
 train.optimizer.learning_rate: {log: [0.001, 1]}
@@ -385,6 +386,18 @@ def test_another_sweep_in_the_same_folder_is_refused(sweep):
         assert caught.value.lines[0].startswith("sweep: began with other settings; ")
         assert caught.value.lines[1].startswith(f"  {what}")
     assert len(sweep(trials=2).records) == 1, "more trials are no other sweep"
+
+
+def test_a_source_that_is_gone_is_named(sweep, reviews):
+    """It was reported as another setting: an absolute path before, and a relative one now."""
+    sweep(trials=1)
+    Path(reviews).rename("moved.csv")
+    with pytest.raises(DataError) as caught:
+        sweep(trials=2)
+    fact = f"{shown(str(reviews))}: no such file, although the sweep began with it"
+    assert str(caught.value) == f"{fact}; restore it, or begin anew with another --out"
+    Path("moved.csv").rename(reviews)
+    assert len(sweep(trials=2).records) == 1
 
 
 def test_the_default_folder_is_that_of_the_same_sweep(write_config, reviews):
