@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from sentibp.data.readers.surplus import FOOTER
 from sentibp.utils import compute as pc
 from sentibp.utils.messages import counted
 
+FOOTER = (
+    r"\s*\(?\d[\d,.']* (rows?|records?|results?|rows?\(s\))( (affected|selected|returned|exported|in set.*))?\.?\)?\s*"
+)
+"""A regular expression: a footer as database programs write it below the rows, in any case."""
 _TOTAL = r"(grand |sub-?|sum )?totals?|sum|gesamt(summe)?|summe|totale?s?|totaal|somme|suma|итого|всего|合计|总计|合計"
 _PATTERN = rf"(?i)\A(\s*({_TOTAL})\s*:?\s*|{FOOTER})\z"
 

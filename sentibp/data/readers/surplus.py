@@ -6,14 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from sentibp.data.readers.content import line_chunks
+from sentibp.data.totals import FOOTER
 from sentibp.utils.messages import counted
 
 _RULE = re.compile(r"\s*:?[-=]{2,}:?\s*")  # below the names of the columns, as sqlcmd writes it
 
-FOOTER = (
-    r"\s*\(?\d[\d,.']* (rows?|records?|results?|rows?\(s\))( (affected|selected|returned|exported|in set.*))?\.?\)?\s*"
-)
-"""A regular expression: a footer as database programs write it below the rows, in any case."""
 _FOOTER = re.compile(FOOTER, re.IGNORECASE)
 
 Row = tuple[int, list[str]]  # its number, and its fields
