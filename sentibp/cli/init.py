@@ -71,6 +71,8 @@ def init(
     config = out or Path(re.sub(r"[^\w.-]+", "_", path.resolve().name.split(".")[0]).strip("_") + ".yaml")
     if path.is_file() or has_data_suffix(config.name):
         require_no_input(config, [("the data", path)], "--out")
+    if config.suffix.lower() not in (".yaml", ".yml"):
+        raise ConfigError(f"--out {config}: not the name of a config; let it end in .yaml")
     if os.path.lexists(config) and not force:
         another = f"write another with --out {shlex.quote(str(free_name(config)))}"
         raise ConfigError(f"{config}: already there; {another}, or replace it with --force")

@@ -103,8 +103,14 @@ def serve(
     from sentibp.export.server.model import ServedModel, load
     from sentibp.runs import find
 
+    is_trained = False
+
     def load_model() -> ServedModel:
-        return load(find.model_file(model), threshold, cost)
+        nonlocal is_trained  # then a reload does not take the built-in model if all runs are gone
+        path = find.model_file("last" if is_trained else model)
+        loaded = load(path, threshold, cost)
+        is_trained = model is None and path != find.builtin_file()
+        return loaded
 
     limits = Limits(largest, max_texts, max_length, timeout, max_waiting)
     listener = bind(host, port)

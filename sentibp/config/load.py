@@ -149,8 +149,17 @@ def override_data(data: Data, overrides: Sequence[str], options: Mapping[str, st
     for i, (key, _, value) in enumerate(override.partition("=") for override in overrides):
         if option := (options or {}).get(key.strip()):
             place = _Place(SIZE + i, f"--set {key}={value}", tuple(key.strip().split(".")))
-            source.mistakes.append(_Mistake(place, place.path, f"write {option} {shlex.quote(value)} instead"))
+            source.mistakes.append(_Mistake(place, place.path, _with_option(option, value.strip())))
     return _resolve(source, overrides, section="data").data
+
+
+def _with_option(option: str, value: str) -> str:
+    """Return the repair for a setting that an option stands for, which takes one source, and no share of reviews."""
+    if value.startswith("["):
+        return f"{option} takes one source; give the command once for each, with {option}"
+    if re.fullmatch(r"[\d.]+", value):
+        return f"is for a training; leave it out, or name reviews with {option}"
+    return f"write {option} {shlex.quote(value)} instead"
 
 
 def _resolve(source: _Source, overrides: Sequence[str], section: str | None = None) -> Config:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from sentibp.config.schema import Data
 
 _MOST = 100  # classes, as config/conflicts.py has it
+
+
+class Categories(NamedTuple):
+    """The labels that a type lists, and whether it says that they are in this order."""
+
+    values: tuple[Any, ...] = ()
+    ordered: bool = False
+
+
+NO_CATEGORIES = Categories()
+"""Of labels whose type lists none, such as a list."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +80,10 @@ class LabelEncoder:
         return np.argsort(self.number)
 
 
-def label_encoder(labels: Any, data: Data, name: str = "y", order: Sequence[Any] = ()) -> LabelEncoder:
+def label_encoder(labels: Any, data: Data, name: str = "y", categories: Categories = NO_CATEGORIES) -> LabelEncoder:
     """Return which class each label means: by data.labels if it is set, else by the usual names, else by their order.
 
-    `order` is that of the labels from the worst to the best, if they have one: see `category_order`. InvalidInput if
+    `categories` are those of the type of the labels, from the worst to the best: see `categories_of`. InvalidInput if
     they are no labels, or data.labels does not have them.
     """
     values = label_list(labels, name)
@@ -85,28 +96,32 @@ def label_encoder(labels: Any, data: Data, name: str = "y", order: Sequence[Any]
     if len(distinct) == 1:
         raise InvalidInput(f"all labels are {distinct.tolist()[0]!r}, one class; training needs at least two classes")
     _require_separate(distinct.tolist(), keys, name)
-    order = [label_key(value) for value in order if label_key(value) in keys]
-    order = order if len(order) == len(keys) else []
-    return _binary(distinct, keys, order) if len(distinct) == 2 else _several(distinct, keys, data, name, order)
+    order = [label_key(value) for value in categories.values if label_key(value) in keys]
+    categories = Categories(tuple(order) if len(order) == len(keys) else (), categories.ordered)
+    if len(distinct) == 2:
+        return _binary(distinct, keys, categories.values if categories.ordered else ())
+    return _several(distinct, keys, data, name, categories)
 
 
-def category_order(labels: Any) -> tuple[Any, ...]:
-    """Return the categories of labels whose type has an order, in that order; else nothing.
+def categories_of(labels: Any) -> Categories:
+    """Return the categories of labels whose type lists them, in that order; else none.
 
-    These are an ordered Categorical of pandas, a Series of them, and an ordered dictionary array of Arrow, which
-    Parquet files have.
+    These are a Categorical of pandas, a Series of them, an Enum of polars, and an ordered dictionary array of Arrow,
+    which Parquet files have. An Enum lists what occurs, and may or may not mean an order.
     """
+    if type(kind := getattr(labels, "dtype", None)).__name__ == "Enum":
+        return Categories(tuple(getattr(kind, "categories", ())))
     if hasattr(getattr(labels, "dtype", None), "pyarrow_dtype"):  # a Series of pandas whose values are Arrow's
         labels = pa.array(labels)
     if isinstance(labels, pa.ChunkedArray):
         labels = labels.combine_chunks()
     if isinstance(labels, pa.Array):
         is_ordered = pa.types.is_dictionary(labels.type) and labels.type.ordered
-        return tuple(labels.dictionary.to_pylist()) if is_ordered else ()
+        return Categories(tuple(labels.dictionary.to_pylist()), True) if is_ordered else NO_CATEGORIES
     categorical = getattr(labels, "cat", labels)
-    if getattr(categorical, "ordered", False) is not True:
-        return ()
-    return tuple(to_list(categorical.categories, "categories"))
+    if not isinstance(ordered := getattr(categorical, "ordered", None), bool):
+        return NO_CATEGORIES
+    return Categories(tuple(to_list(categorical.categories, "categories")), ordered)
 
 
 def _require_separate(values: Sequence[Any], keys: Sequence[str], name: str) -> None:
@@ -235,17 +250,18 @@ def _binary(distinct: np.ndarray, keys: Sequence[str], given: Sequence[str]) -> 
     return LabelEncoder(distinct, number, dict(zip(values, number.tolist(), strict=True)), lists, notes=notes)
 
 
-def _several(
-    distinct: np.ndarray, keys: Sequence[str], data: Data, name: str, categories: Sequence[str]
-) -> LabelEncoder:
+def _several(distinct: np.ndarray, keys: Sequence[str], data: Data, name: str, categories: Categories) -> LabelEncoder:
     """Return the encoder of more than two classes.
 
     They are in order only if words say so, or their categories have one, or data.ordered is set.
     """
     values, order = distinct.tolist(), class_order(keys)
     given, notes, ordered = "ordered" in data.model_fields_set, (), data.ordered
-    if categories and (order is None or any(map(is_number, keys))):
-        order, ordered = list(categories), data.ordered if given else True
+    assumed = "alphabetical order" if order is None else ""
+    if categories.values and categories.ordered and (order is None or any(map(is_number, keys))):
+        order, ordered, assumed = list(categories.values), data.ordered if given else True, ""
+    elif categories.values and given and order is None:
+        order, assumed = list(categories.values), "the order of their type"
     elif not given:
         ordered = order is not None and not any(map(is_number, keys))
         if order is not None and not ordered:
@@ -253,13 +269,12 @@ def _several(
                 f"{name}: {len(keys)} numbers taken as classes without an order; if they have one, as stars have, "
                 "write data__ordered=True (False: they have none)",
             )
-    number = np.arange(len(keys))
-    if ordered and order is not None:
-        number = np.array([order.index(key) for key in keys])
-    elif ordered:
-        ends = f"from {values[0]}, the worst, to {values[-1]}, the best"
-        notes = (f"{name}: taken in alphabetical order, {ends}; for another, list them: data__labels={values}",)
-    lists = {_name(values[i]): [values[i]] for i in np.argsort(number).tolist()}
+    number = np.array([order.index(key) for key in keys] if ordered and order else range(len(keys)))
+    names = [values[i] for i in np.argsort(number).tolist()]
+    if ordered and assumed:
+        ends = f"from {names[0]}, the worst, to {names[-1]}, the best"
+        notes = (f"{name}: taken in {assumed}, {ends}; for another, list them: data__labels={names}",)
+    lists = {_name(each): [each] for each in names}
     if IGNORE in lists:
         raise InvalidInput(
             f"{name}: a class cannot be called {IGNORE!r}, which has a meaning in data.labels; rename it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import glob
 import os
 import re
 import sys
@@ -37,6 +38,7 @@ from sentibp.errors import DataError
 from sentibp.utils import paths
 from sentibp.utils.label_key import label_key
 from sentibp.utils.limits import MB
+from sentibp.utils.messages import counted
 from sentibp.utils.near_names import did_you_mean, folded_name, near_paths
 from sentibp.utils.paths import has_data_suffix
 from sentibp.utils.repair import set_option
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 _WITHOUT = {"weight": "every review counts the same", "group": "its reviews may be of groups in the training data"}
 
 _GROUP_COLUMNS = 4  # that are suggested, at most
+_LISTED = 20  # files in a message, at most
 
 
 def load_corpus(
@@ -275,7 +278,7 @@ def _open_source(
     if source and os.path.exists(path):  # False, not an error, for names that no file can have
         return readers.open_table(Path(path), paths.shown(source), options, split)
     dataset = re.fullmatch(r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?", source)
-    if not source or not names or _looks_like_path(source):
+    if not source or not names or _looks_like_path(source) or _several(Path(path), source):
         raise DataError(no_such_file(source))
     if dataset is None or not ("/" in source or ":" in source):
         near = did_you_mean(near_paths(source, _may_be_source, NAMES))
@@ -298,6 +301,13 @@ def no_such_file(source: str) -> str:
     """Return the message that there is no such file, with what was perhaps meant."""
     path = Path(os.path.expanduser(source))
     source = source or "''"
+    if several := _several(path, source):
+        if len(several) == 1:
+            return f"{source}: no such file{did_you_mean(several)}"
+        listed = set_option("data.source", several)
+        listed = listed if len(several) <= _LISTED else "list them in a config under data.source"
+        fact = f"{source}: no such file, but the names of {counted(len(several), 'file')}"
+        return f"{fact}; give one of them, or, to train on all, {listed}"
     if not path.parent.is_dir():
         return f"{source}: no such file, and no such folder; give the path of a file or folder of reviews"
     if near := near_paths(source, _may_be_source):
@@ -307,6 +317,14 @@ def no_such_file(source: str) -> str:
     files = sorted(name for name in list_folder(path.parent) if name.lower().endswith(readers.SUFFIXES))
     there = f"; its folder has {', '.join(files[:5])}" if files else ""
     return f"{source}: no such file; give the path of a file or folder of reviews{there}"
+
+
+def _several(path: Path, source: str) -> list[str]:
+    """Return the files of a pattern, such as `data/*.csv`, or of a list in a text, such as `a.csv,b.csv`; else none."""
+    if found := glob.glob(str(path), recursive=True) if glob.has_magic(str(path)) else []:
+        return [paths.shown(each) for each in sorted(found) if _may_be_source(each)]
+    names = [each for each in re.split(r"[,;\s]+", source.strip("[] ")) if each]
+    return names if len(names) > 1 and all(map(has_data_suffix, names)) and all(map(os.path.isfile, names)) else []
 
 
 def _may_be_source(path: str) -> bool:

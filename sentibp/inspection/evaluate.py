@@ -30,7 +30,7 @@ from sentibp.training.prepare import FEW
 from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.label_key import is_binary
 from sentibp.utils.messages import counted
-from sentibp.utils.sequences import Texts
+from sentibp.utils.sequences import Texts, require_same_order
 
 _ROUNDED = 1e-3  # accuracy that another processor may change
 
@@ -102,6 +102,7 @@ def evaluate_on(
 def _evaluate_in_memory(
     classifier: Classifier, texts: Texts, labels: Any, sample_weight: Any, decision: Decision | None
 ) -> Evaluation:
+    require_same_order(texts, "texts", {"labels": labels, "sample_weight": sample_weight})
     number = class_numbers(labels, classifier.training_config().data)
     try:
         corpus = corpus_in_memory(texts, number, classifier.spec.labels, sample_weight)

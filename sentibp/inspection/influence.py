@@ -42,6 +42,7 @@ from sentibp.nn import Ragged
 from sentibp.nn.eval_mode import eval_mode
 from sentibp.nn.layers import Array, softmax
 from sentibp.runs import directory, find, influence_log
+from sentibp.training.paths import restore_or_set
 from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.arrow import from_numpy, strings
 from sentibp.utils.label_key import is_binary
@@ -204,7 +205,8 @@ def _shared_features(review: int, overlap: Overlap, influence: Array, total: flo
 def _training_reviews(run: Path, classifier: Classifier) -> data_corpus.Corpus:
     """Return the training reviews of the run. Raises DataError if the data have changed."""
     again = f"train on them with `sentibp train {shlex.quote(str(run / 'config.yaml'))}`"
-    corpus, _ = RecordedData(classifier).load(again, unreadable=f"the training data of {run}: {{}}", places=True)
+    unreadable = f"the training data of {run}: {{}}; {restore_or_set(run)}"
+    corpus, _ = RecordedData(classifier).load(again, unreadable=unreadable, places=True)
     return corpus
 
 

@@ -46,7 +46,7 @@ from sentibp.nn.layers import Array
 from sentibp.runs import directory, find, hub_model
 from sentibp.training.events import Epoch, Note
 from sentibp.training.loop import fit, initial_state
-from sentibp.training.paths import explained_if_gone, resolve_paths
+from sentibp.training.paths import explained_if_changed, resolve_paths
 from sentibp.training.recorded_data import require_recorded_data
 from sentibp.utils.repair import set_option
 from sentibp.utils.rng import random_stream
@@ -173,7 +173,7 @@ def _load(resolved: Resolved) -> tuple[Config, Corpus, tuple[str, ...]]:
     or if they are those of a run and have changed.
     """
     settings, notes = resolve_paths(resolved, (*SOURCES, "model.embedding.vectors"))
-    with explained_if_gone(resolved, settings):
+    with explained_if_changed(resolved, settings):
         corpus, _ = dataset.load_data(paths.replace(settings, "data.validation", 0.0), places=True)
     is_of_run = (resolved.path.parent / "run.json").is_file()
     if is_of_run and not any(origin == "--set" for key, origin in resolved.origins.items() if key.startswith("data.")):

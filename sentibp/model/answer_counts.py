@@ -1,4 +1,4 @@
-"""Count the texts whose answers say little: those that are empty, damaged, or of words that the model does not know."""
+"""Count the texts whose answers say little: empty, damaged, totals, or of words that the model does not know."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from sentibp.data.blank import blank_note, count_blank
 from sentibp.data.garbled import LOOK, count_garbled, garbled_notes
+from sentibp.data.totals import count_totals, totals_note
 from sentibp.utils.messages import counted
 
 
@@ -20,6 +21,7 @@ class AnswerCounts(NamedTuple):
     unfamiliar: int = 0  # of most of their tokens the model knows nothing
     read_wrong: int = 0  # of the first LOOK: with letters of UTF-8 that was read in another encoding
     lost: int = 0  # of the first LOOK: with characters that were lost
+    totals: int = 0  # the row with the totals of a table, or a footer
 
     def plus(self, other: AnswerCounts) -> AnswerCounts:
         """Return the counts of these texts and of others together."""
@@ -28,6 +30,7 @@ class AnswerCounts(NamedTuple):
     def notes(self, name: str) -> list[str]:
         """Return what the user of the answers should know of the texts. `name` is that of the file."""
         notes = blank_note(name, self.blank, self.texts, "the answer to an empty text says nothing")
+        notes += totals_note(name, self.totals, self.texts)
         notes += garbled_notes(name, self.read_wrong, self.lost, min(self.texts, LOOK))
         return notes + [f"{name}: {note}" for note in self.unfamiliar_note()]
 
@@ -46,4 +49,4 @@ def count_answers(
     """Return the counts of texts (n,) and their n answers. `before` texts have been counted."""
     unfamiliar = sum(2 * record["unknown"] > record["tokens"] for record in records)
     first = text.slice(0, max(0, LOOK - before))
-    return AnswerCounts(len(records), count_blank(text), unfamiliar, *count_garbled(first))
+    return AnswerCounts(len(records), count_blank(text), unfamiliar, *count_garbled(first), count_totals(text))

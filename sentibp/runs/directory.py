@@ -45,7 +45,7 @@ from sentibp.utils.files import (
     write_file,
 )
 from sentibp.utils.json_types import Complete, ListOf, MapOf, OrNone
-from sentibp.utils.paths import expand_home
+from sentibp.utils.paths import expand_home, require_folder_name
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config
@@ -271,6 +271,7 @@ def _given_directory(out: Path) -> Path:
         str(out).encode()
     except UnicodeEncodeError:
         raise ConfigError("--out: the name is not UTF-8; choose another") from None
+    require_folder_name(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"--out {out}: already there, and never overwritten; choose a new directory")
     make_folder(out)

@@ -32,7 +32,7 @@ from sentibp.utils import tensor_file
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.files import data_error_on_failure, write_file
 from sentibp.utils.paths import expand_home
-from sentibp.utils.sequences import as_texts
+from sentibp.utils.sequences import as_texts, require_same_order
 
 if TYPE_CHECKING:
     from sentibp.nn.layers import Array
@@ -180,6 +180,7 @@ class SentimentClassifier(_Estimator):
 
         Labels that data.labels ignores are left out.
         """
+        require_same_order(X, "X", {"y": y, "sample_weight": sample_weight})
         number = predicted(self._probability(X))
         right = np.array(self._encoder.numbers_of(label_list(y)))
         if len(right) != len(number):

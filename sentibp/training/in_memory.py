@@ -21,7 +21,7 @@ from sentibp.data import sources
 from sentibp.data.corpus import Corpus, require_all_classes
 from sentibp.data.dataset import IN_MEMORY, load_validation_source
 from sentibp.data.in_memory import InMemory, corpus_in_memory, fitting_validation, write_reviews
-from sentibp.data.label_encoder import LabelEncoder, category_order, label_encoder, label_list
+from sentibp.data.label_encoder import NO_CATEGORIES, Categories, LabelEncoder, categories_of, label_encoder, label_list
 from sentibp.data.labels import class_names
 from sentibp.errors import ConfigError, InvalidInput, InvalidSetting, SentibpError, SentibpWarning
 from sentibp.model.classifier import Classifier
@@ -34,7 +34,7 @@ from sentibp.training.prepare import prepare_config
 from sentibp.utils import resources
 from sentibp.utils.label_key import LABELS
 from sentibp.utils.paths import absolute
-from sentibp.utils.sequences import Texts, as_texts, read_once
+from sentibp.utils.sequences import Texts, as_texts, read_once, require_same_order
 from sentibp.utils.table import Table
 
 _SHARE = 0.1  # of the reviews, to hold out where a config names a split
@@ -67,7 +67,7 @@ class Given:
     groups: Any = None
     validation: Any = None  # (texts, labels), or the same with weights
     names: tuple[str, str] = ("texts", "labels")
-    order: tuple[Any, ...] = ()  # of the labels, if their type has one: that of an ordered Categorical
+    categories: Categories = NO_CATEGORIES  # those of the type of the labels
 
 
 def train(
@@ -115,11 +115,12 @@ def given_reviews(
     names: tuple[str, str] = ("texts", "labels"),
 ) -> Given:
     """Return the arguments that are reviews; iterators are read. InvalidInput for what is no text or no label."""
-    order = category_order(labels)
+    require_same_order(texts, names[0], {names[1]: labels, "sample_weight": weight, "groups": groups})
+    categories = categories_of(labels)
     text, label = as_texts(texts, names[0]), label_list(labels, names[1])
     if isinstance(validation, tuple | list):
         validation = tuple(map(read_once, validation))
-    return Given(text, label, read_once(weight), read_once(groups), validation, names, order)
+    return Given(text, label, read_once(weight), read_once(groups), validation, names, categories)
 
 
 def resolve_settings(config: str | Path | Mapping[str, Any], arguments: Mapping[str, Any], given: Given) -> Resolved:
@@ -149,7 +150,7 @@ def _resolve_with_reviews(
 ) -> Resolved | None:
     """Return the settings if they are right for what is given, such as the weight of a third class; else None."""
     try:
-        labels = label_encoder(given.labels, Data(), given.names[1], given.order).setting
+        labels = label_encoder(given.labels, Data(), given.names[1], given.categories).setting
         known = {"data.labels": labels} if labels is not None and len(labels) > len(LABELS) else {}
         known |= {"data.group_column": "group"} if given.groups is not None else {}
         resolved = load_settings(config, {**known, **settings})
@@ -246,7 +247,7 @@ class Prepared(NamedTuple):
 
 def prepare_reviews(resolved: Resolved, given: Given, out: Path | None) -> Prepared:
     """Return the settings as they hold for reviews in memory, and the reviews."""
-    encoder = label_encoder(given.labels, resolved.config.data, given.names[1], given.order)
+    encoder = label_encoder(given.labels, resolved.config.data, given.names[1], given.categories)
     config = _with_labels(_with_columns(resolved.config, given, out), encoder)
     names = class_names(config.data.labels)
     number = encoder.encode(given.labels, given.names[1])
@@ -332,6 +333,7 @@ def _given_validation(given: Given, data: Data, encoder: LabelEncoder) -> Corpus
         raise InvalidInput("validation: give (texts, labels) or (texts, labels, weights)")
     texts, labels, *weight = given.validation
     names = ("validation[0]", "validation[1]")
+    require_same_order(texts, names[0], {names[1]: labels, "validation[2]": weight[0] if weight else None})
     corpus = corpus_in_memory(texts, encoder.encode(labels, names[1]), class_names(data.labels), *weight, names=names)
     require_all_classes(corpus, "validation", "scores need both")
     return corpus

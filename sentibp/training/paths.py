@@ -8,6 +8,7 @@ paths, so that it names the same files from everywhere.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from sentibp.data import sources
 from sentibp.errors import ConfigError, DataError
 from sentibp.model import file as model_file
 from sentibp.runs import find, hub_model
+from sentibp.runs.directory import is_pretraining, load_run_info
 from sentibp.utils import paths
 
 REVIEWS, VALIDATION_REVIEWS = "reviews.parquet", "validation_reviews.parquet"
@@ -115,17 +117,29 @@ def repair_if_gone(config: Config) -> str | None:
 
 
 @contextmanager
-def explained_if_gone(resolved: Resolved, config: Config) -> Iterator[None]:
-    """Add to a DataError what to do if the settings are those of a run, and its data are gone."""
+def explained_if_changed(resolved: Resolved, config: Config, rerun: Path | None = None) -> Iterator[None]:
+    """Add to a DataError what to do if the settings are those of a run, and its data are gone or have changed.
+
+    `rerun` is the run that is resumed or repeated: what a message says to set is for another training then.
+    """
     try:
         yield
     except DataError as error:
-        repair = repair_if_gone(config) if _is_stored(resolved) else None
+        repair = repair_if_gone(config) if rerun is not None or _is_stored(resolved) else None
+        if repair is None and rerun is not None:
+            repair = restore_or_set(rerun)
         if repair is None:
             raise
         text = str(error)
         more = f" {repair[0].upper()}{repair[1:]}" if text.endswith("?") else f"; {repair}"
         raise DataError(text + more) from None
+
+
+def restore_or_set(run: Path) -> str:
+    """Return what to do if the data of a run can no longer be read with its settings, which are to stay as they are."""
+    command = "pretrain" if is_pretraining(load_run_info(run)) else "train"
+    again = f"`sentibp {command} {shlex.quote(str(run / 'config.yaml'))}`"
+    return f"a run keeps its settings: restore the data, or start a new training, {again}, with such an option"
 
 
 def _is_stored(resolved: Resolved) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,7 +41,7 @@ from sentibp.nn.layers import Array
 from sentibp.runs.review_hashes import ReviewHashes
 from sentibp.runs.saved_model import is_average
 from sentibp.training.initial_files import initial_file_facts, known_words, load_origin, load_vectors
-from sentibp.training.paths import explained_if_gone, resolve_paths
+from sentibp.training.paths import explained_if_changed, resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.messages import counted
@@ -86,10 +87,13 @@ class TrainingData(NamedTuple):
         )
 
 
-def prepare(resolved: Resolved, place: Place | None = None) -> TrainingData:
-    """Resolve the paths of a config, then load and encode its data; in shards, if a `place` for that is given."""
+def prepare(resolved: Resolved, place: Place | None = None, rerun: Path | None = None) -> TrainingData:
+    """Resolve the paths of a config, then load and encode its data; in shards, if a `place` for that is given.
+
+    `rerun` is the run that is resumed or repeated, if one is.
+    """
     config, notes = resolve_paths(resolved)
-    with explained_if_gone(resolved, config):
+    with explained_if_changed(resolved, config, rerun):
         return prepare_config(config, notes, place=place)
 
 

@@ -66,7 +66,7 @@ class Reproduction:
         if any(resumed.get("settings", {}).keys() & {"train.epochs"} for resumed in self.then.get("resumed", [])):
             raise ConfigError(f"{path}: its epochs were raised when it was resumed; no single config trains it again")
         self.recorded = _recorded(path)
-        data = prepare(load_config(path / "config.yaml"))
+        data = prepare(load_config(path / "config.yaml"), rerun=path)
         require_same_data(path, self.then.get("data") or {}, data.facts)
         self.folder = tempfile.TemporaryDirectory(prefix="sentibp-")
         run = directory.create_run(data.config, path, Path(self.folder.name), pointers=False)

@@ -84,7 +84,7 @@ def resume(
             values = _outcome_of(run, Outcome._fields[2:])
             return Completed(path, Outcome(run=path, model=path / MODEL, **values))
         with place_beside(path, executor, resolved.config.train.shards, SAME_COMMAND) as place:
-            data = prepare(resolved, place)
+            data = prepare(resolved, place, path)
         require_same_data(path, run.facts.get("data") or {}, data.facts)
         notes = _reopen(run, checkpoint, data.config, differences)
         return Training(data, run, checkpoint, condition, notes, executor)
@@ -104,7 +104,7 @@ def resume_pretraining(path: Path, resolved: Resolved) -> Pretraining | Complete
             run.facts.setdefault("explained_variance", run.facts.get("restored"))
             values = _outcome_of(run, PretrainingOutcome._fields[2:])
             return Completed(path, PretrainingOutcome(run=path, vectors=path / VECTORS, **values))
-        data = prepare(resolved)
+        data = prepare(resolved, rerun=path)
         require_same_data(path, run.facts.get("data") or {}, data.facts)
         notes = _reopen(run, checkpoint, data.config, differences)
         return Pretraining(data, run, checkpoint, None, notes)

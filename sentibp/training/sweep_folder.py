@@ -18,10 +18,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 
+from sentibp.config import paths
 from sentibp.config.dump import dump
 from sentibp.config.schema import Config
 from sentibp.config.space import Dimension, Space
-from sentibp.errors import ConfigError
+from sentibp.errors import ConfigError, DataError
 from sentibp.runs.compare import flatten
 from sentibp.runs.directory import METRICS
 from sentibp.utils import json_types
@@ -35,6 +36,7 @@ from sentibp.utils.files import (
     write_file,
 )
 from sentibp.utils.near_names import did_you_mean, near_paths
+from sentibp.utils.paths import require_folder_name, shown
 from sentibp.utils.repair import as_yaml
 
 ROOT = Path("sweeps")
@@ -100,6 +102,16 @@ def _as_yaml(settings: Mapping[str, Any]) -> dict[str, str]:
     return {key: as_yaml(value) for key, value in settings.items()}
 
 
+def _require_sources(plan: Plan) -> None:
+    """Raise DataError if a file that a sweep began with is gone: its name would seem to be another setting."""
+    config = Config.model_validate(plan.config)
+    for value in (paths.get(config, key) for key in paths.SOURCES):
+        for name in [value] if isinstance(value, str) else value if isinstance(value, list) else ():
+            if os.path.isabs(name) and not os.path.exists(name):
+                fact = f"{shown(name)}: no such file, although the sweep began with it"
+                raise DataError(f"{fact}; restore it, or begin anew with another --out")
+
+
 class SweepFolder:
     """The folder of a sweep, which this process alone writes from `open` until the end of the context."""
 
@@ -122,6 +134,7 @@ class SweepFolder:
         ConfigError if it is another sweep, or another process runs it.
         """
         about = self.path / ABOUT
+        require_folder_name(self.path)
         if self.path.exists() and not about.exists() and not (self.path.is_dir() and self._is_only_begun()):
             raise ConfigError(f"--out {self.path}: already there, and not a sweep; choose a new directory")
         with data_error_on_failure(about, "or choose another place with --out DIR"):
@@ -129,6 +142,7 @@ class SweepFolder:
         self.lock()
         if about.exists():
             before = load_plan(self.path)
+            _require_sources(before)
             if changed := before.differences(plan):
                 first = f"{self.path}: began with other settings; choose another --out, or change these back:"
                 raise ConfigError(first, *(f"  {line}" for line in changed[:20]))

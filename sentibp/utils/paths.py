@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+
+from sentibp.errors import ConfigError
 
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 """The suffixes of compressed files, after that of the format."""
@@ -16,6 +19,19 @@ DATA_SUFFIXES = (
     *(".xlsx", ".xlsm", ".xls", ".zip", *PACKED),
 )
 """The suffixes of files that hold reviews, or are meant to: .xls is refused by name."""
+
+
+_FILE_SUFFIXES = (*DATA_SUFFIXES, ".safetensors", ".yaml", ".yml", ".html", ".htm", ".onnx")
+
+
+def require_folder_name(out: Path) -> None:
+    """Raise ConfigError for a new folder with the name of a file, such as model.safetensors, which is perhaps meant."""
+    name = out
+    while name.suffix.lower() in _FILE_SUFFIXES:
+        name = name.with_suffix("")
+    if name != out and not os.path.lexists(out):
+        repair = f"a folder is written; give --out {shlex.quote(str(name))}"
+        raise ConfigError(f"--out {out}: the name of a file, and {repair}")
 
 
 def has_data_suffix(name: str) -> bool:

@@ -74,6 +74,28 @@ def require_sequence(values: Any, name: str, what: str) -> None:
         raise InvalidInput(f"{name} is {_short(values)}; give a list")
 
 
+def require_same_order(values: Any, name: str, others: Mapping[str, Any]) -> None:
+    """Raise InvalidInput if one of the others is a Series of pandas with the index of the values in another order.
+
+    Values belong together by their position. Such Series would be paired in the wrong way.
+    """
+    index = _index(values)
+    for other, each in others.items():
+        found = _index(each)
+        if index is None or found is None or len(index) != len(found) or index.equals(found):
+            continue
+        if index.isin(found).all() and found.isin(index).all():
+            repair = f"give {other}.loc[{name}.index]" if index.is_unique else "bring both into the same order"
+            repair += f", or {other}.to_numpy() if the values are in the order of {name}"
+            raise InvalidInput(f"{other} has the index of {name} in another order; {repair}")
+
+
+def _index(values: Any) -> Any:
+    """Return the index of a Series of pandas; None for anything else, such as a list, whose `index` is a method."""
+    index = getattr(values, "index", None)
+    return index if hasattr(index, "isin") and hasattr(index, "is_unique") else None
+
+
 def read_once(values: Any) -> Any:
     """Return what may be read again: an iterator, such as a generator, as a list; anything else as it is."""
     return list(values) if isinstance(values, Iterator) else values

@@ -159,6 +159,12 @@ def test_mistakes(sentibp, here):
     assert sentibp("init", "empty.csv", code=3).err == "empty.csv: empty; give a file with reviews\n"
     labelled("reviews.csv")
     assert "no/such.yaml: " in sentibp("init", "reviews.csv", "--out", "no/such.yaml", code=2).err
+    Path("model.safetensors").write_text("mine")
+    for name in "model.safetensors", "-", "mine.csv", "mine":
+        message = f"--out {name}: not the name of a config; let it end in .yaml\n"
+        assert sentibp("init", "reviews.csv", "--out", name, "--force", code=2).err == message
+        assert not Path(name).exists() or Path(name).read_text() == "mine"
+    sentibp("init", "reviews.csv", "--out", "mine.YML")
 
 
 def test_a_file_whose_encoding_is_not_known(sentibp, here):

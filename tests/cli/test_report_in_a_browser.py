@@ -330,8 +330,15 @@ def test_reviews_are_searched_sorted_and_sliced(opened: Page):
     assert re.match(rf"{total} of {total} reviews: three: accuracy [\d.]+ % \(95 % interval", summary)
     losses = list(map(float, cells(opened, 2)))
     assert losses == sorted(losses, reverse=True) and len(losses) == 50
+    assert not opened.find(".reviews .on-paper").is_displayed()
+    opened.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert opened.text(".reviews .on-paper") == "On paper are the first 50; a button in the page shows more."
+    opened.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     opened.find(".reviews > button").click()
     assert len(cells(opened, 2)) == total
+    opened.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert not opened.find(".reviews .on-paper").is_displayed(), "all are there"
+    opened.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     words = opened.driver.find_elements("css selector", ".reviews th button")[-1]
     for descending in (True, False):
         words.click()

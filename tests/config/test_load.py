@@ -830,6 +830,22 @@ def test_settings_of_data_over_those_of_a_model():
 
 
 @pytest.mark.parametrize(
+    ("override", "repair"),
+    [
+        ("data.source=a b.csv", "write --data 'a b.csv' instead"),
+        ("data.source= [a.csv, b.csv]", "--data takes one source; give the command once for each, with --data"),
+        ("data.validation=0.1", "is for a training; leave it out, or name reviews with --data"),
+    ],
+)
+def test_settings_that_an_option_stands_for(override, repair):
+    """The option takes one source: neither a list nor a share of reviews can be typed there."""
+    options = dict.fromkeys(("data.source", "data.validation"), "--data")
+    with pytest.raises(ConfigError) as caught:
+        override_data(read("data: {source: a.csv}").data, [override], options)
+    assert str(caught.value) == f"--set {override}: {repair}"
+
+
+@pytest.mark.parametrize(
     ("override", "message"),
     [
         ("train.epochs=3", "only settings of data can change here; leave it out"),

@@ -45,4 +45,4 @@ def test_predictions_tell_of_all_pieces_together():
         counts = counts.plus(count_answers(pa.array([text], pa.large_string()), known, counts.texts))
     notes = counts.notes("r.csv")
     assert [READ_WRONG in notes[0], "U+FFFD" in notes[1], len(notes)] == [True, True, 2]
-    assert counts == (3, 0, 0, 1, 1)
+    assert counts == AnswerCounts(3, read_wrong=1, lost=1)

@@ -161,6 +161,31 @@ def test_a_file_is_named_relative_to_the_working_directory(here):
     assert complaint(str(here / "x.csv")).startswith(f"{here / 'x.csv'}: labels 7")
 
 
+def test_the_names_of_several_files(here):
+    """A source is one file or folder; a list names several."""
+    (here / "d").mkdir()
+    for name in "d/a.csv", "d/b c.csv", "d/notes.md", "e.csv":
+        labelled(0, 1, name=name)
+    both = """--set 'data.source=[d/a.csv,"d/b c.csv"]'"""
+    several = "no such file, but the names of 2 files; give one of them, or, to train on all,"
+    for source, option in {
+        "d/*.csv": both,
+        "d/*": both,
+        str(here / "d" / "*"): both,
+        "d/a.csv,e.csv": "--set data.source=[d/a.csv,e.csv]",
+        "[d/a.csv, e.csv]": "--set data.source=[d/a.csv,e.csv]",
+        "d/a.csv e.csv": "--set data.source=[d/a.csv,e.csv]",
+    }.items():
+        assert complaint(source) == f"{source}: {several} {option}".replace(f"{here}/", "", source[0] != "/")
+    assert len(load(["d/a.csv", "d/b c.csv"])) == 4, "what the option says"
+    assert complaint("e*.csv") == "e*.csv: no such file; did you mean e.csv?"
+    for i in range(30):
+        labelled(0, 1, name=f"d/{i}.csv")
+    assert complaint("d/*.csv").endswith(
+        "the names of 32 files; give one of them, or, to train on all, list them in a config under data.source"
+    )
+
+
 def test_a_built_in_name_takes_precedence_over_a_path(here):
     Path("xor").write_text("__label__positive good\n__label__negative bad\n")
     assert len(load("xor")) == 4

@@ -191,6 +191,11 @@ def test_training_data_that_changed_or_is_gone(here, complaint):
         f"{run}: the training data have changed since it was trained: other texts, labels or weights; "
         f"train on them with `sentibp train {run}/config.yaml`"
     )
+    write([["text", "stars"], *rows[1:]])
+    message = complaint(DataError, influence.of_text, run, "film", 1)
+    assert "--set data.label_column=stars" in message, "which blame does not have"
+    again = f"start a new training, `sentibp train {run}/config.yaml`, with such an option"
+    assert message.endswith(f"; a run keeps its settings: restore the data, or {again}")
     (here / "mine.csv").unlink()
     assert "mine.csv: no such file" in complaint(DataError, influence.of_text, run, "film", 1)
     (here / run / influence_log.FILE).unlink()

@@ -125,6 +125,22 @@ def test_a_directory_that_is_not_empty_is_refused(complaint):
     assert Path("file").read_text() == "mine"
 
 
+def test_a_new_directory_has_no_name_of_a_file(complaint):
+    """A model file was perhaps meant: a training would make a folder of that name."""
+    for name, given in {
+        "m.safetensors": "m",
+        "in/a b.CSV": "'in/a b'",
+        "best.yaml": "best",
+        "r.csv.gz": "r",
+    }.items():
+        text = complaint(ConfigError, directory.create_run, CONFIG, Path("mine.yaml"), Path(name))
+        assert text == f"--out {name}: the name of a file, and a folder is written; give --out {given}"
+        assert not Path(name).exists()
+    Path("empty.csv").mkdir()
+    for name in "run.v1.2", "empty.csv", ".safetensors":
+        directory.create_run(CONFIG, Path("mine.yaml"), Path(name)).close()
+
+
 @pytest.mark.parametrize("out", [None, Path("runs"), Path("runs/mine")])
 def test_a_link_to_a_folder_that_is_gone_is_named_and_no_name_is_tried_for_ever(out):
     Path("runs").symlink_to("disk/runs")

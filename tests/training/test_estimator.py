@@ -15,6 +15,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from runner import train_model
@@ -421,6 +422,35 @@ def test_an_ordered_categorical_says_the_order(kind):
     assert names(["neg", "neu", "pos"], ["pos", "neu", "neg"]) == (("neg", "neu", "pos"), True), "as the words say"
     with pytest.warns(SentibpWarning, match="'aa' is taken as positive and 'zz' as negative: the order of the categ"):
         small().fit(TEXTS, kind(np.array(["zz", "aa"])[LABELS], categories=["zz", "aa"], ordered=True))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        lambda values, categories: pl.Series(values, dtype=pl.Enum(categories)),
+        lambda values, categories: pd.Categorical(values, categories=categories),
+    ],
+)
+def test_categories_without_an_order_say_it_if_the_labels_have_one(kind):
+    """An Enum of polars may list topics as well as grades; with data.ordered, it is better than the alphabet."""
+    texts, number = [*TEXTS, *PLAIN], [*LABELS * 2, *[1] * len(PLAIN)]
+    grades, words = ["low", "middle", "high"], ["bad", "ok", "great"]
+    labels = kind([grades[each] for each in number], ["none", *grades])
+    assert small().fit(texts, labels).model_.spec.ordered is False
+    assert small(data__ordered=False).fit(texts, labels).model_.spec.ordered is False
+    with pytest.warns(SentibpWarning, match="taken in the order of their type, from low, the worst, to high, the best"):
+        spec = small(data__ordered=True).fit(texts, labels).model_.spec
+    assert (spec.labels, spec.ordered) == (("low", "middle", "high"), True)
+    turned = kind([words[each] for each in number], words[::-1])
+    assert small(data__ordered=True).fit(texts, turned).model_.spec.labels == ("bad", "ok", "great"), "as words say"
+
+
+def test_series_in_another_order_are_not_paired():
+    texts, labels = pd.Series(TEXTS), pd.Series(LABELS)
+    for wrong in (labels[::-1], None), (labels, labels[::-1]):
+        for paired in small().fit, small().fit(TEXTS, LABELS).score:
+            with pytest.raises(InvalidInput, match="has the index of X in another order; give"):
+                paired(texts, *wrong)
 
 
 def test_labels_of_another_type_are_not_scored():

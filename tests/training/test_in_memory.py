@@ -269,6 +269,11 @@ def test_evaluate_in_memory(here):
             sentibp.evaluate(binary, texts=["a", "b"], labels=labels)
     with pytest.raises(sentibp.SentibpError, match="give either texts, or a source"):
         sentibp.evaluate(binary, "f.csv", texts=["a"], labels=[1])
+    texts, turned = pd.Series(["a", "b"]), pd.Series([1, 0], index=[1, 0])
+    with pytest.raises(InvalidInput, match="labels has the index of texts in another order"):
+        sentibp.evaluate(binary, texts=texts, labels=turned)
+    with pytest.raises(InvalidInput, match=r"validation\[1\] has the index of validation\[0\] in another order"):
+        sentibp.train(SMALL, TEXTS, LABELS, validation=(texts, turned))
 
 
 def test_a_saved_model_says_that_its_reviews_were_in_memory(here):

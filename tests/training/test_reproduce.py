@@ -278,6 +278,10 @@ def test_other_data(write_config, complaint):
     Path("mine.jsonl").write_text("\n".join(lines[1:]))
     message = complaint(DataError, reproduce, outcome.run)
     assert "the training data have changed since it was trained: 72 reviews then, 71 now" in message
+    Path("mine.jsonl").write_text("\n".join(lines).replace('"label"', '"stars"'))
+    message = complaint(DataError, reproduce, outcome.run)
+    assert "--set data.label_column=stars" in message, "which reproduce does not have"
+    assert message.endswith("/config.yaml`, with such an option")
     Path("mine.jsonl").unlink()
     assert "mine.jsonl" in complaint(DataError, reproduce, outcome.run)
 

@@ -377,6 +377,12 @@ def test_other_data(write_config, killed, complaint):
     assert text.startswith("broken: the training data have changed since it was trained: 72 reviews then, 71 now; ")
     Path("mine.jsonl").write_text("\n".join([*lines[:-1], lines[0]]))
     assert "other texts, labels or weights" in complaint(DataError, resume_run, path)
+    Path("mine.jsonl").write_text("\n".join(lines).replace('"label"', '"stars"'))
+    text, again = complaint(DataError, resume_run, path), "a new training, `sentibp train broken/config.yaml`, with"
+    assert "--set data.label_column=stars" in text, "which the same command refuses"
+    assert text.endswith(f"; a run keeps its settings: restore the data, or start {again} such an option")
+    Path("mine.jsonl").rename("other.jsonl")
+    assert complaint(DataError, resume_run, path).endswith("work in the folder that has mine.jsonl now")
 
 
 def test_a_killed_training_with_a_lexicon(small, killed, write_lexicon, complaint):
@@ -437,6 +443,11 @@ def test_resuming_what_is_not_a_run(here, complaint):
         "empty: not the run directory of a training; see `sentibp runs list`"
     )
     assert complaint(ConfigError, find.find_started, "no").startswith("no: no such run")
+    for name in "run.json", "checkpoint.safetensors", "config.yaml":
+        Path("empty", name).write_text("")
+        if name != "run.json":
+            message = complaint(ConfigError, find.find_started, f"empty/{name}")
+            assert message.endswith("name its run directory, empty"), message
 
 
 def test_a_checkpoint_of_an_earlier_version(small, killed):

@@ -39,6 +39,7 @@ from sentibp.training.sweep_folder import SweepFolder, load_plan
 from sentibp.training.sweep_study import Study, best_of
 from sentibp.training.trial import TrialRecord, TrialTask, is_hopeless, run_trial
 from sentibp.utils.files import WriteError
+from sentibp.utils.paths import shown
 
 SPACE = """\
 train.optimizer.learning_rate: {log: [0.001, 1]}
@@ -432,6 +433,18 @@ def test_another_sweep_in_the_same_folder_is_refused(sweep):
     assert len(sweep(trials=2).records) == 1, "more trials are no other sweep"
 
 
+def test_a_source_that_is_gone_is_named(sweep, reviews):
+    """It was reported as another setting: an absolute path before, and a relative one now."""
+    sweep(trials=1)
+    Path(reviews).rename("moved.csv")
+    with pytest.raises(DataError) as caught:
+        sweep(trials=2)
+    fact = f"{shown(str(reviews))}: no such file, although the sweep began with it"
+    assert str(caught.value) == f"{fact}; restore it, or begin anew with another --out"
+    Path("moved.csv").rename(reviews)
+    assert len(sweep(trials=2).records) == 1
+
+
 def test_the_default_folder_is_that_of_the_same_sweep(write_config, reviews):
     resolved = write_config(**SMALL, data={"source": str(reviews)})
     Path("space.yaml").write_text(SPACE)
@@ -475,6 +488,8 @@ def test_a_folder_of_something_else_is_refused(sweep, here):
     (here / "sweep" / "mine.txt").touch()
     with pytest.raises(ConfigError, match="--out sweep: already there, and not a sweep"):
         sweep()
+    with pytest.raises(ConfigError, match=r"--out best\.yaml: the name of a file, .* give --out best$"):
+        sweep(out="best.yaml")
     with pytest.raises(ConfigError, match="sweep: not the folder of a sweep"):
         load_sweep(Path("sweep"))
 

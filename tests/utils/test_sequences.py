@@ -10,7 +10,7 @@ import pytest
 
 from sentibp.errors import DataError, InvalidInput
 from sentibp.utils.arrow import strings
-from sentibp.utils.sequences import as_texts, is_missing, to_list
+from sentibp.utils.sequences import as_texts, is_missing, require_same_order, to_list
 
 TEXTS = ["good", "", "ünï 🙂", "a\nb", "x" * 100]
 
@@ -130,3 +130,21 @@ def test_values_are_plain():
         assert {type(value) for value in found} == {int}
     assert not is_missing("nan")
     assert not is_missing(0)
+
+
+def test_series_of_one_index_are_in_one_order():
+    """Values are paired by their position; pandas would pair these by their index."""
+    texts = pd.Series(["a", "b", "c"], index=[7, 8, 9])
+    other = pd.Series([1, 2, 3], index=[9, 7, 8])
+    with pytest.raises(InvalidInput) as raised:
+        require_same_order(texts, "X", {"y": texts, "groups": other})
+    assert str(raised.value) == (
+        "groups has the index of X in another order; give groups.loc[X.index], or groups.to_numpy() if the values are "
+        "in the order of X"
+    )
+    for right in other.loc[texts.index], other.to_numpy(), pl.Series([1, 2, 3]), [1, 2, 3], None, other[:2]:
+        require_same_order(texts, "X", {"groups": right})
+    require_same_order(texts, "X", {"y": other.reset_index(drop=True)})  # no sign of another order
+    repeated = pd.Series([1, 2, 3], index=[7, 7, 8])
+    with pytest.raises(InvalidInput, match=r"another order; bring both into the same order, or y.to_numpy\(\) if"):
+        require_same_order(repeated, "X", {"y": repeated[::-1]})

@@ -6,14 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from sentibp.data.readers.content import line_chunks
+from sentibp.data.totals import FOOTER
 from sentibp.utils.messages import counted
 
 _RULE = re.compile(r"\s*:?[-=]{2,}:?\s*")  # below the names of the columns, as sqlcmd writes it
 
-_FOOTER = re.compile(  # as database programs write it below the rows
-    r"\s*\(?\d[\d,.']* (rows?|records?|results?|rows?\(s\))( (affected|selected|returned|exported|in set.*))?\.?\)?\s*",
-    re.IGNORECASE,
-)
+_FOOTER = re.compile(FOOTER, re.IGNORECASE)
 
 Row = tuple[int, list[str]]  # its number, and its fields
 

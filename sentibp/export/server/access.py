@@ -35,6 +35,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
+        scope = _without_authority(scope)
         refusal = self._refusal(Headers(scope=scope), scope["path"])
         await (self.app if refusal is None else refusal)(scope, receive, send)
 
@@ -53,6 +54,19 @@ class Gate:
         if any(origin.removeprefix("http://") not in self.access.hosts for origin in origins):
             return error(403, "requests from other pages are refused")
         return None
+
+
+def _without_authority(scope: Scope) -> Scope:
+    """Return a request for http://HOST/PATH, as clients of a proxy send it, as one for /PATH of that host.
+
+    A server must take both forms, and the header Host does not count in the first: RFC 9112, section 3.2.2.
+    """
+    scheme, _, rest = scope["path"].partition("://")
+    if scheme.lower() not in ("http", "https"):
+        return scope
+    host, _, path = rest.partition("/")
+    headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
+    return {**scope, "path": f"/{path}", "headers": [*headers, (b"host", host.encode())]}
 
 
 def _has_token(given: list[str], token: str) -> bool:

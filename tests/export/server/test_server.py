@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import threading
@@ -219,6 +220,17 @@ def test_what_is_allowed(server):
     assert server.ask(b'"good"' + b" " * 9_994).status == 200, "10,000 bytes"
 
 
+def test_a_whole_address_in_the_place_of_the_path(server):
+    """Clients of a proxy send it. The host in it counts, and the header does not (RFC 9112, section 3.2.2)."""
+    here, other = f"http://127.0.0.1:{server.port}", {"Host": "evil.example"}
+    assert server.ask("good", f"{here}/predict?explain=true").json == server.ask("good", EXPLAIN).json
+    assert server.ask(path=f"HTTP://localhost:{server.port}/health", headers=other).status == 200
+    for path in "http://evil.example/health", f"http://evil.example:{server.port}/model", "http:///health":
+        assert server.ask(path=path).status == 403, path
+    for path in here, f"{here}/nothing", "ftp://evil.example/health":
+        assert server.ask(path=path).status == 404, path
+
+
 def test_a_chunked_body_that_becomes_too_large(server):
     head = server.head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
     answer = server.send(head + b"1000\r\n" + b" " * 0x1000 + b"\r\n" + b"2000\r\n" + b" " * 0x2000 + b"\r\n")
@@ -336,6 +348,26 @@ def test_a_reload_loses_no_request(new_classifier, tmp_path):
         server.process.send_signal(signal.SIGHUP)
         server.wait_for_line("reloaded, ", len(server.lines))
         assert server.ask(TEXTS).json == first
+
+
+def test_a_reload_never_takes_the_built_in_model_for_a_trained_one(new_classifier, here):
+    """If the runs are gone, the model stays; the built-in one would answer about other texts, and nobody would know."""
+    classifier, run = new_classifier(TEXTS), here / "runs" / "mine"
+    with Served() as server:
+        assert "using the built-in model" in server.lines[0]
+        (run).mkdir(parents=True)
+        (run / "run.json").write_text('{"outcome": "finished", "start": "2026-01-01"}')
+        (run / "model.safetensors").write_bytes(classifier.to_bytes())
+        (run.parent / "last").write_text("runs/mine")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for_line("runs/mine/model.safetensors: reloaded")
+        answer = server.ask("good").json
+        assert answer["positive"] == classifier.predict(["good"]).positive[0]
+        shutil.rmtree(run)
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for_line("the model stays the same")
+        assert "no finished run here (runs/last names runs/mine, which is gone)" in server.lines[-2]
+        assert server.ask("good").json == answer
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,10 @@ function reviewTable(host, table) {
   const summary = element("output", {});
   // the roles are those that the elements have anyway, until a phone shows them as blocks
   const body = element("tbody", { role: "rowgroup" }), heads = element("tr", { role: "row" }), more = element("button", { type: "button" }, "");
+  const printed = element("p", { class: "on-paper" });
   const shown = element("table", { role: "table" }, element("caption", { class: "unseen" }, "Reviews"),
     element("thead", { role: "rowgroup" }, heads), body);
-  host.replaceChildren(bar, summary, element("div", { class: "scroll", tabindex: 0 }, shown), more);
+  host.replaceChildren(bar, summary, printed, element("div", { class: "scroll", tabindex: 0 }, shown), more);
   more.addEventListener("click", () => {
     const first = many;
     many += PAGE;
@@ -103,7 +104,8 @@ function reviewTable(host, table) {
         isWrong ? `✗ ${text}` : text);
     }), element("td", { role: "cell" }, texts[i]))));
     const left = chosen.length - many;
-    more.hidden = left <= 0;
+    more.hidden = printed.hidden = left <= 0;
+    printed.textContent = `On paper are the first ${many}; a button in the page shows more.`;
     more.textContent = left > PAGE ? `Show ${PAGE} more` : left === 1 ? "Show the last one" : `Show the last ${left}`;
   }
   update();
