@@ -114,8 +114,7 @@ def _encode(
         return vocabulary, learned, vocabulary.encode(validation_tokens)[0], near, shards.names
     text = pa.chunked_array([chunk for corpus in corpora if corpus is not None for chunk in corpus.text.chunks], TEXT)
     tokens, names = training_tokens(settings, text)
-    left_out = None if names is None else names.left_out
-    vocabulary, learned = learn_vocabulary(settings, tokens, groups(corpora), occurrences, left_out)
+    vocabulary, learned = learn_vocabulary(settings, tokens, groups(corpora), occurrences, names)
     vocabulary = _with_known(vocabulary, settings, corpora, initial, words)
     if initial is not None or words:
         learned = vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
@@ -166,11 +165,11 @@ def learn_vocabulary(
     tokens: Tokens,
     group: np.ndarray | None,
     occurrences: bool = False,
-    left_out: np.ndarray | None = None,
+    names: Names | None = None,
 ) -> tuple[Vocabulary, Ragged]:
     """Return the vocabulary that the settings describe, and the encoded texts. `group` (n,) is that of each text.
 
-    `left_out` (m,) bool are the distinct words that are no features.
+    `names` is the second result of `training_tokens`.
     """
     return build_vocabulary(
         tokens,
@@ -183,7 +182,7 @@ def learn_vocabulary(
         occurrences,
         settings.min_groups,
         group,
-        left_out,
+        None if names is None else names.left_out,
     )
 
 

@@ -95,8 +95,8 @@ def build_with_sample(
         watch(note)
     corpus = _sample(dataset.load_data(config)[0], reviews)
     settings = config.text
-    tokens, left_out = training_tokens(settings, corpus.text)
-    vocabulary, features = learn_vocabulary(settings, tokens, groups([corpus]), left_out=left_out)
+    tokens, names = training_tokens(settings, corpus.text)
+    vocabulary, features = learn_vocabulary(settings, tokens, groups([corpus]), names=names)
     origin = None
     if config.model.init_from is not None:
         origin = file.load_model(find.local_model(config.model.init_from))

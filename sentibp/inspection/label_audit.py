@@ -191,8 +191,8 @@ def _folds(corpus: Corpus, label: Array, folds: int, block_size: int) -> Array:
 
 def _encode(corpus: Corpus, settings: Config) -> tuple[data_vocabulary.Vocabulary, Ragged]:
     text = settings.text
-    tokens, left_out = training_tokens(text, corpus.text)
-    vocabulary, features = learn_vocabulary(text, tokens, groups([corpus]), left_out=left_out)
+    tokens, names = training_tokens(text, corpus.text)
+    vocabulary, features = learn_vocabulary(text, tokens, groups([corpus]), names=names)
     if not len(vocabulary):
         raise no_features(text, f"{len(corpus):,} reviews")
     return vocabulary, features

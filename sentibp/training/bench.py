@@ -42,7 +42,7 @@ def measure_speed(data: TrainingData) -> Speed:
     corpus = corpus.take(np.arange(0, len(corpus), -(-len(corpus) // _REVIEWS)))
     seconds, (tokens, names) = _timed(lambda: training_tokens(settings, corpus.text))
     count = len(tokens.ids)
-    learn = functools.partial(learn_vocabulary, settings, tokens, groups([corpus]), left_out=names and names.left_out)
+    learn = functools.partial(learn_vocabulary, settings, tokens, groups([corpus]), names=names)
     build, (vocabulary, _) = _timed(learn)
     encode, _ = _timed(lambda: vocabulary.encode(tokens))
     batch = _batch_seconds(data)

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sentibp.config.schema import Text
 from sentibp.data import encode, names
 from sentibp.data.folding import Spelling
 from sentibp.data.names import Capitals, find_names, tokenize_with_capitals
+from sentibp.data.sources import load_corpus
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
+from sentibp.inspection import gradcheck, label_audit
+from sentibp.training import bench
 from sentibp.training.prepare import prepare
 from sentibp.utils.arrow import strings
 
@@ -184,7 +186,13 @@ def test_only_names(films, here, complaint):
     )
 
 
-def test_other_commands_leave_the_same_words_out():
-    tokens, found = encode.training_tokens(Text(names=False), strings([SEEN] * 3))
-    assert tokens.words.filter(names.from_numpy(found.left_out)).to_pylist() == ["tom"]
-    assert encode.training_tokens(Text(), strings([SEEN] * 3))[1] is None
+@pytest.mark.parametrize("names", [True, False])
+def test_other_commands_leave_the_same_words_out(films, write_config, names):
+    films(names=names)  # writes the reviews
+    text = {"ngrams": 1, "affixes": False, "names": names}
+    resolved = write_config(data={"source": "films.csv", "validation": 0.2}, text=text)
+    classifier, _ = gradcheck.build_with_sample(resolved, 40)
+    vocabulary, _ = label_audit._encode(load_corpus("films.csv"), resolved.config)
+    for each in classifier.vocabulary, vocabulary:
+        assert ("tom" in each.features().to_pylist()) == names
+    assert bench.measure_speed(prepare(resolved)).build > 0
