@@ -17,7 +17,7 @@ _PACKAGE = Path(__file__).parent.parent
 
 @functools.cache
 def version(library: str) -> str:
-    """Return the version of an installed library. It is looked up once: that reads its whole description."""
+    """Return the version of an installed library. Each look-up reads its whole description, hence the cache."""
     from importlib import metadata
 
     return metadata.version(library)
