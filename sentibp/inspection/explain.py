@@ -177,7 +177,7 @@ def explain(classifier: Classifier, text: str) -> Explanation:
     >>> explanation = sentibp.explain(sentibp.load_model("builtin"), "Not a good film, but a great cast")
     >>> explanation.label
     'negative'
-    >>> [word.text for word in explanation.words if abs(word.contribution) > 0.5]
+    >>> [word.text for word in explanation.words if abs(word.contribution) > 0.4]
     ['not', 'good', 'great']
     """
     require_classifier(classifier)

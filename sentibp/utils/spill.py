@@ -21,6 +21,8 @@ from sentibp.utils.files import WriteError
 
 IN_MEMORY = 1 << 26  # bytes; a larger array is memory-mapped
 
+_PIECE = 1 << 22  # bytes that are copied at once
+
 
 def empty(size: int, dtype: Any) -> np.ndarray:
     """Return an uninitialized array (size,)."""
@@ -93,9 +95,10 @@ def copy(file: IO[bytes], size: int) -> memoryview:
 def _copy_piece(file: IO[bytes], target: IO[bytes], start: int, most: int) -> int:
     """Copy up to `most` bytes from the place `start` to the same place, and return how many: 0 at the end."""
     if hasattr(os, "copy_file_range"):
-        with contextlib.suppress(OSError):  # between two file systems, for example
-            return os.copy_file_range(file.fileno(), target.fileno(), most, start, start)
-    return os.pwrite(target.fileno(), os.pread(file.fileno(), min(most, IN_MEMORY), start), start)
+        with contextlib.suppress(OSError):  # between two file systems, for example; some then copy nothing instead
+            if copied := os.copy_file_range(file.fileno(), target.fileno(), most, start, start):
+                return copied
+    return os.pwrite(target.fileno(), os.pread(file.fileno(), min(most, _PIECE), start), start)
 
 
 def advise_random(array: np.ndarray) -> np.ndarray:

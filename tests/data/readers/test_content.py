@@ -77,12 +77,18 @@ def test_bytes_that_are_added_meanwhile_are_left_for_the_next_time(monkeypatch, 
             assert bytes(content.read_bytes(path)) == ROWS.encode()
 
 
-def test_a_copy_does_without_the_help_of_the_system(monkeypatch, tmp_path):
+@pytest.mark.parametrize("limit", [0, 1000])
+@pytest.mark.parametrize("error", [OSError("another file system"), None])
+def test_a_copy_does_without_the_help_of_the_system(monkeypatch, tmp_path, error, limit):
+    """Between some file systems, the system copies nothing and reports no error."""
+
     def refused(*_):
-        raise OSError("another file system")
+        if error is not None:
+            raise error
+        return 0
 
     monkeypatch.setattr(os, "copy_file_range", refused, raising=False)
-    monkeypatch.setattr(spill, "IN_MEMORY", 1000)
+    monkeypatch.setattr(spill, "IN_MEMORY", limit)
     path = tmp_path / "x.csv.gz"
     path.write_bytes(gzip.compress(os.urandom(5000)))
     assert bytes(content.read_bytes(path)) == path.read_bytes()
