@@ -112,10 +112,18 @@ def in_background(function: Callable[..., Result], *arguments: object) -> Iterat
 
 
 def prefetch(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Yield function(item) for each item, in order. The next result is computed while the caller uses the last one."""
+    """Yield function(item) for each item, in order. The next result is computed while the caller uses the last one.
+
+    That of a single item is computed in the thread of the caller: an epoch of a small training has one batch.
+    """
+    items = iter(items)
+    first = list(islice(items, 2))
+    if len(first) < 2:
+        yield from map(function, first)
+        return
     with _pool(1) as pool:
         pending = None
-        for item in items:
+        for item in chain(first, items):
             following = pool.submit(function, item)
             if pending is not None:
                 yield pending.result()

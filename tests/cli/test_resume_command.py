@@ -62,7 +62,9 @@ def test_a_terminated_training_resumes(ended_by, sentibp, number):
 
 
 def test_the_command_that_resumes_a_training_on_a_cluster_names_it(ended_by):
-    code, out, _ = ended_by(signal.SIGINT, "--set", "train.shards=2", "--cluster", "local:1")
+    code, out, _ = ended_by(
+        signal.SIGINT, "--set", "train.shards=2", "--set", "train.epochs=5000", "--cluster", "local:1"
+    )
     assert code == 130
     assert out.splitlines()[-1] == "resume      sentibp train --resume run --cluster local:1"
 
