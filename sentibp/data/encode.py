@@ -42,7 +42,7 @@ class Encoded(NamedTuple):
     learned: list[Ragged]  # for each corpus that the vocabulary is learned from; no rows where there is no corpus
     validation: Ragged  # as `Vocabulary.encode` returns them, and so is `learned`, unless occurrences are wanted
     near_duplicate: np.ndarray  # (m,) of the validation reviews: see `overlap.near_duplicates`
-    names: float = 0.0  # the share of names in the training data (data/names.py), if they are left out
+    names: float = 0.0  # Names.share of data/names.py; 0 if names are features
 
 
 def encode(

@@ -2,7 +2,8 @@
 
 The reviews of one film repeat its names, so that a classifier takes them for praise or blame. They say nothing about
 other films. In a language such as English only names, nationalities, titles and abbreviations are written in this way;
-German writes every noun with a capital. Frequent ones, such as American, Hollywood and TV, are about many films.
+German writes every noun with a capital. Frequent words with a capital, such as American, Hollywood and TV, are used of
+many films, and count as words.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ _PIECE = 1 << 20  # tokens that one thread processes at once
 
 _LEAST = 3  # times that a word follows another one: from then on its capitals say something
 
-_OFTEN, _OFTEN_SHARE = 128, 3e-5  # times, and of all times that a word does: more than both is frequent
+_OFTEN, _OFTEN_SHARE = 128, 3e-5  # a frequent word follows others more than 128 times, and in more than 0.003 % of the
+# places where any word does
 
-_MANY = 0.12  # a share of the words that is too large for names; of IMDB's reviews it is 0.04
+_MANY = 0.12  # a share of words with a capital that is too large for names; of IMDB's reviews it is 0.04
 
 
 class Capitals(NamedTuple):
@@ -38,10 +40,10 @@ class Capitals(NamedTuple):
 
 
 class Names(NamedTuple):
-    """Which of m distinct words are names."""
+    """Which of m distinct words are names, and how many words have a capital."""
 
     left_out: np.ndarray  # (m,) bool
-    share: float  # of the words that follow another one, those that mostly have a capital there, frequent ones too
+    share: float  # of the places where a word follows another one, those of words that mostly have a capital there
 
 
 def tokenize_with_capitals(text: pa.LargeStringArray | pa.ChunkedArray, spelling: Spelling) -> tuple[Tokens, Capitals]:

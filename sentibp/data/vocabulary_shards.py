@@ -117,7 +117,7 @@ class ShardedTokens:
         self.number = np.split(to_numpy(words.indices), ends[:-1])  # of each word of a shard, among all words
         self.count = self._sum([each.count for each in self.counted])
         no_names = Names(np.zeros(len(self.words), bool), 0.0)
-        self.left_out, self.names = no_names if settings.names else self._names()  # `names` is a share
+        self.left_out, self.names = no_names if settings.names else self._names()  # `names` is Names.share
         self.training = slice(0, len(written[0]))  # its shards
         self.training_tokens = sum(each.tokens for each in self.counted[self.training])
         for shard, number in zip(self.shards, self.number, strict=True):

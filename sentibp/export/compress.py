@@ -37,9 +37,9 @@ from sentibp.utils.arrow import from_numpy, index_of
 
 _ENERGY = 0.998  # the share of the energy (see `_rotated`) that the remaining directions have
 _SHIFTED = 0.1  # how often a word of opinion is negated, conceded or boosted
-_STEPS = 7  # of a rare feature in the length of a row (the root of the mean square)
+_STEPS = 7  # to which a rare feature is rounded, in the length of a row (the root of the mean square)
 _FINER = (2 * _STEPS, 4 * _STEPS, 8 * _STEPS)  # if all features fit
-_RANKS, _MULTIPLES = (4096, 16384), (1, 2, 4)  # codes before, between and after these ranks are multiples of 1, 2 and 4
+_RANKS, _MULTIPLES = (4096, 16384), (1, 2, 4)  # to which the numbers before, between and after these ranks are rounded
 _SCORES = 700  # bytes for the scores of two classes, which are measured later
 _DIGITS = 100  # bytes by which the scores may be longer than those of the model before
 _CLOSE = 0.995  # of the largest size: near enough
@@ -216,9 +216,10 @@ def _subset(vocabulary: Vocabulary, kept: Array) -> Vocabulary:
 
 
 def _quantized(rows: Array, steps: int) -> packing.Rows:
-    """Return the rows (V, k), the most frequent first, in whole numbers of one step, which rare features have in fours.
+    """Return the rows (V, k), those of the most frequent features first, in whole numbers of steps.
 
-    The step is the same for all directions: an error counts the same in each. Fours take no more bytes than ones.
+    There is one step, because an error counts the same in each direction. The numbers of rare features are rounded to
+    multiples of four: once compressed, these take no more bytes than if they were divided by four.
     """
     length = np.sqrt(np.mean(np.sum(rows**2, axis=1)))
     step = max(float(np.float32(length / (steps * _MULTIPLES[-1]))), float(np.finfo(np.float32).tiny))

@@ -175,7 +175,7 @@ def _load(resolved: Resolved) -> tuple[Config, Corpus, tuple[str, ...]]:
     settings, notes = resolve_paths(resolved, (*SOURCES, "model.embedding.vectors"))
     with explained_if_changed(resolved, settings):
         corpus, _ = dataset.load_data(paths.replace(settings, "data.validation", 0.0), places=True)
-    is_of_run = (resolved.path.parent / "run.json").is_file()
+    is_of_run = find.is_in_run(resolved.path)
     if is_of_run and not any(origin == "--set" for key, origin in resolved.origins.items() if key.startswith("data.")):
         require_recorded_data(resolved.path.parent, settings, corpus)
     return settings, corpus, (*notes, *corpus.notes, *_ignored_settings(settings))

@@ -61,7 +61,7 @@ def find_started(name: str = "last", pretraining: bool = False) -> Path:
     """
     path = _newest_started(pretraining) if name == "last" else find_run(name)
     if _is_missing(path / "run.json"):  # what is there and cannot be read is an error of its own
-        repair = f"name its run directory, {path.parent}" if _is_in_run(path) else "see `sentibp runs list`"
+        repair = f"name its run directory, {path.parent}" if is_in_run(path) else "see `sentibp runs list`"
         raise ConfigError(f"{path}: not the run directory of a training; {repair}")
     if is_pretraining(load_run_info(path)) != pretraining:
         what, command = ("training", "train") if pretraining else ("pretraining", "pretrain")
@@ -151,11 +151,11 @@ def _require_no_other_file(path: Path) -> None:
         raise ConfigError(f"{path}: reviews, not a run or model; {_NAME_ANOTHER}, see `sentibp runs list`")
     if path.suffix.lower() in (".yaml", ".yml"):
         train = f"train it with `sentibp train {shlex.quote(str(path))}`"
-        name = f"name its run directory, {path.parent}" if _is_in_run(path) else _NAME_ANOTHER
+        name = f"name its run directory, {path.parent}" if is_in_run(path) else _NAME_ANOTHER
         raise ConfigError(f"{path}: a config, not a run or model; {train}, or {name}")
 
 
-def _is_in_run(path: Path) -> bool:
+def is_in_run(path: Path) -> bool:
     """Return whether a path is that of a file in a run directory."""
     return path.is_file() and (path.parent / "run.json").is_file()
 

@@ -41,7 +41,7 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
     config, folder = resolved.config, resolved.path.parent
     target = resolved.path.resolve().parent  # of a link to the config
     notes = list(resolved.notes)
-    is_stored = _is_stored(resolved)
+    is_stored = find.is_in_run(resolved.path)
     for key in keys:
         value = get(config, key)
         if value is None and key == "data.source":
@@ -125,7 +125,7 @@ def explained_if_changed(resolved: Resolved, config: Config, rerun: Path | None 
     try:
         yield
     except DataError as error:
-        repair = repair_if_gone(config) if rerun is not None or _is_stored(resolved) else None
+        repair = repair_if_gone(config) if rerun is not None or find.is_in_run(resolved.path) else None
         if repair is None and rerun is not None:
             repair = restore_or_set(rerun)
         if repair is None:
@@ -140,11 +140,6 @@ def restore_or_set(run: Path) -> str:
     command = "pretrain" if is_pretraining(load_run_info(run)) else "train"
     again = f"`sentibp {command} {shlex.quote(str(run / 'config.yaml'))}`"
     return f"a run keeps its settings: restore the data, or start a new training, {again}, with such an option"
-
-
-def _is_stored(resolved: Resolved) -> bool:
-    """Return whether the settings are the copy in a run directory."""
-    return (resolved.path.parent / "run.json").is_file()
 
 
 def _pinned(key: str, name: str) -> str:
