@@ -109,9 +109,16 @@ def _names_in_two_cases(text: Text) -> Iterator[Conflict]:
 
 
 def _blocks_and_groups(config: Config) -> Iterator[Conflict]:
-    if config.data.block_size > 1 and config.data.group_column is not None:
+    data = config.data
+    if data.block_size > 1 and data.group_column is not None:
         message = f"data.group_column says which reviews stay together; write {set_option('data.block_size', 1)}"
         yield Conflict(("data", "block_size"), message, ("data.group_column",))
+    if data.group_similar:
+        for key, off in ("group_column", None), ("block_size", 1):
+            if getattr(data, key) != off:
+                message = f"data.{key} says which reviews stay together; remove this, or write "
+                message += set_option(f"data.{key}", off)
+                yield Conflict(("data", "group_similar"), message, (f"data.{key}",))
 
 
 def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:

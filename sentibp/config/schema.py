@@ -113,6 +113,11 @@ class Data(_Section):
     """How many neighbouring rows stay together when reviews are held out, or cut into folds. Neighbours are often of
     the same film, product or author, if the rows were never shuffled: a block of 100 keeps most of them on one side, so
     that the validation reviews are of things that training has not seen. 1: every review may be chosen by itself."""
+    group_similar: bool | None = None
+    """Whether texts that are nearly the same stay together when reviews are held out, or cut into folds: a phrase and
+    its sentence, a quotation and its source, copies with small changes. Else the validation reviews are nearly those
+    of training, and their scores say little about new ones. null: they stay together if more than 5 % of the validation
+    reviews would be nearly the same as training reviews, and nothing else says which reviews belong together."""
     columns: Names | None = None
     """The names of the columns of a file that has no header, from left to right, such as `[label, text]`. null: the
     first line of a CSV or TSV file names its columns."""
@@ -147,7 +152,8 @@ class Data(_Section):
     @model_serializer(mode="wrap")
     def _leave_out_default(self, serialize: Any, info: SerializationInfo) -> dict[str, Any]:
         """Models of two classes keep their bytes."""
-        plain = {key: value for key, value in serialize(self).items() if key != "ordered" or not value}
+        new = {"ordered": True, "group_similar": None}  # settings that earlier models do not have
+        plain = {key: value for key, value in serialize(self).items() if key not in new or value != new[key]}
         if not info.exclude_unset and plain.get("labels") is not None:
             plain["labels"] = plain["labels"] | {IGNORE: plain["labels"].get(IGNORE, [])}
         return plain

@@ -57,7 +57,7 @@ class Corpus:
     label: np.ndarray | None = None  # (n,) int8: the number of the class; of two, 1 is positive
     weight: np.ndarray | None = None  # (n,) float32, above 0
     notes: tuple[str, ...] = ()  # messages for the user about the data
-    group: np.ndarray | None = None  # (n,) int64, the same for all reviews of a group: a hash of data.group_column
+    group: np.ndarray | None = None  # (n,) int64, a number for each group: of data.group_column, or of similar texts
     names: tuple[str, ...] = LABELS  # of the classes
     place: pa.ChunkedArray | None = None  # of each review in its file, such as "reviews.csv:17", if it was read
 

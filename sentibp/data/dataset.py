@@ -88,7 +88,7 @@ def hold_out(corpus: Corpus, config: Config) -> tuple[Corpus, Corpus | None]:
     share = config.data.validation
     if isinstance(share, str) or share == 0:
         return corpus, None
-    return split_corpus(corpus, share, rng.random_stream(0, "split"), config.data.block_size, config.data)
+    return split_corpus(corpus, share, rng.random_stream(0, "split"), config.data)
 
 
 def load_folds(config: Config, folds: int) -> list[tuple[Corpus, Corpus]]:
@@ -97,7 +97,7 @@ def load_folds(config: Config, folds: int) -> list[tuple[Corpus, Corpus]]:
     The folds depend only on the data. DataError if there are too few reviews, or groups, for so many folds.
     """
     corpus = _load(config, config.data.split)
-    fold = fold_corpus(corpus, folds, rng.random_stream(0, "folds"), config.data.block_size)
+    fold = fold_corpus(corpus, folds, rng.random_stream(0, "folds"), config.data)
     numbers = range(folds)
     return [(corpus.take(np.flatnonzero(fold != i)), corpus.take(np.flatnonzero(fold == i))) for i in numbers]
 

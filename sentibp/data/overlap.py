@@ -27,10 +27,14 @@ LARGEST_SHARE = 0.1  # of a validation source of its own that may also be in the
 
 _LONG = 4  # words; shorter texts ("very good") are often written by several people
 
-_NEAR = 0.5  # the share of the sequences of words that makes a near-duplicate
+NEAR = 0.5
+"""The share of the sequences of words that makes a near-duplicate."""
+
+MOST = 32
+"""Texts that have a sequence which counts at all."""
+
 _ROUNDING = 1e-9  # of shares
 _FEW = 3  # training texts that have a sequence of words; if more have it, it counts less
-_MOST = 32  # training texts that have a sequence which counts at all
 _REPORTED = 0.05  # the share of near-duplicates from which a note reports them; IMDB has 0.021, Rotten Tomatoes 0.006
 _EXAMINED = 4096  # validation reviews that are compared, at most
 _SLOTS = 1 << 24  # of a table that finds most sequences that are in no validation review
@@ -108,36 +112,36 @@ def near_duplicates(training: Tokens, count: int, validation: Tokens) -> np.ndar
 
 
 class Holders:
-    """Which training texts have each of some sequences. Where these are more than `_MOST`, only that is kept."""
+    """Which training texts have each of some sequences. Where these are more than `MOST`, only that is kept."""
 
     def __init__(self, sequences: int):
-        self.count = np.zeros(sequences, np.int64)  # of the texts that have a sequence; more than _MOST is not exact
+        self.count = np.zeros(sequences, np.int64)  # of the texts that have a sequence; more than MOST is not exact
         self._place: list[np.ndarray] = []
         self._text: list[np.ndarray] = []
 
     def add(self, place: np.ndarray, text: np.ndarray) -> None:
         """Add pairs (p,) of the number of a sequence and that of a text that has it; no pair is added twice."""
-        is_rare = self.count.take(place) <= _MOST
+        is_rare = self.count.take(place) <= MOST
         np.add.at(self.count, place, 1)
         self._place.append(place.compress(is_rare))
         self._text.append(text.compress(is_rare))
 
     def add_shard(self, place: np.ndarray, text: np.ndarray, frequent: np.ndarray) -> None:
         """Add the pairs of other texts, and the numbers of the sequences that too many of these have."""
-        self.count[frequent] += _MOST + 1
+        self.count[frequent] += MOST + 1
         self.add(place, text)
 
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the pairs of the sequences that at most `_MOST` texts have, by sequence and text: (p,), (p,) int64."""
+        """Return the pairs of the sequences that at most `MOST` texts have, by sequence and text: (p,), (p,) int64."""
         place, text = (np.concatenate([np.zeros(0, np.int64), *each]) for each in (self._place, self._text))
-        kept = self.count.take(place) <= _MOST
+        kept = self.count.take(place) <= MOST
         place, text = place.compress(kept), text.compress(kept)
         order = np.argsort(place * (text.max(initial=0) + 1) + text)
         return place.take(order), text.take(order)
 
     def frequent(self) -> np.ndarray:
-        """Return the numbers of the sequences that more than `_MOST` texts have: (f,) int64."""
-        return np.flatnonzero(self.count > _MOST)
+        """Return the numbers of the sequences that more than `MOST` texts have: (f,) int64."""
+        return np.flatnonzero(self.count > MOST)
 
 
 def near_duplicates_of(
@@ -148,7 +152,7 @@ def near_duplicates_of(
     `find(k, wanted)` returns which training texts have the sequences of k tokens with the hashes (v,), in ascending
     order.
     """
-    k = 5 + (tokens > 2_000_000) + (tokens > 10_000_000) + (tokens > 50_000_000)
+    k = sequence_length(tokens)
     number = index_of(validation.words, words)
     length = np.diff(validation.offsets)
     compared = np.flatnonzero(length >= k)
@@ -160,10 +164,10 @@ def near_duplicates_of(
     counts = np.diff(offsets) - k + 1  # sequences of each review
     starts = prefix_sums(counts)
     inside = np.repeat(offsets[:-1] - starts[:-1], counts) + np.arange(starts[-1])  # others reach into the next review
-    sequences = _sequences(number.take(ids), k).take(inside)
+    sequences = sequence_hashes(number.take(ids), k).take(inside)
     wanted = np.sort(sequences)
     wanted = wanted.compress(np.concatenate(([True], wanted[1:] != wanted[:-1])))
-    result[compared] = _largest_shares(sequences, starts, wanted, find(k, wanted)) >= _NEAR - _ROUNDING
+    result[compared] = _largest_shares(sequences, starts, wanted, find(k, wanted)) >= NEAR - _ROUNDING
     return result
 
 
@@ -174,7 +178,7 @@ def _largest_shares(sequences: np.ndarray, starts: np.ndarray, wanted: np.ndarra
     """
     occurs = np.flatnonzero(found.count)
     count = found.count.take(occurs)
-    weights = np.where(count <= _MOST, np.minimum(1, _FEW / count), 0)
+    weights = np.where(count <= MOST, np.minimum(1, _FEW / count), 0)
     row = KeyTable(wanted.take(occurs).view(np.int64), np.arange(len(occurs))).find(sequences.view(np.int64))
     at = np.flatnonzero(row != NONE)  # the sequences that training texts have
     row = row.take(at)
@@ -201,7 +205,12 @@ def _largest_shares(sequences: np.ndarray, starts: np.ndarray, wanted: np.ndarra
     return np.divide(largest, total, out=np.zeros(len(total)), where=largest > 0)
 
 
-def _sequences(ids: np.ndarray, k: int) -> np.ndarray:
+def sequence_length(tokens: int) -> int:
+    """Return the length of the sequences that are compared: in more tokens, chance has longer ones in common."""
+    return 5 + (tokens > 2_000_000) + (tokens > 10_000_000) + (tokens > 50_000_000)
+
+
+def sequence_hashes(ids: np.ndarray, k: int) -> np.ndarray:
     """Return a hash of each k successive ids: (len(ids) - k + 1,) uint64.
 
     It is a polynomial (Rabin-Karp). Long sequences are joined from shorter ones, whose lengths are powers of two.
@@ -235,10 +244,10 @@ def holders(ids: np.ndarray, offsets: np.ndarray, k: int, wanted: np.ndarray) ->
         start, stop = offsets[texts[0]], offsets[texts[1]]
         if stop - start < k:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        value = _sequences(np.asarray(ids[start:stop]), k)
+        value = sequence_hashes(np.asarray(ids[start:stop]), k)
         at = np.flatnonzero(table.take((value >> shift).view(np.int64)))
         place = exact.find(value.take(at).view(np.int64))
-        kept = np.flatnonzero((place != NONE) & (found.count.take(place, mode="clip") <= _MOST))  # the others are known
+        kept = np.flatnonzero((place != NONE) & (found.count.take(place, mode="clip") <= MOST))  # the others are known
         at, place = start + at.take(kept), place.take(kept).astype(np.int64)
         text = np.searchsorted(offsets, at, "right") - 1
         is_inside = at + k <= offsets[text + 1]  # others reach into the next text

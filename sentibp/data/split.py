@@ -10,6 +10,7 @@ import numpy as np
 
 from sentibp.data.corpus import Corpus, text_groups
 from sentibp.data.labels import without_classes
+from sentibp.data.similar import similar_groups
 from sentibp.errors import DataError
 from sentibp.utils.label_key import LABELS
 from sentibp.utils.messages import counted
@@ -30,37 +31,47 @@ class TooFewReviews(DataError):
         self.leave_out = leave_out
 
 
-def groups_of(corpus: Corpus, block_size: int) -> tuple[np.ndarray | None, str]:
+def groups_of(corpus: Corpus, settings: Data | None) -> tuple[np.ndarray | None, str]:
     """Return the group of each review (n,), or None if each is its own, and the setting that made the groups.
 
-    Without data.group_column, neighbouring rows may be groups: blocks, as in the blocked cross-validation of Roberts et
-    al. (2017, "Cross-validation strategies for data with temporal, spatial, hierarchical, or phylogenetic structure").
+    Without data.group_column, similar texts may be groups, or neighbouring rows: blocks, as in the blocked
+    cross-validation of Roberts et al. (2017, "Cross-validation strategies for data with temporal, spatial,
+    hierarchical, or phylogenetic structure").
     """
     if corpus.group is not None:
         return corpus.group, "data.group_column"
-    return (np.arange(len(corpus)) // block_size if block_size > 1 else None), "data.block_size"
+    if settings is not None and settings.group_similar:
+        return similar_groups(corpus.text), "data.group_similar"
+    size = 1 if settings is None else settings.block_size
+    return (np.arange(len(corpus)) // size if size > 1 else None), "data.block_size"
+
+
+def without_groups(key: str) -> str:
+    """Return the option that makes each review a group of its own, given the setting that made the groups."""
+    return set_option(key, {"data.block_size": 1, "data.group_similar": False}.get(key))
 
 
 def split_corpus(
-    corpus: Corpus, share: float, rng: np.random.Generator, block_size: int = 1, data: Data | None = None
+    corpus: Corpus, share: float, rng: np.random.Generator, data: Data | None = None
 ) -> tuple[Corpus, Corpus]:
     """Split into training and validation data. `rng` chooses the share of each class for validation; order is kept.
 
-    The reviews of a group, or of a block of neighbouring rows, lie on one side. DataError if a class has too few
-    reviews, or groups, for both, with the data.labels without it: `data` are the settings.
+    The reviews of a group lie on one side; `data` are the settings, which say what the groups are. DataError if a class
+    has too few reviews, or groups, for both, with the data.labels without it.
     """
     if corpus.label is None:
         raise ValueError("the corpus was loaded without labels")
     notes = []
-    group, key = groups_of(corpus, block_size)
+    group, key = groups_of(corpus, data)
     if group is None:
         chosen = _choose_reviews(corpus, corpus.label, share, rng, data)
     else:
         chosen = _choose_groups(group, corpus.label, corpus.names, share, rng, key, data)
-        if len(np.unique(group)) == len(corpus):
+        if key != "data.group_similar" and len(np.unique(group)) == len(corpus):
             notes.append(f"{key}: has another value for each review, so it keeps none together")
         elif abs(chosen.mean() - share) > _FAR * share:
             notes.append(f"{key}: its groups are large: {chosen.mean():.1%} of the reviews are held out")
+    corpus = replace(corpus, group=group) if key == "data.group_similar" else corpus  # ten phrases are one sentence
     training, validation = corpus.take(np.flatnonzero(~chosen)), corpus.take(np.flatnonzero(chosen))
     return replace(training, notes=(*corpus.notes, *notes)), validation
 
@@ -130,7 +141,9 @@ def _choose_groups(
             if not count:
                 lacking = f"{name} review" if tuple(names) == LABELS else f"review of {name}"
                 repair = "set data.group_column to a column with more groups"
-                if key == "data.block_size":
+                if key == "data.group_similar":
+                    repair = f"let similar reviews be on both sides with {without_groups(key)}"
+                elif key == "data.block_size":
                     repair = f"make them smaller with {set_option(key, max(len(group) // 100, 1))}"
                 raise DataError(
                     f"{key}: with {counted(len(counts), 'group')}, no {lacking} is left for {kind}; "
@@ -188,15 +201,15 @@ def fold_groups(group: np.ndarray, label: np.ndarray, folds: int, rng: np.random
     return fold[number]
 
 
-def fold_corpus(corpus: Corpus, folds: int, rng: np.random.Generator, block_size: int = 1) -> np.ndarray:
+def fold_corpus(corpus: Corpus, folds: int, rng: np.random.Generator, data: Data | None = None) -> np.ndarray:
     """Return the fold of each review (n,): about the same number of each class in each.
 
-    The reviews of a group, or of a block of neighbouring rows, are in one fold; without them, those with the same text.
+    The reviews of a group, as `data` says what that is, are in one fold; without groups, those with the same text.
     DataError if that leaves a fold, or the rest, without a class.
     """
     if corpus.label is None:
         raise ValueError("the corpus was loaded without labels")
-    group, key = groups_of(corpus, block_size)
+    group, key = groups_of(corpus, data)
     fold = _fold(corpus, corpus.label, group, folds, rng)
     if fold is not None:
         return fold

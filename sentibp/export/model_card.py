@@ -28,7 +28,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.runs import directory, hub_model
 from sentibp.runs.find import BUILTIN, builtin_file
 from sentibp.runs.saved_model import average, is_calibrated, uses_of_validation
-from sentibp.training.prepare import FEW
+from sentibp.training.validation_notes import FEW
 from sentibp.utils import environment
 from sentibp.utils.messages import as_sentence
 

@@ -26,8 +26,8 @@ from sentibp.model.head import probability
 from sentibp.nn.layers import Array
 from sentibp.runs.find import builtin_file, validated_file
 from sentibp.training.loop import evaluate
-from sentibp.training.prepare import FEW
 from sentibp.training.recorded_data import RecordedData
+from sentibp.training.validation_notes import FEW
 from sentibp.utils.label_key import is_binary
 from sentibp.utils.messages import counted
 from sentibp.utils.sequences import Texts, require_same_order

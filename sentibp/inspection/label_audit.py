@@ -26,7 +26,7 @@ import numpy as np
 from sentibp.config import paths
 from sentibp.config.load import Resolved, load_config
 from sentibp.config.paths import SOURCES
-from sentibp.config.schema import Config
+from sentibp.config.schema import Config, Data
 from sentibp.data import corpus as data_corpus
 from sentibp.data import dataset
 from sentibp.data import vocabulary as data_vocabulary
@@ -34,7 +34,7 @@ from sentibp.data.corpus import Corpus, take_texts
 from sentibp.data.encode import groups, learn_vocabulary, no_features, training_tokens
 from sentibp.data.examples import Examples
 from sentibp.data.labels import classes_of
-from sentibp.data.split import fold_groups, groups_of
+from sentibp.data.split import fold_groups, groups_of, without_groups
 from sentibp.errors import DataError
 from sentibp.inspection.explain import Contribution, difference, explain
 from sentibp.model import initial
@@ -48,7 +48,6 @@ from sentibp.training.events import Epoch, Note
 from sentibp.training.loop import fit, initial_state
 from sentibp.training.paths import explained_if_changed, resolve_paths
 from sentibp.training.recorded_data import require_recorded_data
-from sentibp.utils.repair import set_option
 from sentibp.utils.rng import random_stream
 
 _BLOCK = 4096  # reviews that are written at once
@@ -129,7 +128,7 @@ def audit_labels(
         watch(Note(note))
     assert corpus.label is not None and corpus.place is not None
     label, n = corpus.label, len(corpus)
-    fold = _folds(corpus, label, folds, settings.data.block_size)
+    fold = _folds(corpus, label, folds, settings.data)
     folds = int(fold.max()) + 1
     vocabulary, features = _encode(corpus, settings)
     settings = _single_network(settings)
@@ -181,9 +180,9 @@ def _load(resolved: Resolved) -> tuple[Config, Corpus, tuple[str, ...]]:
     return settings, corpus, (*notes, *corpus.notes, *_ignored_settings(settings))
 
 
-def _folds(corpus: Corpus, label: Array, folds: int, block_size: int) -> Array:
+def _folds(corpus: Corpus, label: Array, folds: int, data: Data) -> Array:
     """Return the fold of each review (n,). Reviews of a group or block are in one fold, and else equal texts."""
-    group, key = groups_of(corpus, block_size)
+    group, key = groups_of(corpus, data)
     if group is None:
         return _split_folds(data_corpus.text_groups(corpus), label, folds)
     return _group_folds(group, label, folds, key)
@@ -254,7 +253,7 @@ def _group_folds(group: Array, label: Array, folds: int, key: str) -> Array:
             classes = "one class only" if len(np.unique(label)) == 2 else "not all classes"
             raise DataError(
                 f"{key}: its groups leave a fold whose other folds have {classes}; "
-                f"have more and smaller groups, or none: {set_option(key, 1 if key == 'data.block_size' else None)}"
+                f"have more and smaller groups, or none: {without_groups(key)}"
             )
     return fold
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from sentibp.config.load import Resolved
 from sentibp.config.long_texts import LONG, for_long_texts
-from sentibp.config.schema import Config, Train
+from sentibp.config.schema import Config, Train, with_default
 from sentibp.data import corpus as data_corpus
 from sentibp.data import few_labels
 from sentibp.data.corpus import Corpus
@@ -27,35 +27,31 @@ from sentibp.data.label_notes import label_notes
 from sentibp.data.labels import BINARY, Classes, classes_of
 from sentibp.data.lexicon import Lexicon, load_lexicon
 from sentibp.data.names import names_note
-from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes, require_separate
-from sentibp.data.sources import group_columns
+from sentibp.data.overlap import has_many_near_duplicates, require_separate
 from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.data.vocabulary_shards import Place
-from sentibp.errors import ConfigError
+from sentibp.errors import ConfigError, DataError
 from sentibp.model import word_vectors
 from sentibp.model.build import require_memory
 from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
 from sentibp.runs.review_hashes import ReviewHashes
-from sentibp.runs.saved_model import is_average
 from sentibp.training.initial_files import initial_file_facts, known_words, load_origin, load_vectors
 from sentibp.training.paths import explained_if_changed, resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
+from sentibp.training.validation_notes import together_note, validation_notes
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
 
-_MORE = 0.3  # a share of reviews to hold out if there are few
+_LARGE = 1 << 28  # bytes of text in which similar ones are not sought unless asked for: for each 25 MB it is read again
 
 _LENGTH_SAMPLE = 1000  # training texts from which their length is estimated
 
 _FEW_STEPS = 30  # of an epoch: with fewer, averaged shards learn less
-
-FEW = 30
-"""Reviews: with fewer for validation, there is a note that their scores say little."""
 
 
 class TrainingData(NamedTuple):
@@ -120,12 +116,16 @@ def prepare_config(
         _require_separate(config, reviews.validation, overlap)
     facts = _facts(config, reviews, lexicon)
     encoded = _encode(config, reviews, facts, origin, known_words(pretrained, lexicon), place)
+    near = encoded.near_duplicate
+    cut = None if fold is not None else _keep_similar_together(config, given, reviews.training, overlap, near)
+    if cut is not None:
+        return prepare_config(cut.config, (*notes, *suited, cut.note), given, cut.fold, place)
     require_memory(config, len(encoded.vocabulary))
     occurrences, labelled, unlabelled = encoded.learned
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
     found = [] if lexicon is None else lexicon.coverage(occurrences, encoded.vocabulary).notes()
     found = [*found, *names_note(encoded.names)]
-    independent, more = _judge_validation(config, reviews, overlap, encoded.near_duplicate, given)
+    independent, more = _judge_validation(config, reviews, overlap, near, given)
     classes = classes_of(config.data)
     return TrainingData(
         config=config,
@@ -259,6 +259,44 @@ def _facts(config: Config, reviews: _Reviews, lexicon: Lexicon | None) -> dict[s
     return facts if lexicon is None else facts | {"lexicon": {"fingerprint": lexicon.digest}}
 
 
+class _Cut(NamedTuple):
+    """Training and validation reviews that were cut once more, so that similar ones lie on one side."""
+
+    config: Config
+    fold: tuple[Corpus, Corpus]
+    note: str
+
+
+def _keep_similar_together(
+    config: Config, given: InMemory | None, training: Corpus, overlap: _Overlap, near_duplicate: Array
+) -> _Cut | None:
+    """Cut the reviews again if many near-duplicates lie on both sides, and nothing says how they are to be cut.
+
+    None if that is not needed, if it would take long, or if it is not possible because most are similar.
+    `near_duplicate` is that of the first cut.
+    """
+    near = np.delete(near_duplicate, overlap.repeated)
+    counts = int((near == 1).sum()), int((near >= 0).sum())
+    is_large = training.text.nbytes > _LARGE
+    if is_large or not has_many_near_duplicates(*counts) or not _may_be_cut_again(config, given):
+        return None
+    changed = with_default(config, ("data", "group_similar"), True, given=True)
+    try:
+        training, validation = load_data(changed) if given is None else given.load(changed)
+    except DataError:  # there are too few groups
+        return None
+    assert validation is not None
+    return _Cut(changed, (training, validation), together_note(config, *counts, is_given=given is not None))
+
+
+def _may_be_cut_again(config: Config, given: InMemory | None) -> bool:
+    data = config.data
+    is_decided = data.group_similar is not None or data.group_column is not None or data.block_size > 1
+    if given is not None:
+        is_decided |= given.validation is not None or given.training.group is not None
+    return not (is_decided or isinstance(data.validation, str))
+
+
 def _judge_validation(
     config: Config, reviews: _Reviews, overlap: _Overlap, near_duplicate: Array, given: InMemory | None
 ) -> tuple[Array | None, list[str]]:
@@ -271,50 +309,8 @@ def _judge_validation(
     learned = np.union1d(np.union1d(overlap.repeated, overlap.known), np.flatnonzero(near_duplicate == 1))
     independent = data_corpus.independent_weights(reviews.validation, learned)
     near = np.delete(near_duplicate, overlap.repeated)
-    how_to_group = "" if given is None else "say which belong together (sentence, film, product, author) with groups="
-    about = overlap.hashes, len(overlap.repeated), near, independent, how_to_group
-    return independent, _validation_notes(config, reviews.training, reviews.validation, *about)
-
-
-def _validation_notes(
-    config: Config,
-    training: Corpus,
-    validation: Corpus,
-    hashes: ReviewHashes,
-    repeated: int,
-    near: Array,
-    independent: Array,
-    how_to_group: str,
-) -> list[str]:
-    """Return what the user should know of the validation reviews: how much they say about new ones.
-
-    `repeated` of them are training reviews, `near` says whether the others are near-duplicates, `independent` (n,) how
-    much each counts in a fit, `how_to_group` how the reviews of a group are named, if it is not by a column.
-    """
-    counts = len(validation), repeated, int((near == 1).sum()), int((near >= 0).sum())
-    repair = _how_to_group(config, training, how_to_group) if has_many_near_duplicates(*counts[2:]) else ""
-    notes = overlap_notes(*counts, repair) + group_notes(training, validation)
-    notes += data_corpus.repeated_note(validation, hashes.validation, "validation ")
-    is_grouped = validation.group is not None
-    return notes + few_notes(config, len(validation), float(independent.sum()), is_grouped=is_grouped)
-
-
-def _how_to_group(config: Config, training: Corpus, otherwise: str) -> str:
-    """Return how near-duplicates are kept on one side of the cut."""
-    settings = config.data
-    if training.group is not None:
-        return "the groups of data.group_column do not keep them together"
-    if isinstance(settings.validation, str):
-        return "remove them from one of the two, or hold out training reviews with --set data.validation=0.1"
-    if otherwise:
-        return otherwise
-    columns = group_columns(settings.given_source, settings)
-    if not columns:
-        return "no column of the data seems to say which reviews belong together (sentence, film, product, author)"
-    return (
-        "if a column says which reviews belong together (sentence, film, product, author), name it with "
-        f"--set data.group_column=NAME, one of: {', '.join(columns)}"
-    )
+    about = overlap.hashes, len(overlap.repeated), near, independent, given is not None
+    return independent, validation_notes(config, reviews.training, reviews.validation, *about)
 
 
 def _find_overlap(config: Config, reviews: _Reviews, origin: Classifier | None) -> _Overlap:
@@ -349,42 +345,6 @@ def _with_origin(overlap: _Overlap, origin: Classifier, config: Config) -> _Over
         caveats.append(f"{few}, which the training starts from: expect lower scores")
     hashes = hashes._replace(training=np.concatenate((hashes.training, learned)))
     return _Overlap(hashes, repeated, known, notes + caveats, caveats)
-
-
-def few_notes(config: Config, validation: int, independent: float, *, is_grouped: bool = False) -> list[str]:
-    """Return what the user should know of few validation reviews, and of few of which training knows nothing."""
-    share, n = config.data.validation, round(independent)
-    raised = not isinstance(share, str) and share < _MORE
-    more = f", or hold out more with {set_option('data.validation', _MORE)}" * raised
-    fits = _fits(config) if independent < FEW else []
-    notes = []
-    if validation < FEW:
-        depends = ["the scores", *_chosen(config), *(fits if n == validation else [])]
-        by_chance = f"{' and '.join(filter(None, [', '.join(depends[:-1]), depends[-1]]))} depend on chance"
-        notes.append(f"only {counted(validation, 'validation review')}: {by_chance}; give more reviews{more}")
-    if fits and n < validation:
-        few = f"only {counted(n, 'distinct validation text', 'differs', 'differ')} clearly from all training reviews"
-        repair = "validate on other reviews with --set data.validation=FILE"
-        if not n:
-            few = "no validation review differs clearly from all training reviews"
-        elif is_grouped:
-            few = f"the validation reviews count as {counted(n, 'review')} of different groups (data.group_column)"
-            repair = f"give reviews of more groups{more}"
-        notes.append(f"{few}: {' and '.join(fits)} {'depend' if len(fits) > 1 else 'depends'} on chance; {repair}")
-    return notes
-
-
-def _chosen(config: Config) -> list[str]:
-    """Return what is chosen by the scores on the validation data: of networks that are averaged, no epoch is."""
-    epoch = ["the best epoch"] * (config.train.epochs > 1 and not is_average(config))
-    return epoch or ["the best seed"] * (config.train.seeds > 1)
-
-
-def _fits(config: Config) -> list[str]:
-    """Return what is fitted on the validation data."""
-    fitted = ["the calibration of the probabilities"] * config.train.calibrate
-    is_weighted = config.pretrain.vectors == "reviews" or config.train.linear_member
-    return fitted + ["the weights in the average"] * is_weighted
 
 
 def _examples_or_none(corpus: Corpus | None, features: Ragged, classes: Classes) -> Examples | None:

@@ -210,6 +210,10 @@ MISTAKES = {
     "name it with --set data.group_column=NAME, or write --set text.min_groups=1",
     "data: {group_column: film, block_size: 5}": "data.block_size: data.group_column says which reviews stay together; "
     "write --set data.block_size=1",
+    "data: {group_column: film, group_similar: true}": "data.group_similar: data.group_column says which reviews stay "
+    "together; remove this, or write --set data.group_column=null",
+    "data: {block_size: 5, group_similar: true}": "data.group_similar: data.block_size says which reviews stay "
+    "together; remove this, or write --set data.block_size=1",
     # labels
     "data: {labels: {negative: 0}}": "data.labels: 'positive' missing; give it",
     "data: {labels: {4: positive}}": "data.labels.4: unknown key; write it the other way round: positive: [4]",

@@ -123,7 +123,7 @@ def test_texts_of_the_same_sentences_are_near_duplicates_only_of_a_text_with_mos
 @pytest.mark.parametrize("k", [1, 2, 3, 5, 6, 7, 8])
 def test_equal_hashes_are_equal_sequences(k):
     ids = np.random.default_rng(0).integers(0, 3, 3000)
-    hashes = overlap._sequences(ids, k)
+    hashes = overlap.sequence_hashes(ids, k)
     sequences = np.array([ids[i : i + k] for i in range(len(ids) - k + 1)])
     assert len(hashes) == len(sequences)
     assert len(np.unique(hashes)) == len(np.unique(sequences, axis=0))

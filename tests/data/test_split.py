@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sentibp.config.schema import Data
 from sentibp.data.corpus import Corpus
 from sentibp.data.labels import without_classes
-from sentibp.data.split import fold_groups, split_corpus
+from sentibp.data.split import fold_corpus, fold_groups, split_corpus
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
 
@@ -200,20 +200,33 @@ def test_neighbours_stay_together():
     """As reviews of a film that follow one another do. The sources are read one after the other."""
     label = np.repeat([0, 1], 600)
     whole = replace(corpus(np.arange(1200), label), group=None)
-    training, validation = split_corpus(whole, 0.1, np.random.default_rng(0), block_size=20)
+    training, validation = split_corpus(whole, 0.1, np.random.default_rng(0), Data(block_size=20))
     number = [int(text.split()[1]) for text in validation.text.to_pylist()]
     assert len(number) == 120 and np.bincount(validation.label).tolist() == [60, 60]
     assert sorted(np.bincount(np.array(number) // 20).tolist())[-6:] == [20] * 6 and number == sorted(number)
     assert training.notes == ("read",) and training.group is None
 
 
+def test_similar_texts_stay_together():
+    """They are a group from then on: ten phrases of a sentence are one review."""
+    texts = [f"{' '.join(f'w{k}{i}' for i in range(8))} {n}" for k in range(40) for n in range(3)]
+    whole = Corpus(pa.chunked_array([strings(texts)]), np.repeat([0, 1], 60).astype(np.int8))
+    training, validation = split_corpus(whole, 0.2, np.random.default_rng(0), Data(group_similar=True))
+    assert len(validation) == 24 and len(np.unique(validation.group)) == 8
+    assert not set(training.group) & set(validation.group)
+    different = replace(corpus(np.arange(40), np.tile([0, 1], 20)), group=None)
+    assert split_corpus(different, 0.2, np.random.default_rng(0), Data(group_similar=True))[0].notes == ("read",)
+    fold = fold_corpus(whole, 5, np.random.default_rng(0), Data(group_similar=True))
+    assert (fold.reshape(-1, 3) == fold[::3, None]).all() and np.bincount(fold).tolist() == [24] * 5
+
+
 def test_a_column_of_groups_is_not_cut_into_blocks():
     whole = corpus(np.arange(40) % 10, np.tile([0, 1], 20))
-    training, validation = split_corpus(whole, 0.2, np.random.default_rng(0), block_size=7)
+    training, validation = split_corpus(whole, 0.2, np.random.default_rng(0), Data(block_size=7))
     assert not set(training.group) & set(validation.group)
 
 
 def test_blocks_that_leave_no_review_of_a_class():
     whole = replace(corpus(np.arange(40), np.tile([0, 1], 20)), group=None)
     with pytest.raises(DataError, match=r"data.block_size: with 1 group, .*smaller with --set data.block_size=1, or"):
-        split_corpus(whole, 0.1, np.random.default_rng(0), block_size=100)
+        split_corpus(whole, 0.1, np.random.default_rng(0), Data(block_size=100))

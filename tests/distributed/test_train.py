@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cluster_functions as functions
+import numpy as np
 import pytest
 from runner import resume, train_model
 
@@ -47,6 +48,20 @@ def test_two_jobs_in_one_cluster_have_the_bits_of_one_process(small, here, local
         for i, run in enumerate(runs):
             digests[i] = digests[i] or next(run)
     assert digests == here_done
+
+
+def test_similar_reviews_are_held_out_together_on_a_cluster(here, local, write_config):
+    """The reviews are counted in shards twice: before and after they are cut again."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(60):
+        words = [f"w{word}" for word in rng.integers(10**6, size=16)]
+        rows += [f"{' '.join(words[start : start + 13])},{number % 2}" for start in range(4)]
+    Path("phrases.csv").write_text("\n".join(["text,label", *rows, ""]))
+    config = write_config("phrases.yaml", **{**SMALL, "data": {"source": "phrases.csv"}})
+    whole = train_model(config, Path("whole"))
+    assert any("are held out together" in note for note in whole.notes)
+    assert train_model(config, Path("run"), executor=local).digest == whole.digest
 
 
 def _steps(resolved, out: Path, executor: Executor) -> Iterator[str | None]:

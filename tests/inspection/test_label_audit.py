@@ -15,6 +15,7 @@ import pytest
 import runner
 
 from sentibp.config.load import load_config
+from sentibp.config.schema import Data
 from sentibp.data import sources, vocabulary_build
 from sentibp.data.corpus import Corpus
 from sentibp.data.examples import Examples
@@ -187,7 +188,7 @@ def test_folds_of_groups(write_config, complaint, monkeypatch):
 def test_neighbouring_rows_are_in_one_fold():
     label = np.repeat([0, 1], 50)
     corpus = Corpus(pa.chunked_array([strings(["a"] * 100)]), label)
-    fold = label_audit._folds(corpus, label, 5, 5)
+    fold = label_audit._folds(corpus, label, 5, Data(block_size=5))
     assert (fold.reshape(-1, 5) == fold[::5, None]).all()
     assert np.bincount(fold).tolist() == [20] * 5
 

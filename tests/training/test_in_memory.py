@@ -286,3 +286,17 @@ def test_a_saved_model_says_that_its_reviews_were_in_memory(here):
     )
     Path("f.csv").write_text("text,label\ngood,1\nbad,0\n")
     assert CliRunner().invoke(application(), ["eval", "-m", "model.safetensors", "--data", "f.csv"]).exit_code == 0
+
+
+def test_similar_texts_are_held_out_together():
+    """As from a file. Groups that the caller gives are better, and a note says how."""
+    rng = np.random.default_rng(0)
+    sentences = [[f"w{word}" for word in rng.integers(10**6, size=16)] for _ in range(60)]
+    texts = [" ".join(words[start : start + 13]) for words in sentences for start in range(4)]
+    labels, groups = [number // 4 % 2 for number in range(240)], [number // 4 for number in range(240)]
+    notes = [note for note in sentibp.train(SMALL, texts, labels).notes if "nearly" in note]
+    assert len(notes) == 1 and "are held out together (data.group_similar); if you know which" in notes[0]
+    assert notes[0].endswith("say so with groups=")
+    assert not any("nearly" in note for note in sentibp.train(SMALL, texts, labels, groups=groups).notes)
+    apart = sentibp.train(SMALL, texts, labels, data__group_similar=False)
+    assert "expect lower scores" in next(note for note in apart.notes if "nearly" in note)

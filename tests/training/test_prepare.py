@@ -21,7 +21,8 @@ from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model.file import load_model
 from sentibp.training.events import Epoch
 from sentibp.training.paths import resolve_paths
-from sentibp.training.prepare import few_notes, prepare
+from sentibp.training.prepare import prepare
+from sentibp.training.validation_notes import few_notes
 from sentibp.utils.arrow import strings
 
 SMALL = {"model": {"embedding": {"dim": 4}, "hidden": []}, "train": {"epochs": 1}, "text": {"ngrams": 1}}
@@ -182,10 +183,58 @@ def test_near_duplicates_name_the_columns_that_may_keep_them_together(write_conf
     data = prepare(write_config(data={"source": "phrases.csv"}, **SMALL))
     told = [note for note in data.notes if "nearly" in note]
     assert told[0].endswith("name it with --set data.group_column=NAME, one of: SentenceId")
-    near = int(told[0].split()[0])
-    assert 8 < near == np.count_nonzero(data.independent == 0), "they do not calibrate"
-    told = [note for note in prepare(write_config(data={"source": "without.csv"}, **SMALL)).notes if "nearly" in note]
-    assert "no column of the data" in told[0]
+    assert data.config.data.group_similar is True and told[0] not in data.caveats
+    assert 1 < data.independent.sum() < len(data.validation) / 2, "the phrases of a sentence count as one review"
+    apart = prepare(write_config(data={"source": "without.csv", "group_similar": False}, **SMALL))
+    told = [note for note in apart.notes if "nearly" in note]
+    assert told[0].endswith("nearly the same with --set data.group_similar=true") and told[0] in apart.caveats
+    assert 8 < int(told[0].split()[0]) == np.count_nonzero(apart.independent == 0), "they do not calibrate"
+
+
+def windows(path: str, number: int, seed: int = 0) -> None:
+    """Write a file with `number` sentences of 16 words, as their sequences of 13 words, four of each."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for k in range(number):
+        words = [f"w{rng.integers(10**6)}" for _ in range(16)]
+        rows += [f"{' '.join(words[start : start + 13])},{k % 2}" for start in range(4)]
+    write(path, "text,label", rows)
+
+
+def test_similar_reviews_are_held_out_together(write_config):
+    """Without a word of it in the config. The cut is that of the setting which the run keeps."""
+    windows("phrases.csv", 100)
+    data = prepare(write_config(data={"source": "phrases.csv"}, **SMALL))
+    near = [note for note in data.notes if "nearly the same" in note]
+    assert len(near) == 1 and near[0].endswith("are held out together (data.group_similar)")
+    assert not data.has_learned_validation
+    again = prepare(write_config(data={"source": "phrases.csv", "group_similar": True}, **SMALL))
+    assert not any("nearly" in note for note in again.notes)
+    assert data.facts == again.facts and data.config == again.config
+    assert np.array_equal(data.independent, again.independent)
+    assert 5 < again.independent.sum() < len(again.validation) / 3, "the phrases of a sentence count as one review"
+    apart = prepare(write_config(data={"source": "phrases.csv", "group_similar": False}, **SMALL))
+    assert apart.facts != data.facts and apart.has_learned_validation
+
+
+def test_reviews_that_are_all_similar_are_cut_as_before(write_config):
+    words = [f"w{k}" for k in range(40)]
+    write("copies.csv", "text,label", [f"{' '.join(words)} {k},{k % 2}" for k in range(30)])
+    data = prepare(write_config(data={"source": "copies.csv"}, **SMALL))
+    assert data.config.data.group_similar is None and len(data.validation) == 4
+    resolved = write_config(data={"source": "copies.csv", "group_similar": True}, **SMALL)
+    with pytest.raises(DataError, match=r"data.group_similar: with 1 group, .*group_similar=false, or"):
+        prepare(resolved)
+
+
+@pytest.mark.parametrize("given", [{"validation": "dev.csv"}, {"block_size": 4}, {"group_column": "film"}])
+def test_a_cut_that_the_config_describes_stays(write_config, given):
+    windows("phrases.csv", 60)
+    rows = Path("phrases.csv").read_text().splitlines()[1:]
+    write("phrases.csv", "text,label,film", [f"{row},{number}" for number, row in enumerate(rows)])
+    windows("dev.csv", 20, seed=1)
+    data = prepare(write_config(data={"source": "phrases.csv", **given}, **SMALL))
+    assert data.config.data.group_similar is None
 
 
 def test_the_training_reviews_of_the_model_of_init_from_count(write_config):
