@@ -90,7 +90,7 @@ def prepare(resolved: Resolved, place: Place | None = None, rerun: Path | None =
     """
     config, notes = resolve_paths(resolved)
     with explained_if_changed(resolved, config, rerun):
-        return prepare_config(config, notes, place=place)
+        return prepare_config(config, notes, place=place, is_rerun=rerun is not None)
 
 
 def prepare_config(
@@ -99,11 +99,12 @@ def prepare_config(
     given: InMemory | None = None,
     fold: tuple[Corpus, Corpus] | None = None,
     place: Place | None = None,
+    is_rerun: bool = False,
 ) -> TrainingData:
     """Load and encode the data of a config whose paths are resolved. `notes` come before those about the data.
 
     Instead of the reviews that the config names, those are taken that are `given`, or the training and validation
-    reviews of a `fold`.
+    reviews of a `fold`. The config of a rerun says how the reviews are cut: similar ones are not sought.
 
     DataError if the data cannot be read, ConfigError if the network is larger than the memory.
     """
@@ -117,14 +118,14 @@ def prepare_config(
     facts = _facts(config, reviews, lexicon)
     encoded = _encode(config, reviews, facts, origin, known_words(pretrained, lexicon), place)
     near = encoded.near_duplicate
-    cut = None if fold is not None else _keep_similar_together(config, given, reviews.training, overlap, near)
-    if cut is not None:
+    may_cut = fold is None and not is_rerun
+    if may_cut and (cut := _keep_similar_together(config, given, reviews.training, overlap, near)) is not None:
         return prepare_config(cut.config, (*notes, *suited, cut.note), given, cut.fold, place)
     require_memory(config, len(encoded.vocabulary))
     occurrences, labelled, unlabelled = encoded.learned
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
     found = [] if lexicon is None else lexicon.coverage(occurrences, encoded.vocabulary).notes()
-    found = [*found, *names_note(encoded.names)]
+    found += names_note(encoded.names)
     independent, more = _judge_validation(config, reviews, overlap, near, given)
     classes = classes_of(config.data)
     return TrainingData(

@@ -215,6 +215,8 @@ def test_similar_reviews_are_held_out_together(write_config):
     assert 5 < again.independent.sum() < len(again.validation) / 3, "the phrases of a sentence count as one review"
     apart = prepare(write_config(data={"source": "phrases.csv", "group_similar": False}, **SMALL))
     assert apart.facts != data.facts and apart.has_learned_validation
+    rerun = prepare(write_config(data={"source": "phrases.csv"}, **SMALL), rerun=Path("run"))
+    assert rerun.facts == apart.facts, "a run whose config does not name it was cut without a look at this"
 
 
 def test_reviews_that_are_all_similar_are_cut_as_before(write_config):
