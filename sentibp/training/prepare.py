@@ -124,7 +124,7 @@ def prepare_config(
     require_memory(config, len(encoded.vocabulary))
     occurrences, labelled, unlabelled = encoded.learned
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
-    found = [] if lexicon is None else lexicon.coverage(occurrences, encoded.vocabulary).notes()
+    found = [] if lexicon is None else [*lexicon.coverage(occurrences, encoded.vocabulary).notes()]
     found += names_note(encoded.names)
     independent, more = _judge_validation(config, reviews, overlap, near, given)
     classes = classes_of(config.data)
