@@ -413,6 +413,15 @@ def test_an_exported_page_answers_as_the_model_does(page: Page, exported, name: 
     assert page.complaints() == []
 
 
+def test_an_exported_page_is_written_from_right_to_left_where_the_text_is(page: Page, exported):
+    page.open(exported["shifters"][0])
+    page.wait(READY)
+    for text, direction in ("סרט good", "rtl"), ("a סרט", "ltr"):
+        type_text(page, text)
+        page.wait(f"document.getElementById('marked').textContent === {json.dumps(text)}")
+        assert page.js("getComputedStyle(document.getElementById('text')).direction") == direction
+
+
 def test_the_drawing_of_an_exported_page_follows_the_keys(page: Page, exported):
     from selenium.webdriver.common.keys import Keys
 

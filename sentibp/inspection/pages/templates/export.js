@@ -21,6 +21,7 @@
 
   function look() {
     const text = at("text").value;
+    page.direct(at("text"));
     const isLong = text.length > LONG;
     const answer = isLong ? predict(text) : explain(text);
     showAnswer(answer);
@@ -44,14 +45,8 @@
   }
 
   function showDistribution(answer) {
-    const rows = about().labels.map((label) => [label, answer.probabilities[label]]);
-    at("distribution").setAttribute("aria-label", rows.map(([label, p]) => `${label} ${probability(p)}`).join(", "));
-    at("distribution").replaceChildren(...rows.map(([label, p]) => {
-      const bar = element("div", {});
-      bar.style.height = `${100 * p}%`;
-      return element("div", { title: `${label} ${probability(p)}`, class: label === answer.label ? "predicted" : "" },
-        bar, element("span", {}, label));
-    }));
+    const { labels } = about();
+    page.distribution(at("distribution"), labels, labels.map((label) => answer.probabilities[label]), answer.label);
     at("scale").hidden = at("ends").hidden = answer.place === undefined;
     at("scale").firstElementChild.style.left = `${100 * (answer.place ?? 0)}%`;
   }

@@ -92,6 +92,7 @@
       else show(answer, name, asked);
     }
     if (!running && typing === null) waited();
+    if (!isLate && !answer.error && !running && typing === null && answered !== text.value) call("look"); // another text was refused meanwhile
     document.body.dataset.answered = String(number);
     return answer;
   }
@@ -116,6 +117,7 @@
   function show(answer, name, asked) {
     const before = answered === asked ? answer.steps.at(-1) : null; // the bar moves only for the same text
     if (name === "begin") [text.value, begun, chosen, isOfText] = [answer.text, answer.text, answer.taught, true];
+    page.direct(text);
     answered = name === "begin" ? answer.text : asked;
     if (configure(answer)) return void call("look"); // now that its labels are known
     if (chosen === null && name === "look") select(answer.label);
@@ -177,7 +179,7 @@
     at("labels").replaceChildren(...(several ? answer.labels : answer.labels.toReversed()).map((name) => {
       const made = document.createElement("label"), input = document.createElement("input");
       Object.assign(input, { type: "radio", name: "label", value: name });
-      made.append(input, ` ${name}`);
+      made.append(input, page.element("span", {}, name));
       return made;
     }));
     select(chosen ?? answer.label);
@@ -216,21 +218,7 @@
 
   function distribution(answer, unknown) { // more than two labels: a bar for each, from the worst to the best
     const score = answer.probabilities[answer.labels.indexOf(answer.label)], placed = answer.place !== null;
-    at("distribution").setAttribute("aria-label",
-      answer.labels.map((name, i) => `${name} ${page.probability(answer.probabilities[i])}`).join(", "));
-    const old = [...at("distribution").children];
-    const columns = old.length === answer.labels.length ? old : answer.labels.map(() => {
-      const column = document.createElement("div");
-      column.append(document.createElement("div"), document.createElement("span"));
-      return column;
-    });
-    answer.labels.forEach((name, i) => { // the same elements, so that the bars move
-      columns[i].firstElementChild.style.height = `${100 * answer.probabilities[i]}%`;
-      columns[i].lastElementChild.textContent = name;
-      columns[i].title = `${name} ${page.probability(answer.probabilities[i])}`;
-      columns[i].className = name === answer.label ? "predicted" : "";
-    });
-    if (columns !== old) at("distribution").replaceChildren(...columns);
+    page.distribution(at("distribution"), answer.labels, answer.probabilities, answer.label);
     at("scale").hidden = at("ends").hidden = !placed;
     if (placed) at("scale").firstElementChild.style.left = `${100 * answer.place}%`;
     at("prediction").textContent = `${answer.label} ${page.probability(score)}`;
@@ -241,7 +229,7 @@
   function contributions(answer) {
     if (!answer.sums) return at("contributions").replaceChildren(tableOf(answer, "logit"));
     at("contributions").replaceChildren(...answer.sums.flatMap((each) => {
-      const title = document.createElement("h3"), [worst, best] = [answer.labels[0], answer.labels.at(-1)];
+      const title = document.createElement("h2"), [worst, best] = [answer.labels[0], answer.labels.at(-1)];
       title.textContent = each.name === "polarity" ? `polarity: green is evidence for ${best}, red for ${worst}`
         : each.name === "neutrality" ? "neutrality: blue is evidence for the middle, yellow for the ends"
           : `${each.name}: green is evidence for it`;
@@ -387,6 +375,7 @@
   // --- events
 
   text.addEventListener("input", () => {
+    page.direct(text);
     clearTimeout(typing);
     typing = setTimeout(() => call("look"), 120);
     if (isOfText) [chosen, isOfText] = [null, false];
