@@ -601,6 +601,15 @@ def test_texts_of_all_scripts_and_markup_are_shown_as_they_are(page: Page, playe
     assert page.complaints() == []
 
 
+def test_one_of_a_thing_is_one(page: Page, article: str):
+    opened(page, article)
+    counts = "[0, 1, 2, 1234].map((n) => page.counted(n, 'other'))"
+    assert page.js(counts) == ["0 others", "1 other", "2 others", "1,234 others"]
+    learn(page)
+    page.wait("document.getElementById('cost').textContent.includes('1 step moved')")
+    assert page.js("document.getElementById('run-reviews').options[1].textContent") == "what you taught (1 review)"
+
+
 def test_labels_with_wide_names_have_a_row_each(page: Page, article: str):
     opened(page, article, 360)
     page.js("void (document.getElementById('distribution').hidden = false)")

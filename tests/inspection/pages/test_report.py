@@ -302,6 +302,7 @@ def test_weights_of_the_reviews_are_said_where_they_count(train):
         assert "of 30 validation reviews, counted by weight" in page
         (worth,) = re.findall(r"a review counts by its weight[^<]*</small></th><td>30, worth (\d+)<", page)
         assert int(worth) < 30
+        assert "weights" in numbers(page)["reviews"][0], "so that its accuracy is called weighted"
         assert ("sums of the weights" if k == 3 else "How much weight the reviews of each label") in page
         assert (k == 3) == ('<th scope="col">weight</th><th scope="col">precision' in page)
     page = html(train("plain"))

@@ -69,6 +69,9 @@ const page = {
     const digits = value === 0 || Math.abs(value) >= 5e-4 ? value.toFixed(4) : page.power(value, 1);
     return (value < 0 ? "" : "+") + digits;
   },
+  counted(n, noun) { // 1 review, 2 reviews
+    return `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+  },
   // A column for each label; or where their names are too wide for columns, a row for each of the most probable.
   distribution(host, names, probabilities, best) {
     const ROOM = 330, MOST = 5, isWide = names.length * (Math.max(...names.map(page.width)) + 8) > ROOM;
@@ -85,7 +88,7 @@ const page = {
       Object.assign(made, { title: said[i], className: name === best ? "predicted" : "", hidden: !isShown(i) });
     });
     const others = probabilities.filter((_, i) => !isShown(i)), rest = others.reduce((sum, p) => sum + p, 0);
-    host.dataset.others = others.length ? `${others.length} other${others.length === 1 ? "" : "s"}, together ${page.probability(rest)}` : "";
+    host.dataset.others = others.length ? `${page.counted(others.length, "other")}, together ${page.probability(rest)}` : "";
   },
   direct(field) { // as dir="auto", with which Chromium takes a minute for a text of 1 MB
     const [first] = /\p{L}/u.exec(field.value.slice(0, 1000)) ?? [""];

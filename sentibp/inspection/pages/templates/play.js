@@ -123,7 +123,7 @@
     if (chosen === null && name === "look") select(answer.label);
     hide(false);
     if (version !== null && answer.version_before !== version)
-      at("note").textContent = `Another page taught this network, too: it has ${answer.learned} steps now.`;
+      at("note").textContent = `Another page taught this network, too: it has ${page.counted(answer.learned, "step")} now.`;
     else if (name !== "look") at("note").textContent = "";
     version = answer.version;
     progress(answer);
@@ -252,7 +252,7 @@
       table.append(made);
     }
     const [count, rest] = answer.others;
-    if (count) table.append(row("td", [`${count} others`, page.signed(rest), ""]));
+    if (count) table.append(row("td", [page.counted(count, "other"), page.signed(rest), ""]));
     table.append(row("td", ["bias (an empty review)", page.signed(answer.bias), ""]));
     table.append(row("td", [`${sum} (the sum)`, page.signed(answer.value ?? answer.logit), ""]));
     return table;
@@ -296,7 +296,7 @@
     const [own, taught] = which.options;
     if (answer.reviews?.practice) own.textContent = answer.reviews.practice;
     own.disabled = answer.reviews !== null && !answer.reviews.count;
-    taught.textContent = `what you taught (${answer.taught} review${answer.taught === 1 ? "" : "s"})`;
+    taught.textContent = `what you taught (${page.counted(answer.taught, "review")})`;
     taught.disabled = !answer.taught;
     if (which.selectedOptions[0].disabled) which.value = own.disabled ? "taught" : "practice";
     reviews = { practice: answer.reviews?.count ?? 0, taught: answer.taught };
@@ -312,7 +312,7 @@
     const worse = answer.learned && reviews.held_out_count >= ENOUGH ? harm(accuracy, loss, now) : "";
     at("cost").classList.toggle("harm", Boolean(worse));
     at("cost").textContent = answer.learned
-      ? `${worse}On held-out reviews (${reviews.held_out}), ${answer.learned} step${answer.learned === 1 ? "" : "s"} moved the loss from `
+      ? `${worse}On held-out reviews (${reviews.held_out}), ${page.counted(answer.learned, "step")} moved the loss from `
         + `${short(loss)} to ${short(now[0])}, and the accuracy from ${percent(accuracy)} to ${percent(now[1])}.`
       : `On held-out reviews (${reviews.held_out}) the loss is ${short(now[0])}, and the accuracy ${percent(now[1])}.`;
   }
@@ -364,7 +364,7 @@
       const answer = await call("run", { reviews: which.value, steps });
       if (answer.error || answer.stopped) break;
       done += steps;
-      at("run-status").textContent = `${done} of ${total} steps`;
+      at("run-status").textContent = `${done} of ${page.counted(total, "step")}`;
     }
     isRunning = false;
     document.body.classList.remove("running");

@@ -88,10 +88,10 @@ function reviewTable(host, table) {
     const scores = runs.map((_, k) => { // weighted, as in the table of scores
       const share = total((i) => (wrong[k][i] ? 0 : 1)) / all_weight, mean = total((i) => loss[k][i]) / all_weight;
       const [low, high] = interval(share, all_weight ** 2 / total(weight));
-      return `${runs.length > 1 ? `${names[k]}: ` : ""}accuracy ${percent(share)} (95 % interval ${percent(low)} to ${percent(high)}), log loss ${mean.toFixed(3)}`;
+      return `${runs.length > 1 ? `${names[k]}: ` : ""}${table.weights ? "weighted " : ""}accuracy ${percent(share)} (95 % interval ${percent(low)} to ${percent(high)}), log loss ${mean.toFixed(3)}`;
     });
     const free = kind.value === "all" && complete && n; // of a slice by predictions an accuracy would say nothing
-    summary.textContent = `${whole(n)} of ${whole(texts.length)} reviews${free ? `: ${scores.join("; ")}` : ""}`;
+    summary.textContent = `${whole(n)} of ${page.counted(texts.length, "review")}${free ? `: ${scores.join("; ")}` : ""}`;
     fill();
   }
   function fill() {
