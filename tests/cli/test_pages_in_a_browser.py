@@ -41,7 +41,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("SENTIBP_CACHE", str(folder / "cache"))
-        texts = [f"{EVIL} a {'good' if i % 2 else 'bad'} film, number {i}" for i in range(60)]
+        own = [
+            " ".join(f"w{i}v{k}" for k in range(16)) for i in range(60)
+        ]  # or they are nearly the same, and held out together
+        texts = [f"{EVIL} a {'good' if i % 2 else 'bad'} film, number {i} {own[i]}" for i in range(60)]
         rows = (json.dumps({"text": text, "label": (i + (i % 5 == 0)) % 2}) + "\n" for i, text in enumerate(texts))
         Path("reviews.jsonl").write_text("".join(rows))
         data = "data: {source: reviews.jsonl, validation: 0.5}\ntrain: {epochs: 2}\n"
