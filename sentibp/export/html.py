@@ -5,7 +5,10 @@ from __future__ import annotations
 from sentibp.export.files import javascript_data, read_runtime
 from sentibp.export.payload import Payload
 from sentibp.inspection.explain import FULL, NOTHING
+from sentibp.inspection.pages.play_reviews import known_share
+from sentibp.inspection.pages.play_start import KNOWN, strongest_words
 from sentibp.inspection.pages.render import read_template, render, trusted
+from sentibp.model.classifier import Classifier
 from sentibp.utils.label_key import is_binary
 
 _EXAMPLE = "Not a bad film at all: I loved the story, but the ending is dull."
@@ -23,7 +26,12 @@ def html_file(payload: Payload) -> bytes:
         several=not is_binary(labels),
         features=f"{payload.settings['features']:,}",
         version=payload.settings["sentibp"],
-        example=_EXAMPLE,
+        example=_example(payload.classifier),
         floors={"nothing": NOTHING, "full": FULL},
     )
     return page.encode()
+
+
+def _example(classifier: Classifier) -> str:
+    """Return the text that the page begins with: an English one, or the words that weigh most if it says little."""
+    return _EXAMPLE if known_share(classifier, [_EXAMPLE])[0] >= KNOWN else strongest_words(classifier)

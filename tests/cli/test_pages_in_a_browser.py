@@ -41,7 +41,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("SENTIBP_CACHE", str(folder / "cache"))
-        texts = [f"{EVIL} a {'good' if i % 2 else 'bad'} film, number {i}" for i in range(60)]
+        own = [
+            " ".join(f"w{i}v{k}" for k in range(16)) for i in range(60)
+        ]  # or they are nearly the same, and held out together
+        texts = [f"{EVIL} a {'good' if i % 2 else 'bad'} film, number {i} {own[i]}" for i in range(60)]
         rows = (json.dumps({"text": text, "label": (i + (i % 5 == 0)) % 2}) + "\n" for i, text in enumerate(texts))
         Path("reviews.jsonl").write_text("".join(rows))
         data = "data: {source: reviews.jsonl, validation: 0.5}\ntrain: {epochs: 2}\n"
@@ -411,6 +414,15 @@ def test_an_exported_page_answers_as_the_model_does(page: Page, exported, name: 
         assert page.js("document.querySelectorAll('#network .box').length") > 2
     assert page.driver.title == "What does the model say?"
     assert page.complaints() == []
+
+
+def test_an_exported_page_is_written_from_right_to_left_where_the_text_is(page: Page, exported):
+    page.open(exported["shifters"][0])
+    page.wait(READY)
+    for text, direction in ("סרט good", "rtl"), ("a סרט", "ltr"):
+        type_text(page, text)
+        page.wait(f"document.getElementById('marked').textContent === {json.dumps(text)}")
+        assert page.js("getComputedStyle(document.getElementById('text')).direction") == direction
 
 
 def test_the_drawing_of_an_exported_page_follows_the_keys(page: Page, exported):

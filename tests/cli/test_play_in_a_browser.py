@@ -12,7 +12,19 @@ import in_thread
 import numpy as np
 import pytest
 import runner
-from browser import CONTRASTS, EVIL, FOCUS, SMALL, UNNAMED, WIDER, Page, needs_browser, open_browser, violations
+from browser import (
+    CONTRASTS,
+    EVIL,
+    FOCUS,
+    SKIPPED,
+    SMALL,
+    UNNAMED,
+    WIDER,
+    Page,
+    needs_browser,
+    open_browser,
+    violations,
+)
 
 from sentibp.config.load import load_config
 from sentibp.inspection.pages.play_networks import networks_with
@@ -538,6 +550,21 @@ def test_play_shows_no_answer_to_another_text_as_the_current_one(page: Page, pla
     assert [line for line in page.complaints() if "422" not in line] == []
 
 
+def test_a_late_answer_to_another_text_does_not_take_the_place_of_an_error(page: Page, article: str):
+    opened(page, article)
+    learn(page)
+    page.js(SLOW)
+    page.find("#reset").click()
+    page.js("void (document.getElementById('text').value = 'a'.repeat(100000))")
+    page.find("#text").send_keys("!")  # which is refused at once, before the answer to Reset
+    page.wait("document.getElementById('error').textContent.includes('too long')")
+    page.js("window.open_gate()")
+    page.wait(f"{STEPS} === 0 && !document.body.classList.contains('waiting')")
+    page.wait("!document.getElementById('error').hidden")
+    assert "too long" in page.text("#error") and page.js(SHOWN) == 0
+    assert page.complaints() == []
+
+
 def test_nothing_is_taught_before_the_network_has_answered(page: Page, played: str):
     opened(page, played)
     page.js(SLOW)
@@ -571,6 +598,48 @@ def test_texts_of_all_scripts_and_markup_are_shown_as_they_are(page: Page, playe
         assert review.split() == text.split()
     assert page.driver.title == "sentibp play"
     assert page.js("document.querySelectorAll('img, b.evil').length") == 0
+    assert page.complaints() == []
+
+
+def test_one_of_a_thing_is_one(page: Page, article: str):
+    opened(page, article)
+    counts = "[0, 1, 2, 1234].map((n) => page.counted(n, 'other'))"
+    assert page.js(counts) == ["0 others", "1 other", "2 others", "1,234 others"]
+    learn(page)
+    page.wait("document.getElementById('cost').textContent.includes('1 step moved')")
+    assert page.js("document.getElementById('run-reviews').options[1].textContent") == "what you taught (1 review)"
+
+
+def test_labels_with_wide_names_have_a_row_each(page: Page, article: str):
+    opened(page, article, 360)
+    page.js("void (document.getElementById('distribution').hidden = false)")
+    rows = "[...document.querySelectorAll('#distribution > div')].filter((e) => e.checkVisibility())"
+    draw = "void page.distribution(document.getElementById('distribution'), {}, {}, '')"
+    page.js(draw.format(["1", "2", "3"], [0.2, 0.5, 0.3]))
+    assert page.js(f"{rows}.map((e) => e.textContent)") == ["1", "2", "3"], "columns"
+    names = [f"a topic with a long name, {k}" for k in range(7)]
+    page.js(draw.format(names, [0.02, 0.5, 0.03, 0.2, 0.1, 0.1, 0.05]))
+    expected = [(1, 0.5), (3, 0.2), (4, 0.1), (5, 0.1), (6, 0.05)]  # the most probable, in the order of the labels
+    assert page.js(f"{rows}.map((e) => e.textContent)") == [f"{names[k]} {p:.4f}" for k, p in expected]
+    assert page.js("document.getElementById('distribution').dataset.others") == "2 others, together 0.0500"
+    assert page.js(f"{rows}.filter((e) => e.lastChild.scrollWidth > e.clientWidth)") == [], "no name is cut"
+
+
+def test_the_text_is_written_from_right_to_left_where_its_letters_are(page: Page, article: str):
+    opened(page, article)
+    side = "getComputedStyle(document.getElementById('text')).direction"
+    for text, wanted in (
+        ("סרט good", "rtl"),
+        ("a סרט", "ltr"),
+        ("(1) 👍 فيلم", "rtl"),
+        ("", "ltr"),
+        ("𞤀𞤁", "rtl"),
+        ("映画", "ltr"),
+    ):
+        page.js(f"void (document.getElementById('text').value = {json.dumps(text)})")
+        page.js("document.getElementById('text').dispatchEvent(new Event('input'))")
+        assert page.js(side) == wanted, text
+    page.wait(f"document.getElementById('marked').textContent === '映画' && {READY}")
     assert page.complaints() == []
 
 
@@ -724,13 +793,17 @@ def test_play_with_several_labels(page: Page, tmp_path: Path, monkeypatch: pytes
     with serving(Path("run/model.safetensors")) as server:
         opened(page, server.url, 320, "dark")
         write(page, "superb film")
-        names = "[...document.querySelectorAll('#distribution span')].map(e => e.textContent)"
-        assert page.js(names) == NAMES
+        names = "[...document.querySelectorAll('#distribution > div')].map(e => e.textContent)"
+        titles = "[...document.querySelectorAll('#distribution > div')].map(e => e.title)"
+        assert [each.rpartition(" ")[0] for each in page.js(titles)] == NAMES
+        assert page.js(names) == page.js(titles), "a row for each, as the names are wide"
+        assert page.js(SKIPPED) == []
         assert page.js("document.getElementById('scale').hidden") == (kind == "softmax")
         assert ("neutrality" in page.text("#contributions")) == (kind == "scale")
         assert "the reviews that come with the program have other labels" in page.text("#cost"), "it has seen its own"
         assert page.text("#run-reviews option") == "16 of the model's 90 training reviews"
-        heights = "[...document.querySelectorAll('#distribution > div > div')].map(e => parseFloat(e.style.height))"
+        shares = "map(e => parseFloat(e.style.getPropertyValue('--share')))"
+        heights = f"[...document.querySelectorAll('#distribution > div > div')].{shares}"
         before = page.js(heights)
         assert sum(before) == pytest.approx(100, abs=0.1)
         page.driver.find_elements("css selector", "#teach [name=label]")[1].send_keys(" ", ENTER)

@@ -322,6 +322,16 @@ def choose(page: Page, number: int, value: str) -> None:
     )
 
 
+def test_accuracies_of_weighted_reviews_are_called_weighted(opened: Page):
+    say = """(({ texts, ...table }) => {
+      const host = document.createElement('div');
+      reviewTable(host, { texts, ...table, weights: texts.map((_, i) => 1 + (i % 3)) });
+      return host.querySelector('output').textContent;
+    })(page.numbers.reviews[0])"""
+    assert re.search(r"reviews: three: weighted accuracy [\d.]+ %", opened.js(say))
+    assert "weighted" not in opened.text(".reviews output")
+
+
 def test_reviews_are_searched_sorted_and_sliced(opened: Page):
     texts = "[...document.querySelectorAll('.reviews td:last-child')].map((e) => e.getBoundingClientRect())"
     assert opened.js(f"{texts}.every(({{ width, right }}) => width > 200 && right <= innerWidth)"), "the text has room"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import exports
 import pytest
-from browser import CONTRASTS, Page, needs_browser
+from browser import CONTRASTS, WIDER, Page, needs_browser
 
 from sentibp.inspection.explain import explain
 from sentibp.inspection.pages.explanation import explanation_page
@@ -178,3 +178,38 @@ def test_what_is_not_important_is_not_bold(page: Page, tmp_path: Path):
         ]
     }
     assert [each > 400 for each in bold.values()] == [True, False, False, True, False]
+
+
+CUT = """[...document.querySelectorAll('th, td')].filter((each) => each.scrollWidth > each.clientWidth + 1)
+  .map((each) => each.outerHTML.slice(0, 60))"""
+
+
+@pytest.mark.parametrize("width", [1200, 360])
+def test_a_long_name_without_spaces_stays_in_its_cell(page: Page, tmp_path: Path, width: int):
+    name = "data-set/" + "a" * 80
+    row = '<td>word</td><td>+1.2</td><td class="bar"><div></div></td>'
+    side = f'<table><tr><th scope="col">for {name}</th><th scope="col">weight</th><td></td></tr><tr>{row}</tr></table>'
+    heads = f'<tr><th scope="col">right label</th><th scope="col">{name}</th><th scope="col">b</th></tr>'
+    counts = f'<tr><th scope="row">{name}</th><td>1</td><td>2</td></tr>'
+    review = f"<tr><td>{name}</td><td>✗ {name}</td><td>0.5</td><td>a text</td></tr>"
+    tables = (
+        f'<div class="halves"><div class="sides">{side}{side}</div><div>beside</div></div>'
+        f'<div class="scroll"><table class="confusion">{heads}{counts}</table></div>'
+        f'<div class="scroll"><table>{heads}{counts}</table></div>'
+        f'<div class="reviews"><table class="long"><tbody>{review}</tbody></table></div>'
+    )
+    show(page, tmp_path, styled(tables), width)
+    assert page.js(CUT) == []
+    assert page.js(WIDER) <= 0
+
+
+def test_the_names_of_the_rows_stay_when_a_wide_confusion_is_scrolled(page: Page, tmp_path: Path):
+    heads = "".join(f'<th scope="col">topic {k}</th>' for k in range(30))
+    rows = "".join(f'<tr><th scope="row">the topic number {k}</th>{"<td>12</td>" * 30}</tr>' for k in range(30))
+    table = f'<table class="confusion many"><tr><th scope="col">right label</th>{heads}</tr>{rows}</table>'
+    show(page, tmp_path, styled(f'<div class="scroll">{table}</div>'), 720)
+    page.js("void (document.querySelector('.scroll').scrollLeft = 200)")
+    left = "document.querySelector('{}').getBoundingClientRect().left"
+    assert page.js(left.format("th[scope=row]")) == page.js(left.format(".scroll"))
+    with printed(page):
+        assert page.js(WIDER) <= 0, "or the browser shrinks all pages of the print"

@@ -233,3 +233,15 @@ def test_the_page_loads_nothing(payload):
     assert "default-src 'none'" in page
     assert re.findall(r"""(?:src|href)=["']([^"']*)""", page) == ["data:,"]
     assert json.dumps("http") not in page
+
+
+def test_the_page_begins_with_words_that_the_model_knows(new_classifier):
+    def example(texts: list[str]) -> str:
+        classifier = new_classifier(texts)
+        page = html_file(make_payload(classifier, Decision(classifier.spec.label_set))).decode()
+        return re.search(r"<textarea[^>]*>([^<]*)</textarea>", page)[1]
+
+    assert example(["not a bad film at all i loved the story", "but the ending is dull"]).startswith("Not a bad film")
+    arabic = ["فيلم رائع جدا", "فيلم سيئ جدا"]
+    assert set(example(arabic).split()) <= set(" ".join(arabic).split())
+    assert len(example(arabic).split()) == 3

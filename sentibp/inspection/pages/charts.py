@@ -27,6 +27,7 @@ from sentibp.inspection.pages.chart_data import (
 from sentibp.metrics import calibration_bins, effective_number, roc_auc, roc_curve, wilson_interval
 from sentibp.model.head import contradicts
 from sentibp.nn.layers import Array
+from sentibp.utils.messages import counted
 
 _ROC_POINTS = 150
 _BINS = 20  # of the histogram of probabilities
@@ -135,7 +136,7 @@ def _reliability(each: PlottedModel, n: int) -> Series:
     bins = [bin for bin in calibration_bins(each.label, each.positive, weight=each.weight) if bin["n"]]
     confidence, accuracy = ([b[key] for b in bins] for key in ("confidence", "accuracy"))
     drawn = run_line(each.number, n, each.name, confidence, accuracy, symbols=True)
-    drawn["notes"] = [f"{b['n']:,} reviews" if each.weight is None else f"weight {b['n']:.4g}" for b in bins]
+    drawn["notes"] = [counted(b["n"], "review") if each.weight is None else f"weight {b['n']:.4g}" for b in bins]
     return with_intervals(drawn, [each.interval(b["accuracy"] * b["n"], b["n"]) for b in bins])
 
 
@@ -152,10 +153,14 @@ def _by_length(each: PlottedModel, n: int) -> Series:
     shares = [correct / total for correct, total in sums]
     drawn = run_line(each.number, n, each.name, at, shares, symbols=True)
     drawn["notes"] = [
-        f"{lengths.min():,} to {lengths.max():,} words, {len(lengths):,} reviews"
+        f"{_span(int(lengths.min()), int(lengths.max()))}, {counted(len(lengths), 'review')}"
         for lengths in (each.tokens[group] for group in groups)
     ]
     return with_intervals(drawn, [each.interval(*pair) for pair in sums])
+
+
+def _span(low: int, high: int) -> str:
+    return f"{low:,} to {counted(high, 'word')}" if low < high else counted(low, "word")
 
 
 def _histogram(each: PlottedModel) -> Chart:

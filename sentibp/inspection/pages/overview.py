@@ -24,6 +24,8 @@ From benchmarks/RESULTS.md, "end to end, against fastText".
 
 
 _DEMOS = ("sample", "sample3", "sample5")
+_ENDS = {"interrupted": "interrupted", "stopped": "stopped", "diverged": "stopped, because the loss diverged"}
+"""What ended a training before its end, by the outcome of the run."""
 _FEW = 6  # classes that the first sentence names
 _MANY = 0.02  # the share of reviews from the training data that the first sentences tell
 
@@ -58,7 +60,7 @@ class Peer(NamedTuple):
 def sentences(subject: Subject) -> list[tuple[str, str]]:
     """Return what was trained on what, and how good it is: sentences as pairs of a kind and a text."""
     best = None if subject.predictions is None else max(_baselines(subject), key=lambda peer: peer.accuracy)
-    is_doubtful = best is not None and subject.predictions.scores["accuracy_interval"][0] <= best.accuracy  # type: ignore[union-attr]
+    is_doubtful = best is None or subject.predictions.scores["accuracy_interval"][0] <= best.accuracy  # type: ignore[union-attr]
     found = [("what", _trained(subject, is_doubtful))]
     if subject.classifier is not None:
         found.append(("limits", _limits(subject)))
@@ -67,7 +69,8 @@ def sentences(subject: Subject) -> list[tuple[str, str]]:
     if subject.predictions is not None:
         scores = subject.predictions.scores
         low, high = scores["accuracy_interval"]
-        found.append(("how", f"{_percent(scores['accuracy'])} of {_reviews(scores['n'], subject.scored_on)}"))
+        counted = ", counted by weight" if "effective_n" in scores else ""
+        found.append(("how", f"{_percent(scores['accuracy'])} of {_reviews(scores['n'], subject.scored_on)}{counted}"))
         found.append(("interval", f"{100 * low:.1f} to {_percent(high)}"))
         if best is not None and is_doubtful:
             found.append(("doubt", f"That is not clearly better than {best.meaning} ({_percent(best.accuracy)})."))
@@ -139,11 +142,13 @@ def _trained(subject: Subject, is_doubtful: bool) -> str:
     )
     seconds = subject.facts.get("seconds")
     took = f" in {seconds:,.1f} seconds" if isinstance(seconds, int | float) else ""
-    return f"{told}. {learned}{took}." if reviews or named else f"{told}."
+    ended = _ENDS.get(subject.facts.get("outcome", ""))
+    until = f", until it was {ended}" if ended else ""
+    return f"{told}. {learned}{took}{until}." if reviews or named else f"{told}."
 
 
 def _told(subject: Subject, is_doubtful: bool) -> str:
-    """Return what the model does with reviews, or should do if it is doubtful that it does."""
+    """Return what the model does with reviews, or should do if nobody knows that it does."""
     if subject.classifier is None:
         return "left no model"
     labels, k = subject.classifier.spec.labels, len(subject.classifier.spec.labels)

@@ -67,7 +67,7 @@ def _forward(trace: Trace) -> str:
     )
     return (
         f"{start}, layer by layer these become the logit{'' if is_binary(trace.labels) else 's'} "
-        f"{_logits(trace)}, and the network says: {_shown_label(trace)} with a probability of {p}."
+        f"{_logits(trace)}, and the network gives {_shown_label(trace)} a probability of {p}."
     )
 
 

@@ -18,6 +18,7 @@ from sentibp.nn.losses import loss_on
 from sentibp.training.recorded_data import RecordedData
 from sentibp.utils.arrow import to_numpy
 from sentibp.utils.label_key import is_binary
+from sentibp.utils.messages import counted
 
 _HELD_OUT = 400  # reviews, at most
 _PRACTICE = 16  # reviews to train on
@@ -78,13 +79,19 @@ def _own_reviews(recorded: RecordedData) -> tuple[Reviews | None, Reviews | None
         training, validation = recorded.load()
     except SentibpError:
         return None, None
-    practice = Reviews(f"{_PRACTICE} of the model's {len(training):,} training reviews", _practice(training))
+    chosen = _practice(training)
+    practice = Reviews(_some(len(chosen), len(training), "training review"), chosen)
     if validation is None or not len(validation):
         return practice, None
     n = len(validation)
-    chosen = validation.take(np.linspace(0, n - 1, min(n, _HELD_OUT)).astype(np.int64))
-    about = f"the model's {n:,} validation reviews"
-    return practice, Reviews(about if n <= _HELD_OUT else f"{_HELD_OUT} of {about}", _all(chosen))
+    held_out = validation.take(np.linspace(0, n - 1, min(n, _HELD_OUT)).astype(np.int64))
+    return practice, Reviews(_some(len(held_out), n, "validation review"), _all(held_out))
+
+
+def _some(n: int, total: int, kind: str) -> str:
+    """Return how many of the reviews of a model were chosen: 16 of the model's 600 training reviews."""
+    of_all = f"the model's {counted(total, kind)}"
+    return of_all if n == total else f"{n:,} of {of_all}"
 
 
 def _shipped(classifier: Classifier, name: str, split: str) -> Corpus | None:

@@ -26,7 +26,7 @@ _FREQUENT = 5  # words of the review that the rates are found with
 _CANDIDATES = 2000  # features that they are chosen from
 _STRONGEST = 3  # words of a text that is made of words
 _SHORT = 160  # characters of a review to begin with
-_KNOWN = 0.5  # the share of known words from which on a review says something to a network
+KNOWN = 0.5  # the share of known words from which on a review says something to a network
 
 
 def first_text(classifier: Classifier, find_reviews: Callable[[], ReviewSets]) -> tuple[str, str | None]:
@@ -41,7 +41,7 @@ def first_text(classifier: Classifier, find_reviews: Callable[[], ReviewSets]) -
     own = [*(sets.held_out.reviews if sets.held_out else ()), *sets.practice.reviews]
     if (review := _best_known(classifier, own)) is not None:
         return review
-    return _strongest_words(classifier), None
+    return strongest_words(classifier), None
 
 
 def knows(classifier: Classifier, text: str) -> bool:
@@ -56,10 +56,10 @@ def _best_known(classifier: Classifier, reviews: Sequence[Labelled]) -> Labelled
         return None
     share = known_share(classifier, [text for text, _ in short])
     best = int(share.argmax())
-    return short[best] if share[best] >= _KNOWN else None
+    return short[best] if share[best] >= KNOWN else None
 
 
-def _strongest_words(classifier: Classifier) -> str:
+def strongest_words(classifier: Classifier) -> str:
     """Return the plain words that weigh most in the first sum of a network."""
     texts, weight = words.feature_weights(classifier, _CANDIDATES)
     order = np.argsort(-np.abs(weight[:, 0]), kind="stable").tolist()

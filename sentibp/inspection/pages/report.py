@@ -104,6 +104,7 @@ def _scores(subjects: Sequence[Subject]) -> dict[str, Any]:
         "comparable": comparable(subjects),
         "confusions": [(name, predictions.scores["confusion"]) for name, predictions in scored],
         "per_class": {name: predictions.scores.get("classes") for name, predictions in scored},
+        "weighted": [name for name, predictions in scored if "effective_n" in predictions.scores],
         "colours": _colours(subjects),
         "about_weights": _about_weights(subjects),
         "numbers_of_labels": {len(each.classifier.spec.labels) for each in subjects if each.classifier is not None},

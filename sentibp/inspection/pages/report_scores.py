@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from sentibp import metrics
-from sentibp.inspection.pages.report_data import Subject, reviews_fingerprint
+from sentibp.inspection.pages.report_data import Predictions, Subject, reviews_fingerprint
 from sentibp.model import head
 from sentibp.runs import compare
 
@@ -49,6 +50,8 @@ _MEANING = {
     "ranked_probability_score": "The squared error on the scale: 0 is perfect, near misses cost less.",
 }
 """A sentence on each score; see the docstrings of `sentibp.metrics` for the definitions."""
+
+_WEIGHTED = " In all scores, a review counts by its weight; so they are worth fewer reviews of equal weight."
 
 
 NONE = "–"  # a score that a model does not have, as it has another number of labels, or was not scored
@@ -96,7 +99,7 @@ def score_rows(subjects: Sequence[Subject]) -> list[Score]:
     kinds = [metrics.BETTER if each.positive.ndim == 1 else metrics.CLASS_BETTER for each in predictions if each]
     for name in dict.fromkeys(("n", *(name for kind in kinds for name in kind))):
         values = [None if each is None else each.scores.get(name) for each in predictions]
-        shown = [NONE if value is None else f"{value:,}" if name == "n" else f"{value:.4f}" for value in values]
+        shown = [NONE if value is None else f"{value:.4f}" for value in values] if name != "n" else _counts(predictions)
         if set(shown) == {NONE}:  # of labels without an order
             continue
         best = None
@@ -104,6 +107,7 @@ def score_rows(subjects: Sequence[Subject]) -> list[Score]:
         if are_comparable and name != "n" and len(set(known)) > 1:
             best = shown[values.index((max if better[name] == "higher" else min)(known))]
         meaning = _brier(subjects) if name == "brier" else _MEANING[name]
+        meaning += _WEIGHTED if name == "n" and any("worth" in each for each in shown) else ""
         meaning += _guessing(subjects) if name == "log_loss" else ""
         rows.append(Score(_TITLES.get(name, name.replace("_", " ")), meaning, shown, best))
         if name == "accuracy":
@@ -115,6 +119,16 @@ def score_rows(subjects: Sequence[Subject]) -> list[Score]:
             shown = [NONE if chance is None else f"{chance:.4f}" for chance in chances]
             rows += [Score("calibration error by chance", _MEANING["by_chance"], shown, None)] * (set(shown) != {NONE})
     return rows
+
+
+def _counts(predictions: Sequence[Predictions | None]) -> list[str]:
+    """Return how many reviews each model was scored on, and what they are worth if they have weights."""
+    found = []
+    for each in predictions:
+        scores = {} if each is None else each.scores
+        worth = f", worth {scores['effective_n']:,.0f}" if "effective_n" in scores else ""
+        found.append(f"{scores['n']:,}{worth}" if scores else NONE)
+    return found
 
 
 def _numbers_of_labels(subjects: Sequence[Subject]) -> list[int]:
@@ -183,6 +197,8 @@ def environment_rows(subjects: Sequence[Subject]) -> list[tuple[str, list[str]]]
         compare.flatten({key: subject.facts[key] for key in _FACTS if key in subject.facts}) for subject in subjects
     ]
     for subject, facts in zip(subjects, each, strict=True):
+        if isinstance(facts.get("command"), list):
+            facts["command"] = shlex.join(map(str, facts["command"]))  # to be typed again
         if subject.facts.get("digest"):
             facts["digest"] = f"{subject.facts['digest']} (model.safetensors)"
         if subject.classifier is not None:
@@ -197,13 +213,9 @@ def _setting(key: str, value: Any) -> str:
     """Return the value of a setting as text. No cell is empty, as an empty list has a meaning, too."""
     if value == [] and key == "model.hidden":
         return "[]: no hidden layer; the pooled embedding goes straight to the output"
-    return json.dumps(value) if value in ([], "") else _as_text(value)
+    return '""' if value == "" else _as_text(value)
 
 
 def _as_text(value: Any) -> str:
-    """Return a setting or a fact as text."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return " ".join(value)
-    return json.dumps(value)
+    """Return a setting or a fact as text: lists as in YAML."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

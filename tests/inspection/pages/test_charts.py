@@ -28,7 +28,10 @@ def test_answers():
     bars = {bar["name"]: bar["y"] for bar in found["scores2"]["series"]}
     assert sum(bars["is positive"]) == sum(bars["is negative"]) == 2
     assert bars["is negative"][12] == 1  # 0.6 to 0.65
-    assert sum(int(text.split()[0]) for text in found["reliability"]["series"][0]["notes"]) == 4
+    notes = found["reliability"]["series"][0]["notes"]
+    assert sum(int(text.split()[0]) for text in notes) == 4
+    assert set(notes) == {"1 review", "2 reviews"}
+    assert lengths["notes"] == ["3 words, 1 review", "5 words, 1 review", "7 words, 1 review", "9 words, 1 review"]
 
 
 def test_answers_of_one_class_have_no_roc_and_without_reviews_no_lengths():

@@ -42,6 +42,14 @@ def test_the_page(new_classifier):
     assert "<td>0–4, 21–25</td>" in page
 
 
+def test_a_text_without_a_known_word_is_said_to_be_so(new_classifier):
+    classifier = new_classifier(["good film", "bad film"])
+    for text in "zzz", "":
+        page = explanation_page(text, explain(classifier, text), "mine")
+        assert "The model knows no word of this review" in page and "<table>" not in page
+    assert "knows no word" not in explanation_page("good", explain(classifier, "good"), "mine")
+
+
 def test_an_excerpt_is_the_passage_that_contributes_most():
     text = "It was a day like any other. " * 4 + "Then came a wonderful film! " + "We went home after that. " * 4
     words = [

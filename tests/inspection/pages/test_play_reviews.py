@@ -46,6 +46,17 @@ def test_a_model_has_its_own_reviews_while_they_are_as_in_training(run):
     assert "words that it does not know" in changed.why_none and not changed.practice.reviews
 
 
+def test_a_model_of_few_reviews_has_no_more_of_them_than_there_are(here):
+    write_reviews(12)
+    overrides = ["data.source=reviews.csv", "data.validation=0.5", "train.epochs=1"]
+    found = reviews_for(
+        sentibp.load_model(sentibp.train_model(sentibp.load_config("quickstart", overrides), here / "few").run)
+    )
+    assert len(found.practice.reviews) == 6
+    assert found.practice.about == "the model's 6 training reviews"
+    assert found.held_out.about == "the model's 6 validation reviews"
+
+
 def test_reviews_to_train_on_are_short_and_of_all_labels_that_there_are():
     texts = [f"{'long ' * 200}{i}" if i % 3 else f"short {i}" for i in range(200)]
     corpus = Corpus(

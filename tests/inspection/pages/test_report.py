@@ -18,7 +18,7 @@ from sentibp.config.load import load_config
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.evaluate import DataOptions
 from sentibp.inspection.pages import overview, report, report_reviews, report_scores, report_words
-from sentibp.inspection.pages.report_data import Predictions, gather, reviews_fingerprint
+from sentibp.inspection.pages.report_data import Predictions, Subject, gather, reviews_fingerprint
 
 SMALL = {"train": {"epochs": 1}, "model": {"hidden": [4], "embedding": {"dim": 3}}}
 EVIL = "<script>document.title = 'obeyed'</script>"
@@ -126,6 +126,7 @@ def test_without_validation(train):
     lead = re.sub("<[^>]*>", "", page)
     assert "of the 60 reviews that it was trained on. No reviews were held out" in lead
     assert "no labelled reviews to score it on" not in lead
+    assert dict(overview.sentences(subject))["what"].startswith("should tell negative"), "nobody knows whether it does"
 
 
 def test_reviews_that_are_gone_leave_the_recorded_scores(train, reviews):
@@ -288,6 +289,50 @@ def test_the_page_says_what_its_scores_do_not_promise(train, settings, says):
     assert f'<p class="limits">{limits}</p>' in html(run)
     named = gather([str(run)], DataOptions("reviews.jsonl"))[0]
     assert dict(overview.sentences(named))["limits"] == OTHERS, "other reviews chose nothing"
+
+
+def test_weights_of_the_reviews_are_said_where_they_count(train):
+    for k in 2, 3:
+        rows = [
+            {"text": f"a {'good' if i % k else 'bad'} film, {i}", "label": i % k, "w": 1 + i % 4} for i in range(60)
+        ]
+        Path(f"{k}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        data = {"source": f"{k}.jsonl", "validation": 0.5, "weight_column": "w"}
+        page = html(train(f"weighted{k}", data=data | ({"labels": [0, 1, 2]} if k == 3 else {})))
+        assert "of 30 validation reviews, counted by weight" in page
+        (worth,) = re.findall(r"a review counts by its weight[^<]*</small></th><td>30, worth (\d+)<", page)
+        assert int(worth) < 30
+        assert "weights" in numbers(page)["reviews"][0], "so that its accuracy is called weighted"
+        assert ("sums of the weights" if k == 3 else "How much weight the reviews of each label") in page
+        assert (k == 3) == ('<th scope="col">weight</th><th scope="col">precision' in page)
+    page = html(train("plain"))
+    assert "counted by weight" not in page and "counts by its weight" not in page
+    assert "How many reviews of each label got which prediction." in page
+
+
+@pytest.mark.parametrize(
+    ("outcome", "says"),
+    [
+        ("finished", "seconds."),
+        ("interrupted", "seconds, until it was interrupted."),
+        ("stopped", "seconds, until it was stopped."),
+        ("diverged", "seconds, until it was stopped, because the loss diverged."),
+    ],
+)
+def test_a_training_that_did_not_come_to_its_end_is_said_to_be_so(train, outcome, says):
+    (subject,) = gather([str(train("a"))])
+    facts = subject.facts | {"outcome": outcome}
+    assert dict(overview.sentences(subject._replace(facts=facts)))["what"].endswith(says)
+
+
+def test_settings_and_the_command_are_shown_as_they_are_written():
+    shown = report_scores._setting
+    assert shown("data.labels.negative", ["very bad", "bad"]) == '["very bad", "bad"]', "and not as very, bad and bad"
+    assert shown("data.labels.negative", ["سيئ", 1]) == '["سيئ", 1]'
+    assert shown("text.classes", []) == "[]" and shown("data.source", "") == '""'
+    command = ["sentibp", "train", "--set", "data.labels=[a b, c]"]
+    subject = Subject("a", Path("a"), None, {"command": command}, [], None, [])
+    assert dict(report_scores.environment_rows([subject]))["command"] == ["sentibp train --set 'data.labels=[a b, c]'"]
 
 
 def test_the_best_of_several_seeds_is_said_to_be_so(train):

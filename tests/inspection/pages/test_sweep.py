@@ -102,6 +102,13 @@ def test_the_page_loads_nothing_and_is_the_same_each_time():
     assert not re.search(rb'(src|href)="(?!data:|#)', page.partition(b"<script")[0])
 
 
+def test_one_trial_is_not_the_best_of_several():
+    one = found([finished(0, 0.5)])
+    text = re.sub("<[^>]*>", "", sweep_page(one._replace(plan=one.plan._replace(trials=1))).decode())
+    assert "Of 1 trial: 1 finished;" in text
+    assert "best of" not in text
+
+
 def test_a_lower_score_may_be_better():
     records = [finished(0, 0.7), finished(1, 0.6), finished(2, 0.65)]
     progress = charts(sweep_page(found(records, metric="log_loss")))["progress"]["series"][0]

@@ -21,6 +21,7 @@
 
   function look() {
     const text = at("text").value;
+    page.direct(at("text"));
     const isLong = text.length > LONG;
     const answer = isLong ? predict(text) : explain(text);
     showAnswer(answer);
@@ -44,14 +45,8 @@
   }
 
   function showDistribution(answer) {
-    const rows = about().labels.map((label) => [label, answer.probabilities[label]]);
-    at("distribution").setAttribute("aria-label", rows.map(([label, p]) => `${label} ${probability(p)}`).join(", "));
-    at("distribution").replaceChildren(...rows.map(([label, p]) => {
-      const bar = element("div", {});
-      bar.style.height = `${100 * p}%`;
-      return element("div", { title: `${label} ${probability(p)}`, class: label === answer.label ? "predicted" : "" },
-        bar, element("span", {}, label));
-    }));
+    const { labels } = about();
+    page.distribution(at("distribution"), labels, labels.map((label) => answer.probabilities[label]), answer.label);
     at("scale").hidden = at("ends").hidden = answer.place === undefined;
     at("scale").firstElementChild.style.left = `${100 * (answer.place ?? 0)}%`;
   }
@@ -106,7 +101,7 @@
     const heads = ["word or n-gram", "contribution", "size"].map((head) => element("th", { scope: "col" }, head));
     const rows = parts.map(({ text, contribution }, i) => row(text, contribution,
       element("div", { class: sideOf(each, contribution), style: `--share:${Math.round(100 * sizes[i])}%` })));
-    if (rest.length) rows.push(row(`${rest.length} others`, sum(rest.map((i) => all[i].contribution))));
+    if (rest.length) rows.push(row(page.counted(rest.length, "other"), sum(rest.map((i) => all[i].contribution))));
     rows.push(row("an empty text", each.bias), row("the sum", each.value));
     return element("table", {}, caption(`Contributions to ${each.name}`), element("tr", {}, ...heads), ...rows);
   }
@@ -213,7 +208,7 @@
     const bias = layer ? arrays[layer.bias][own.units[row]] : 0, parts = edges[column].map((values) => values[row]);
     const rows = byAmount(parts).map((i) => [before.labels[i], parts[i]]);
     if (before.of > parts.length) {
-      rows.push([`${before.of - parts.length} others`, linearOf(column, own.units[row]) - bias - sum(parts)]);
+      rows.push([page.counted(before.of - parts.length, "other"), linearOf(column, own.units[row]) - bias - sum(parts)]);
     }
     if (layer) rows.push(["bias", bias]);
     const what = layer?.activation ? `the sum, before ${layer.activation}${layer.residual ? " and the skip connection" : ""}` : "the sum";

@@ -10,7 +10,7 @@ function map(chart, place) {
   const weightOf = (i) => `${kinds ? `${kinds[kind[i]]} ` : ""}${page.signed(weights[i])}`;
   const byPlace = [...names.keys()].sort((i, j) => x[i] - x[j] || y[i] - y[j]);
   const frame = element("div", { class: "frame" });
-  const field = element("input", { type: "search", autocomplete: "off", spellcheck: "false" });
+  const field = element("input", { type: "search", dir: "auto", autocomplete: "off", spellcheck: "false" });
   const found = element("output", {}), chosen = element("p", { class: "chosen", "aria-live": "polite" });
   place.replaceChildren();
   if (kinds) {

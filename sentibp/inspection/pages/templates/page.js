@@ -69,6 +69,31 @@ const page = {
     const digits = value === 0 || Math.abs(value) >= 5e-4 ? value.toFixed(4) : page.power(value, 1);
     return (value < 0 ? "" : "+") + digits;
   },
+  counted(n, noun) { // 1 review, 2 reviews
+    return `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+  },
+  // A column for each label; or where their names are too wide for columns, a row for each of the most probable.
+  distribution(host, names, probabilities, best) {
+    const ROOM = 330, MOST = 5, isWide = names.length * (Math.max(...names.map(page.width)) + 8) > ROOM;
+    const said = names.map((name, i) => `${name} ${page.probability(probabilities[i])}`);
+    const isShown = (i) => !isWide || probabilities.filter((p, j) => p > probabilities[i] || (p === probabilities[i] && j < i)).length < MOST;
+    host.setAttribute("aria-label", said.join(", "));
+    host.classList.toggle("rows", isWide);
+    if (host.children.length !== names.length) // else the same elements, so that the bars move
+      host.replaceChildren(...names.map(() => page.element("div", {}, page.element("div"), page.element("span"))));
+    names.forEach((name, i) => {
+      const made = host.children[i];
+      made.firstElementChild.style.setProperty("--share", `${100 * probabilities[i]}%`);
+      made.lastElementChild.textContent = isWide ? said[i] : name;
+      Object.assign(made, { title: said[i], className: name === best ? "predicted" : "", hidden: !isShown(i) });
+    });
+    const others = probabilities.filter((_, i) => !isShown(i)), rest = others.reduce((sum, p) => sum + p, 0);
+    host.dataset.others = others.length ? `${page.counted(others.length, "other")}, together ${page.probability(rest)}` : "";
+  },
+  direct(field) { // as dir="auto", with which Chromium takes a minute for a text of 1 MB
+    const [first] = /\p{L}/u.exec(field.value.slice(0, 1000)) ?? [""];
+    field.dir = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u.test(first) ? "rtl" : "ltr";
+  },
   width(text) { // of a text of 14 px
     page.context ??= document.createElement("canvas").getContext("2d");
     page.context.font = "14px system-ui, sans-serif";

@@ -92,6 +92,7 @@
       else show(answer, name, asked);
     }
     if (!running && typing === null) waited();
+    if (!isLate && !answer.error && !running && typing === null && answered !== text.value) call("look"); // another text was refused meanwhile
     document.body.dataset.answered = String(number);
     return answer;
   }
@@ -116,12 +117,13 @@
   function show(answer, name, asked) {
     const before = answered === asked ? answer.steps.at(-1) : null; // the bar moves only for the same text
     if (name === "begin") [text.value, begun, chosen, isOfText] = [answer.text, answer.text, answer.taught, true];
+    page.direct(text);
     answered = name === "begin" ? answer.text : asked;
     if (configure(answer)) return void call("look"); // now that its labels are known
     if (chosen === null && name === "look") select(answer.label);
     hide(false);
     if (version !== null && answer.version_before !== version)
-      at("note").textContent = `Another page taught this network, too: it has ${answer.learned} steps now.`;
+      at("note").textContent = `Another page taught this network, too: it has ${page.counted(answer.learned, "step")} now.`;
     else if (name !== "look") at("note").textContent = "";
     version = answer.version;
     progress(answer);
@@ -177,7 +179,7 @@
     at("labels").replaceChildren(...(several ? answer.labels : answer.labels.toReversed()).map((name) => {
       const made = document.createElement("label"), input = document.createElement("input");
       Object.assign(input, { type: "radio", name: "label", value: name });
-      made.append(input, ` ${name}`);
+      made.append(input, page.element("span", {}, name));
       return made;
     }));
     select(chosen ?? answer.label);
@@ -216,21 +218,7 @@
 
   function distribution(answer, unknown) { // more than two labels: a bar for each, from the worst to the best
     const score = answer.probabilities[answer.labels.indexOf(answer.label)], placed = answer.place !== null;
-    at("distribution").setAttribute("aria-label",
-      answer.labels.map((name, i) => `${name} ${page.probability(answer.probabilities[i])}`).join(", "));
-    const old = [...at("distribution").children];
-    const columns = old.length === answer.labels.length ? old : answer.labels.map(() => {
-      const column = document.createElement("div");
-      column.append(document.createElement("div"), document.createElement("span"));
-      return column;
-    });
-    answer.labels.forEach((name, i) => { // the same elements, so that the bars move
-      columns[i].firstElementChild.style.height = `${100 * answer.probabilities[i]}%`;
-      columns[i].lastElementChild.textContent = name;
-      columns[i].title = `${name} ${page.probability(answer.probabilities[i])}`;
-      columns[i].className = name === answer.label ? "predicted" : "";
-    });
-    if (columns !== old) at("distribution").replaceChildren(...columns);
+    page.distribution(at("distribution"), answer.labels, answer.probabilities, answer.label);
     at("scale").hidden = at("ends").hidden = !placed;
     if (placed) at("scale").firstElementChild.style.left = `${100 * answer.place}%`;
     at("prediction").textContent = `${answer.label} ${page.probability(score)}`;
@@ -241,7 +229,7 @@
   function contributions(answer) {
     if (!answer.sums) return at("contributions").replaceChildren(tableOf(answer, "logit"));
     at("contributions").replaceChildren(...answer.sums.flatMap((each) => {
-      const title = document.createElement("h3"), [worst, best] = [answer.labels[0], answer.labels.at(-1)];
+      const title = document.createElement("h2"), [worst, best] = [answer.labels[0], answer.labels.at(-1)];
       title.textContent = each.name === "polarity" ? `polarity: green is evidence for ${best}, red for ${worst}`
         : each.name === "neutrality" ? "neutrality: blue is evidence for the middle, yellow for the ends"
           : `${each.name}: green is evidence for it`;
@@ -264,7 +252,7 @@
       table.append(made);
     }
     const [count, rest] = answer.others;
-    if (count) table.append(row("td", [`${count} others`, page.signed(rest), ""]));
+    if (count) table.append(row("td", [page.counted(count, "other"), page.signed(rest), ""]));
     table.append(row("td", ["bias (an empty review)", page.signed(answer.bias), ""]));
     table.append(row("td", [`${sum} (the sum)`, page.signed(answer.value ?? answer.logit), ""]));
     return table;
@@ -308,7 +296,7 @@
     const [own, taught] = which.options;
     if (answer.reviews?.practice) own.textContent = answer.reviews.practice;
     own.disabled = answer.reviews !== null && !answer.reviews.count;
-    taught.textContent = `what you taught (${answer.taught} review${answer.taught === 1 ? "" : "s"})`;
+    taught.textContent = `what you taught (${page.counted(answer.taught, "review")})`;
     taught.disabled = !answer.taught;
     if (which.selectedOptions[0].disabled) which.value = own.disabled ? "taught" : "practice";
     reviews = { practice: answer.reviews?.count ?? 0, taught: answer.taught };
@@ -324,7 +312,7 @@
     const worse = answer.learned && reviews.held_out_count >= ENOUGH ? harm(accuracy, loss, now) : "";
     at("cost").classList.toggle("harm", Boolean(worse));
     at("cost").textContent = answer.learned
-      ? `${worse}On held-out reviews (${reviews.held_out}), ${answer.learned} step${answer.learned === 1 ? "" : "s"} moved the loss from `
+      ? `${worse}On held-out reviews (${reviews.held_out}), ${page.counted(answer.learned, "step")} moved the loss from `
         + `${short(loss)} to ${short(now[0])}, and the accuracy from ${percent(accuracy)} to ${percent(now[1])}.`
       : `On held-out reviews (${reviews.held_out}) the loss is ${short(now[0])}, and the accuracy ${percent(now[1])}.`;
   }
@@ -376,7 +364,7 @@
       const answer = await call("run", { reviews: which.value, steps });
       if (answer.error || answer.stopped) break;
       done += steps;
-      at("run-status").textContent = `${done} of ${total} steps`;
+      at("run-status").textContent = `${done} of ${page.counted(total, "step")}`;
     }
     isRunning = false;
     document.body.classList.remove("running");
@@ -387,6 +375,7 @@
   // --- events
 
   text.addEventListener("input", () => {
+    page.direct(text);
     clearTimeout(typing);
     typing = setTimeout(() => call("look"), 120);
     if (isOfText) [chosen, isOfText] = [null, false];

@@ -20,7 +20,7 @@ function reviewTable(host, table) {
     return select;
   };
   const bar = element("p", { class: "controls" });
-  const search = element("input", { type: "search", autocomplete: "off", spellcheck: "false" });
+  const search = element("input", { type: "search", dir: "auto", autocomplete: "off", spellcheck: "false" });
   bar.append(element("label", {}, "with the words ", search));
   search.addEventListener("input", update);
   const of = (k) => (runs.length > 1 ? ` of ${names[k]}` : "");
@@ -35,7 +35,8 @@ function reviewTable(host, table) {
   // the roles are those that the elements have anyway, until a phone shows them as blocks
   const body = element("tbody", { role: "rowgroup" }), heads = element("tr", { role: "row" }), more = element("button", { type: "button" }, "");
   const printed = element("p", { class: "on-paper" });
-  const shown = element("table", { role: "table" }, element("caption", { class: "unseen" }, "Reviews"),
+  const isLong = labels.some((name) => name.length > 16); // and may be on several lines
+  const shown = element("table", { role: "table", ...(isLong ? { class: "long" } : {}) }, element("caption", { class: "unseen" }, "Reviews"),
     element("thead", { role: "rowgroup" }, heads), body);
   host.replaceChildren(bar, summary, printed, element("div", { class: "scroll", tabindex: 0 }, shown), more);
   more.addEventListener("click", () => {
@@ -87,10 +88,10 @@ function reviewTable(host, table) {
     const scores = runs.map((_, k) => { // weighted, as in the table of scores
       const share = total((i) => (wrong[k][i] ? 0 : 1)) / all_weight, mean = total((i) => loss[k][i]) / all_weight;
       const [low, high] = interval(share, all_weight ** 2 / total(weight));
-      return `${runs.length > 1 ? `${names[k]}: ` : ""}accuracy ${percent(share)} (95 % interval ${percent(low)} to ${percent(high)}), log loss ${mean.toFixed(3)}`;
+      return `${runs.length > 1 ? `${names[k]}: ` : ""}${table.weights ? "weighted " : ""}accuracy ${percent(share)} (95 % interval ${percent(low)} to ${percent(high)}), log loss ${mean.toFixed(3)}`;
     });
     const free = kind.value === "all" && complete && n; // of a slice by predictions an accuracy would say nothing
-    summary.textContent = `${whole(n)} of ${whole(texts.length)} reviews${free ? `: ${scores.join("; ")}` : ""}`;
+    summary.textContent = `${whole(n)} of ${page.counted(texts.length, "review")}${free ? `: ${scores.join("; ")}` : ""}`;
     fill();
   }
   function fill() {
