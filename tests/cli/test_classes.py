@@ -509,6 +509,19 @@ def test_init_offers_a_class_for_each_label(there, tmp_path):
     ].keys() == {*"12345"}
 
 
+def test_classes_whose_long_names_begin_alike_are_told_apart(there, tmp_path):
+    classes = [f"Electronics and computers/{name}" for name in ("phones", "cameras", "screens")]
+    rows = [f"{['call', 'lens', 'pixel'][i % 3]} {i},{classes[i % 3]}\n" for i in range(90)]
+    (tmp_path / "shop.csv").write_text("text,label\n" + "".join(rows))
+    labels = ["--set", f"data.labels={json.dumps(classes)}", "--set", "data.ordered=false"]
+    source = ["--set", f"data.source={tmp_path / 'shop.csv'}"]
+    invoke("train", "quickstart", *QUICK, *source, *labels, "--out", tmp_path / "shop")
+    for command in ["explain", "a lens"], ["words", "top"]:
+        out = invoke(*command, "-m", tmp_path / "shop").out
+        for ending in "phones", "cameras", "screens":
+            assert re.search(rf"Elec?t?r?…\S*{ending}\b", out), (command, ending)
+
+
 # --- compress -------------------------------------------------------------------------------------------------
 
 
