@@ -139,7 +139,8 @@ def _print(output: Path, report: Report, json: bool, origin: Mapping[str, str]) 
     lines = [["size", *(size(each["bytes"]) for each in (before, after))]]
     lines.append(["features", *(f"{each['features']:,}" for each in (before, after))])
     lines += [[name.replace("_", " "), before[name], after[name]] for name in _SCORES if name in after]
-    lines.append(["probes", *(f"{each['probes']['passed']} of {each['probes']['n']}" for each in (before, after))])
+    if "probes" in after:
+        lines.append(["probes", *(f"{each['probes']['passed']} of {each['probes']['n']}" for each in (before, after))])
     table(["", "before", "after"], lines)
     if report.paired is not None:
         from sentibp.metrics import verdict

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, Model
-from sentibp.cli.output import print_content, print_json, print_text, printable
+from sentibp.cli.output import distinct_names, print_content, print_json, print_text, printable
 from sentibp.cli.text_arguments import require_texts
 from sentibp.utils.messages import counted
 
@@ -194,8 +194,9 @@ def _tables(explanation: Explanation, count: int) -> Iterator[str]:
         rows.append((counted(len(others), "other"), totals))
     rows += [("bias", [each.bias for each in sums]), ("sum", [each.value for each in sums])]
     width = max(len(name) for name, _ in rows)
-    column = max(10, *(len(_short(each.name, _NAME)) for each in sums))
-    names = [f"{_short(each.name, _NAME):>{column}}{'':{bars + 2 * (bars > 0)}}" for each in sums]
+    titles = distinct_names((each.name for each in explanation.sums), _NAME)
+    column = max(10, *(len(titles[each.name]) for each in sums))
+    names = [f"{titles[each.name]:>{column}}{'':{bars + 2 * (bars > 0)}}" for each in sums]
     yield f"{'':{width}}  {'  '.join(names)}".rstrip()
     for i, (name, values) in enumerate(rows):
         cells = []
@@ -210,7 +211,8 @@ def _distribution(explanation: Explanation) -> Iterator[str]:
     """Yield the lines of the probability of each label; of many labels, those of the most probable ones."""
     each = explanation.probabilities
     shown = sorted(each, key=lambda name: -each[name])[:_PROBABLE]
-    parts = [f"{_short(name, 20)} {value:.4f}" for name, value in each.items() if name in shown]
+    names = distinct_names(each, 20)
+    parts = [f"{names[name]} {value:.4f}" for name, value in each.items() if name in shown]
     if len(each) > len(shown):
         parts.append(f"{counted(len(each) - len(shown), 'other')} {1 - sum(each[name] for name in shown):.4f}")
     line = "   ".join(part.replace(" ", "\u00a0") for part in parts)  # a name stays with its number

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json as jsons
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sentibp.errors import ESCAPES, shortened
@@ -48,6 +49,20 @@ def one_line(text: str, width: int = 60) -> str:
     """Return the text, or its beginning, as one line of at most `width` characters."""
     text = " ".join(printable(text[:200]).split())
     return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def distinct_names(names: Iterable[str], width: int) -> dict[str, str]:
+    """Return each name as one line of at most `width` characters: its beginning, or both ends if beginnings are alike.
+
+    So Electronics/Phones/new and Electronics/Phones/used can be told apart.
+    """
+    shown = {name: one_line(name, width) for name in names}
+    alike = Counter(shown.values())
+    for name, beginning in shown.items():
+        line, start = " ".join(printable(name).split()), width // 4
+        if alike[beginning] > 1 and len(line) > width:
+            shown[name] = f"{line[:start]}…{line[start + 1 - width :]}"
+    return shown
 
 
 def printable(text: str, mark: str = " ") -> str:

@@ -328,7 +328,10 @@ def _how_to_pair(a: Path, b: Path) -> Iterable[str]:
             return (of_a_sweep(run) or f"{run} has no model",)
     labels = [load_spec(run / MODEL).labels for run in (a, b)]
     if labels[0] != labels[1]:
-        return (f"Their classes are not the same, either: {', '.join(labels[0])}; and {', '.join(labels[1])}.",)
+        return (
+            f"Their classes are not the same, either: {', '.join(labels[0])}; and {', '.join(labels[1])}.",
+            "So no score tells which run is better.",
+        )
     command = f"  sentibp eval {shlex.quote(str(a))} --against {shlex.quote(str(b))} --data FILE"
     return "To score both on the same reviews:", command
 
@@ -351,6 +354,10 @@ def print_comparison(result: dict[str, Any], json: bool) -> None:
     print_text("")
     table(["score", result["a"], result["b"]], [(name, *pair) for name, pair in result["scores"].items()])
     print_text("")
+    if result["otherwise"]:
+        names = " and ".join(name.replace("_", " ") for name in result["otherwise"])
+        why = "one run has them of the probability of positive, and the other of the probabilities of all classes"
+        print_text(f"{names} are left out: {why}, which gives other numbers")
     for run, scored_on in zip((result["a"], result["b"]), result["scored_on"], strict=True):
         if scored_on == "training":
             print_text(f"{run}: scored on its training data, for lack of validation data: not comparable")

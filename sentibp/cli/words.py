@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json, Model
-from sentibp.cli.output import one_line, print_json, print_text, table
+from sentibp.cli.output import distinct_names, print_json, print_text, table
 
 if TYPE_CHECKING:
     from sentibp.inspection.words import ClassFeatures, TopFeatures
@@ -59,7 +59,8 @@ def print_class_top(result: ClassFeatures, json: bool) -> None:
             for name, sides in result.sums.items()
         ]
     else:
-        columns = [(f"for {one_line(name, 20)}", sides["for"]) for name, sides in result.sums.items()]
+        shown = distinct_names(result.sums, 20)
+        columns = [(f"for {shown[name]}", sides["for"]) for name, sides in result.sums.items()]
         groups = [("", columns[start : start + _LABELS]) for start in range(0, len(columns), _LABELS)]
     for i, (title, columns) in enumerate(groups):
         print_text("\n" * (i > 0) + title, end="")

@@ -61,23 +61,29 @@ def _two_classes(labels: Mapping[str, Sequence[Value]], names: Sequence[str], *,
         message = f"{' and '.join(map(repr, missing))} missing; give {'both' if missing[1:] else 'it'}"
         yield Conflict(path, message, tuple(f"data.labels.{name}" for name in missing))
     elif missing:
-        order = _worse_first(labels, names)
+        told = _worse_name_first(names)
+        order = told or _worse_values_first(labels, names)
         lists = {new: list(labels[name]) for new, name in zip(LABELS, order or names, strict=True)}
         if IGNORE in labels:
             lists[IGNORE] = list(labels[IGNORE])
-        if order:
-            yield Conflict(path, "two classes in order are called negative and positive", right=lists)
+        message = "two classes in order are called negative and positive"
+        if told:
+            yield Conflict(path, message, right=lists)
         elif ordered:
-            message = "two classes in order are called negative and positive, and the worse one is first"
+            message += "" if order else ", and the worse one is first"
             message += f" (if they have no order: {set_option('data.ordered', False)})"
             yield Conflict(path, message, right=lists)
 
 
-def _worse_first(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) -> tuple[str, str] | None:
-    """Return the names of two classes, the worse one first, if their names or values say which it is."""
+def _worse_name_first(names: Sequence[str]) -> tuple[str, str] | None:
+    """Return the names of two classes, the worse one first, if they say which it is."""
     keys = {label_key(name): name for name in names}
-    if len(keys) == 2 and (order := worse_first(*keys)):
-        return keys[order[0]], keys[order[1]]
+    order = worse_first(*keys) if len(keys) == 2 else None
+    return None if order is None else (keys[order[0]], keys[order[1]])
+
+
+def _worse_values_first(labels: Mapping[str, Sequence[Value]], names: Sequence[str]) -> tuple[str, str] | None:
+    """Return the names of two classes, the worse one first, if their values say which it is, such as 0 and 1."""
     values = {name: {label_key(value) for value in labels[name]} for name in names}
     meant = suggest({key for keys in values.values() for key in keys})
     for worse, better in (names, [*reversed(names)]):

@@ -90,6 +90,7 @@ def in_python(error: SentibpError) -> SentibpError:
 
 def line_in_python(line: str) -> str:
     """Return a message with each `--set KEY=VALUE` as the keyword argument, and `--out DIR` and others as arguments."""
+    line = line.replace("name it with --set data.group_column=NAME", "give groups=")
     return _OPTION.sub(_as_argument, re.sub(rf"--set (?P<option>{_SETTING})", _as_keyword, line))
 
 

@@ -180,6 +180,8 @@ def label_list(labels: Any, name: str = "y") -> list[Any]:
         )
         labels = labels.ravel()
     require_sequence(labels, name, "label")
+    if getattr(getattr(labels, "dtype", None), "kind", "") in ("M", "m"):  # as a list, they would be nanoseconds
+        raise InvalidInput(f"Unknown label type: {name} has dates or times; give labels of bool, int or str")
     values = to_list(labels, name)
     for position, value in enumerate(values):
         if is_missing(value):
@@ -207,7 +209,13 @@ def _distinct(values: Sequence[Any], name: str) -> np.ndarray:
         raise InvalidInput(f"{name} has labels of several types: {' and '.join(sorted(kinds))}; give one")
     if len(found) > _MOST:
         raise InvalidInput(f"{name} has {len(found):,} different labels; give at most {_MOST}")
-    return np.array(sorted(found))
+    return label_array(sorted(found))
+
+
+def label_array(values: list[Any]) -> np.ndarray:
+    """Return labels as an array of their type, or of objects if that would change them: integers beyond 2^63."""
+    array = np.array(values)
+    return array if array.tolist() == values else np.array(values, object)
 
 
 def _of_setting(distinct: np.ndarray, setting: dict[str, list[Any]], name: str) -> LabelEncoder:
@@ -226,7 +234,7 @@ def _of_setting(distinct: np.ndarray, setting: dict[str, list[Any]], name: str) 
     if missing := [each for each, found in zip(names, of_class, strict=True) if not found]:
         raise InvalidInput(f"{name}: no label is of the class {', '.join(missing)}; training needs all classes")
     if all(len(found) == 1 for found in of_class):
-        classes = np.array([found[0] for found in of_class])
+        classes = label_array([found[0] for found in of_class])
     else:
         classes = np.array(names)
     number = np.argsort(classes, kind="stable")

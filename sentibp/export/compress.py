@@ -48,7 +48,7 @@ _GUESSES = 5  # after so many, the interval is halved: a guess moves one end onl
 
 
 class Report(NamedTuple):
-    """A model before and after it was compressed: `bytes`, `features`, `probes`, and the scores on reviews, if any."""
+    """A model before and after it was compressed: `bytes`, `features`, `probes` of classes in order, scores, if any."""
 
     before: dict[str, Any]
     after: dict[str, Any]
@@ -137,9 +137,12 @@ def _compressed_file(
 
 
 def _facts(classifier: Classifier, size: int) -> dict[str, Any]:
-    """Return what is known of a model without reviews."""
-    probes = run_probes(classifier, load_probes())
-    return {"bytes": size, "features": len(classifier.vocabulary), "probes": {k: probes[k] for k in ("n", "passed")}}
+    """Return what is known of a model without reviews. Classes without an order have no probes."""
+    facts = {"bytes": size, "features": len(classifier.vocabulary)}
+    if not classifier.spec.ordered:
+        return facts
+    probes = run_probes(classifier, load_probes(classifier.spec.label_set))
+    return facts | {"probes": {key: probes[key] for key in ("n", "passed")}}
 
 
 def _rotated(classifier: Classifier, share: float) -> tuple[Array, dict[str, Array]]:

@@ -16,12 +16,13 @@ from sentibp.metrics.binary import (
     verdict,
     wilson_interval,
 )
-from sentibp.metrics.multiclass import CLASS_BETTER, ORDERED, class_scores, median_class
+from sentibp.metrics.multiclass import CLASS_BETTER, ORDERED, OTHERWISE, class_scores, median_class
 
 __all__ = [
     "BETTER",
     "CLASS_BETTER",
     "ORDERED",
+    "OTHERWISE",
     "THRESHOLD",
     "calibration_bins",
     "calibration_error",

@@ -31,6 +31,9 @@ CLASS_BETTER = {
 ORDERED = ("mae", "quadratic_weighted_kappa", "ranked_probability_score")
 """Those of classes in order."""
 
+OTHERWISE = ("brier", "calibration_error")
+"""Those that `scores()` defines otherwise: of the probability of positive, where these are of all probabilities."""
+
 _ROUNDED = 1e-4  # how far the sum of a row may be from 1: float32 adds many
 
 

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def compare_runs(a: Path, b: Path) -> dict[str, Any]:
-    """Return the settings that differ, the scores, and a paired test, or why there is none (`unpaired`)."""
+    """Return the settings that differ, the scores, and a paired test, or why there is none (`unpaired`).
+
+    The scores are those that both runs have, without those of the same name that are defined otherwise (`otherwise`).
+    """
     from sentibp.config.load import load_config
 
     facts_a, facts_b = load_run_info(a), load_run_info(b)
@@ -25,6 +28,7 @@ def compare_runs(a: Path, b: Path) -> dict[str, Any]:
     config_a, config_b = (flat_settings(load_config(path / "config.yaml").config) for path in (a, b))
     keys = every_key([config_a, config_b])
     scores_a, scores_b = facts_a.get("scores") or {}, facts_b.get("scores") or {}
+    otherwise = _defined_otherwise(scores_a, scores_b)
     unpaired = _why_unpaired((a, facts_a), (b, facts_b))
     return {
         "a": str(a),
@@ -35,12 +39,21 @@ def compare_runs(a: Path, b: Path) -> dict[str, Any]:
         "scores": {
             name: [scores_a[name], scores_b[name]]
             for name in scores_a
-            if name in scores_b and isinstance(scores_a[name], int | float)
+            if name in scores_b and name not in otherwise and isinstance(scores_a[name], int | float)
         },
+        "otherwise": otherwise,
         "scored_on": [content.get("scored_on") for content in (facts_a, facts_b)],
         "paired": None if unpaired else _paired(a, b),
         "unpaired": unpaired,
     }
+
+
+def _defined_otherwise(*scores: Mapping[str, Any]) -> list[str]:
+    """Return the scores that one run has of the probability of positive, and the other of those of all classes."""
+    from sentibp.metrics import OTHERWISE
+
+    of_classes = {"macro_f1" in each for each in scores}
+    return [name for name in OTHERWISE if len(of_classes) > 1 and all(name in each for each in scores)]
 
 
 def _why_unpaired(*runs: tuple[Path, Mapping[str, Any]]) -> str | None:

@@ -184,7 +184,7 @@ def train_given(resolved: Resolved, given: Given, out: Path | None = None, *, in
 
 def _train(resolved: Resolved, given: Given, temporary: Path, out: Path | None, interruptible: bool) -> Trained:
     prepared = prepare_reviews(resolved, given, out)
-    for note in prepared.encoder.notes:
+    for note in prepared.assumed:
         warnings.warn(note, SentibpWarning, stacklevel=4)  # the line that calls `train` or `fit`
     data = prepare_config(prepared.config, prepared.notes, prepared.reviews)
     path = temporary if out is None else out
@@ -243,6 +243,7 @@ class Prepared(NamedTuple):
     reviews: InMemory
     encoder: LabelEncoder
     notes: tuple[str, ...]
+    assumed: tuple[str, ...]  # those of the notes that are warnings in Python, too
 
 
 def prepare_reviews(resolved: Resolved, given: Given, out: Path | None) -> Prepared:
@@ -261,7 +262,18 @@ def prepare_reviews(resolved: Resolved, given: Given, out: Path | None) -> Prepa
         config = paths.replace(config, "data.validation", absolute(out / VALIDATION_REVIEWS))
     if conflicts := list(find_conflicts(config)):
         raise ConfigError(*(f"{keyword(dotted(each.path))}: {each.text}" for each in conflicts))
-    return Prepared(config, InMemory(corpus, validation), encoder, (*notes, *encoder.notes, *more))
+    assumed = (*_without_values(resolved.config.data, given), *encoder.notes)
+    return Prepared(config, InMemory(corpus, validation), encoder, (*notes, *assumed, *more), assumed)
+
+
+def _without_values(data: Data, given: Given) -> Iterator[str]:
+    """Yield a note on each column of a file that the settings name, and whose values are not given."""
+    if data.group_column is not None and given.groups is None:
+        fact = "has no effect on texts in memory: texts of one group may be held out and trained on"
+        yield f"data__group_column={data.group_column!r} {fact}; give groups="
+    if data.weight_column is not None and given.weight is None:
+        fact = "has no effect on texts in memory: all count the same"
+        yield f"data__weight_column={data.weight_column!r} {fact}; give sample_weight="
 
 
 def _with_columns(config: Config, given: Given, out: Path | None) -> Config:

@@ -509,6 +509,19 @@ def test_init_offers_a_class_for_each_label(there, tmp_path):
     ].keys() == {*"12345"}
 
 
+def test_classes_whose_long_names_begin_alike_are_told_apart(there, tmp_path):
+    classes = [f"Electronics and computers/{name}" for name in ("phones", "cameras", "screens")]
+    rows = [f"{['call', 'lens', 'pixel'][i % 3]} {i},{classes[i % 3]}\n" for i in range(90)]
+    (tmp_path / "shop.csv").write_text("text,label\n" + "".join(rows))
+    labels = ["--set", f"data.labels={json.dumps(classes)}", "--set", "data.ordered=false"]
+    source = ["--set", f"data.source={tmp_path / 'shop.csv'}"]
+    invoke("train", "quickstart", *QUICK, *source, *labels, "--out", tmp_path / "shop")
+    for command in ["explain", "a lens"], ["words", "top"]:
+        out = invoke(*command, "-m", tmp_path / "shop").out
+        for ending in "phones", "cameras", "screens":
+            assert re.search(rf"Elec?t?r?…\S*{ending}\b", out), (command, ending)
+
+
 # --- compress -------------------------------------------------------------------------------------------------
 
 
@@ -527,6 +540,22 @@ def test_a_compressed_model_of_several_classes(there, tmp_path, kind):
     assert small == pytest.approx(whole, abs=0.1)
     for command in (["explain", text], ["words", "top"], ["trace", text, "--label", next(iter(WORDS[kind]))]):
         assert invoke(*command, "-m", out).out
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_a_compressed_model_has_the_probes_of_eval_or_none(there, tmp_path, kind):
+    """Three classes have more of them than two, and classes without an order none, in both commands."""
+    out = tmp_path / "small.safetensors"
+    done = invoke("compress", kind, "--max-size", "5kB", "--output", out)
+    again = ["compress", kind, "--max-size", "5kB", "--output", out, "--force", "--json"]
+    report = invoke(*again).json
+    if kind in ("topics", "pair"):
+        assert "no order" in refused(2, "eval", "--probes", "-m", out)
+        assert "probes" not in done.out and "probes" not in report["before"].keys() | report["after"].keys()
+        return
+    probes = invoke("eval", "--probes", "-m", out, "--json").json
+    assert report["after"]["probes"] == {"n": probes["n"], "passed": probes["passed"]}
+    assert f"{probes['passed']} of {probes['n']}" in done.out
 
 
 # --- two classes with names of their own
@@ -582,3 +611,24 @@ def test_two_topics_in_python(there):
     assert (decided > 0).tolist() == [True, False]
     with pytest.raises(ValueError, match="two classes in order are called negative and positive"):
         SentimentClassifier(data__labels=settings).fit(texts, labels)
+
+
+@pytest.mark.parametrize("values", [(0, 1), (1, 0), ("neg", "pos")], ids=str)
+def test_two_topics_whose_values_are_those_of_negative_and_positive(there, tmp_path, values):
+    """The values say nothing about the order of classes that have none, in a file and in Python."""
+    from sentibp import SentimentClassifier
+
+    labels = dict(zip(("Billing", "Bug"), ([value] for value in values), strict=True))
+    rows = [f"{'a crash' if i % 2 else 'an invoice'} {i},{values[i % 2]}\n" for i in range(60)]
+    (tmp_path / "pair.csv").write_text("text,label\n" + "".join(rows))
+    (tmp_path / "pair.yaml").write_text(json.dumps({"data": {"source": "pair.csv", "labels": labels}}))
+    message = "two classes in order are called negative and positive (if they have no order: --set data.ordered=false);"
+    assert message in refused(2, "train", tmp_path / "pair.yaml", *QUICK)
+    done = invoke("train", tmp_path / "pair.yaml", *QUICK, "--set", "data.ordered=false", "--out", tmp_path / "run")
+    assert "opposite" not in done.err
+    assert invoke("predict", "-m", tmp_path / "run", "a crash").jsonl[0]["label"] == "Bug"
+    assert list(invoke("eval", tmp_path / "run", "--json").json["classes"]) == ["Billing", "Bug"]
+    texts, y = ["a crash", "an invoice"] * 30, [values[1], values[0]] * 30
+    model = SentimentClassifier(data__labels=labels, data__ordered=False, train__epochs=2).fit(texts, y)
+    assert model.predict(["a crash", "an invoice"]).tolist() == [values[1], values[0]]
+    assert model.model_.predict(["a crash"]).label.tolist() == ["Bug"]

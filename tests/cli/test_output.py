@@ -64,3 +64,16 @@ def test_text_is_escaped_and_content_in_a_pipe_is_not(capsys):
     out, err = capsys.readouterr()
     assert out == "a\\x1b[2J\tb\\u202e\nc\na\x1b[2J\na\nx\\x0ay\\x07\n"
     assert err == "no\\x1b[31m\\x0d\n"
+
+
+def test_long_names_that_begin_alike_are_told_apart():
+    names = [
+        "Electronics/Phones/new",
+        "Electronics/Phones/used",
+        "Electronics/Phones",
+        "Books and magazines, all of them",
+    ]
+    shown = output.distinct_names(names, 16)
+    assert list(shown) == names
+    assert list(shown.values()) == ["Elec…/Phones/new", "Elec…Phones/used", "Elec…nics/Phones", "Books and magaz…"]
+    assert set(output.distinct_names(["a  b", "a b", "c"], 4).values()) == {"a b", "c"}, "they are short"

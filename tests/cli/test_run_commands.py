@@ -199,8 +199,13 @@ def test_runs_on_different_data_get_no_paired_test(sentibp):
 
 def test_what_cannot_be_scored_on_the_same_reviews_is_not_suggested(sentibp):
     a, b = train(sentibp), sentibp("train", "three", "--json", "--quiet").json["run"]
-    *_, last = sentibp("runs", "compare", a, b).out.splitlines()
-    assert last == "Their classes are not the same, either: negative, positive; and negative, neutral, positive."
+    out = sentibp("runs", "compare", a, b).out
+    *_, classes, last = out.splitlines()
+    assert classes == "Their classes are not the same, either: negative, positive; and negative, neutral, positive."
+    assert last == "So no score tells which run is better."
+    rows = [line.split()[0] for line in out.splitlines() if line]
+    assert "accuracy" in rows and "brier" in rows and "calibration_error" not in rows
+    assert "\nbrier and calibration error are left out: one run has them of the probability of positive, and" in out
     assert "compare models of the same classes" in sentibp("eval", a, "--against", b, code=2).err
 
 

@@ -245,6 +245,18 @@ def test_two_runs_side_by_side():
     json.dumps(result)
 
 
+def test_scores_that_are_defined_otherwise_are_not_compared():
+    binary = {"accuracy": 0.5, "f1": 0.5, "log_loss": 0.7, "brier": 0.25, "calibration_error": 0.1}
+    of_classes = {"accuracy": 0.5, "macro_f1": 0.5, "log_loss": 0.7, "brier": 0.5, "calibration_error": 0.1}
+    a, b = finished("a.yaml", scores=binary), finished("b.yaml", scores=of_classes)
+    result = compare.compare_runs(a, b)
+    assert result["scores"] == {"accuracy": [0.5, 0.5], "log_loss": [0.7, 0.7]}
+    assert result["otherwise"] == ["brier", "calibration_error"]
+    for run in a, b:
+        same = compare.compare_runs(run, run)
+        assert same["otherwise"] == [] and same["scores"]["brier"][0] == same["scores"]["brier"][1]
+
+
 def test_a_setting_whose_name_begins_another_is_compared():
     other = Config.model_validate({"data": {"source": "sample"}, "train": {"seed": 6}})
     assert compare.compare_runs(finished(), finished(settings=other))["settings"] == {"train.seed": [5, 6]}

@@ -502,6 +502,16 @@ def test_data_labels_says_what_ratings_mean():
         estimator.fit(TEXTS, [0] * 24 + [1] * 24)
 
 
+def test_labels_that_are_large_numbers_come_back_as_they_were_given():
+    large = [2**63 + 5, 3, 1] * 6
+    texts = [f"{['good', 'bad', 'fair'][i % 3]} {i}" for i in range(len(large))]
+    for labels in large, np.array(large, np.uint64):
+        fitted = small(data__ordered=False).fit(texts, labels)
+        assert fitted.classes_.tolist() == [1, 3, 2**63 + 5]
+        assert {type(each) for each in fitted.predict(["good", "bad", "fair"]).tolist()} == {int}
+        assert pickle.loads(pickle.dumps(fitted)).classes_.tolist() == [1, 3, 2**63 + 5]
+
+
 @pytest.mark.parametrize(
     ("texts", "labels", "message"),
     [
@@ -522,6 +532,7 @@ def test_data_labels_says_what_ratings_mean():
         (["a", "b"], [1, 1], "all labels are 1, one class"),
         (["a", "b"], ["x", "x"], "all labels are 'x', one class"),
         (["a", "b"], [[1, 0], [0, 1]], "Unknown label type"),
+        (["a", "b"], np.array(["2020", "2021"], "datetime64[ns]"), "Unknown label type: y has dates or times; give"),
         ([], [], "y is empty"),
         ({"a": 1}, [0], "X is a dict"),
         (["", " "], [0, 1], "all 2 texts are empty; fill them in"),

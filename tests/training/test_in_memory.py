@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -117,8 +118,24 @@ def test_settings_may_be_for_the_classes_and_groups_that_are_given():
     assert weighted.model.spec.ordered is False
     with pytest.raises(InvalidSetting, match="'pos2' is not a class"):
         sentibp.train(SMALL, TEXTS, labels, train__class_weight={"pos2": 2})
-    with pytest.raises(InvalidSetting, match="text__min_groups=2"):
+    repair = (
+        "text__min_groups=2: no column says which reviews belong together .*; give groups=, or write text__min_groups"
+    )
+    with pytest.raises(InvalidSetting, match=repair):
         sentibp.train(SMALL, TEXTS, LABELS, text__min_groups=2)
+
+
+@pytest.mark.parametrize(("setting", "argument"), [("group_column", "groups"), ("weight_column", "sample_weight")])
+def test_a_column_whose_values_are_not_given_is_named(setting, argument):
+    """As of a config for a file: neither is a film on both sides of the cut in silence, nor are weights forgotten."""
+    config = {**SMALL, "data": {**SMALL.get("data", {}), setting: "film"}}
+    with pytest.warns(sentibp.SentibpWarning, match=f"data__{setting}='film' has no effect .*; give {argument}=$"):
+        notes = sentibp.train(config, TEXTS, LABELS).notes
+    assert any(f"data__{setting}" in note for note in notes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        notes = sentibp.train(config, TEXTS, LABELS, **{argument: [1 + i // 2 for i in range(48)]}).notes
+    assert not any(f"data__{setting}" in note for note in notes)
 
 
 def test_other_reviews_to_validate_on(here):

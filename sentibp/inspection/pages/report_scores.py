@@ -104,7 +104,8 @@ def score_rows(subjects: Sequence[Subject]) -> list[Score]:
             continue
         best = None
         known = [value for value in values if value is not None]
-        if are_comparable and name != "n" and len(set(known)) > 1:
+        differs = name in metrics.OTHERWISE and metrics.BETTER in kinds and metrics.CLASS_BETTER in kinds
+        if are_comparable and name != "n" and not differs and len(set(known)) > 1:
             best = shown[values.index((max if better[name] == "higher" else min)(known))]
         meaning = _brier(subjects) if name == "brier" else _MEANING[name]
         meaning += _WEIGHTED if name == "n" and any("worth" in each for each in shown) else ""
@@ -142,13 +143,16 @@ def _guessing(subjects: Sequence[Subject]) -> str:
 
 
 def _brier(subjects: Sequence[Subject]) -> str:
-    """Return what the Brier score is: of two labels that of one probability, of more the sum over all."""
-    several = [k for k in _numbers_of_labels(subjects) if k > 2]
-    guesses = "".join(f" Guessing between {k} labels costs {1 - 1 / k:.3f}." for k in several)
+    """Return what the Brier score is: of negative and positive that of one probability, else the sum over all."""
+    scored = [each for each in subjects if each.predictions is not None]
+    summed = [each for each in scored if each.predictions is not None and each.predictions.positive.ndim == 2]
+    if not summed:
+        return _MEANING["brier"]
+    guesses = "".join(f" Guessing between {k} labels costs {1 - 1 / k:.3f}." for k in _numbers_of_labels(summed))
     total = f"The squared errors of the probabilities of all labels, added up: 0 is perfect.{guesses}"
-    if len(several) == len(_numbers_of_labels(subjects)):
+    if len(summed) == len(scored):
         return total
-    return f"{_MEANING['brier']}{f' With more than two labels: {total[0].lower()}{total[1:]}' if several else ''}"
+    return f"{_MEANING['brier']} With other labels than negative and positive: {total[0].lower()}{total[1:]}"
 
 
 def paired_tests(subjects: Sequence[Subject]) -> list[str]:

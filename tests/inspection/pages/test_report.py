@@ -433,7 +433,23 @@ def test_the_brier_score_is_that_of_one_probability_or_the_sum_over_all(train, r
     )
     assert meaning(two) == of_two
     assert meaning(three) == f"T{of_three}costs 0.667."
-    assert meaning(two, three) == f"{of_two} With more than two labels: t{of_three}costs 0.667."
+    assert meaning(two, three) == f"{of_two} With other labels than negative and positive: t{of_three}costs 0.667."
+
+
+def test_two_labels_without_an_order_have_the_brier_score_of_all_labels(train, reviews):
+    def rows(*runs):
+        return {row.name: row for row in report_scores.score_rows(gather(list(map(str, runs))))}
+
+    topics = {"labels": {"apples": [0], "pears": [1]}, "ordered": False, "source": reviews.name, "validation": 0.5}
+    model = {"hidden": [4], "embedding": {"dim": 3, "init": "naive_bayes"}}  # which makes mistakes
+    two, of_topics = train("two", model=model), train("topics", data=topics, model=model)
+    assert "added up: 0 is perfect. Guessing between 2 labels costs 0.500." in rows(of_topics)["Brier score"].meaning
+    beside = rows(two, of_topics)
+    assert beside["log loss"].best is not None
+    for name in "Brier score", "calibration error":
+        assert len(set(beside[name].values)) == 2 and beside[name].best is None, name
+    wider = model | {"hidden": [5]}
+    assert rows(two, train("wider", model=wider))["Brier score"].best is not None
 
 
 def test_beside_the_calibration_error_is_the_one_by_chance(train):
