@@ -153,6 +153,7 @@ def test_a_weight_of_a_class_makes_its_label_more_frequent(there, tmp_path):
             "quickstart",
             *QUICK,
             *source("three"),
+            "--set=data.group_similar=false",  # else all answers are right, whatever the weight
             "--set",
             f"train.class_weight.neutral={weight}",
             "--out",
