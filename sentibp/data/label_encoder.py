@@ -207,7 +207,13 @@ def _distinct(values: Sequence[Any], name: str) -> np.ndarray:
         raise InvalidInput(f"{name} has labels of several types: {' and '.join(sorted(kinds))}; give one")
     if len(found) > _MOST:
         raise InvalidInput(f"{name} has {len(found):,} different labels; give at most {_MOST}")
-    return np.array(sorted(found))
+    return label_array(sorted(found))
+
+
+def label_array(values: list[Any]) -> np.ndarray:
+    """Return labels as an array (n,) of their type; of objects if it would change one, as floats would 2**53 + 1."""
+    array = np.array(values)
+    return array if array.dtype.kind != "f" or array.tolist() == values else np.array(values, object)
 
 
 def _of_setting(distinct: np.ndarray, setting: dict[str, list[Any]], name: str) -> LabelEncoder:
@@ -226,7 +232,7 @@ def _of_setting(distinct: np.ndarray, setting: dict[str, list[Any]], name: str) 
     if missing := [each for each, found in zip(names, of_class, strict=True) if not found]:
         raise InvalidInput(f"{name}: no label is of the class {', '.join(missing)}; training needs all classes")
     if all(len(found) == 1 for found in of_class):
-        classes = np.array([found[0] for found in of_class])
+        classes = label_array([found[0] for found in of_class])
     else:
         classes = np.array(names)
     number = np.argsort(classes, kind="stable")

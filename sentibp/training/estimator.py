@@ -19,7 +19,7 @@ import numpy as np
 from sentibp.config.load import load_config
 from sentibp.config.python import keyword, require_keywords
 from sentibp.data.in_memory import weight_array
-from sentibp.data.label_encoder import LabelEncoder, label_list
+from sentibp.data.label_encoder import LabelEncoder, label_array, label_list
 from sentibp.data.labels import IGNORED
 from sentibp.errors import InvalidInput, InvalidSetting
 from sentibp.model.classifier import Classifier
@@ -282,7 +282,7 @@ def _usual_encoder(model: Classifier) -> LabelEncoder:
 
 def _encoder(values: list[Any], numbers: dict[Any, int]) -> LabelEncoder:
     """Return the encoder of a label for each class, in the order of the model."""
-    classes = np.array(values)
+    classes = label_array(values)
     number = np.argsort(classes, kind="stable")
     return LabelEncoder(classes[number], number, numbers)
 
@@ -300,4 +300,4 @@ def _stored_encoder(stored: Any, model: Classifier) -> LabelEncoder:
     numbers = {label: number for label, number in numbers}
     if not set(numbers.values()) <= {IGNORED, *range(k)}:
         raise ValueError("its labels are not those of its classes")
-    return LabelEncoder(np.array(classes), np.array(order), numbers)
+    return LabelEncoder(label_array(classes), np.array(order), numbers)
