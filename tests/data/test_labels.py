@@ -56,6 +56,9 @@ def split(labels: str) -> list[str]:
         ("Pos", "pos ", "__label__POS", "ＰＯＳ", "\ufeffpos", "pos\u200b", "pos\xa0"),
         ("👍", "👍\ufe0f"),
         ("NEGATİF", "negatif"),
+        (-1, "-1.0", "\u22121", "\uff0d1", "\u20111", "\u20131", "\u200e-1"),  # minus, kinds of hyphens, a dash
+        ("not-good", "not\u2011good", "NOT\u2010GOOD", "not\ufe63good"),
+        ("don't buy", "don\u2019t buy", "don\u02bct\xa0buy", "DON\uff07T BUY\u202c", "\u200ddon't\u2003buy\u200c"),
     ],
 )
 def test_spellings_of_one_label(same):
@@ -75,6 +78,14 @@ def test_labels_that_are_the_same_as_floats_are_different(different):
     assert len(set(keys)) == len(keys)
     assert [label_key(label_value(key)) for key in keys] == keys
     assert label_key("9007199254740993.0") == label_key(2**53 + 1) == label_key("+09007199254740993")
+
+
+def test_a_scale_with_minus_signs_is_a_scale():
+    repair = mapping("-1", "1", "0")
+    assert complaint("\u22121", 0, 1, 1, 0, "\u22121").endswith(
+        f"-1 is taken as the lowest rating and 1 as the highest: {repair}"
+    )
+    assert sources.load_corpus(labelled("\u22121", 1)).label.tolist() == [0, 1]
 
 
 def test_missing_labels_have_no_key():
