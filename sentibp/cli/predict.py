@@ -16,6 +16,7 @@ from sentibp.cli.output import one_line, print_content, print_message
 from sentibp.cli.output_file import (
     format_of,
     output_file,
+    output_path,
     require_free,
     require_no_input,
     tell_replaced,
@@ -184,7 +185,7 @@ def _predict(
     from sentibp.runs import find
 
     model_file = find.model_file(model)
-    output = None if output_name in (None, "-") else expand_home(output_name)
+    output = None if output_name in (None, "-") else output_path(output_name)
     format = _format(output, format, explain)
     if explain and format is Format.table and not (threshold is None and cost is None):
         raise ConfigError("--explain explains the most probable label in a table; use --format jsonl, or json")
