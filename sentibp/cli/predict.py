@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +26,7 @@ from sentibp.cli.short_options import sets, tell_overruled
 from sentibp.cli.text_arguments import require_texts
 from sentibp.errors import ConfigError
 from sentibp.model.prediction_writer import SUFFIXES, Format, Sink, Writer, compressing, kept_columns, open_writer
+from sentibp.utils.files import is_stream
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
@@ -311,11 +312,21 @@ def _sink(output: Path | None, colours: bool) -> Iterator[Sink]:
     """Open the output, and yield what takes its bytes. A terminal gets control characters only for `colours`."""
     if output is not None:
         with output_file(output) as file, compressing(output, file) as sink:
-            yield sink
+            yield _at_once(sink, file) if is_stream(output) else sink
     elif sys.stdout.isatty():
         yield lambda content: print_content(str(content, "utf-8"), styled=colours)
     else:
         yield _print
+
+
+def _at_once(sink: Sink, file: IO[bytes]) -> Sink:
+    """Return what writes into a pipe or a device at once, since another program may be waiting for it."""
+
+    def write(content: bytes) -> None:
+        sink(content)
+        file.flush()
+
+    return write
 
 
 def _print(content: bytes) -> None:

@@ -58,7 +58,9 @@ def folder() -> Path | None:
     named = chosen or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "sentibp")
     path = expand_home(os.path.expandvars(named))
     if chosen and re.match(r"~|.*\$(\w|\{\w+\})", str(path)):
-        raise ConfigError(f"SENTIBP_CACHE: {chosen!r} names a user or a variable that does not exist; write a whole path")
+        raise ConfigError(
+            f"SENTIBP_CACHE: {chosen!r} names a user or a variable that does not exist; write a whole path"
+        )
     return path.absolute()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import shutil
 import subprocess
 from pathlib import Path
@@ -196,6 +198,22 @@ def test_null_and_a_pipe(process, start):
         process("predict", "good", "-o", "pipe.csv", "--format", "csv")
         assert cat.communicate()[0].startswith(b"label,")
     assert Path("pipe.csv").is_fifo()
+
+
+@pytest.mark.parametrize("output", ["/dev/stdout", "pipe", "-"])
+def test_an_answer_is_written_as_soon_as_its_text_has_arrived(start, output):
+    """Also to a pipe by its name: another program may wait for the answer before it sends the next text."""
+    os.mkfifo("pipe")
+    running = start("predict", "--input", "-", "-o", output, "--format", "jsonl", stdin=subprocess.PIPE)
+    with running.stdin as texts, Path("pipe").open("rb") if output == "pipe" else running.stdout as answers:
+        for text in ("good film", "bad film"):
+            texts.write(f"{text}\n".encode())
+            texts.flush()
+            assert select.select([answers], [], [], 30)[0], "the answer waits for the next text"
+            assert json.loads(answers.readline())["text"] == text
+        texts.close()
+        assert answers.read() == b""
+    assert running.wait() == 0
 
 
 def test_a_reader_that_has_enough_is_no_error(process):

@@ -275,5 +275,5 @@ def test_the_folder_of_a_postmortem_names_its_model():
 def test_a_file_of_a_run_is_no_model_but_its_directory_is(name):
     make("run", MODEL)
     (Path("run") / name).touch()
-    with pytest.raises(ConfigError, match="name its run directory, run$"):
+    with pytest.raises(ConfigError, match=r"name its run directory, run$"):
         find.model_file(f"run/{name}")
