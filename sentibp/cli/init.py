@@ -12,7 +12,7 @@ import typer
 
 from sentibp.cli import Json
 from sentibp.cli.output import print_json, print_message
-from sentibp.cli.output_file import free_name, require_no_input
+from sentibp.cli.output_file import free_name, require_no_input, require_no_record
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home, has_data_suffix
@@ -63,23 +63,27 @@ def init(
     from sentibp.cli.short_options import with_short_options
     from sentibp.data.draft import draft_config
     from sentibp.data.sources import no_such_file
-    from sentibp.utils.files import missing_folder, write_file
+    from sentibp.utils.files import missing_folder, open_output
 
     path = expand_home(file)
     if not file or not path.exists():
         raise DataError(no_such_file(file))
+    if file.encode(errors="replace").decode() != file:
+        raise DataError(f"{file}: its name is not UTF-8, and could not stand in a config; rename it")
     config = out or Path(re.sub(r"[^\w.-]+", "_", path.resolve().name.split(".")[0]).strip("_") + ".yaml")
     if path.is_file() or has_data_suffix(config.name):
         require_no_input(config, [("the data", path)], "--out")
     if config.suffix.lower() not in (".yaml", ".yml"):
         raise ConfigError(f"--out {config}: not the name of a config; let it end in .yaml")
-    if os.path.lexists(config) and not force:
+    require_no_record(config, "--out")
+    if os.path.exists(config) and not force:
         another = f"write another with --out {shlex.quote(str(free_name(config)))}"
         raise ConfigError(f"{config}: already there; {another}, or replace it with --force")
     overrides = with_short_options(set_ or [], {"--text-column": text_column, "--label-column": label_column})
     draft = draft_config(path, file, config.parent, overrides)
     try:
-        write_file(config, "".join(f"{line}\n" for line in draft.lines).encode())
+        with open_output(config) as written:
+            written.write("".join(f"{line}\n" for line in draft.lines).encode())
     except OSError as error:
         if folder := missing_folder(config):
             raise ConfigError(f"--out {config}: {folder}") from None

@@ -32,7 +32,22 @@ _PREDICTIONS = re.compile(  # the columns of predictions, or the keys: they have
 )
 _BEGINNING = 1 << 16  # bytes of a file that `_is_own` reads
 
+_RECORDS = {  # the files of a folder with this file that are no models
+    "run.json": (
+        *("run.json", "config.yaml", "metrics.jsonl"),
+        *("validation.parquet", "reviews.parquet", "validation_reviews.parquet"),
+    ),
+    "sweep.json": ("sweep.json", "best.yaml"),
+}
+
 _NEUTRAL = ("", ".txt")  # suffixes that say nothing of the format
+
+
+def output_path(name: str | Path) -> Path:
+    """Return the path of --output. ConfigError for an empty name, as a variable has in a shell that is not set."""
+    if not str(name):
+        raise ConfigError("--output: an empty name; name a file")
+    return expand_home(name)
 
 
 def save_output(output: Path, content: bytes) -> None:
@@ -78,19 +93,32 @@ def require_free(output: Path | None, force: bool, *, makes_folder: bool = False
     Raise ConfigError if a file is there already that would be lost, unless `force` is given.
 
     An empty file, a pipe and a device hold nothing. `replaces_own`: what nobody edits, such as predictions and reports,
-    is no loss if this program has written it. DataError if the folder is missing,
-    unless the command makes it. A path that is a folder itself is refused when it is opened.
+    is no loss if this program has written it. The records of a run or a sweep are never replaced. DataError if the
+    folder is missing, unless the command makes it. A path that is a folder itself is refused when it is opened.
     """
     if output is None or not output.name or is_stream(output):
         return False
+    require_no_record(output, "--output")
     if not makes_folder and (folder := missing_folder(output)):
         raise DataError(f"--output {output}: {folder}")
     if force or not os.path.isfile(output) or not os.path.getsize(output):
         return False
     if replaces_own and _is_own(output):
         return True
-    another = f"choose another, such as --output {shlex.quote(str(free_name(output)))}"
-    raise ConfigError(f"--output {output}: already there; {another}, or replace it with --force")
+    raise ConfigError(f"--output {output}: already there; {_another(output, '--output')}, or replace it with --force")
+
+
+def require_no_record(output: Path, option: str) -> None:
+    """Raise ConfigError if a file is a record of a run or a sweep, which is damaged without it. Links are followed."""
+    file = Path(os.path.realpath(output))
+    for about, names in _RECORDS.items():
+        if file.name in names and (file.parent / about).is_file() and file.is_file():
+            record = f"a record of the {Path(about).stem} {file.parent.name}"
+            raise ConfigError(f"{option} {output}: {record}; {_another(output, option)}")
+
+
+def _another(output: Path, option: str) -> str:
+    return f"choose another, such as {option} {shlex.quote(str(free_name(output)))}"
 
 
 def _is_own(path: Path) -> bool:

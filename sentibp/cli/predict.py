@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from sentibp.cli.output import one_line, print_content, print_message
 from sentibp.cli.output_file import (
     format_of,
     output_file,
+    output_path,
     require_free,
     require_no_input,
     tell_replaced,
@@ -25,6 +26,7 @@ from sentibp.cli.short_options import sets, tell_overruled
 from sentibp.cli.text_arguments import require_texts
 from sentibp.errors import ConfigError
 from sentibp.model.prediction_writer import SUFFIXES, Format, Sink, Writer, compressing, kept_columns, open_writer
+from sentibp.utils.files import is_stream
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
@@ -184,7 +186,7 @@ def _predict(
     from sentibp.runs import find
 
     model_file = find.model_file(model)
-    output = None if output_name in (None, "-") else expand_home(output_name)
+    output = None if output_name in (None, "-") else output_path(output_name)
     format = _format(output, format, explain)
     if explain and format is Format.table and not (threshold is None and cost is None):
         raise ConfigError("--explain explains the most probable label in a table; use --format jsonl, or json")
@@ -310,11 +312,21 @@ def _sink(output: Path | None, colours: bool) -> Iterator[Sink]:
     """Open the output, and yield what takes its bytes. A terminal gets control characters only for `colours`."""
     if output is not None:
         with output_file(output) as file, compressing(output, file) as sink:
-            yield sink
+            yield _at_once(sink, file) if is_stream(output) else sink
     elif sys.stdout.isatty():
         yield lambda content: print_content(str(content, "utf-8"), styled=colours)
     else:
         yield _print
+
+
+def _at_once(sink: Sink, file: IO[bytes]) -> Sink:
+    """Return what writes into a pipe or a device at once, since another program may be waiting for it."""
+
+    def write(content: bytes) -> None:
+        sink(content)
+        file.flush()
+
+    return write
 
 
 def _print(content: bytes) -> None:

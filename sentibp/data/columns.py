@@ -188,7 +188,7 @@ def not_labels(column: Column) -> str:
         TEXTS: (column.is_text and many and not is_usual) or max(map(len, values), default=0) > _LONGEST_LABEL,
         "another value in every row, as ids have": is_id_like(len(column.distinct), column.filled, column.name),
         ONE_VALUE: is_one,
-        "large numbers, as times and ids are": bool(values) and len(numerals) == len(values),
+        "large numbers, as times and ids are": 0 < len(values) == len(numerals) and (many or not is_usual),
         MANY: column.counts is None,
         f"{len(values)} different values in {column.filled:,} rows": many and not is_usual,
     }

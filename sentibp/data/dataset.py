@@ -21,10 +21,12 @@ from sentibp.data.split import fold_corpus, split_corpus
 from sentibp.errors import DataError
 from sentibp.utils import rng
 from sentibp.utils.paths import shown
-from sentibp.utils.repair import set_text
+from sentibp.utils.repair import set_option, set_text
 
 IN_MEMORY = "<memory>"
 """The value of data.source, and of data.validation, for reviews that a Python program had in memory."""
+
+_LISTED = 20  # files in a message, at most
 
 
 def load_data(config: Config, *, places: bool = False) -> tuple[Corpus, Corpus | None]:
@@ -69,7 +71,10 @@ def _load_validation_split(config: Config, split: str) -> Corpus:
         return _load(config, split)
     except NoSuchSplit as error:
         others = [each for each in error.others if canonical(each) != canonical(config.data.split)]
-        raise error.with_option(f"--set data.validation={others[0] if others else 0.1}") from None
+        option = f"--set data.validation={others[0] if others else 0.1}"
+        files = _paths(error).get("", [])
+        repair = f"to validate on one: {set_option('data.validation', files[0])}" if files else error.repair
+        raise error.with_option(option, repair) from None
 
 
 def _repair(source: str | Sequence[str], split: str, validation: str) -> str:
@@ -111,6 +116,8 @@ def _load(config: Config, split: str, validation: str | None = None, *, places: 
         corpus = sources.load_corpus_without(optional, source, options, split, settings.labels)
     except OpenLabels as error:
         raise DataError(*error.as_classes) from None
+    except NoSuchSplit as error:
+        raise _with_files(error) if validation is None and canonical(split) == "train" else error from None
     names = [source] if isinstance(source, str) else source
     if validation is None:
         data_corpus.require_all_classes(corpus, ", ".join(map(shown, names)))
@@ -118,6 +125,28 @@ def _load(config: Config, split: str, validation: str | None = None, *, places: 
         repair = "scores need both; --set data.validation=0.1 holds out training reviews"
         data_corpus.require_all_classes(corpus, f"data.validation: {shown(validation)}", repair)
     return corpus
+
+
+def _with_files(error: NoSuchSplit) -> NoSuchSplit:
+    """Return the error about a folder without training reviews, with the options to train on its files of no split."""
+    paths = _paths(error)
+    training, validation = paths.get("", []), paths.get("validation", [])
+    if not 0 < len(training) <= _LISTED:
+        return error
+    repair = f"to train on {'this' if len(training) == 1 else 'these'}: {_option('data.source', training)}"
+    if len(validation) == 1:
+        repair += f" {_option('data.validation', validation)}"
+    return error.with_option("--set data.split={}", repair)
+
+
+def _paths(error: NoSuchSplit) -> dict[str, list[str]]:
+    """Return the paths of the files of each split, and under "" of none; those in an archive have none."""
+    paths = {split: [f"{error.name}/{file}" for file in files] for split, files in error.files.items()}
+    return {split: files for split, files in paths.items() if all(map(os.path.isfile, map(os.path.expanduser, files)))}
+
+
+def _option(key: str, names: Sequence[str]) -> str:
+    return set_option(key, names[0] if len(names) == 1 else list(names))
 
 
 def load_pretraining_data(config: Config) -> tuple[Corpus | None, Corpus | None]:

@@ -16,6 +16,7 @@ from sentibp.config.schema import Data
 from sentibp.data import few_labels, readers, sources
 from sentibp.data.columns import Profile, has_clear_name, not_labels, profile_table, usual_label_name
 from sentibp.data.labels import class_names, default_class
+from sentibp.data.readers.splits import canonical
 from sentibp.data.readers.table import Table, WrongKind, require_columns, resolved
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils import label_mapping
@@ -55,7 +56,7 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     """
     given = _given(overrides)
     repairs = {key: value for key, value in given.items() if key in _REPAIRS}
-    settings, table = _open(path, name, repairs, given.get("labels"))
+    settings, table = _open(path, name, repairs, given)
     if table.columns and min(map(table.columns.count, table.columns)) > 1:
         repeated = [f"{column!r}" for column in dict.fromkeys(table.columns)]
         raise DataError(*(f"{name}: several columns are called {column}; rename all but one" for column in repeated))
@@ -69,7 +70,7 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     body: list[Line] = [(f"  source: {as_yaml(where)}", "")]
     body += [(f"  {key}: {as_yaml(value)}{_why(key)}", "") for key, value in settings.items()]
     body += _with_given(given, [] if table.fixed_labels else [*_texts(profile), *_labels(profile), *_groups(profile)])
-    body += [] if "validation" in given else _validation(path, name)
+    body += [] if "validation" in given else _validation(path, name, given.get("split", "train"))
     head = [
         f"# Written by sentibp init for {_printable(name)}: {counted(profile.rows, 'row')}, "
         f"{counted(len(table.columns), 'column')}.",
@@ -191,9 +192,9 @@ def _without_names(profile: Profile) -> list[str]:
     ]
 
 
-def _validation(path: Path, name: str) -> Iterator[Line]:
+def _validation(path: Path, name: str, split: str) -> Iterator[Line]:
     try:
-        if readers.has_splits(path):
+        if canonical(split) != "validation" and readers.has_splits(path):
             readers.open_table(path, name, sources.read_options(Data(), labelled=False), "validation")
             yield "  validation: validation  # the split to score on; `sentibp eval --data` scores the test split", ""
             return
@@ -211,15 +212,16 @@ def _given(overrides: Sequence[str]) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _open(path: Path, name: str, settings: dict[str, Any], labels: Any) -> tuple[dict[str, Any], Table]:
+def _open(path: Path, name: str, settings: dict[str, Any], given: Mapping[str, Any]) -> tuple[dict[str, Any], Table]:
     """Open a file, with these settings and those that its reader suggests where it cannot be read without.
 
-    `labels` is the value of data.labels, if it is given: of a folder it says which subfolders are classes.
+    Of the given settings, those count that say what of a folder is read, and how long a record may be.
     """
+    others = {key: given[key] for key in ("labels", "split", "max_record_mb") if key in given}
     while True:
-        options = sources.read_options(Data.model_validate(settings | {"labels": labels}))
+        data = Data.model_validate(settings | others)
         try:
-            table = readers.open_table(path, name, options)
+            table = readers.open_table(path, name, sources.read_options(data), data.split)
             next(table.batches(list(table.columns)[:1]), None)  # an encoding or quoting may fail here
             return settings, table
         except WrongKind:  # a column of lists

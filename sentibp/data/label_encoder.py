@@ -213,7 +213,7 @@ def _distinct(values: Sequence[Any], name: str) -> np.ndarray:
 
 
 def label_array(values: list[Any]) -> np.ndarray:
-    """Return labels as an array of their type, or of objects if that would change them: integers beyond 2^63."""
+    """Return labels as an array (n,) of their type; of objects if that would change one, as floats would 2^53 + 1."""
     array = np.array(values)
     return array if array.tolist() == values else np.array(values, object)
 

@@ -147,6 +147,8 @@ def _require_no_other_file(path: Path) -> None:
     """Raise ConfigError if a path is a file of reviews, or a config, by its name."""
     if not path.is_file():
         return
+    if has_data_suffix(path.name) and is_in_run(path):
+        raise ConfigError(f"{path}: a file of a run, not a run or model; name its run directory, {path.parent}")
     if has_data_suffix(path.name):
         raise ConfigError(f"{path}: reviews, not a run or model; {_NAME_ANOTHER}, see `sentibp runs list`")
     if path.suffix.lower() in (".yaml", ".yml"):

@@ -49,13 +49,19 @@ class Entry(NamedTuple):
 def folder() -> Path | None:
     """Return the absolute path of the folder of the cache, or None if it is switched off.
 
-    `$HOME` and other variables are replaced, as by a shell: systemd and .env files leave them as they are.
+    Quotes around it, `~`, `$HOME` and other variables are resolved, as by a shell: systemd, Docker and .env files leave
+    them as they are. ConfigError for a user or a variable that does not exist.
     """
-    chosen = os.environ.get("SENTIBP_CACHE")
-    if chosen and chosen.strip().lower() in _OFF:
+    chosen = re.sub(r"""^(['"])(.*)\1$""", r"\2", os.environ.get("SENTIBP_CACHE", "").strip()).strip()
+    if chosen.lower() in _OFF:
         return None
     named = chosen or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "sentibp")
-    return expand_home(os.path.expandvars(named)).absolute()
+    path = expand_home(os.path.expandvars(named))
+    if chosen and re.match(r"~|.*\$(\w|\{\w+\})", str(path)):
+        raise ConfigError(
+            f"SENTIBP_CACHE: {chosen!r} names a user or a variable that does not exist; write a whole path"
+        )
+    return path.absolute()
 
 
 def key(*parts: Any) -> str:

@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable
+from decimal import Decimal
 
 LABELS = ("negative", "positive")
 """The classes of a model with two classes, in the order of their numbers: 0 is negative, 1 is positive."""
@@ -13,27 +14,49 @@ LABELS = ("negative", "positive")
 IGNORE = "ignore"
 """The key of `data.labels` whose values are of reviews to leave out."""
 
-# Soft hyphen, zero-width space, marks of direction, word joiner, byte-order mark, variation selector 16 of an emoji;
-# and the dot of a Turkish capital I that casefold() leaves.
-INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufe0f\ufeff\u0307]")
+# Soft hyphen, grapheme joiner, zero-width space, marks of direction, word joiner and its kind, variation selectors of
+# an emoji, byte-order mark; and the dot of a Turkish capital I that casefold() leaves.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe0e\ufe0f\ufeff\u0307]"
+)
+_AROUND = re.compile(r"^[\s\u200c\u200d]+|[\s\u200c\u200d]+$")  # joiners join nothing there
+_ALIKE = str.maketrans("\u2010\u2212\u2018\u2019\u02bc", "--'''")  # hyphen, minus, apostrophes: NFKC keeps them
+_DASH = re.compile("^[\u2012-\u2014](?=[0-9.])")  # that a program has made of a minus
+
+_NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,3})?"
+_LONGEST = 40  # characters of a number; a label with more is a word
+
+
+def folded(text: str) -> str:
+    """Return a short text, such as a label, without differences that nobody sees: capitals, space around it, marks.
+
+    Kinds of letters (full-width, ligatures), spaces, hyphens and apostrophes do not differ either.
+    """
+    text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text).casefold())
+    return _DASH.sub("-", _AROUND.sub("", text).translate(_ALIKE))
 
 
 def label_key(value: object) -> str:
     """Return the normalized label; "" if it is missing.
 
-    1, 1.0, "1" and "__label__1" are equal, as are "Pos" and "pos ", full-width letters, and labels that differ in
-    invisible characters.
+    1, 1.0, "1" and "__label__1" are equal, as are "Pos" and "pos ", and other spellings that look the same (`folded`).
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    text = INVISIBLE.sub("", unicodedata.normalize("NFKC", str(value)).casefold()).strip()
-    text = text.removeprefix("__label__").strip()
+    text = folded(str(value)).removeprefix("__label__").strip()
     if text == "nan":  # a missing value in a table
         return ""
-    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text):
-        return text
-    number = float(text)
-    return str(int(number)) if number.is_integer() else repr(number)
+    return _plain_number(text) if re.fullmatch(_NUMBER, text) else text
+
+
+def _plain_number(text: str) -> str:
+    """Return a number with no exponent and no zeros that do not count: 1 for 1.0; text that is too long as it is.
+
+    Each digit counts: as floats, which have 53 bits, 9007199254740993 and 9007199254740992 are the same.
+    """
+    digits = f"{Decimal(text):f}"
+    digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
+    return text if len(digits) > _LONGEST else "0" if digits == "-0" else digits
 
 
 def is_binary(names: Iterable[str]) -> bool:
@@ -43,9 +66,12 @@ def is_binary(names: Iterable[str]) -> bool:
 
 def is_number(key: str) -> bool:
     """Return whether a normalized label is a number."""
-    return re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", key) is not None
+    return len(key) <= _LONGEST and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", key) is not None
 
 
 def label_value(key: str) -> str | int | float:
-    """Return a normalized label as a value of `data.labels`: a number, or text."""
-    return key if not is_number(key) else float(key) if "." in key else int(key)
+    """Return a normalized label as a value of `data.labels`: a number, or text that means it."""
+    if not is_number(key):
+        return key
+    number = float(key) if "." in key else int(key)
+    return number if label_key(number) == key else key  # a float has 17 digits

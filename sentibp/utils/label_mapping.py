@@ -205,14 +205,15 @@ def _rating_numbers(keys: Sequence[str]) -> dict[str, float] | None:
     numbers, units, scales = {}, set(), set()
     for key in keys:
         if re.fullmatch("★+☆*|☆+|⭐+", key):
-            numbers[key] = float(key.count("★") + key.count("⭐"))
+            numbers[key] = key.count("★") + key.count("⭐")
             units.add("star")
             continue
         match = re.fullmatch(_RATING, key, re.ASCII)
         word = match is not None and match["number"] in _NUMBERS
         if match is None or (word and not (match["unit"] or match["of"])):
             return None
-        numbers[key] = float(_NUMBERS.index(match["number"]) if word else match["number"].replace(",", "."))
+        number = match["number"].replace(",", ".")
+        numbers[key] = _NUMBERS.index(number) if word else float(number) if "." in number else int(number)
         units |= {match["unit"].removesuffix("s")} if match["unit"] else set()
         scales |= {float(match["of"])} if match["of"] else set()
     is_one = (

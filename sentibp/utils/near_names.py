@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterable
 
-from sentibp.utils.label_key import INVISIBLE
+from sentibp.utils.label_key import folded
 from sentibp.utils.paths import expand_home
 
 _NEAR = 0.6  # how alike two names are, from 0 to 1, for one to be taken for a mistyped other
@@ -20,8 +20,8 @@ _SUFFIX = re.compile(r"(?<=.)(\.[a-z]\w{0,10}){1,2}$", re.ASCII)  # such as .csv
 
 
 def folded_name(name: str) -> str:
-    """Return the name of a column without differences that people overlook: space around it, capitals, marks."""
-    return INVISIBLE.sub("", name).strip().casefold()
+    """Return the name of a column without differences that people overlook: space, capitals, marks (`folded`)."""
+    return " ".join(folded(name).split())
 
 
 def near_paths(

@@ -412,3 +412,15 @@ def test_train_has_no_advice_where_it_does_not_help(sentibp, here, rows, text, o
     settings = ["data.source=many.csv", "train.epochs=1", "text.ngrams=1"]
     assert _advised(sentibp("train", "quickstart", *(f"--set={each}" for each in settings), *options)) == []
     assert _advised(sentibp("train", "quickstart", "--set", "train.epochs=1")) == [], "the shipped reviews are a demo"
+
+
+def test_the_split_that_a_message_names_is_read(sentibp, fails, here):
+    Path("d").mkdir()
+    labelled("d/a1.csv")
+    labelled("d/dev.csv", first=60)
+    message = fails(3, "init", "d", "--out", "d.yaml")
+    assert "such as --set data.split=validation; there are: validation; of no split: a1.csv; name one" in message
+    sentibp("init", "d", "--out", "d.yaml", "--set", "data.split=validation")
+    settings = yaml.safe_load(Path("d.yaml").read_text("utf-8"))["data"]
+    assert (settings["split"], settings["validation"]) == ("validation", 0.1), "not the same reviews"
+    assert "validated on 6" in sentibp("train", "d.yaml", "--set", "train.epochs=1").err

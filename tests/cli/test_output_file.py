@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -197,6 +200,22 @@ def test_null_and_a_pipe(process, start):
     assert Path("pipe.csv").is_fifo()
 
 
+@pytest.mark.parametrize("output", ["/dev/stdout", "pipe", "-"])
+def test_an_answer_is_written_as_soon_as_its_text_has_arrived(start, output):
+    """Also to a pipe by its name: another program may wait for the answer before it sends the next text."""
+    os.mkfifo("pipe")
+    running = start("predict", "--input", "-", "-o", output, "--format", "jsonl", stdin=subprocess.PIPE)
+    with running.stdin as texts, Path("pipe").open("rb") if output == "pipe" else running.stdout as answers:
+        for text in ("good film", "bad film"):
+            texts.write(f"{text}\n".encode())
+            texts.flush()
+            assert select.select([answers], [], [], 30)[0], "the answer waits for the next text"
+            assert json.loads(answers.readline())["text"] == text
+        texts.close()
+        assert answers.read() == b""
+    assert running.wait() == 0
+
+
 def test_a_reader_that_has_enough_is_no_error(process):
     os.mkfifo("pipe")
     Path("t.txt").write_text("good film\n" * 50_000)
@@ -327,3 +346,57 @@ def test_a_file_in_the_place_of_the_folder(fails, trained, here):
         fails(3, "predict", "good", "-o", "file/a.csv")
         == "--output file/a.csv: file is no folder; choose another place"
     )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["predict", "good", "--output"], ["audit", "last", "--output"], ["report", "--output"], ["card", "--output"]),
+        *(["compress", "--output"], ["export", "--to", "html", "--output"], ["sweep", "show", "--html", "--output"]),
+        ["trace", "good", "--label", "positive", "--output"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_an_empty_name_is_no_output(fails, command):
+    """So is a variable in a shell that is not set; `compress` wrote into the working directory."""
+    assert fails(2, *command, "") == "--output: an empty name; name a file"
+
+
+@pytest.mark.parametrize("name", ["run.json", "metrics.jsonl", "validation.parquet", "config.yaml", "link"])
+def test_records_of_a_run_are_never_replaced(fails, sentibp, trained, here, name):
+    """Without them, neither `report` nor `--resume` nor `runs list` know the run."""
+    run = Path(shutil.copytree(trained, "mine"))
+    before = {file.name: file.read_bytes() for file in run.iterdir()}
+    path = run / name
+    if name == "link":
+        path = Path("link.json")
+        path.symlink_to(run / "run.json")
+    command = ["init", "d.csv", "--out"] if path.suffix == ".yaml" else ["predict", "good", "--output"]
+    Path("d.csv").write_text("text,label\ngood,1\nbad,0\n")
+    message = fails(2, *command, path, "--force")
+    another = f"{path.stem}-2{path.suffix}"
+    assert message.startswith(f"{command[-1]} {path}: a record of the run mine; choose another, such as {command[-1]} ")
+    assert message.endswith(another)
+    assert {file.name: file.read_bytes() for file in run.iterdir()} == before
+    sentibp("predict", "good", "--output", run / "answers.csv")
+    sentibp("predict", "good", "--output", run / "answers.csv", "--force")
+
+
+def test_a_link_to_a_config_stays(sentibp):
+    Path("d.csv").write_text("text,label\ngood,1\nbad,0\n")
+    Path("real.yaml").write_text("old\n")
+    os.symlink("real.yaml", "link.yaml")
+    os.link("real.yaml", "other.yaml")
+    sentibp("init", "d.csv", "--out", "link.yaml", "--force")
+    assert Path("link.yaml").is_symlink()
+    assert Path("real.yaml").read_text() == Path("other.yaml").read_text() != "old\n"
+    os.symlink("new.yaml", "nothing.yaml")
+    sentibp("init", "d.csv", "--out", "nothing.yaml")
+    assert Path("new.yaml").read_text() == Path("real.yaml").read_text()
+
+
+def test_a_config_cannot_name_a_file_whose_name_is_not_utf_8(fails):
+    Path("z\udce9.csv").write_text("text,label\ngood,1\nbad,0\n")
+    message = fails(3, "init", "z\udce9.csv", "--out", "z.yaml")
+    assert message.endswith(": its name is not UTF-8, and could not stand in a config; rename it")
+    assert not Path("z.yaml").exists()

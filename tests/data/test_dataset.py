@@ -84,6 +84,36 @@ def test_a_split_needs_a_folder_with_splits(config, splits):
         dataset.load_data(config(source="films", validation="films/nope.csv").config)
 
 
+def test_a_folder_without_training_reviews_names_its_other_files(config, splits):
+    """Files of no split are named, with what reads them; the options work when they are typed."""
+    other = Path("others")
+    other.mkdir()
+    lines = Path("films/train.csv").read_text("utf-8").splitlines(keepends=True)
+    for name, rows in (("a1", lines[1:101]), ("a2", lines[101:])):
+        (other / f"{name}.csv").write_text("".join([lines[0], *rows]), "utf-8")
+    (other / "dev.csv").write_bytes(Path("films/dev.csv").read_bytes())
+    fact = "others: no split 'train'; name another, such as --set data.split=validation; there are: validation; "
+    options = "--set data.source=[others/a1.csv,others/a2.csv] --set data.validation=others/dev.csv"
+    for validation in (0.1, "dev"):
+        with pytest.raises(DataError) as caught:
+            dataset.load_data(config(source="others", validation=validation).config)
+        assert str(caught.value) == f"{fact}of no split: a1.csv, a2.csv; to train on these: {options}"
+    assert sizes(config(*options.split()[1::2], source="others")) == (200, 60)
+
+    (other / "a2.csv").unlink()
+    with pytest.raises(DataError) as caught:
+        dataset.load_data(config(source="others").config)
+    assert "of no split: a1.csv; to train on this: --set data.source=others/a1.csv --set data.v" in str(caught.value)
+
+    (other / "dev.csv").rename(other / "train.csv")
+    with pytest.raises(DataError) as caught:
+        dataset.load_data(config(source="others", validation="dev").config)
+    repair = "there are: train; of no split: a1.csv; to validate on one: --set data.validation=others/a1.csv"
+    assert str(caught.value).endswith(repair)
+    with pytest.raises(DataError, match=r"of no split: a1.csv; name one of them, such as others/a1.csv$"):
+        sources.load_corpus("others", split="test")
+
+
 def test_several_columns_are_joined_in_training_and_evaluation(config, splits):
     outcome = train_model(config(source="films/train.csv", validation="films/dev.csv", text_column=["title", "text"]))
     classifier = load_model(outcome.run / "model.safetensors")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import yaml
+from pyarrow import parquet
 
 from sentibp.config.schema import Config, Data
 from sentibp.data import sources
@@ -52,10 +56,36 @@ def split(labels: str) -> list[str]:
         ("Pos", "pos ", "__label__POS", "ＰＯＳ", "\ufeffpos", "pos\u200b", "pos\xa0"),
         ("👍", "👍\ufe0f"),
         ("NEGATİF", "negatif"),
+        (-1, "-1.0", "\u22121", "\uff0d1", "\u20111", "\u20131", "\u200e-1"),  # minus, kinds of hyphens, a dash
+        ("not-good", "not\u2011good", "NOT\u2010GOOD", "not\ufe63good"),
+        ("don't buy", "don\u2019t buy", "don\u02bct\xa0buy", "DON\uff07T BUY\u202c", "\u200ddon't\u2003buy\u200c"),
     ],
 )
 def test_spellings_of_one_label(same):
     assert len(set(map(label_key, same))) == 1
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        (2**53, 2**53 + 1, "9007199254740994", "-9007199254740993"),
+        (2**64, str(2**64 + 1), "1e5", "0.1", "0.10000000000000001"),
+        ("1e400", "1e401", "9" * 400, "9" * 401, "9" * 5000),
+    ],
+)
+def test_labels_that_are_the_same_as_floats_are_different(different):
+    keys = list(map(label_key, different))
+    assert len(set(keys)) == len(keys)
+    assert [label_key(label_value(key)) for key in keys] == keys
+    assert label_key("9007199254740993.0") == label_key(2**53 + 1) == label_key("+09007199254740993")
+
+
+def test_a_scale_with_minus_signs_is_a_scale():
+    repair = mapping("-1", "1", "0")
+    assert complaint("\u22121", 0, 1, 1, 0, "\u22121").endswith(
+        f"-1 is taken as the lowest rating and 1 as the highest: {repair}"
+    )
+    assert sources.load_corpus(labelled("\u22121", 1)).label.tolist() == [0, 1]
 
 
 def test_missing_labels_have_no_key():
@@ -394,3 +424,26 @@ def test_a_mapping_that_reverses_its_words_is_told(labels, is_told):
     assert bool(notes) == is_told
     if is_told:
         assert notes[0].endswith(mapping("neg, bad", "pos"))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "json", "parquet", "ft", "txt"])
+@pytest.mark.parametrize("low", [2**53, 2**63, 2**64])
+def test_large_numbers_are_labels_of_their_own_in_every_format(suffix, low):
+    labels = [low, low + 1] * 10
+    rows = [{"text": f"text {row}", "label": label} for row, label in enumerate(labels)]
+    name = f"large.{suffix}"
+    if suffix == "parquet":
+        kind = pa.uint64() if low < 2**64 else pa.decimal128(38)
+        table = pa.table({"text": [row["text"] for row in rows], "label": pa.array(map(Decimal, labels)).cast(kind)})
+        parquet.write_table(table, name)
+    else:
+        line = {"csv": "{text},{label}", "tsv": "{text}\t{label}", "ft": "__label__{label} {text}"}
+        lines = [line.get(suffix, "{text}\t{label}").format(**row) for row in rows]
+        header = {"csv": ["text,label"], "tsv": ["text\tlabel"]}.get(suffix, [])
+        objects = [*map(json.dumps, rows), '{"text": "no number", "label": 0.5}']
+        whole = {"json": json.dumps(rows), "jsonl": "\n".join(objects)}
+        Path(name).write_text(whole.get(suffix, "\n".join([*header, *lines])))
+    meaning = {"negative": [low + 1], "positive": [low], "ignore": [0.5]}
+    assert sources.load_corpus(name, labels=meaning).label.tolist() == [1, 0] * 10
+    with pytest.raises(DataError, match=rf"{low} \(10\), (__label__)?{low + 1} \(10\)"):
+        sources.load_corpus(name)

@@ -269,3 +269,11 @@ def test_the_folder_of_a_postmortem_names_its_model():
     with pytest.raises(ConfigError, match=r"a postmortem, not a run; the model before .* runs/odd/postmortem/weights"):
         find.model_file("runs/odd/postmortem")
     assert find.model_file("runs/odd/postmortem/weights.safetensors") == folder / "weights.safetensors"
+
+
+@pytest.mark.parametrize("name", ["run.json", "metrics.jsonl", "validation.parquet", "config.yaml"])
+def test_a_file_of_a_run_is_no_model_but_its_directory_is(name):
+    make("run", MODEL)
+    (Path("run") / name).touch()
+    with pytest.raises(ConfigError, match=r"name its run directory, run$"):
+        find.model_file(f"run/{name}")

@@ -365,6 +365,17 @@ def test_several_labels_come_back_as_given(labels, order, ordered, tmp_path):
     np.testing.assert_array_equal(loaded.predict_proba(texts), p)
 
 
+@pytest.mark.parametrize("labels", [[2**53 + 1, float(2**53)], [2**63 + 1, -1], [2**64, 2**64 + 1], [1, 2**63]])
+@pytest.mark.filterwarnings("ignore::sentibp.SentibpWarning")
+def test_large_numbers_come_back_as_given(labels, tmp_path):
+    """An array of floats or of both kinds of integers would change them."""
+    estimator = small().fit(TEXTS, [labels[label] for label in LABELS])
+    assert estimator.classes_.tolist() == sorted(labels)
+    assert set(estimator.predict(TEXTS)) <= set(labels)
+    estimator.save(tmp_path / "model")
+    assert SentimentClassifier.load(tmp_path / "model").classes_.tolist() == sorted(labels)
+
+
 def test_what_is_assumed_of_labels_is_said():
     texts, number = [*TEXTS, *PLAIN], [*LABELS, *[2] * len(PLAIN)]
     with pytest.warns(SentibpWarning, match="3 numbers taken as classes without an order.*data__ordered=True"):

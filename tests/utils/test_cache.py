@@ -202,7 +202,27 @@ def test_the_folder_is_absolute_and_has_no_variables(named, folder, monkeypatch,
     assert str(cache.folder()) == f"{folder.format(tmp_path)}/sentibp"
 
 
-@pytest.mark.parametrize("off", ["off", "OFF", "0", "no", "False"])
+@pytest.mark.parametrize("named", ["'~/c'", '"~/c"', " ~/c ", '"$HOME/c"', " ' ~/c ' "])
+def test_quotes_and_spaces_of_an_env_file_are_no_names(named, monkeypatch, tmp_path):
+    """Docker hands on what an --env-file has: a folder called '~ was made in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/ann")
+    monkeypatch.setenv("SENTIBP_CACHE", named)
+    assert str(cache.folder()) == "/home/ann/c"
+    monkeypatch.setenv("SENTIBP_CACHE", " ")
+    assert str(cache.folder()).endswith("/sentibp")
+
+
+@pytest.mark.parametrize("named", ["~nosuchuser/c", "$NOSUCH/c", "/data/${NOSUCH}/c"])
+def test_a_user_or_variable_that_does_not_exist_makes_no_folder(named, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SENTIBP_CACHE", named)
+    with pytest.raises(ConfigError, match=r"^SENTIBP_CACHE: '.*/c' names a user or a variable that does not exist; "):
+        cache.store("a", "about", ARRAYS)
+    assert stored(tmp_path) == []
+
+
+@pytest.mark.parametrize("off", ["off", "OFF", "0", "no", "False", "'off'"])
 def test_a_cache_that_is_off_makes_no_folder_of_that_name(off, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SENTIBP_CACHE", off)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sentibp.data import readers
+from sentibp.data.readers.table import ReadOptions, resolved
 from sentibp.utils.near_names import did_you_mean, near_or, near_paths
 from sentibp.utils.paths import DATA_SUFFIXES, has_data_suffix
 
@@ -85,3 +86,18 @@ def test_names_of_data():
         assert has_data_suffix(name)
     for name in ("U.S.", "3.5/5", ".csv", "x/.csv", "great.movie", "", "csv", "a.yaml", "a.csv.b"):
         assert not has_data_suffix(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Texte de l'avis",
+        " TEXTE DE L'AVIS ",
+        "Texte\xa0de  l\u2019avis",
+        "\ufeffTexte de l\u02bcavis\u200f",
+        "\uff34\uff25\uff38\uff34\uff25 de l\uff07avis",
+    ],
+)
+def test_a_column_is_found_whatever_nobody_sees(name):
+    options = ReadOptions("texte de l'avis", "cat\xe9gorie")
+    assert resolved(options, [name, "CATE\u0301GORIE"])[:2] == (name, "CATE\u0301GORIE")

@@ -16,7 +16,10 @@ from sentibp.utils import spill
 from sentibp.utils.arrow import to_numpy
 from sentibp.utils.repair import set_option
 
-_LOOK = 64  # bytes from which an encoding with several bytes a character is detected
+_LOOK = 64  # bytes from which an encoding with several bytes a character is detected, if most letters are ASCII
+_LOOK_LONGER = 1 << 12  # if only spaces and line ends are
+
+_ESCAPE = re.compile(rb"\x1b\$[@B]")  # begins Japanese letters in ISO-2022-JP, all bytes of which are ASCII
 
 _SAMPLE = 1 << 18  # bytes from which other encodings are guessed
 
@@ -61,8 +64,9 @@ def choose_encoding(data: memoryview, name: str, encoding: str | None = None) ->
     other = encoding is not None and marked not in (None, given)
     if marked in ("utf-16", "utf-32"):
         return marked, (f"{name}: read as {marked}, as its byte-order mark says",)
-    if marked is None and (wide := wide_encoding(bytes(data[:_LOOK]))):
-        raise DataError(f"{name}: not UTF-8; it looks like {wide}: {set_option('data.encoding', wide)}")
+    start = bytes(data[:_LOOK_LONGER])
+    if marked is None and (other_kind := wide_encoding(start) or _escaping_encoding(start)):
+        raise DataError(f"{name}: not UTF-8; it looks like {other_kind}: {set_option('data.encoding', other_kind)}")
     note = f"{name}: read as UTF-8, as its byte-order mark says, not as {encoding}"
     return None, (note,) if other else ()
 
@@ -154,18 +158,40 @@ def raise_undecodable(files: Iterable[tuple[Callable[[], memoryview], str]], nam
 
 
 def wide_encoding(start: bytes) -> str | None:
-    """Return the encoding that zero bytes reveal, or None."""
+    """Return the encoding that zero bytes in the beginning of a text reveal, or None."""
     for width in 4, 2:
-        characters = [start[i : i + width] for i in range(0, len(start) // width * width, width)]
+        characters = [start[i : i + width] for i in range(0, min(len(start), _LOOK) // width * width, width)]
         for zeros, order in (slice(1, None), "le"), (slice(None, -1), "be"):
             if len(characters) > 7 and all(not any(each[zeros]) and any(each) for each in characters):
                 return f"utf-{8 * width}-{order}"
+    return _wide_beyond_latin(start)
+
+
+def _wide_beyond_latin(start: bytes) -> str | None:
+    """Return the order of UTF-16 in which a text is one of letters, spaces and line ends; None if there is none.
+
+    Of Cyrillic or Japanese letters no byte is zero, and they may happen to be UTF-8.
+    """
+    zeros = [start[place::2].count(0) for place in (1, 0)]
+    for many, few, order in (*zeros, "le"), (*zeros[::-1], "be"):
+        if many < max(4, 0.01 * len(start)) or few:
+            continue
+        text = start[: len(start) // 2 * 2].decode(f"utf-16-{order}", "replace")
+        ascii = len(re.findall(r"[\t\n\r -~]", text))  # such as spaces
+        letters = len(re.findall(r"[^\W\x00-\x7f]", text))
+        if ascii > 0.9 * many and ascii + letters > 0.8 * len(text) and text.count("\ufffd") < 2:
+            return f"utf-16-{order}"
     return None
+
+
+def _escaping_encoding(start: bytes) -> str | None:
+    """Return the encoding that escape sequences reveal, or None."""
+    return "iso2022_jp" if _ESCAPE.search(start) and _decode(start + b"\x1b(B", "iso2022_jp") else None
 
 
 def encoding_advice(contents: Sequence[memoryview], looks: str = "it looks") -> str:
     """Return the repair: the encoding that all contents seem to have, if one is likely."""
-    wide = {wide_encoding(bytes(data[:_LOOK])) for data in contents}
+    wide = {wide_encoding(bytes(data[:_LOOK_LONGER])) for data in contents}
     if len(wide) == 1 and None not in wide:
         guess = wide.pop()
     else:
@@ -179,7 +205,7 @@ def encoding_advice(contents: Sequence[memoryview], looks: str = "it looks") -> 
         return "the rest is UTF-8, so the character is damaged; write it again"
     if guess is None or not _decodes(contents, guess):
         return "name its encoding with --set data.encoding=NAME, or save it as UTF-8"
-    if guess in _WESTERN and _has_utf8(contents):
+    if guess not in _SCRIPTS and guess not in _FREQUENT and _has_utf8(contents):
         mixed = set_option("data.encoding", guess)
         return f"other lines are UTF-8: write all in one encoding; {mixed} reads all, the UTF-8 ones with wrong letters"
     return f"{looks} like {guess}: {set_option('data.encoding', guess)}"
@@ -222,20 +248,47 @@ _SCRIPTS = {  # characters that make up nearly all of the letters that are not A
     "gb18030": (r"[\u4e00-\u9fff]", r"[^\W\x00-\x7f]", 0.95),
     "big5": (r"[\u4e00-\u9fff]", r"[^\W\x00-\x7f]", 0.95),
 }
-_ALPHABETS = {
-    "cp1251": "[\u0430-\u044f\u0451]",
-    "koi8-r": "[\u0430-\u044f\u0451]",
-    "cp1253": "[\u03ac-\u03ce]",
-}  # small letters
-_WESTERN = ("cp1252", "mac_roman", "cp850", "cp1250", "iso8859-2")  # in the order in which they are preferred
+_CYRILLIC = "оеаинтсрвлкміяь"
+_ARABIC = "اليمنوترهبعدسفةك"
+_FREQUENT = {  # the characters that make up most of a text that is not in Latin letters
+    "cp1251": _CYRILLIC,
+    "koi8-r": _CYRILLIC,
+    "koi8-u": _CYRILLIC,
+    "cp866": _CYRILLIC,
+    "iso8859-5": _CYRILLIC,
+    "mac_cyrillic": _CYRILLIC,
+    "cp1253": "αοιετσνηυρπκλμςάέίόύή",
+    "cp1255": "יוהלאתרמבשנ",
+    "cp1256": _ARABIC,
+    "iso8859-6": _ARABIC,
+    "cp874": "านรอกเงมยลวดทสตะปบ\u0e31\u0e34\u0e35\u0e48\u0e49แไหใ",
+}
+_WESTERN = ("cp1252", "mac_roman", "cp850")  # in the order in which they are preferred
+_CENTRAL = ("cp1250", "iso8859-2", "cp852")
+_ALL_WESTERN = "äöüßàâæçéèêëîïôœùûÿáíñóúãõìòåøð"
+_LANGUAGES = (  # the small letters of a language that are not ASCII, and the encodings that it is written in
+    ("äöüß", _WESTERN),
+    ("àâæçéèêëîïôœùûü", _WESTERN),
+    ("áéíñóúü", _WESTERN),
+    ("àáâãçéêíóôõú", _WESTERN),
+    ("àèéìíîòóù", _WESTERN),
+    ("åäöæøé", _WESTERN),
+    ("çğıöşüâîûİ", ("cp1254", "cp857")),
+    ("áéíóúýþæöð", _WESTERN),
+    ("ąćęłńóśźż", _CENTRAL),
+    ("áčďéěíňóřšťúůýž", _CENTRAL),
+    ("áäčďéíĺľňóôŕšťúýž", _CENTRAL),
+    ("áéíóöőúüű", _CENTRAL),
+    ("ăâîşţ", _CENTRAL),
+    ("čćđšž", _CENTRAL),
+    ("ąčęėįšųūž", ("cp1257",)),
+    ("āčēģīķļņšūž", ("cp1257",)),
+    ("äõöüšž", ("cp1252", "cp1257")),
+)
+_SEVERAL = 0.9  # how much a letter of several western languages counts: a text of one has the letters of one
 
-_SMALL = "".join(c for c in map(chr, range(0xDF, 0x180)) if c.islower())
-_CAPITAL = "".join(c for c in map(chr, range(0xC0, 0x180)) if c.isupper())
 _SIGN = "\u00a0\u00a1\u00a3\u00a7\u00a9\u00ab\u00ae\u00b0\u00b2-\u00b4\u00b7\u00bb\u00bd\u00bf"
 _SIGN += "\u2013\u2014\u2018-\u201e\u2026\u20ac\u2122"
-_USUAL = re.compile(
-    f"[{_SMALL}\u2019]|(?<![a-z{_SMALL}])[{_CAPITAL}{_SIGN}]|[{_SIGN}](?![a-z{_SMALL}])"
-)  # a capital does not follow a small letter, and a sign does not stand between two
 
 
 def guess_encoding(sample: bytes) -> str | None:
@@ -247,22 +300,34 @@ def guess_encoding(sample: bytes) -> str | None:
         text = _decode(sample, "gb2312" if encoding == "gb18030" else encoding)
         if _share(text, usual, letters) >= least:
             return encoding
-    shares = {each: _share(_decode(sample, each), small, r"[^\W\x00-\x7f]") for each, small in _ALPHABETS.items()}
+    shares = {each: _share(_decode(sample, each), f"[{few}]", r"[^\x00-\x7f]", 3) for each, few in _FREQUENT.items()}
     best = max(shares, key=shares.__getitem__)
-    if shares[best] >= 0.7:
+    if shares[best] >= 0.5:
         return best
-    usual = {}
-    for encoding in _WESTERN:
-        text = _decode(sample, encoding) or (_decode(sample, "latin-1") if encoding == "cp1252" else "")
-        found = len(_USUAL.findall(text)) - len(re.findall(r"[\x80-\x9f]", text))
-        usual[encoding] = found / max(1, len(re.findall(r"[^\x00-\x7f]", text)))
-    best = max(usual, key=usual.__getitem__)
-    return best if usual[best] >= 0.6 else None
+    sample = sample[: _SAMPLE // 4]  # of many languages, each takes its time
+    places = [(i, each, small) for small, encodings in _LANGUAGES for i, each in enumerate(encodings)]
+    usual = [(each, _usual(sample, each, small)) for _, each, small in sorted(places, key=lambda place: place[0])]
+    usual += [(each, _SEVERAL * _usual(sample, each, _ALL_WESTERN)) for each in _WESTERN]
+    best, share = max(usual, key=lambda each: each[1])  # the first of several
+    return best if share >= 0.6 else None
 
 
-def _share(text: str, usual: str, letters: str) -> float:
-    """Return the share of the usual letters among all; 0 if there are few, or if they do not make up whole words."""
-    found, words = len(re.findall(letters, text)), re.findall(rf"{letters}{{2,}}", text)
+def _usual(sample: bytes, encoding: str, small: str) -> float:
+    """Return the share of the characters that are not ASCII which a language has that writes these letters."""
+    text = _decode(sample, encoding) or (_decode(sample, "latin-1") if encoding == "cp1252" else "")
+    capital, letter = re.sub("[A-Z]", "", small.upper()), f"[a-z{small}]"
+    usual = f"[{small}\u2019]|(?<!{letter})[{capital}{_SIGN}]|[{_SIGN}](?!{letter})"
+    # a capital does not follow a small letter, and a sign does not stand between two
+    found = len(re.findall(usual, re.sub(r"[\x00-\x1f]", " ", text))) - len(re.findall(r"[\x80-\x9f]", text))
+    return found / max(1, len(re.findall(r"[^\x00-\x7f]", text)))
+
+
+def _share(text: str, usual: str, letters: str, length: int = 2) -> float:
+    """Return the share of the usual letters among all; 0 if there are few, or if they do not make up whole words.
+
+    Most are in words of at least this length: the letters of a western language that are not ASCII stand alone.
+    """
+    found, words = len(re.findall(letters, text)), re.findall(rf"{letters}{{{length},}}", text)
     return len(re.findall(usual, text)) / found if found >= 4 and 2 * sum(map(len, words)) > found else 0.0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from sentibp.errors import DataError
@@ -20,15 +20,29 @@ ALIASES = {
 class NoSuchSplit(DataError):
     """A source has no split of the wanted name."""
 
-    def __init__(self, name: str, split: str, others: Sequence[str], option: str = "--set data.split={}"):
-        """`others` are the splits that there are, and `option` names one of them in the place of {}."""
-        there = f"; name another, such as {option.format(others[0])}; there are: {', '.join(others)}" if others else ""
-        super().__init__(f"{name}: no split {split!r}{there}")
-        self.name, self.split, self.others = name, split, others
+    def __init__(
+        self,
+        name: str,
+        split: str,
+        others: Sequence[str],
+        option: str = "--set data.split={}",
+        *,
+        files: Mapping[str, Sequence[str]] = {},
+        repair: str = "",
+    ):
+        """`others` are the splits that there are, and `option` names one of them in the place of {}.
 
-    def with_option(self, option: str) -> NoSuchSplit:
-        """Return the error with another option."""
-        return NoSuchSplit(self.name, self.split, self.others, option)
+        `files` are those of each split, and those of none under "", for which `repair` says what to do.
+        """
+        there = f"; name another, such as {option.format(others[0])}; there are: {', '.join(others)}" if others else ""
+        rest = f"; of no split: {listed(files[''])}; {repair}" if files.get("") else ""
+        super().__init__(f"{name}: no split {split!r}{there}{rest}")
+        self.name, self.split, self.others, self.files, self.repair = name, split, others, files, repair
+
+    def with_option(self, option: str, repair: str | None = None) -> NoSuchSplit:
+        """Return the error with another option, and perhaps with another repair for files of no split."""
+        repair = self.repair if repair is None else repair
+        return NoSuchSplit(self.name, self.split, self.others, option, files=self.files, repair=repair)
 
 
 class SeveralFiles(DataError):
@@ -124,11 +138,11 @@ def choose_files(names: Iterable[str], split: str, name: str, repair: str) -> tu
             raise SeveralFiles(f"{name}: has {len(files):,} data files: {listed(files)}; {repair}")
         return [], ()
     chosen = splits.get(canonical(split))
+    others = sorted(set(files) - {file for group in splits.values() for file in group})
     if chosen is None:
-        raise NoSuchSplit(name, split, sorted(splits))
+        raise NoSuchSplit(name, split, sorted(splits), files={**splits, "": others}, repair=repair)
     if len(chosen) > 1 and not all(_SHARD.fullmatch(_stem(file)) for file in chosen):
         raise DataError(f"{name}: several files of the split {split!r}: {listed(chosen)}; {repair}")
-    others = sorted(set(files) - {file for group in splits.values() for file in group})
     return chosen, (f"{name}: reads {listed(chosen)}; not read: {listed(others)}",) * bool(others)
 
 

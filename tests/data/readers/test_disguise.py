@@ -7,7 +7,7 @@ import pickle
 
 import pyarrow as pa
 import pytest
-from pyarrow import parquet
+from pyarrow import feather, orc, parquet
 
 from sentibp.data.readers import open_table
 from sentibp.data.readers.records import read_records
@@ -79,3 +79,22 @@ def test_settings_that_cannot_apply_to_parquet(tmp_path, key):
     with pytest.raises(DataError, match=f"so data.{setting} does not apply; leave it out with --set data.{setting}=nu"):
         read(tmp_path / "x.parquet", options)
     assert read(tmp_path / "x.parquet", options._replace(inherited=frozenset((key,))))[0] == ["a"]
+
+
+@pytest.mark.parametrize("kind", ["arrow", "stream", "feather", "orc"])
+def test_tables_of_arrow_that_are_not_parquet(tmp_path, kind):
+    """The cache of the datasets library has streams, which begin otherwise than files do."""
+    table = pa.table({"text": ["good"] * 9, "label": [1] * 9})
+    for name in f"x.{kind}", "x.csv":
+        path = tmp_path / name
+        if kind == "orc":
+            orc.write_table(table, path)
+        elif kind == "feather":
+            feather.write_feather(table, path)
+        else:
+            new = pa.ipc.new_file if kind == "arrow" else pa.ipc.new_stream
+            with new(path, table.schema) as writer:
+                writer.write_table(table)
+        what = "an ORC file" if kind == "orc" else "a Feather or Arrow file"
+        with pytest.raises(DataError, match=f"^{name}: {what}; write it as Parquet$"):
+            open_table(path, name, BOTH)

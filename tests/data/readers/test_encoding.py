@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from reading import BOTH, complaint, parse, read, rows, texts
 
 from sentibp.data.readers import encoding
 from sentibp.data.readers.encoding import guess_encoding, to_utf8
+from sentibp.data.readers.stream import stream_pieces
 from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
 
@@ -107,6 +109,34 @@ SENTENCES = {
     "gb18030": "这部电影非常好看，我很喜欢。太无聊了，浪费时间。",
     "big5": "這部電影非常好看，我很喜歡。太無聊了，浪費時間。",
     "cp949": "정말 재미있는 영화였어요. 최악의 영화.",
+    "koi8-u": "Чудовий фільм, мені дуже сподобалося. Історія нудна і її кінець передбачуваний.",
+    "cp866": "Очень хороший фильм, мне понравилось. Ужасно скучно.",
+    "iso8859-5": "Очень хороший фильм, мне понравилось. Ужасно скучно.",
+    "mac_cyrillic": "Очень хороший фильм, я доволен. История скучная. Я больше не буду.",
+    "cp1254": "Çok güzel bir film, şaşırtıcı. Oyuncular kötüydü. Sıkıcı ve uzun, hiç beğenmedim.",
+    "cp857": "Çok güzel bir film, şaşırtıcı. Oyuncular kötüydü. Sıkıcı ve uzun, hiç beğenmedim.",
+    "cp1255": "סרט טוב מאוד, הייתי רואה אותו שוב. הסיפור משעמם וארוך.",
+    "cp1256": "فيلم جيد جدا وسأشاهده مرة أخرى. القصة مملة وطويلة.",
+    "iso8859-6": "فيلم جيد جدا وسأشاهده مرة أخرى. القصة مملة وطويلة.",
+    "cp874": "หนังดีมาก ฉันจะดูอีกครั้ง น่าเบื่อและยาวเกินไป",
+    "cp852": "Bardzo słaby film, książka była żałosna i święta miłość.",
+    "cp1257": "Puikus filmas. Aktoriai vaidina prastai, bet šeima žiūrėjo iki galo. Per ilga ir nuspėjama, ąžuolas.",
+}
+
+OTHERS = {  # languages that share an encoding with one above, where letters of another one stand in the same places
+    "cp1252": (
+        "Mjög góð mynd. Þetta var leiðinlegt, en æðisleg saga.",
+        "Un film così bello. Non è male, ma più lungo del necessario. Perché?",
+        "A atuação é péssima. Não recomendo. É incrível, maçante até o fim.",
+        "Skådespelarna är dåliga. Långtråkig och för lång.",
+    ),
+    "cp1250": (
+        "Skvělý film. Herci hrají špatně. Příběh je nudný, ale dětem se líbilo.",
+        "A színészek gyengék. A vége kiszámítható, de őszinte történet, fűszeres és hosszú.",
+        "Priča je dosadna, preduga i još više. Glumci su loši, žao mi je, sviđa mi se glazba.",
+    ),
+    "iso8859-2": ("Skvělý film. Herci hrají špatně. Příběh je nudný, ale dětem se líbilo, těžko říct.",),
+    "cp1251": ("Чудовий фільм, мені дуже сподобалося. Історія нудна.", "Много скучен и дълъг, не го препоръчвам."),
 }
 
 
@@ -114,6 +144,35 @@ SENTENCES = {
 def test_guesses(kind):
     assert guess_encoding(SENTENCES[kind].encode(kind)) == kind
     assert guess_encoding(f"1,film 5/10 {SENTENCES[kind]}\n".encode(kind) * 3) == kind
+
+
+@pytest.mark.parametrize(("kind", "sentence"), [(kind, each) for kind in OTHERS for each in OTHERS[kind]])
+def test_guesses_of_other_languages(kind, sentence):
+    """A wrong encoding reads such texts without an error, and every word that is not ASCII becomes another."""
+    assert guess_encoding(sentence.encode(kind)) == kind
+
+
+RUSSIAN = "text;label\r\n" + "".join(f"Хороший фильм, {i} раз;{i % 2}\r\n" for i in range(9))
+
+
+@pytest.mark.parametrize("kind", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text", [RUSSIAN, "Хороший фильм\nПлохой фильм\n" * 9, "良い映画です 1\nつまらない\n" * 9, "Хороший фильм " * 9]
+)
+def test_wide_letters_without_byte_order_mark(kind, text):
+    """No byte of the letters is zero, and those of Russian are UTF-8 as they are."""
+    data = text.encode(kind)
+    expected = f"x.txt: not UTF-8; it looks like {kind}: --set data.encoding={kind}"
+    assert complaint(data, "x.txt", ReadOptions()) == expected
+    with pytest.raises(DataError, match=re.escape(expected)):
+        next(stream_pieces(BytesIO(data), "x.txt", ReadOptions(), "none"))
+
+
+def test_an_encoding_whose_bytes_are_all_ascii():
+    data = "text,label\nとても良い映画,1\nつまらない,0\n".encode("iso2022_jp")
+    assert complaint(data, "x.csv") == "x.csv: not UTF-8; it looks like iso2022_jp: --set data.encoding=iso2022_jp"
+    assert kept(data, "x.csv", BOTH._replace(encoding="iso2022_jp")) == [("とても良い映画", "1"), ("つまらない", "0")]
+    assert kept("text,label\n\x1b[31mred\x1b[0m,1\n", "x.csv") == [("\x1b[31mred\x1b[0m", "1")]
 
 
 def test_no_guess():
