@@ -32,7 +32,7 @@ from distributed.scheduler import KilledWorker
 
 from sentibp.distributed.certificates import security_of, start_worker
 from sentibp.distributed.reach import unreachable, wait_for_scheduler
-from sentibp.distributed.worker import differences, identity, other_version, run, sendable
+from sentibp.distributed.worker import LOGGERS, differences, identity, other_version, run, sendable, silence_loggers
 from sentibp.utils.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied
 from sentibp.utils.messages import print_message
 from sentibp.utils.paths import working_folder
@@ -46,13 +46,12 @@ _START = 300  # seconds for a process of local:N to start; then another is start
 
 _STALLED = 300.0  # seconds in which no worker has anything to do, though work is left: Dask has lost sight of it
 
-_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
-
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": 3,  # the fourth worker that dies of a task is the last
     "distributed.worker.profile.enabled": False,  # it looks at the stack a hundred times a second
     "distributed.scheduler.http.routes": [],  # pages that other users of this machine could read
     "distributed.worker.http.routes": [],
+    "distributed.worker.preload": ["sentibp.distributed.worker"],  # its `dask_setup`: they share the terminal
 }
 
 # What Dask raises when the scheduler is gone: TimeoutError is an OSError, and a closed client raises RuntimeError.
@@ -139,12 +138,11 @@ def _closed_on_error(stack: contextlib.ExitStack) -> Iterator[None]:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the log of Dask off the terminal, where our own messages say what matters."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", distributed.versions.VersionMismatchWarning)  # ours are checked
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL + 1)
+        silence_loggers()
         try:
             yield
         finally:

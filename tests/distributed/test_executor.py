@@ -33,6 +33,11 @@ def either(request: pytest.FixtureRequest) -> Executor:
     return Serial() if request.param == "serial" else request.getfixturevalue("local")
 
 
+def test_workers_print_nothing_of_the_connections_that_they_lose(local: DaskExecutor) -> None:
+    """They have the stderr of the command, where "Future exception was never retrieved" stood now and then."""
+    assert set(local.run_everywhere(functions.lose_a_future).values()) == {""}
+
+
 def test_results_errors_and_futures_as_arguments_are_the_same_here_and_on_workers(either: Executor) -> None:
     futures = [either.submit(functions.double, each) for each in range(5)]
     of_all = either.submit(functions.total, futures)
