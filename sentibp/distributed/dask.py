@@ -40,6 +40,8 @@ from sentibp.utils.threads import interrupts_blocked
 
 _PATIENCE = 30  # seconds for the scheduler to answer, and for the first worker to join
 
+_MOMENT = 0.02  # seconds between two looks at futures
+
 _POLL = 2.0  # seconds between two looks at whether there are workers
 
 _START = 300  # seconds for a process of local:N to start; then another is started in its place
@@ -299,11 +301,15 @@ class DaskExecutor:
                 yield Ended(task, result, error)
 
     def ended(self, futures: Sequence[distributed.Future], timeout: float) -> list[distributed.Future]:
-        """Return the futures that have ended, as soon as there is one, or after some seconds."""
-        with contextlib.suppress(*_GONE), self.client.as_current():
-            distributed.wait(futures, timeout=timeout, return_when="FIRST_COMPLETED")
+        """Return the futures that have ended, as soon as there is one, or after some seconds.
+
+        `distributed.wait` would leave a task for each future at the end of the time: thousands, while a trial runs.
+        """
+        end = time.monotonic() + timeout
+        while not (found := [each for each in futures if each.status != "pending"]) and time.monotonic() < end:
+            time.sleep(_MOMENT)
         self._look_for_workers()
-        return [each for each in futures if each.status != "pending"]
+        return found
 
     def _wait(self, futures: Sequence[distributed.Future]) -> None:
         self._look_for_workers()
