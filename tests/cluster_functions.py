@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import gc
+import io
 import os
 import signal
 import time
@@ -84,6 +87,16 @@ def fail_if_odd(number: int) -> int:
 
 def crash(number: int) -> None:
     raise RuntimeError(f"a fault: {number}")
+
+
+def lose_a_future(dask_worker: Any) -> str:
+    """Return what a worker prints if it loses a connection whose future nobody asks for, as at the end of a command."""
+    with contextlib.redirect_stderr(io.StringIO()) as printed:
+        future = dask_worker.loop.asyncio_loop.create_future()
+        future.set_exception(OSError("Stream is closed"))
+        del future
+        gc.collect()
+    return printed.getvalue()
 
 
 def os_error() -> None:

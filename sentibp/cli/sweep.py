@@ -246,10 +246,10 @@ def _run(plan: Plan, path: Path, jobs: int, cluster: str | None, timeout: float 
 
     with sweep_folder.SweepFolder(path) as folder, _pool(path, jobs, cluster, stop) as (pool, slots):
         folder.open(plan)
+        cost = sweep.estimate(plan) if folder.is_new() else None  # before the plan is written: data may not suit it
         found = sweep.Sweep(plan, folder, pool, stop)
         progress = SweepProgress(plan, found.records, slots, quiet)
-        if not found.records and found.left:
-            cost = sweep.estimate(plan)
+        if cost is not None:
             progress.notes(cost.notes)
             progress.cost(path, cost.seconds)
         elif not quiet:

@@ -32,7 +32,7 @@ from distributed.scheduler import KilledWorker
 
 from sentibp.distributed.certificates import security_of, start_worker
 from sentibp.distributed.reach import unreachable, wait_for_scheduler
-from sentibp.distributed.worker import differences, identity, other_version, run, sendable
+from sentibp.distributed.worker import LOGGERS, differences, identity, other_version, run, sendable, silence_loggers
 from sentibp.utils.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied
 from sentibp.utils.messages import print_message
 from sentibp.utils.paths import working_folder
@@ -40,19 +40,20 @@ from sentibp.utils.threads import interrupts_blocked
 
 _PATIENCE = 30  # seconds for the scheduler to answer, and for the first worker to join
 
+_MOMENT = 0.02  # seconds between two looks at futures
+
 _POLL = 2.0  # seconds between two looks at whether there are workers
 
 _START = 300  # seconds for a process of local:N to start; then another is started in its place
 
 _STALLED = 300.0  # seconds in which no worker has anything to do, though work is left: Dask has lost sight of it
 
-_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
-
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": 3,  # the fourth worker that dies of a task is the last
     "distributed.worker.profile.enabled": False,  # it looks at the stack a hundred times a second
     "distributed.scheduler.http.routes": [],  # pages that other users of this machine could read
     "distributed.worker.http.routes": [],
+    "distributed.worker.preload": ["sentibp.distributed.worker"],  # its `dask_setup`: they share the terminal
 }
 
 # What Dask raises when the scheduler is gone: TimeoutError is an OSError, and a closed client raises RuntimeError.
@@ -139,12 +140,11 @@ def _closed_on_error(stack: contextlib.ExitStack) -> Iterator[None]:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the log of Dask off the terminal, where our own messages say what matters."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", distributed.versions.VersionMismatchWarning)  # ours are checked
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL + 1)
+        silence_loggers()
         try:
             yield
         finally:
@@ -301,11 +301,15 @@ class DaskExecutor:
                 yield Ended(task, result, error)
 
     def ended(self, futures: Sequence[distributed.Future], timeout: float) -> list[distributed.Future]:
-        """Return the futures that have ended, as soon as there is one, or after some seconds."""
-        with contextlib.suppress(*_GONE), self.client.as_current():
-            distributed.wait(futures, timeout=timeout, return_when="FIRST_COMPLETED")
+        """Return the futures that have ended, as soon as there is one, or after some seconds.
+
+        `distributed.wait` would leave a task for each future at the end of the time: thousands, while a trial runs.
+        """
+        end = time.monotonic() + timeout
+        while not (found := [each for each in futures if each.status != "pending"]) and time.monotonic() < end:
+            time.sleep(_MOMENT)
         self._look_for_workers()
-        return [each for each in futures if each.status != "pending"]
+        return found
 
     def _wait(self, futures: Sequence[distributed.Future]) -> None:
         self._look_for_workers()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
 import socket
 import threading
@@ -16,7 +17,21 @@ from sentibp.utils.executor import OtherVersion, worker_name
 from sentibp.utils.paths import shown_from
 from sentibp.utils.threads import one_core, single_threaded_blas
 
+LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
+"""The loggers of Dask, and of what it stands on."""
+
 _one_at_a_time = threading.Lock()  # a process runs one task, however many threads it has
+
+
+def silence_loggers() -> None:
+    """Keep what Dask logs off the terminal, where our own messages say what matters."""
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def dask_setup(worker: Any) -> None:
+    """Silence a worker of `local:N`, for which Dask calls this: a connection that it loses at its end is no news."""
+    silence_loggers()
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -199,23 +200,34 @@ def fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str, spelling
         raise DataError(f"{path}: no word of the vocabulary is in it; give a file of vectors in text format")
 
 
-def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
-    """Yield the number of each line, its word and the rest of it. Such files may be larger than memory."""
+def require_vectors(path: str) -> None:
+    """Raise DataError if a text file of vectors cannot be read."""
+    with _explained_if_unreadable(path), open_regular(path):
+        pass
+
+
+@contextmanager
+def _explained_if_unreadable(path: str) -> Iterator[None]:
     try:
-        with open_regular(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            for number, content in enumerate(iter(lambda: file.readline(SMALL), b""), 1):
-                line = content.decode(errors="replace")
-                if len(content) == SMALL:
-                    what = f"a line longer than {SMALL // 1_000_000} MB"
-                    raise DataError(f"{path}:{number}: {what}; give a file of vectors in text format")
-                word, _, values = line.rstrip().partition(" ")
-                if number == 1 and word.isdigit() and values.strip().isdigit():
-                    continue  # word2vec and fastText begin with "count dim"
-                yield number, (word, values)
-            if file.tell() < size:
-                what = "has become shorter while it was read"
-                raise DataError(f"{path}: {what}; try again when no other program writes to it")
+        yield
     except OSError as error:
         repair = near_or(path, "name a file of word vectors with --set model.embedding.vectors=PATH")
         raise DataError(f"{path}: {error.strerror}; {repair}") from None
+
+
+def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
+    """Yield the number of each line, its word and the rest of it. Such files may be larger than memory."""
+    with _explained_if_unreadable(path), open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        for number, content in enumerate(iter(lambda: file.readline(SMALL), b""), 1):
+            line = content.decode(errors="replace")
+            if len(content) == SMALL:
+                what = f"a line longer than {SMALL // 1_000_000} MB"
+                raise DataError(f"{path}:{number}: {what}; give a file of vectors in text format")
+            word, _, values = line.rstrip().partition(" ")
+            if number == 1 and word.isdigit() and values.strip().isdigit():
+                continue  # word2vec and fastText begin with "count dim"
+            yield number, (word, values)
+        if file.tell() < size:
+            what = "has become shorter while it was read"
+            raise DataError(f"{path}: {what}; try again when no other program writes to it")

@@ -92,9 +92,9 @@ def l2_norm(values: Array) -> float:
     flat = values.reshape(-1)
     with np.errstate(over="ignore", invalid="ignore"):
         square = float(np.dot(flat, flat))
-    if not math.isfinite(square) and np.isfinite(flat).all():  # a square above 3e38 overflows in float32
-        square = float(np.square(flat, dtype=np.float64).sum())
-    return math.sqrt(square) if square >= 0 else math.nan
+        if not math.isfinite(square):  # a square above 3e38 overflows in float32
+            square = float(np.square(flat, dtype=np.float64).sum())
+    return math.sqrt(square)
 
 
 def _updated_rows(param: Array, gradient: Gradient) -> Array:

@@ -35,21 +35,24 @@ def load_origin(config: Config) -> Classifier | None:
 
 
 def load_vectors(config: Config) -> word_vectors.VectorFile | None:
-    """Load the vectors of pretrain.vectors_from. ConfigError if their kind or dimension differs from the settings."""
+    """Load the vectors of pretrain.vectors_from."""
+    path = config.pretrain.vectors_from
+    return None if path is None else word_vectors.load_vectors(Path(shown(path)))
+
+
+def require_suitable(config: Config, vectors: word_vectors.VectorFile | None) -> None:
+    """Raise ConfigError if the vectors of pretrain.vectors_from have another kind or dimension than the settings."""
     settings = config.pretrain
-    if settings.vectors_from is None:
-        return None
-    path = shown(settings.vectors_from)
-    saved = word_vectors.load_vectors(Path(path))
+    if vectors is None:
+        return
     wrong = [
-        f"pretrain.{key}: is {getattr(settings, key)}, but {path} has {value}; "
+        f"pretrain.{key}: is {getattr(settings, key)}, but {shown(str(settings.vectors_from))} has {value}; "
         f"write {set_option(f'pretrain.{key}', value)}"
-        for key, value in (("vectors", saved.kind), ("dim", saved.dim))
+        for key, value in (("vectors", vectors.kind), ("dim", vectors.dim))
         if getattr(settings, key) != value
     ]
     if wrong:
         raise ConfigError(*wrong)
-    return saved
 
 
 def known_words(pretrained: word_vectors.VectorFile | None, lexicon: Lexicon | None) -> list[pa.LargeStringArray]:

@@ -23,6 +23,7 @@ from sentibp.model import file as model_file
 from sentibp.runs import find, hub_model
 from sentibp.runs.directory import is_pretraining, load_run_info
 from sentibp.utils import paths
+from sentibp.utils.messages import with_repair
 
 REVIEWS, VALIDATION_REVIEWS = "reviews.parquet", "validation_reviews.parquet"
 """The files of a run directory in which a training from Python keeps its reviews."""
@@ -130,9 +131,7 @@ def explained_if_changed(resolved: Resolved, config: Config, rerun: Path | None 
             repair = restore_or_set(rerun)
         if repair is None:
             raise
-        text = str(error)
-        more = f" {repair[0].upper()}{repair[1:]}" if text.endswith("?") else f"; {repair}"
-        raise DataError(text + more) from None
+        raise DataError(with_repair(str(error), repair)) from None
 
 
 def restore_or_set(run: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,14 +17,14 @@ from sentibp.config.schema import Config, Train, with_default
 from sentibp.data import corpus as data_corpus
 from sentibp.data import few_labels
 from sentibp.data.corpus import Corpus
-from sentibp.data.dataset import data_facts, load_data, load_pretraining_data
+from sentibp.data.dataset import load_data
 from sentibp.data.encode import Encoded, encode
 from sentibp.data.examples import Examples
 from sentibp.data.folding import FOLDING
 from sentibp.data.in_memory import InMemory
 from sentibp.data.label_notes import label_notes
 from sentibp.data.labels import BINARY, Classes, classes_of
-from sentibp.data.lexicon import Lexicon, load_lexicon
+from sentibp.data.lexicon import Lexicon
 from sentibp.data.names import names_note
 from sentibp.data.overlap import has_many_near_duplicates, require_separate
 from sentibp.data.tokenizer import tokenize
@@ -38,7 +37,8 @@ from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
 from sentibp.runs.review_hashes import ReviewHashes
-from sentibp.training.initial_files import initial_file_facts, known_words, load_origin, load_vectors
+from sentibp.training.initial_files import known_words, require_suitable
+from sentibp.training.inputs import Inputs, Reviews, load_inputs, reviews_facts
 from sentibp.training.paths import explained_if_changed, resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
@@ -108,17 +108,35 @@ def prepare_config(
 
     DataError if the data cannot be read, ConfigError if the network is larger than the memory.
     """
+    inputs = load_inputs(config, given, fold)
+    return prepare_inputs(config, inputs, notes, given, place, is_fold=fold is not None, is_rerun=is_rerun)
+
+
+def prepare_inputs(
+    config: Config,
+    inputs: Inputs,
+    notes: tuple[str, ...] = (),
+    given: InMemory | None = None,
+    place: Place | None = None,
+    *,
+    is_fold: bool = False,
+    is_rerun: bool = False,
+) -> TrainingData:
+    """Encode the reviews that were loaded for a config, as `prepare_config` does.
+
+    What fails here is a fault of the settings, which do not fit these reviews or each other.
+    """
     start = time.monotonic()
-    origin, pretrained, lexicon = load_origin(config), load_vectors(config), load_lexicon(config)
-    reviews = _load(config, given, fold)
+    reviews, origin, pretrained, lexicon, files, seconds = inputs
+    require_suitable(config, pretrained)
+    _require_reviews_for_shards(config, len(reviews.training))
     config, suited = _suited_to_length(config, reviews.training)
     overlap = _find_overlap(config, reviews, origin)
-    if fold is None:
+    if not is_fold:
         _require_separate(config, reviews.validation, overlap)
-    facts = _facts(config, reviews, lexicon)
+    facts = reviews_facts(config, inputs)
     encoded = _encode(config, reviews, facts, origin, known_words(pretrained, lexicon), place)
-    near = encoded.near_duplicate
-    may_cut = fold is None and not is_rerun
+    near, may_cut = encoded.near_duplicate, not is_fold and not is_rerun
     if may_cut and (cut := _keep_similar_together(config, given, reviews.training, overlap, near)) is not None:
         return prepare_config(cut.config, (*notes, *suited, cut.note), given, cut.fold, place)
     require_memory(config, len(encoded.vocabulary))
@@ -138,21 +156,21 @@ def prepare_config(
         independent=independent,
         extra=PretrainingData(occurrences, _examples_or_none(reviews.labelled, labelled, BINARY), unlabelled),
         vocabulary=encoded.vocabulary,
-        facts=facts | initial_file_facts(config),
+        facts=facts | files,
         hashes=overlap.hashes,
         notes=tuple(
             dict.fromkeys([*notes, *suited, *_data_notes(config, reviews, overlap), *overlap.notes, *found, *more])
         ),
         caveats=(*overlap.caveats, *more),
         given=given,
-        seconds=time.monotonic() - start,
+        seconds=seconds + time.monotonic() - start,
         characters=_mean_length(reviews.training) if len(reviews.training) < few_labels.FEW else None,
     )
 
 
 def _encode(
     config: Config,
-    reviews: _Reviews,
+    reviews: Reviews,
     facts: Mapping[str, Any],
     origin: Classifier | None,
     words: Sequence[pa.LargeStringArray],
@@ -177,15 +195,6 @@ def _mean_length(corpus: Corpus) -> float:
     return pc.mean(pc.utf8_length(corpus.text)).as_py() or 0.0
 
 
-class _Reviews(NamedTuple):
-    """All reviews of a training."""
-
-    training: Corpus
-    validation: Corpus | None
-    labelled: Corpus | None  # further ones, for pretraining, with labels
-    unlabelled: Corpus | None  # and without
-
-
 class _Overlap(NamedTuple):
     """Which validation reviews have been learned from."""
 
@@ -194,16 +203,6 @@ class _Overlap(NamedTuple):
     known: Array  # (m,) the positions of those that the model of init_from was trained on
     notes: list[str]
     caveats: list[str]  # those of them that concern the scores
-
-
-def _load(config: Config, given: InMemory | None, fold: tuple[Corpus, Corpus] | None) -> _Reviews:
-    """Load the reviews: those of a fold, those that are given, or else those that the config names."""
-    if fold is not None:
-        training, validation = fold
-    else:
-        training, validation = load_data(config) if given is None else given.load(config)
-    _require_reviews_for_shards(config, len(training))
-    return _Reviews(training, validation, *load_pretraining_data(config))
 
 
 def _suited_to_length(config: Config, training: Corpus) -> tuple[Config, list[str]]:
@@ -225,7 +224,7 @@ def _mean_tokens(text: pa.ChunkedArray) -> float:
     return float(np.diff(tokenize(data_corpus.take_texts(text, rows)).offsets).mean())
 
 
-def _data_notes(config: Config, reviews: _Reviews, overlap: _Overlap) -> list[str]:
+def _data_notes(config: Config, reviews: Reviews, overlap: _Overlap) -> list[str]:
     """Return what the user should know of the data as it was read."""
     notes = label_notes(config.data)
     notes += data_corpus.contradiction_note(reviews.training, overlap.hashes.training[: len(reviews.training)])
@@ -248,16 +247,6 @@ def _shard_notes(settings: Train, reviews: int) -> list[str]:
     alone = -(-reviews // settings.batch_size)
     few = f"train.shards: {counted(steps, 'step')} of each shard in an epoch, where one process has {alone:,}"
     return [f"{few}; for as many in each, write {set_option('train.batch_size', smaller)}"]
-
-
-def _facts(config: Config, reviews: _Reviews, lexicon: Lexicon | None) -> dict[str, Any]:
-    """Return the sizes and fingerprints of the data, which the cache of encoded text depends on."""
-    facts = {"training": data_facts(reviews.training), "validation": data_facts(reviews.validation)}
-    if config.text.min_groups > 1 and reviews.training.group is not None:
-        facts["groups"] = {"fingerprint": hashlib.sha256(reviews.training.group.tobytes()).hexdigest()}
-    if config.pretrain.is_used:
-        facts |= {"labelled": data_facts(reviews.labelled), "unlabelled": data_facts(reviews.unlabelled)}
-    return facts if lexicon is None else facts | {"lexicon": {"fingerprint": lexicon.digest}}
 
 
 class _Cut(NamedTuple):
@@ -299,7 +288,7 @@ def _may_be_cut_again(config: Config, given: InMemory | None) -> bool:
 
 
 def _judge_validation(
-    config: Config, reviews: _Reviews, overlap: _Overlap, near_duplicate: Array, given: InMemory | None
+    config: Config, reviews: Reviews, overlap: _Overlap, near_duplicate: Array, given: InMemory | None
 ) -> tuple[Array | None, list[str]]:
     """Return how much each validation review counts in a fit (n,), and what the user should know of them.
 
@@ -314,7 +303,7 @@ def _judge_validation(
     return independent, validation_notes(config, reviews.training, reviews.validation, *about)
 
 
-def _find_overlap(config: Config, reviews: _Reviews, origin: Classifier | None) -> _Overlap:
+def _find_overlap(config: Config, reviews: Reviews, origin: Classifier | None) -> _Overlap:
     """Find the validation reviews that training has, or that the model of init_from was trained on."""
     known = data_corpus.text_hashes(reviews.training.text)
     held_out = np.zeros(0, np.int64) if reviews.validation is None else data_corpus.text_hashes(reviews.validation.text)

@@ -28,6 +28,7 @@ from sentibp.runs.review_hashes import load_review_hashes
 from sentibp.runs.trained_model import info_of_model
 from sentibp.training.initial_files import INITIAL_FILES
 from sentibp.training.paths import repair_if_gone, resolve_paths
+from sentibp.utils.messages import with_repair
 from sentibp.utils.paths import shown
 
 REPAIR = "restore them, or start a new training"
@@ -84,7 +85,7 @@ class RecordedData:
             training, validation = dataset.load_data(config, places=places)
         except DataError as error:
             gone = None if is_other else repair_if_gone(config)
-            message = str(error) if gone is None else f"{error}; {gone}".replace("?; if the data", "? If the data")
+            message = str(error) if gone is None else with_repair(str(error), gone)
             raise DataError(unreadable.replace("{}", message)) from None
         if self.run is not None and not is_other:
             now = {"training": dataset.data_facts(training), "validation": dataset.data_facts(validation)}

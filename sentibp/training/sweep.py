@@ -12,11 +12,12 @@ Trials are asked for and told one by one, by the process that holds the loop; a 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,14 +29,25 @@ from sentibp.config.space import GRID, Space, config_with
 from sentibp.config.space_file import load_space
 from sentibp.data.dataset import load_folds
 from sentibp.data.labels import classes_of
-from sentibp.errors import ConfigError, DataError
+from sentibp.errors import ConfigError, SentibpError
 from sentibp.training.diverged import Diverged
 from sentibp.training.dry_run import dry_run
+from sentibp.training.initial_files import initial_file_facts
+from sentibp.training.inputs import Inputs, file_fingerprints, fingerprints, load_inputs
 from sentibp.training.paths import resolve_paths
-from sentibp.training.prepare import prepare_config
+from sentibp.training.prepare import prepare_inputs
 from sentibp.training.sweep_folder import BEST, JOURNAL, ROOT, Plan, SweepFolder
 from sentibp.training.sweep_study import Asked, Study, Values, best_of, repair_journal
-from sentibp.training.trial import DIVERGED, FINISHED, REFUSED, Curve, TrialRecord, TrialTask
+from sentibp.training.trial import (
+    DIVERGED,
+    FINISHED,
+    REFUSED,
+    Curve,
+    InputsLost,
+    TrialRecord,
+    TrialTask,
+    inputs_lost_if_unreadable,
+)
 from sentibp.training.trial_pool import Pool
 from sentibp.utils.messages import counted
 from sentibp.utils.repair import set_option
@@ -156,7 +168,11 @@ def _with_absolute_paths(space: Space, config: Config) -> tuple[Space, tuple[str
 
 def trial_config(plan: Plan, values: Values) -> Config:
     """Return the config of a trial. ConfigError if its settings do not fit together."""
-    config = config_with(plan.config, values)
+    return _located(config_with(plan.config, values), values)
+
+
+def _located(config: Config, values: Values) -> Config:
+    """Return the config of a trial with the settings of the model that it starts from. ConfigError if that is gone."""
     if ("model", "init_from") in values:  # whose spelling the text has
         config, _ = resolve_paths(Resolved(config, {}, Path()), ["model.init_from"])
     return config
@@ -171,25 +187,32 @@ class Cost(NamedTuple):
 
 def estimate(plan: Plan) -> Cost:
     """Estimate the cost of a trial, by the first steps of one in the middle of the space. Raises DataError."""
-    middle = {dimension.keys: dimension.middle for dimension in plan.space.dimensions}
+    base, middle = Config.model_validate(plan.config), {each.keys: each.middle for each in plan.space.dimensions}
     try:
-        return _cost(plan, trial_config(plan, middle))
-    except (ConfigError, Diverged):
-        pass
+        config = trial_config(plan, middle)
+    except ConfigError:
+        config = base
+    inputs = _load_inputs(plan, config)
+    with contextlib.suppress(SentibpError):  # settings in the middle that do not fit these reviews, or each other
+        return _cost(plan, config, inputs)
     try:
-        return _cost(plan, Config.model_validate(plan.config))
+        return _cost(plan, base, _load_inputs(plan, base))
     except Diverged:
         return Cost(None, ())
 
 
-def _cost(plan: Plan, config: Config) -> Cost:
+def _cost(plan: Plan, config: Config, inputs: Inputs) -> Cost:
     config = config.model_copy(update={"train": config.train.model_copy(update={"refit": False})})
-    fold = load_folds(config, plan.folds)[0] if plan.folds else None
-    data = prepare_config(config, fold=fold)
+    data = prepare_inputs(config, inputs, is_fold=plan.folds > 0)
     try:
         return Cost(dry_run(data).seconds * max(plan.folds, 1), data.notes)
     except ImportError:  # Windows does not say how much memory is used
         return Cost(None, data.notes)
+
+
+def _load_inputs(plan: Plan, config: Config) -> Inputs:
+    """Load what the trial with this config reads; with folds, of the first one."""
+    return load_inputs(config, fold=load_folds(config, plan.folds)[0] if plan.folds else None)
 
 
 class Sweep:
@@ -198,6 +221,7 @@ class Sweep:
     def __init__(self, plan: Plan, folder: SweepFolder, pool: Pool, stop: Callable[[], str] = lambda: ""):
         """The sweep calls `stop` often: "interrupted" or "timeout" ends it, "" does not. The folder is open."""
         self.plan, self.folder, self.pool, self.stop = plan, folder, pool, stop
+        folder.write_plan(plan)
         repair_journal(folder.path / JOURNAL)
         self.study = Study(folder.path / JOURNAL, plan.space, plan.sampler, plan.seed, plan.metric)
         self.records = {record.number: record for record in self.study.records()}
@@ -221,7 +245,9 @@ class Sweep:
         return max(self.plan.trials - len(self.records), 0)
 
     def __iter__(self) -> Iterator[TrialStarted | TrialEnded]:
-        """Carry out the trials that are left. Raises DataError."""
+        """Carry out the trials that are left. Raises DataError; a trial whose inputs cannot be read is still left."""
+        if self.records and self.left:
+            self._require_same(self._inputs())
         with self.pool as pool:
             while not self.stop():
                 while pool.has_room() and self.left > self.running and not self.stop():
@@ -237,11 +263,13 @@ class Sweep:
         """Give a trial to the pool, or end it if its settings do not fit together."""
         yield TrialStarted(asked.number, _flat(asked.values))
         try:
-            config = trial_config(self.plan, asked.values)
+            config = config_with(self.plan.config, asked.values)
         except ConfigError as error:
             faults = "; ".join(line.partition("; ")[0] for line in error.lines)  # the repair is for a config
             yield self._ended(TrialRecord(asked.number, REFUSED, message=faults))
             return
+        with inputs_lost_if_unreadable():
+            config = _located(config, asked.values)
         first = self.known.get(digest(config))
         if first is not None:  # the same settings give the same result
             again = self.records[first]._replace(number=asked.number, same_as=first, seconds=0.0)
@@ -260,12 +288,7 @@ class Sweep:
 
     def _ended(self, record: TrialRecord) -> TrialEnded:
         """Write what became of a trial. Keep the model of the best only."""
-        known = next((each.data for each in self.records.values() if each.data is not None), record.data)
-        if record.data is not None and record.data != known:
-            raise DataError(
-                f"{self.folder.path}: the reviews have changed since this sweep began, so that the scores cannot be "
-                "compared; begin anew with another --out"
-            )
+        self._require_same(record.inputs or {})
         values = self.study.values(record.number)
         before, self.records[record.number] = self.best, record
         self.tried.add(repr(values))
@@ -278,6 +301,25 @@ class Sweep:
         self.study.tell(record)
         self.folder.strip_one(record.number if not is_best else None if before is None else before.number)
         return TrialEnded(record, _flat(values), is_best)
+
+    def _inputs(self) -> dict[str, str]:
+        """Return the fingerprints of what the trials read: the config's own, and the files that the space names."""
+        config = Config.model_validate(self.plan.config)
+        with inputs_lost_if_unreadable():
+            found = fingerprints(config, _load_inputs(self.plan, config))
+            for dimension in self.plan.space.dimensions:
+                for choice in dimension.choices if dimension.key in FILES else ():
+                    other = replace(config, dimension.key, choice)
+                    found |= file_fingerprints(other, initial_file_facts(other))
+        return found
+
+    def _require_same(self, inputs: Mapping[str, str]) -> None:
+        """Raise InputsLost if an input is another than that of the trials that have ended."""
+        before = {name: each for record in self.records.values() for name, each in (record.inputs or {}).items()}
+        if changed := [name for name in before if inputs.get(name, before[name]) != before[name]]:
+            fact = f"{self.folder.path}: inputs have changed since this sweep began: {', '.join(changed)}"
+            repair = "restore them, then the same command resumes it, or begin anew with another --out"
+            raise InputsLost(f"{fact}; so the scores could not be compared; {repair}")
 
     def _write_best(self, record: TrialRecord) -> None:
         score = f"{self.plan.metric} {record.value:.4f}"

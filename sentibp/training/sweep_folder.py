@@ -102,10 +102,11 @@ def _as_yaml(settings: Mapping[str, Any]) -> dict[str, str]:
     return {key: as_yaml(value) for key, value in settings.items()}
 
 
-def _require_sources(plan: Plan) -> None:
+def _require_files(plan: Plan) -> None:
     """Raise DataError if a file that a sweep began with is gone: its name would seem to be another setting."""
-    config = Config.model_validate(plan.config)
-    for value in (paths.get(config, key) for key in paths.SOURCES):
+    config, keys = Config.model_validate(plan.config), (*paths.SOURCES, *paths.FILES)
+    choices = [choice for each in plan.space.dimensions if each.key in keys for choice in each.choices]
+    for value in (*(paths.get(config, key) for key in keys), *choices):
         for name in [value] if isinstance(value, str) else value if isinstance(value, list) else ():
             if os.path.isabs(name) and not os.path.exists(name):
                 fact = f"{shown(name)}: no such file, although the sweep began with it"
@@ -129,7 +130,7 @@ class SweepFolder:
             self._lock.close()
 
     def open(self, plan: Plan) -> None:
-        """Create the folder, or open that of a sweep with the same plan.
+        """Create the folder, or open that of a sweep with the same plan. A `Sweep` begins with it.
 
         ConfigError if it is another sweep, or another process runs it.
         """
@@ -142,10 +143,17 @@ class SweepFolder:
         self.lock()
         if about.exists():
             before = load_plan(self.path)
-            _require_sources(before)
+            _require_files(before)
             if changed := before.differences(plan):
                 first = f"{self.path}: began with other settings; choose another --out, or change these back:"
                 raise ConfigError(first, *(f"  {line}" for line in changed[:20]))
+
+    def is_new(self) -> bool:
+        """Return whether no sweep has begun here."""
+        return not (self.path / ABOUT).exists()
+
+    def write_plan(self, plan: Plan) -> None:
+        """Write what the sweep searches: from now on, it is that of this folder."""
         self.write(ABOUT, (json.dumps(plan.to_json(), indent=2) + "\n").encode())
 
     def lock(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,13 +17,16 @@ from sentibp import metrics
 from sentibp.config.schema import Config
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_folds
-from sentibp.errors import SentibpError
+from sentibp.errors import DataError, SentibpError
 from sentibp.runs.directory import create_run
 from sentibp.training.diverged import Diverged
 from sentibp.training.events import Epoch, Event, NetworkStarted
 from sentibp.training.experiment import Outcome, Training
-from sentibp.training.prepare import TrainingData, prepare_config
+from sentibp.training.inputs import Inputs, fingerprints, load_inputs
+from sentibp.training.prepare import TrainingData, prepare_inputs
+from sentibp.utils.executor import worker_name
 from sentibp.utils.files import WriteError
+from sentibp.utils.messages import with_repair
 
 FINISHED, PRUNED, DIVERGED, REFUSED, FAILED = "finished", "pruned", "diverged", "refused", "failed"
 STATES = (FINISHED, PRUNED, DIVERGED, REFUSED, FAILED)
@@ -68,18 +72,23 @@ class TrialRecord(NamedTuple):
     parameters: int | None = None
     epoch: int | None = None  # that was best
     digest: str | None = None  # SHA-256 of the model file
-    data: list[str | None] | None = None  # the fingerprints of the training and validation reviews; of the first fold
+    inputs: dict[str, str] | None = None  # the fingerprint of each, by what it is; with folds, of the first one
     message: str | None = None  # why it did not finish
     same_as: int | None = None  # the trial that had the same settings, and whose result this is
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> TrialRecord:
         """Return the record whose fields were written as JSON."""
-        return cls(**{**content, "curve": _curve(content["curve"])})
+        known = {name: value for name, value in content.items() if name != "data"}  # as earlier versions called inputs
+        return cls(**{**known, "curve": _curve(content["curve"])})
 
 
 def _curve(points: Sequence[Sequence[float]]) -> Curve:
     return [(int(fold), float(share), float(value)) for fold, share, value in points]
+
+
+class InputsLost(DataError):
+    """What a trial reads cannot be read, or has changed. That is no fault of its settings, so there is no record."""
 
 
 class _Interrupted(Exception):
@@ -92,13 +101,17 @@ def higher_is_better(metric: str) -> bool:
 
 
 def run_trial(task: TrialTask, stop: Callable[[], object] = lambda: False) -> TrialRecord | None:
-    """Carry out a trial. Return None if `stop` said to interrupt it. Raises WriteError, as of a full disk."""
+    """Carry out a trial. Return None if `stop` said to interrupt it.
+
+    The record of a trial that failed is one of its settings. Raises WriteError, as of a full disk, and InputsLost.
+    """
     began = time.monotonic()
+    inputs: dict[str, str] = {}
     try:
-        record = _run(task, stop)
+        record = _run(task, stop, inputs)
     except _Interrupted:
         return None
-    except WriteError:
+    except (WriteError, InputsLost):
         raise
     except Diverged as error:
         record = TrialRecord(task.number, DIVERGED, message=error.lines[0])
@@ -106,25 +119,44 @@ def run_trial(task: TrialTask, stop: Callable[[], object] = lambda: False) -> Tr
         record = TrialRecord(task.number, FAILED, message="; ".join(error.lines))
     except MemoryError:
         record = TrialRecord(task.number, FAILED, message="not enough memory")
-    return record._replace(seconds=round(time.monotonic() - began, 3))
+    return record._replace(seconds=round(time.monotonic() - began, 3), inputs=inputs or None)
 
 
-def _run(task: TrialTask, stop: Callable[[], object]) -> TrialRecord:
+@contextmanager
+def inputs_lost_if_unreadable() -> Iterator[None]:
+    """Turn an error in loading what trials read into InputsLost, which names the worker, if this is one."""
+    try:
+        yield
+    except (SentibpError, MemoryError) as error:
+        lines = error.lines if isinstance(error, SentibpError) else ["not enough memory to load the reviews"]
+        *others, last = lines
+        repair = "a sweep keeps its settings: repair this, then the same command resumes it"
+        place = f"{name}: " if (name := worker_name()) else ""
+        raise InputsLost(*(f"{place}{line}" for line in (*others, with_repair(last, repair)))) from None
+
+
+def _run(task: TrialTask, stop: Callable[[], object], seen: dict[str, str]) -> TrialRecord:
+    """Train on each fold. `seen` receives the fingerprints of what was read."""
     config = Config.model_validate(task.config)
-    corpora: list[tuple[Corpus, Corpus] | None] = [*load_folds(config, task.folds)] if task.folds else [None]
+    with inputs_lost_if_unreadable():
+        corpora: list[tuple[Corpus, Corpus] | None] = [*load_folds(config, task.folds)] if task.folds else [None]
     outcomes: list[Outcome] = []
     curve: Curve = []
-    fingerprints: list[str | None] = []
     for fold, both in enumerate(corpora):
         if stop():
             raise _Interrupted
-        data = prepare_config(config, fold=both)
-        fingerprints = fingerprints or _fingerprints(data)
+        with inputs_lost_if_unreadable():
+            inputs: Inputs = load_inputs(config, fold=both)
+        if fold == 0:
+            seen |= fingerprints(config, inputs)
+        data = prepare_inputs(config, inputs, is_fold=both is not None)
+        if fold == 0:  # near-duplicates may be kept on one side
+            seen["cut into training and validation reviews"] = data.facts["training"]["fingerprint"]
         folder = Path(task.folder) / f"fold-{fold}" if task.folds else Path(task.folder)
         outcome = _train(task, data, folder, fold, curve, outcomes, stop)
         if outcome is None:
-            return TrialRecord(task.number, PRUNED, curve=curve, data=fingerprints)
-    return _finished(task, curve, outcomes)._replace(data=fingerprints)
+            return TrialRecord(task.number, PRUNED, curve=curve)
+    return _finished(task, curve, outcomes)
 
 
 def _train(
@@ -236,8 +268,3 @@ def _finished(task: TrialTask, curve: Curve, outcomes: Sequence[Outcome]) -> Tri
         epoch=outcome.kept["epoch"] if outcome.kept and not task.folds else None,
         digest=None if task.folds else outcome.digest,
     )
-
-
-def _fingerprints(data: TrainingData) -> list[str | None]:
-    facts = (data.facts[kind] for kind in ("training", "validation"))
-    return [each and each["fingerprint"] for each in facts]

@@ -10,6 +10,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 import traceback
@@ -18,7 +19,7 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
-from sentibp.training.trial import FAILED, TrialRecord, TrialTask, run_trial
+from sentibp.training.trial import FAILED, InputsLost, TrialRecord, TrialTask, run_trial
 from sentibp.utils.files import WriteError
 from sentibp.utils.threads import interrupts_blocked
 
@@ -88,13 +89,19 @@ class _Worker(NamedTuple):
 
 
 class ProcessPool:
-    """Runs trials in as many processes. A process that is killed costs its trial only."""
+    """Runs trials in as many processes. A process that is killed costs its trial only.
+
+    A trial whose process was killed runs again when no other does: the memory of the machine was perhaps too small for
+    several. If its process is killed again, it has failed.
+    """
 
     def __init__(self, jobs: int):
         self.context = multiprocessing.get_context("spawn")  # a fork would copy the locks of threads
         self.jobs = jobs
         self.idle: list[_Worker] = []
         self.busy: dict[Connection, tuple[_Worker, TrialTask]] = {}
+        self.killed: list[TrialTask] = []  # to be run again, one by one
+        self.alone: TrialTask | None = None  # the one that runs again
 
     def __enter__(self) -> Self:
         return self
@@ -106,19 +113,27 @@ class ProcessPool:
             _end(worker)
         self.idle.clear()
         self.busy.clear()
+        self.killed.clear()
 
     def has_room(self) -> bool:
         """Return whether a process has nothing to do."""
-        return len(self.busy) < self.jobs
+        return len(self.busy) < self.jobs and not self.killed and self.alone is None
 
     def submit(self, task: TrialTask) -> None:
         """Give a trial to a process."""
         worker = self.idle.pop() if self.idle else self._start()
-        worker.connection.send_bytes(json.dumps(task._asdict()).encode())
+        with contextlib.suppress(OSError):  # its process was killed while it had nothing to do: `wait` sees that
+            worker.connection.send_bytes(json.dumps(task._asdict()).encode())
         self.busy[worker.connection] = worker, task
 
     def wait(self) -> list[TrialRecord]:
         """Return the records of trials that have ended within a moment."""
+        if self.killed and not self.busy:
+            while self.idle:  # they hold memory, too
+                _end(self.idle.pop())
+            self.alone = self.killed.pop(0)
+            shutil.rmtree(self.alone.folder, ignore_errors=True)  # what its first process left
+            self.submit(self.alone)
         records = []
         for ready in wait(list(self.busy), timeout=_POLL):
             worker, task = self.busy.pop(ready)  # type: ignore[index]
@@ -126,10 +141,14 @@ class ProcessPool:
                 answer = json.loads(worker.connection.recv_bytes())
             except (EOFError, OSError):
                 _end(worker)
-                message = f"its process ended: {_how(worker.process.exitcode)}"
-                records.append(TrialRecord(task.number, FAILED, message=message))
-                continue
-            self.idle.append(worker)
+                if task is not self.alone:
+                    self.killed.append(task)
+                    continue
+                message = f"its process ended twice: {_how(worker.process.exitcode)}"
+                answer = {"record": TrialRecord(task.number, FAILED, message=message)._asdict()}
+            else:
+                self.idle.append(worker)
+            self.alone = None
             if "record" not in answer:
                 raise _error(answer)
             records.append(TrialRecord.from_json(answer["record"]))
@@ -181,8 +200,8 @@ def _work(connection: Connection, alive: Connection) -> None:
             record = run_trial(task)
             assert record is not None  # nothing interrupts it but the end of the process
             answer["record"] = record._asdict()
-        except WriteError as error:
-            answer["lines"] = list(error.lines)
+        except (WriteError, InputsLost) as error:
+            answer |= {"error": type(error).__name__, "lines": list(error.lines)}
         except Exception:
             answer["fault"] = f"trial {task.number}:\n{traceback.format_exc()}"
         connection.send_bytes(json.dumps(answer).encode())
@@ -190,7 +209,9 @@ def _work(connection: Connection, alive: Connection) -> None:
 
 def _error(answer: Mapping[str, Any]) -> Exception:
     """Return the error that ended a trial and ends the sweep."""
-    return WriteError(*answer["lines"]) if "lines" in answer else RuntimeError(answer["fault"])
+    if "fault" in answer:
+        return RuntimeError(answer["fault"])
+    return (WriteError if answer["error"] == WriteError.__name__ else InputsLost)(*answer["lines"])
 
 
 def _end_with_pool(alive: Connection) -> None:

@@ -33,6 +33,11 @@ def as_sentence(note: str) -> str:
     return f"{note[:1].upper()}{note[1:]}."
 
 
+def with_repair(message: str, repair: str) -> str:
+    """Return a message with a repair after it; after a question, the repair is a sentence of its own."""
+    return f"{message} {repair[0].upper()}{repair[1:]}" if message.endswith("?") else f"{message}; {repair}"
+
+
 def counted(number: float, noun: str, singular: str = "", plural: str = "") -> str:
     """Return a number, its noun, in the plural unless the number is 1, and the verb that agrees with it, if given.
 

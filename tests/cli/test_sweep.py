@@ -190,6 +190,24 @@ def test_a_folder_of_a_sweep_is_no_config(fails, sentibp, swept):
 
 
 @pytest.mark.usefixtures("files")
+def test_the_repair_for_data_that_do_not_suit_the_config_works(fails, sentibp):
+    """The folder was taken by the settings that were wrong."""
+    Path("reviews.csv").write_text("text,label\n" + "a good film,1\na bad film,0\n" * 20)
+    sweep = ["sweep", "mine.yaml", "space.yaml", "--trials", 1, "--out", "found", "--set", "data.source=reviews.csv"]
+    message = fails(3, *sweep, "--set", "data.text_column=words")
+    assert message.startswith("reviews.csv:1: no 'words'; did you mean --set data.text_column=text?")
+    assert "1 finished" in sentibp(*sweep, "--set", "data.text_column=text").out
+
+
+@pytest.mark.usefixtures("files")
+def test_a_middle_of_the_space_that_leaves_no_words_does_not_keep_a_sweep_from_starting(sentibp):
+    Path("space.yaml").write_text("text.min_count: {int: [1, 4000]}\n")
+    result = sentibp("sweep", "mine.yaml", "space.yaml", "--trials", 3, "--out", "found", code=1)
+    assert result.err.startswith("found: 3 trials of about ")
+    assert "trial 0 (1 of 3): failed: no word occurs " in result.err
+
+
+@pytest.mark.usefixtures("files")
 def test_a_timeout_keeps_what_is_done(sentibp):
     result = sentibp("sweep", "mine.yaml", "space.yaml", "--trials", 10_000, "--timeout", "0.000001", code=1)
     assert "the time is over: 0 of 10,000 trials have ended; to resume: sentibp sweep --resume sweeps/m" in result.err

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import cluster_functions as functions
 import pytest
@@ -31,6 +32,30 @@ from sentibp.utils.executor import After, ClusterLost, Executor, Serial, WorkerD
 @pytest.fixture(params=["serial", "local"])
 def either(request: pytest.FixtureRequest) -> Executor:
     return Serial() if request.param == "serial" else request.getfixturevalue("local")
+
+
+def test_looking_at_a_long_task_leaves_nothing_behind(local: DaskExecutor, tmp_path: Path) -> None:
+    """Each look left a task in the event loop, five a second for each trial that ran."""
+
+    async def count_tasks() -> int:
+        return len(asyncio.all_tasks())
+
+    def tasks() -> int:
+        loop = cast(Any, local.client.loop).asyncio_loop
+        return asyncio.run_coroutine_threadsafe(count_tasks(), loop).result()
+
+    end = tmp_path / "end"
+    future = local.submit(functions.wait_for, end, tmp_path / "started")
+    before = tasks()
+    assert [local.ended([future], 0.02) for _ in range(60)] == [[]] * 60
+    assert tasks() < before + 20
+    end.touch()
+    assert local.ended([future], 60) == [future]
+
+
+def test_workers_print_nothing_of_the_connections_that_they_lose(local: DaskExecutor) -> None:
+    """They have the stderr of the command, where "Future exception was never retrieved" stood now and then."""
+    assert set(local.run_everywhere(functions.lose_a_future).values()) == {""}
 
 
 def test_results_errors_and_futures_as_arguments_are_the_same_here_and_on_workers(either: Executor) -> None:

@@ -20,7 +20,7 @@ from sentibp.inspection.sweep import load_sweep
 from sentibp.runs.directory import load_run_info
 from sentibp.training.sweep import Options, Result, Sweep, TrialEnded, plan_sweep
 from sentibp.training.sweep_folder import SweepFolder
-from sentibp.training.trial import FAILED, FINISHED
+from sentibp.training.trial import FAILED, FINISHED, InputsLost
 from sentibp.training.trial_pool import Pool, SerialPool
 from sentibp.utils.executor import NotVisible
 from sentibp.utils.files import WriteError
@@ -116,6 +116,23 @@ def test_a_full_disk_on_a_worker_ends_the_sweep(
     monkeypatch.setattr(distributed_sweep, "run_task", functions.full_disk)
     with pytest.raises(WriteError, match=os.strerror(errno.ENOSPC)):
         sweep(lambda path: ClusterPool(local, path), "full")
+
+
+def test_reviews_that_a_worker_cannot_read_end_the_sweep_and_no_trial_fails(
+    sweep: Callable[..., Result], local: DaskExecutor, reviews: Path
+) -> None:
+    content = reviews.read_bytes()
+
+    def lost(path: Path) -> Pool:
+        reviews.unlink()
+        return ClusterPool(local, path)
+
+    with pytest.raises(InputsLost, match=r"^worker .* on .*: .*reviews\.jsonl: no such file"):
+        sweep(lost, "there")
+    assert load_sweep(Path("there")).trials == []
+    reviews.write_bytes(content)
+    there = sweep(lambda path: ClusterPool(local, path), "there")
+    assert records(there) == records(sweep(lambda path: SerialPool(), "here"))
 
 
 def test_a_worker_that_sees_another_folder_trains_nothing(here: Path) -> None:

@@ -31,10 +31,10 @@ from sentibp.utils.threads import single_threaded_blas
 FEATURES = 60
 
 
-def drawn(n: int, seed: int = 0) -> Examples:
+def drawn(n: int, seed: int = 0, positive: float = 0.5) -> Examples:
     """Return reviews in which some features tell the label, and others nothing."""
     rng = np.random.default_rng(seed)
-    label, lengths = rng.integers(0, 2, n).astype(np.int8), rng.integers(0, 12, n)
+    label, lengths = (rng.random(n) < positive).astype(np.int8), rng.integers(0, 12, n)
     telling = rng.random(lengths.sum()) < 0.3
     ids = np.where(
         telling,
@@ -56,24 +56,38 @@ def loss(z, label) -> float:
     return float(np.mean(np.logaddexp(0, z) - label * z))
 
 
-@pytest.mark.parametrize(("pooling", "padding"), [("mean", 10), ("sqrt", 0), ("sum", 0)])
-@pytest.mark.parametrize("n", [40, 3000])
-def test_the_loss_with_its_penalty_is_near_the_minimum(pooling, padding, n):
-    examples = drawn(n)
-    column, bias = fit_logistic_regression(examples, FEATURES, pooling, padding, 0)
+@pytest.mark.parametrize(
+    ("pooling", "padding", "n", "positive", "is_weighted", "most"),
+    [
+        ("mean", 10, 40, 0.5, False, 0.1),
+        ("sqrt", 0, 40, 0.5, False, 0.1),
+        ("sum", 0, 40, 0.5, False, 0.1),
+        ("mean", 10, 3000, 0.5, False, 0.1),
+        ("sqrt", 0, 3000, 0.5, False, 0.1),
+        ("sum", 0, 3000, 0.5, False, 0.1),
+        ("mean", 10, 3000, 0.5, True, 0.2),
+        ("mean", 10, 40, 0.9, False, 0.05),  # the columns are learned beside a bias that is far from 0
+    ],
+)
+def test_the_loss_with_its_penalty_is_near_the_minimum(pooling, padding, n, positive, is_weighted, most):
+    examples = drawn(n, positive=positive)
+    weight = np.random.default_rng(1).choice([0.1, 1.9], n).astype(np.float32) if is_weighted else np.ones(n)
+    given = weight if is_weighted else None
+    column, bias = fit_logistic_regression(examples, FEATURES, pooling, padding, 0, given)
     x, ratio = dense(examples.features, pooling, padding), np.abs(log_count_ratio(examples, FEATURES)).astype(float)
     ratio = np.where(ratio < 0.3, 0, ratio)
     usual = np.mean(FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(examples.features))
 
     def penalized(theta):
         z = x @ (theta[:-1] * ratio * usual) + theta[-1]
-        return loss(z, examples.label) + theta[:-1] @ theta[:-1] / (2 * 0.3 * n)
+        losses = weight * (np.logaddexp(0, z) - examples.label * z)
+        return losses.mean() + theta[:-1] @ theta[:-1] / (2 * 0.3 * n)
 
     reached = penalized(np.append(column / (np.where(ratio, ratio, 1) * usual), bias))
     assert (column[ratio == 0] == 0).all()
     least = minimize(penalized, np.zeros(FEATURES + 1)).fun
     assert column.dtype == np.float32
-    assert reached - least < 0.1 * (penalized(np.zeros(FEATURES + 1)) - least)
+    assert reached - least < most * (penalized(np.zeros(FEATURES + 1)) - least)
 
 
 def test_the_gradient_is_the_transpose_of_the_sum():

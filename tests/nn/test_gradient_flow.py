@@ -63,8 +63,10 @@ def test_gradient_norms_are_those_of_dense_arrays():
 
 def test_a_unit_is_dead_if_it_is_0_for_every_review():
     layer = Sequential({"a": Sequential({"activation": ReLU()})})
-    layer.forward(np.array([[1.0, -1, -1, 0], [-1, -1, 2, 0]]), train=True)
-    assert gradient_flow.inactive_units(layer) == {"a": {"dead": 0.5}}
+    layer.forward(np.array([[1.0, -1, -1, 2], [-1, -1, 2, 0]]), train=True)
+    assert gradient_flow.inactive_units(layer) == {"a": {"dead": 0.25}}
+    layer.forward(np.zeros((0, 4)), train=True)
+    assert gradient_flow.inactive_units(layer) == {"a": {"dead": 1}}, "no review, no slope"
 
 
 @pytest.mark.parametrize(("activation", "far"), [(Sigmoid(), 4.5), (Tanh(), 2.5)])
@@ -101,3 +103,6 @@ def test_norms_beyond_float32_give_no_warning():
     assert gradient_flow.l2_norm(np.array([np.inf], np.float32)) == np.inf
     assert np.isnan(gradient_flow.l2_norm(np.array([np.nan], np.float32)))
     assert gradient_flow.l2_norm(np.zeros(0, np.float32)) == 0
+    assert gradient_flow.l2_norm(np.array([1e200])) == np.inf
+    far = {"a": np.array([3e38], np.float32)}
+    assert gradient_flow.update_norm(far, far, {"a": -far["a"]}) == np.inf

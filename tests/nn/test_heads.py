@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentibp.nn import Cumulative, Scale, gradcheck, sigmoid, softmax
-from sentibp.nn.heads import scale_shares
+from sentibp.nn.heads import output_gradient, scale_shares
+from sentibp.nn.layers import Linear, Sequential
 from sentibp.nn.losses import (
     CLASS_LOSSES,
     LOSSES,
@@ -126,6 +127,32 @@ def test_a_network_of_one_column_has_the_loss_of_one_logit():
     for name, loss in LOSSES.items():
         assert loss_on(name)(logits_of(y), target)[0] == loss(y[:, 0], target)[0]
         assert loss_on(name)(logits_of(np.eye(2)), target)[0] == CLASS_LOSSES[name](np.eye(2), target)[0]
+
+
+@pytest.mark.parametrize(
+    ("head", "shape"),
+    [
+        (Scale(4, np.array([0.5, -0.25])), (3, 2)),
+        (Cumulative(np.log([1.0, 2.0])), (3,)),
+        (None, (3, 4)),
+    ],
+    ids=["scale", "cumulative", "softmax"],
+)
+def test_the_gradient_of_the_outputs_is_what_goes_back_through_the_head(head, shape):
+    """It is known before `backward`, which it leaves possible."""
+    rng = np.random.default_rng(0)
+    outputs = {"scale": 2, "cumulative": 1}.get(type(head).__name__.lower(), 4)
+    linear = Linear(rng.standard_normal((5, outputs)), np.zeros(outputs))
+    network = Sequential({"output": linear} if head is None else {"output": linear, "head": head})
+    _, dz = softmax_cross_entropy(network.forward(rng.standard_normal((3, 5)), train=True), np.array([0, 3, 1]))
+    early = output_gradient(network, dz)
+    assert early.shape == shape
+    np.testing.assert_allclose(early.reshape(3, -1), dz if head is None else head.backward(dz))
+
+
+def test_the_gradient_of_one_logit_is_its_own():
+    network = Sequential({"output": Linear(np.ones((2, 1)), np.zeros(1))})
+    assert output_gradient(network, np.array([0.5, -1.0])).tolist() == [0.5, -1]
 
 
 # --- planted bugs

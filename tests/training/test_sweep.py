@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +20,9 @@ from sentibp import metrics
 from sentibp.config.load import load_config
 from sentibp.config.schema import Config
 from sentibp.config.space_file import load_space
+from sentibp.data import lexicon
 from sentibp.data.dataset import load_folds
-from sentibp.errors import ConfigError, DataError
+from sentibp.errors import ConfigError, DataError, SentibpError
 from sentibp.inspection.sweep import load_sweep
 from sentibp.runs import directory
 from sentibp.training import sweep as sweep_module
@@ -37,7 +40,7 @@ from sentibp.training.sweep import (
 )
 from sentibp.training.sweep_folder import SweepFolder, load_plan
 from sentibp.training.sweep_study import Study, best_of
-from sentibp.training.trial import TrialRecord, TrialTask, is_hopeless, run_trial
+from sentibp.training.trial import InputsLost, TrialRecord, TrialTask, is_hopeless, run_trial
 from sentibp.utils.files import WriteError
 from sentibp.utils.paths import shown
 
@@ -83,12 +86,23 @@ class Done:
 
 @pytest.fixture
 def sweep(write_config, reviews):
-    """`sweep(space, trials=5, stop_after=3, folds=2, jobs=2, out="a", data={...})` runs a sweep."""
+    """`sweep(space, trials=5, stop_after=3, folds=2, jobs=2, out="a", seen=print, data={...})` runs a sweep.
+
+    `seen` is called with each event.
+    """
 
     def run(
-        space: str = SPACE, *, out: str = "sweep", jobs: int = 1, stop_after: int | None = None, trials=4, **options
+        space: str = SPACE,
+        *,
+        out: str = "sweep",
+        jobs: int = 1,
+        stop_after: int | None = None,
+        seen: Callable[[object], object] = lambda event: None,
+        trials=4,
+        **options,
     ) -> Done:
-        sections = {name: options.pop(name) for name in ("data", "text", "model", "train") if name in options}
+        names = ("data", "text", "model", "train", "pretrain")
+        sections = {name: options.pop(name) for name in names if name in options}
         data = {"source": str(reviews), "validation": 0.3, **sections.pop("data", {})}
         resolved = write_config(**{**SMALL, "data": data, "train": {"epochs": 2}, **sections})
         Path("space.yaml").write_text(space)
@@ -105,6 +119,7 @@ def sweep(write_config, reviews):
             found = Sweep(plan, folder, pool, stop)
             for event in found:
                 events.append(event)
+                seen(event)
                 ended += isinstance(event, TrialEnded)
             return Done(found.finish(), events, folder.path)
 
@@ -203,20 +218,57 @@ def test_processes_give_the_same_records(sweep):
     assert (Path("several") / "trials" / str(several.result.best.number) / "model.safetensors").exists()
 
 
-def test_a_process_that_is_killed_costs_its_trial_only(sweep, monkeypatch):
-    submit = trial_pool.ProcessPool.submit
+@pytest.fixture
+def killing(monkeypatch):
+    """`killing(times)` kills the process of trial 1 when it begins, so many times. Returns what ran beside it then."""
 
-    def and_kill(self, task):
-        submit(self, task)
-        if task.number == 1:
-            worker = next(worker for worker, its in self.busy.values() if its.number == 1)
-            os.kill(worker.process.pid, 9)
+    def kill(times: int) -> list[int]:
+        submit, beside = trial_pool.ProcessPool.submit, []
 
-    monkeypatch.setattr(trial_pool.ProcessPool, "submit", and_kill)
-    done = sweep(trials=3, jobs=2, prune=False)
-    assert {record.number: record.state for record in done.records} == {0: "finished", 1: "failed", 2: "finished"}
+        def and_kill(self, task):
+            submit(self, task)
+            if task.number == 1:
+                beside.append(len(self.busy) - 1 + len(self.idle))
+                if len(beside) <= times:
+                    worker = next(worker for worker, its in self.busy.values() if its.number == 1)
+                    os.kill(worker.process.pid, signal.SIGKILL)
+
+        monkeypatch.setattr(trial_pool.ProcessPool, "submit", and_kill)
+        return beside
+
+    return kill
+
+
+def test_a_trial_whose_process_was_killed_runs_again_alone(sweep, killing):
+    beside = killing(1)
+    done = sweep(trials=4, jobs=2, prune=False)
+    assert beside == [1, 0]
+    assert {record.number: record.state for record in done.records} == dict.fromkeys(range(4), "finished")
+
+
+def test_a_trial_whose_process_is_killed_twice_has_failed_and_the_rest_goes_on(sweep, killing):
+    killing(2)
+    done = sweep(trials=4, jobs=2, prune=False)
+    states = {record.number: record.state for record in done.records}
+    assert states == {0: "finished", 1: "failed", 2: "finished", 3: "finished"}
     message = next(record.message for record in done.records if record.number == 1)
-    assert message == "its process ended: killed by SIGKILL, perhaps for lack of memory"
+    assert message == "its process ended twice: killed by SIGKILL, perhaps for lack of memory"
+
+
+def test_a_process_that_is_killed_while_it_waits_costs_nothing(sweep, monkeypatch):
+    submit, killed = trial_pool.ProcessPool.submit, []
+
+    def kill_first(self, task):
+        for worker in self.idle:
+            os.kill(worker.process.pid, signal.SIGKILL)
+            worker.process.join()
+            killed.append(task.number)
+        submit(self, task)
+
+    monkeypatch.setattr(trial_pool.ProcessPool, "submit", kill_first)
+    done = sweep(trials=3, jobs=2, prune=False)
+    assert killed
+    assert done.result.states == {"finished": 3}
 
 
 def test_a_trial_that_diverges_is_recorded_and_the_rest_goes_on(sweep):
@@ -354,7 +406,9 @@ def test_a_trial_is_a_function_of_its_arguments(write_config, reviews):
     assert sizes[0] != sizes[1], "else this test shows nothing"
     assert (record.model_bytes, record.epoch, record.digest) == (max(sizes), None, None), "no fold is the trial"
     data = directory.load_run_info(Path("a/fold-0"))["data"]
-    assert record.data == [data["training"]["fingerprint"], data["validation"]["fingerprint"]]
+    expected = {f"{name} reviews": data[name]["fingerprint"] for name in ("training", "validation")}
+    cut = {"cut into training and validation reviews": data["training"]["fingerprint"]}
+    assert record.inputs == expected | cut
 
 
 def test_the_score_is_the_mean_over_folds_that_keep_groups_together(sweep, write_config, reviews):
@@ -458,9 +512,118 @@ def test_the_default_folder_is_that_of_the_same_sweep(write_config, reviews):
 
 def test_changed_reviews_are_refused(sweep, reviews):
     sweep(trials=1)
-    reviews.write_text(reviews.read_text().replace("good", "fine", 3))
-    with pytest.raises(DataError, match="sweep: the reviews have changed since this sweep began"):
+    before = reviews.read_text()
+    reviews.write_text(before.replace("good", "fine", 3))
+    with pytest.raises(DataError) as caught:
         sweep(trials=2)
+    fact = "sweep: inputs have changed since this sweep began: training reviews, validation reviews"
+    repair = "restore them, then the same command resumes it, or begin anew with another --out"
+    assert str(caught.value) == f"{fact}; so the scores could not be compared; {repair}"
+    assert load_sweep(Path("sweep")).running == [], "no trial has begun"
+    reviews.write_text(before)
+    assert len(sweep(trials=2).records) == 1
+
+
+def _lost_and_restored(path: Path, content: bytes | None, run: Callable[..., Done], **options) -> str:
+    """Take the file from a sweep after a trial, look that no trial fails for it, and restore it. Return the message."""
+    whole = run(out="whole", trials=3, **options)
+    before = path.read_bytes()
+
+    def take(event: object) -> None:
+        if isinstance(event, TrialEnded):
+            path.unlink(missing_ok=True)
+            if content is not None:
+                path.write_bytes(content)
+
+    with pytest.raises(InputsLost) as caught:
+        run(trials=3, seen=take, **options)
+    assert {record.state for record, _ in load_sweep(Path("sweep")).trials} == {"finished"}
+    path.write_bytes(before)
+    again = run(trials=3, **options)
+    assert again.told() == whole.told()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "fact"),
+    [
+        (None, "reviews.jsonl: no such file"),
+        (b"", "reviews.jsonl: empty"),
+        (b'{"comment": "good", "label": 1}\n', "reviews.jsonl:1: no 'text'"),
+    ],
+    ids=["gone", "empty", "other columns"],
+)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_reviews_that_cannot_be_read_while_a_sweep_runs_end_it_and_no_trial_fails(sweep, reviews, content, fact, jobs):
+    told = _lost_and_restored(reviews, content, sweep, jobs=jobs, prune=False)
+    assert fact in told
+    assert told.lower().endswith("a sweep keeps its settings: repair this, then the same command resumes it")
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_folds_and_a_diverged_trial_do_not_hide_changed_reviews(sweep, reviews, folds):
+    changed = reviews.read_bytes().replace(b"good", b"fine", 3)
+    rates = "train.optimizer.learning_rate: [0.1, 1.0e+30]"
+    options = {"space": rates, "sampler": "grid", "seed": 1, "folds": folds}
+    whole = sweep(out="whole", trials=2, train={"optimizer": "sgd", "epochs": 1}, model={"hidden": [2]}, **options)
+    assert [record.state for record in whole.records] == ["finished", "diverged"]
+    assert whole.records[0].inputs == whole.records[1].inputs
+
+    def change(event: object) -> None:
+        if isinstance(event, TrialEnded):
+            reviews.write_bytes(changed)
+
+    with pytest.raises(InputsLost, match="inputs have changed"):
+        sweep(trials=2, seen=change, train={"optimizer": "sgd", "epochs": 1}, model={"hidden": [2]}, **options)
+    assert [record.state for record, _ in load_sweep(Path("sweep")).trials] == ["finished"]
+
+
+@pytest.mark.parametrize("content", [None, b"junk", b"film 0.5 0.5\n"], ids=["gone", "damaged", "changed"])
+@pytest.mark.parametrize("setting", ["model.embedding.vectors", "model.init_from", "pretrain.source"])
+def test_a_file_that_the_weights_start_from_is_an_input_too(sweep, reviews, setting, content):
+    """In the space or in the config, read anew when the sweep is resumed, or while it runs."""
+    path, options = Path("vectors.txt"), {}
+    space = "train.epochs: [1, 2, 3]\n"
+    if setting == "model.init_from":
+        run = sweep("train.epochs: [1]", trials=1, out="origin").result.run
+        path = run / directory.MODEL
+        space += f"model.init_from: [{run.absolute()}]\n"
+    elif setting == "model.embedding.vectors":
+        path.write_text("film 0.1 0.2\nplot 0.3 0.1\n")
+        options = {"model": {"embedding": {"dim": 2, "vectors": str(path.absolute())}, "hidden": []}}
+    else:
+        path.write_text("a film of a plot\na song of a town\n" * 9)
+        options = {"pretrain": {"source": str(path.absolute()), "vectors": "words", "dim": 1}}
+    if content is not None and content.startswith(b"film") and setting == "model.init_from":
+        content = (sweep("train.epochs: [2]", trials=1, out="other").result.run / directory.MODEL).read_bytes()
+    told = _lost_and_restored(path, content, sweep, space=space, sampler="grid", prune=False, **options)
+    assert path.name in told
+    before = path.read_bytes()
+    sweep(out="again", trials=1, space=space, sampler="grid", **options)
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SentibpError, match="origin" if setting == "model.init_from" else path.name):
+        sweep(out="again", trials=3, space=space, sampler="grid", **options)
+    assert len(load_sweep(Path("again")).trials) == 1
+    path.write_bytes(before)
+
+
+def test_a_lexicon_that_is_not_installed_is_no_fault_of_the_settings(sweep, monkeypatch):
+    """As on one worker of several."""
+    space, pretrain = "train.epochs: [1, 2]", {"lexicon": "vader"}
+    options = {"sampler": "grid", "trials": None, "pretrain": pretrain, "text": {"ngrams": 1}}
+    with monkeypatch.context() as elsewhere, pytest.raises(InputsLost, match="pip install 'sentibp"):
+        elsewhere.setattr(lexicon, "_PACKAGE", "no_such_package")
+        sweep(space, **options)
+    assert sweep(space, **options).result.states == {"finished": 2}
+
+
+def test_settings_that_do_not_fit_the_reviews_are_recorded(sweep):
+    done = sweep("text.min_count: [1, 50]", sampler="grid", trials=None)
+    assert done.result.states == {"finished": 1, "failed": 1}
+    (failed,) = (record for record in done.records if record.state == "failed")
+    assert failed.message.startswith("no word occurs 50 times")
 
 
 @pytest.mark.parametrize(
