@@ -35,7 +35,7 @@ def validation_notes(
     much each counts in a fit, `is_given` whether a Python program has given the reviews.
     """
     counts = len(validation), repeated, int((near == 1).sum()), int((near >= 0).sum())
-    repair = _how_to_group(config, training, is_given) if has_many_near_duplicates(*counts[2:]) else ""
+    repair = how_to_group(config, training, is_given=is_given) if has_many_near_duplicates(*counts[2:]) else ""
     notes = overlap_notes(*counts, repair) + group_notes(training, validation)
     notes += data_corpus.repeated_note(validation, hashes.validation, "validation ")
     is_grouped = validation.group is not None
@@ -55,7 +55,7 @@ def together_note(config: Config, near: int, compared: int, *, is_given: bool) -
     )
 
 
-def _how_to_group(config: Config, training: Corpus, is_given: bool) -> str:
+def how_to_group(config: Config, training: Corpus, *, is_given: bool) -> str:
     """Return how near-duplicates are kept on one side of the cut."""
     settings = config.data
     if training.group is not None and not settings.group_similar:
