@@ -34,7 +34,9 @@ from sentibp.data.corpus import Corpus, take_texts
 from sentibp.data.encode import groups, learn_vocabulary, no_features, training_tokens
 from sentibp.data.examples import Examples
 from sentibp.data.labels import classes_of
+from sentibp.data.overlap import has_many_near_duplicates, near_duplicates
 from sentibp.data.split import fold_groups, groups_of, without_groups
+from sentibp.data.tokenizer import Tokens
 from sentibp.errors import DataError
 from sentibp.inspection.explain import Contribution, difference, explain
 from sentibp.model import initial
@@ -48,6 +50,7 @@ from sentibp.training.events import Epoch, Note
 from sentibp.training.loop import fit, initial_state
 from sentibp.training.paths import explained_if_changed, resolve_paths
 from sentibp.training.recorded_data import require_recorded_data
+from sentibp.training.validation_notes import how_to_group
 from sentibp.utils.rng import random_stream
 
 _BLOCK = 4096  # reviews that are written at once
@@ -130,7 +133,9 @@ def audit_labels(
     label, n = corpus.label, len(corpus)
     fold = _folds(corpus, label, folds, settings.data)
     folds = int(fold.max()) + 1
-    vocabulary, features = _encode(corpus, settings)
+    tokens, vocabulary, features = _encode(corpus, settings)
+    for text in _similar_note(corpus, tokens, fold, settings):
+        watch(Note(text))
     settings = _single_network(settings)
     classes = classes_of(settings.data)
     examples = Examples(features, label, corpus.weight, classes)
@@ -188,13 +193,31 @@ def _folds(corpus: Corpus, label: Array, folds: int, data: Data) -> Array:
     return _group_folds(group, label, folds, key)
 
 
-def _encode(corpus: Corpus, settings: Config) -> tuple[data_vocabulary.Vocabulary, Ragged]:
+def _similar_note(corpus: Corpus, tokens: Tokens, fold: Array, settings: Config) -> Iterator[str]:
+    """Yield a note if many reviews are nearly the same as reviews of other folds; the first fold says so of all."""
+    held_out = fold == 0
+    rest, first = (
+        Tokens(*Ragged(tokens.ids, tokens.offsets).take(np.flatnonzero(chosen)), tokens.words)
+        for chosen in (~held_out, held_out)
+    )
+    near = near_duplicates(rest, int((~held_out).sum()), first)
+    counts = int((near == 1).sum()), int((near >= 0).sum())
+    if has_many_near_duplicates(*counts):
+        repair = how_to_group(paths.replace(settings, "data.validation", 0.0), corpus, is_given=False)
+        yield (
+            f"{counts[0]:,} of the {counts[1]:,} reviews of the first fold that were compared are each nearly the same "
+            "as a review of the other folds (a phrase of it, or a copy with small changes), so a wrong label that both "
+            f"have is not found; {repair}"
+        )
+
+
+def _encode(corpus: Corpus, settings: Config) -> tuple[Tokens, data_vocabulary.Vocabulary, Ragged]:
     text = settings.text
     tokens, names = training_tokens(text, corpus.text)
     vocabulary, features = learn_vocabulary(text, tokens, groups([corpus]), names=names)
     if not len(vocabulary):
         raise no_features(text, f"{len(corpus):,} reviews")
-    return vocabulary, features
+    return tokens, vocabulary, features
 
 
 def confident_issues(positive: Array, label: Array) -> Array:

@@ -248,6 +248,7 @@ class Prepared(NamedTuple):
 
 def prepare_reviews(resolved: Resolved, given: Given, out: Path | None) -> Prepared:
     """Return the settings as they hold for reviews in memory, and the reviews."""
+    _require_one_kind_of_groups(resolved.config.data, given)
     encoder = label_encoder(given.labels, resolved.config.data, given.names[1], given.categories)
     config = _with_labels(_with_columns(resolved.config, given, out), encoder)
     names = class_names(config.data.labels)
@@ -264,6 +265,14 @@ def prepare_reviews(resolved: Resolved, given: Given, out: Path | None) -> Prepa
         raise ConfigError(*(f"{keyword(dotted(each.path))}: {each.text}" for each in conflicts))
     assumed = (*_without_values(resolved.config.data, given), *encoder.notes)
     return Prepared(config, InMemory(corpus, validation), encoder, (*notes, *assumed, *more), assumed)
+
+
+def _require_one_kind_of_groups(data: Data, given: Given) -> None:
+    """Raise ConfigError if a setting says which reviews stay together, and the groups that are given do, too."""
+    for key, value, off in ("group_similar", data.group_similar or False, False), ("block_size", data.block_size, 1):
+        if given.groups is not None and value != off:
+            repair = f"leave groups= out, or write {keyword(f'data.{key}')}={off}"
+            raise ConfigError(f"{keyword(f'data.{key}')}={value}: groups= says which reviews stay together; {repair}")
 
 
 def _without_values(data: Data, given: Given) -> Iterator[str]:

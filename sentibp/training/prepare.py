@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from sentibp.config.load import Resolved
 from sentibp.config.long_texts import LONG, for_long_texts
-from sentibp.config.schema import Config, Train, with_default
+from sentibp.config.schema import Config, Text, Train, with_default
 from sentibp.data import corpus as data_corpus
 from sentibp.data import few_labels
 from sentibp.data.corpus import Corpus
@@ -26,8 +26,8 @@ from sentibp.data.label_notes import label_notes
 from sentibp.data.labels import BINARY, Classes, classes_of
 from sentibp.data.lexicon import Lexicon
 from sentibp.data.names import names_note
-from sentibp.data.overlap import has_many_near_duplicates, require_separate
-from sentibp.data.tokenizer import tokenize
+from sentibp.data.overlap import has_many_near_duplicates, near_duplicates, require_separate
+from sentibp.data.tokenizer import Spelling, tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.data.vocabulary_shards import Place
 from sentibp.errors import ConfigError, DataError
@@ -137,7 +137,7 @@ def prepare_inputs(
     facts = reviews_facts(config, inputs)
     encoded = _encode(config, reviews, facts, origin, known_words(pretrained, lexicon), place)
     near, may_cut = encoded.near_duplicate, not is_fold and not is_rerun
-    if may_cut and (cut := _keep_similar_together(config, given, reviews.training, overlap, near)) is not None:
+    if may_cut and (cut := _keep_similar_together(config, given, reviews, overlap, near)) is not None:
         return prepare_config(cut.config, (*notes, *suited, cut.note), given, cut.fold, place)
     require_memory(config, len(encoded.vocabulary))
     occurrences, labelled, unlabelled = encoded.learned
@@ -258,25 +258,31 @@ class _Cut(NamedTuple):
 
 
 def _keep_similar_together(
-    config: Config, given: InMemory | None, training: Corpus, overlap: _Overlap, near_duplicate: Array
+    config: Config, given: InMemory | None, reviews: Reviews, overlap: _Overlap, near_duplicate: Array
 ) -> _Cut | None:
     """Cut the reviews again if many near-duplicates lie on both sides, and nothing says how they are to be cut.
 
     None if that is not needed, if it would take long, or if it is not possible because most are similar.
-    `near_duplicate` is that of the first cut.
+    `near_duplicate` is that of the first cut. The settings of `text` have no influence, so that the trials of a sweep
+    in which they differ are scored on the same reviews.
     """
+    is_large = reviews.training.text.nbytes > _LARGE
+    if reviews.validation is None or is_large or not _may_be_cut_again(config, given):
+        return None
+    if Spelling.of(config.text) != Spelling.of(Text()):
+        training, validation = tokenize(reviews.training.text), tokenize(reviews.validation.text)
+        near_duplicate = near_duplicates(training, len(reviews.training), validation)
     near = np.delete(near_duplicate, overlap.repeated)
     counts = int((near == 1).sum()), int((near >= 0).sum())
-    is_large = training.text.nbytes > _LARGE
-    if is_large or not has_many_near_duplicates(*counts) or not _may_be_cut_again(config, given):
+    if not has_many_near_duplicates(*counts):
         return None
     changed = with_default(config, ("data", "group_similar"), True, given=True)
     try:
-        training, validation = load_data(changed) if given is None else given.load(changed)
+        both = load_data(changed) if given is None else given.load(changed)
     except DataError:  # there are too few groups
         return None
-    assert validation is not None
-    return _Cut(changed, (training, validation), together_note(config, *counts, is_given=given is not None))
+    assert both[1] is not None
+    return _Cut(changed, (both[0], both[1]), together_note(config, *counts, is_given=given is not None))
 
 
 def _may_be_cut_again(config: Config, given: InMemory | None) -> bool:

@@ -35,11 +35,11 @@ def validation_notes(
     much each counts in a fit, `is_given` whether a Python program has given the reviews.
     """
     counts = len(validation), repeated, int((near == 1).sum()), int((near >= 0).sum())
-    repair = _how_to_group(config, training, is_given) if has_many_near_duplicates(*counts[2:]) else ""
+    repair = how_to_group(config, training, is_given=is_given) if has_many_near_duplicates(*counts[2:]) else ""
     notes = overlap_notes(*counts, repair) + group_notes(training, validation)
     notes += data_corpus.repeated_note(validation, hashes.validation, "validation ")
     is_grouped = validation.group is not None
-    return notes + few_notes(config, len(validation), float(independent.sum()), is_grouped=is_grouped)
+    return notes + few_notes(config, len(training), len(validation), float(independent.sum()), is_grouped=is_grouped)
 
 
 def together_note(config: Config, near: int, compared: int, *, is_given: bool) -> str:
@@ -55,7 +55,7 @@ def together_note(config: Config, near: int, compared: int, *, is_given: bool) -
     )
 
 
-def _how_to_group(config: Config, training: Corpus, is_given: bool) -> str:
+def how_to_group(config: Config, training: Corpus, *, is_given: bool) -> str:
     """Return how near-duplicates are kept on one side of the cut."""
     settings = config.data
     if training.group is not None and not settings.group_similar:
@@ -80,10 +80,12 @@ def _how_to_name_groups(config: Config, is_given: bool) -> str:
     return f"if a column says {what}, name it with --set data.group_column=NAME, one of: {', '.join(columns)}"
 
 
-def few_notes(config: Config, validation: int, independent: float, *, is_grouped: bool = False) -> list[str]:
+def few_notes(
+    config: Config, training: int, validation: int, independent: float, *, is_grouped: bool = False
+) -> list[str]:
     """Return what the user should know of few validation reviews, and of few of which training knows nothing."""
     share, n = config.data.validation, round(independent)
-    raised = not isinstance(share, str) and share < _MORE
+    raised = not isinstance(share, str) and max(share, validation / (training + validation)) < _MORE  # groups are large
     more = f", or hold out more with {set_option('data.validation', _MORE)}" * raised
     fits = _fits(config) if independent < FEW else []
     notes = []

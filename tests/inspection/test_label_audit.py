@@ -65,6 +65,26 @@ def audit_sample(*overrides: str, count: int = 5, folds: int = 5, watch=lambda n
 
 
 @pytest.mark.usefixtures("here")
+def test_copies_that_hide_a_wrong_label_are_named():
+    """All copies of a review have the same wrong label, so those in the other folds confirm it."""
+    rows = [[f"{'good great' if i % 2 else 'bad poor'} {i}", "pos" if i % 2 else "neg"] for i in range(120)]
+    wrong = " ".join(["good great", *(f"w{k}" for k in range(20))])
+    copies = [[f"{wrong} {end}", "neg"] for end in "abcdefghijklmnopqrst"]
+    write(rows + copies)
+    told = []
+    hidden = audit_sample("data.source=mine.csv", watch=lambda note: told.append(note.text))
+    (note,) = [text for text in told if "nearly the same" in text]
+    assert note.endswith("nearly the same with --set data.group_similar=true")
+    near, compared = (int(note.split()[place]) for place in (0, 3))
+    assert near == compared <= 10, "shorter reviews are not compared"
+    assert (hidden.positive[len(rows) :] < 0.5).all(), "the wrong label is predicted"
+    told.clear()
+    found = audit_sample("data.source=mine.csv", "data.group_similar=true", watch=lambda note: told.append(note.text))
+    assert not any("nearly the same" in text for text in told)
+    assert (found.positive[len(rows) :] > 0.5).all()
+
+
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("changes", [(), ("model.hidden=[]",), ("train.calibrate=false", "data.validation=0")])
 def test_planted_errors_come_first(changes):
     rows, wrong = clear_reviews()

@@ -22,7 +22,7 @@ from sentibp.cli import application
 from sentibp.config.load import load_config
 from sentibp.config.python import line_in_python
 from sentibp.data.corpus import fingerprint
-from sentibp.errors import InvalidInput, InvalidSetting
+from sentibp.errors import ConfigError, InvalidInput, InvalidSetting
 from sentibp.model.file import load_model
 from sentibp.training.diverged import Diverged
 from sentibp.training.in_memory import given_reviews, prepare_reviews, resolve_settings
@@ -317,3 +317,17 @@ def test_similar_texts_are_held_out_together():
     assert not any("nearly" in note for note in sentibp.train(SMALL, texts, labels, groups=groups).notes)
     apart = sentibp.train(SMALL, texts, labels, data__group_similar=False)
     assert "expect lower scores" in next(note for note in apart.notes if "nearly" in note)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("out", [None, "run"])
+@pytest.mark.parametrize(("setting", "value", "off"), [("group_similar", True, False), ("block_size", 8, 1)])
+def test_reviews_are_kept_together_in_one_way(setting, value, off, out):
+    """As in a file, whose column of groups and these settings exclude each other."""
+    groups, key = [i // 4 for i in range(48)], f"data__{setting}"
+    expected = f"{key}={value}: groups= says which reviews stay together; leave groups= out, or write {key}={off}"
+    with pytest.raises(ConfigError) as caught:
+        sentibp.train(SMALL, TEXTS, LABELS, groups=groups, out=out, **{key: value})
+    assert str(caught.value) == expected
+    sentibp.train(SMALL, TEXTS, LABELS, groups=groups, out=out, **{key: off})
+    sentibp.train(SMALL, TEXTS, LABELS, **{key: value})

@@ -219,6 +219,27 @@ def test_similar_reviews_are_held_out_together(write_config):
     assert rerun.facts == apart.facts, "a run whose config does not name it was cut without a look at this"
 
 
+@pytest.mark.parametrize(("kind", "text"), [("capitals", {"lowercase": False}), ("numbers", {"classes": ["number"]})])
+def test_how_words_are_read_does_not_change_the_cut(write_config, kind, text):
+    """Else the trials of a sweep would be scored on different reviews."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for k in range(60):
+        words = ["".join(rng.choice([*"abcdefgh"], 6)) for _ in range(16)]
+        for end in "xyz":
+            if kind == "capitals":
+                copy = [word.upper() if rng.random() < 0.5 else word for word in words] + [end]
+            else:
+                copy = [f"{word} {rng.integers(10**6)}" for word in words]
+            rows.append(f"{' '.join(copy)},{k % 2}")
+    write("copies.csv", "text,label", rows)
+    plain = prepare(write_config(data={"source": "copies.csv"}, **SMALL))
+    assert plain.config.data.group_similar is (True if kind == "capitals" else None)
+    other = prepare(write_config(data={"source": "copies.csv"}, **{**SMALL, "text": SMALL["text"] | text}))
+    assert other.config.data.group_similar == plain.config.data.group_similar
+    assert other.facts["validation"] == plain.facts["validation"]
+
+
 def test_reviews_that_are_all_similar_are_cut_as_before(write_config):
     words = [f"w{k}" for k in range(40)]
     write("copies.csv", "text,label", [f"{' '.join(words)} {k},{k % 2}" for k in range(30)])
@@ -393,4 +414,8 @@ def test_long_texts_have_defaults_of_their_own(here):
 def test_few_validation_reviews_are_named_for_what_they_are(validation, independent, is_grouped, note):
     """The last part is the repair: of groups, more of them; of texts that training repeats, other ones."""
     config = load_config("quickstart").config
-    assert few_notes(config, validation, independent, is_grouped=is_grouped) == ([] if note is None else [note])
+    expected = [] if note is None else [note]
+    assert few_notes(config, 9 * validation, validation, independent, is_grouped=is_grouped) == expected
+    without = [each.replace(", or hold out more with --set data.validation=0.3", "") for each in expected]
+    found = few_notes(config, validation, validation, independent, is_grouped=is_grouped)
+    assert found == without, "of large groups, more than this are held out"

@@ -170,11 +170,11 @@ def wide_encoding(start: bytes) -> str | None:
 def _wide_beyond_latin(start: bytes) -> str | None:
     """Return the order of UTF-16 in which a text is one of letters, spaces and line ends; None if there is none.
 
-    Of Cyrillic or Japanese letters no byte is zero, and they may happen to be UTF-8.
+    Of Cyrillic or Japanese letters no byte is zero, and they may happen to be UTF-8. The Chinese 一 has one, U+4E00.
     """
     zeros = [start[place::2].count(0) for place in (1, 0)]
     for many, few, order in (*zeros, "le"), (*zeros[::-1], "be"):
-        if many < max(4, 0.01 * len(start)) or few:
+        if many < max(4, 0.01 * len(start), 2 * few):
             continue
         text = start[: len(start) // 2 * 2].decode(f"utf-16-{order}", "replace")
         ascii = len(re.findall(r"[\t\n\r -~]", text))  # such as spaces

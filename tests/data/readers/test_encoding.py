@@ -152,15 +152,17 @@ def test_guesses_of_other_languages(kind, sentence):
     assert guess_encoding(sentence.encode(kind)) == kind
 
 
+CHINESE = "text,label\n" + "这是一部很好的电影,positive\n这部电影太差了,negative\n" * 9
 RUSSIAN = "text;label\r\n" + "".join(f"Хороший фильм, {i} раз;{i % 2}\r\n" for i in range(9))
 
 
 @pytest.mark.parametrize("kind", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize(
-    "text", [RUSSIAN, "Хороший фильм\nПлохой фильм\n" * 9, "良い映画です 1\nつまらない\n" * 9, "Хороший фильм " * 9]
+    "text",
+    [RUSSIAN, "Хороший фильм\nПлохой фильм\n" * 9, "良い映画です 1\nつまらない\n" * 9, "Хороший фильм " * 9, CHINESE],
 )
 def test_wide_letters_without_byte_order_mark(kind, text):
-    """No byte of the letters is zero, and those of Russian are UTF-8 as they are."""
+    """No byte of most letters is zero, and those of Russian are UTF-8 as they are."""
     data = text.encode(kind)
     expected = f"x.txt: not UTF-8; it looks like {kind}: --set data.encoding={kind}"
     assert complaint(data, "x.txt", ReadOptions()) == expected
