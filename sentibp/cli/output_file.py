@@ -32,10 +32,11 @@ _PREDICTIONS = re.compile(  # the columns of predictions, or the keys: they have
 )
 _BEGINNING = 1 << 16  # bytes of a file that `_is_own` reads
 
-_RECORDS = {  # the files of a folder with this file that are no models
+_RECORDS = {  # the files of a folder with this file that other commands read
     "run.json": (
         *("run.json", "config.yaml", "metrics.jsonl"),
         *("validation.parquet", "reviews.parquet", "validation_reviews.parquet"),
+        *("validated.safetensors", "review_hashes.safetensors"),
     ),
     "sweep.json": ("sweep.json", "best.yaml"),
 }

@@ -13,11 +13,10 @@ import pyarrow.compute as pc
 
 from sentibp.config.load import Resolved
 from sentibp.config.long_texts import LONG, for_long_texts
-from sentibp.config.schema import Config, Text, Train, with_default
+from sentibp.config.schema import Config, Train
 from sentibp.data import corpus as data_corpus
 from sentibp.data import few_labels
 from sentibp.data.corpus import Corpus
-from sentibp.data.dataset import load_data
 from sentibp.data.encode import Encoded, encode
 from sentibp.data.examples import Examples
 from sentibp.data.folding import FOLDING
@@ -26,11 +25,11 @@ from sentibp.data.label_notes import label_notes
 from sentibp.data.labels import BINARY, Classes, classes_of
 from sentibp.data.lexicon import Lexicon
 from sentibp.data.names import names_note
-from sentibp.data.overlap import has_many_near_duplicates, near_duplicates, require_separate
-from sentibp.data.tokenizer import Spelling, tokenize
+from sentibp.data.overlap import has_many_near_duplicates, require_separate
+from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.data.vocabulary_shards import Place
-from sentibp.errors import ConfigError, DataError
+from sentibp.errors import ConfigError
 from sentibp.model import word_vectors
 from sentibp.model.build import require_memory
 from sentibp.model.classifier import Classifier
@@ -42,12 +41,11 @@ from sentibp.training.inputs import Inputs, Reviews, load_inputs, reviews_facts
 from sentibp.training.paths import explained_if_changed, resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
-from sentibp.training.validation_notes import together_note, validation_notes
+from sentibp.training.similar_reviews import keep_similar_together
+from sentibp.training.validation_notes import validation_notes
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
-
-_LARGE = 1 << 28  # bytes of text in which similar ones are not sought unless asked for: for each 25 MB it is read again
 
 _LENGTH_SAMPLE = 1000  # training texts from which their length is estimated
 
@@ -137,7 +135,7 @@ def prepare_inputs(
     facts = reviews_facts(config, inputs)
     encoded = _encode(config, reviews, facts, origin, known_words(pretrained, lexicon), place)
     near, may_cut = encoded.near_duplicate, not is_fold and not is_rerun
-    if may_cut and (cut := _keep_similar_together(config, given, reviews, overlap, near)) is not None:
+    if may_cut and (cut := keep_similar_together(config, given, reviews, near, overlap.repeated)) is not None:
         return prepare_config(cut.config, (*notes, *suited, cut.note), given, cut.fold, place)
     require_memory(config, len(encoded.vocabulary))
     occurrences, labelled, unlabelled = encoded.learned
@@ -247,50 +245,6 @@ def _shard_notes(settings: Train, reviews: int) -> list[str]:
     alone = -(-reviews // settings.batch_size)
     few = f"train.shards: {counted(steps, 'step')} of each shard in an epoch, where one process has {alone:,}"
     return [f"{few}; for as many in each, write {set_option('train.batch_size', smaller)}"]
-
-
-class _Cut(NamedTuple):
-    """Training and validation reviews that were cut once more, so that similar ones lie on one side."""
-
-    config: Config
-    fold: tuple[Corpus, Corpus]
-    note: str
-
-
-def _keep_similar_together(
-    config: Config, given: InMemory | None, reviews: Reviews, overlap: _Overlap, near_duplicate: Array
-) -> _Cut | None:
-    """Cut the reviews again if many near-duplicates lie on both sides, and nothing says how they are to be cut.
-
-    None if that is not needed, if it would take long, or if it is not possible because most are similar.
-    `near_duplicate` is that of the first cut. The settings of `text` have no influence, so that the trials of a sweep
-    in which they differ are scored on the same reviews.
-    """
-    is_large = reviews.training.text.nbytes > _LARGE
-    if reviews.validation is None or is_large or not _may_be_cut_again(config, given):
-        return None
-    if Spelling.of(config.text) != Spelling.of(Text()):
-        training, validation = tokenize(reviews.training.text), tokenize(reviews.validation.text)
-        near_duplicate = near_duplicates(training, len(reviews.training), validation)
-    near = np.delete(near_duplicate, overlap.repeated)
-    counts = int((near == 1).sum()), int((near >= 0).sum())
-    if not has_many_near_duplicates(*counts):
-        return None
-    changed = with_default(config, ("data", "group_similar"), True, given=True)
-    try:
-        both = load_data(changed) if given is None else given.load(changed)
-    except DataError:  # there are too few groups
-        return None
-    assert both[1] is not None
-    return _Cut(changed, (both[0], both[1]), together_note(config, *counts, is_given=given is not None))
-
-
-def _may_be_cut_again(config: Config, given: InMemory | None) -> bool:
-    data = config.data
-    is_decided = data.group_similar is not None or data.group_column is not None or data.block_size > 1
-    if given is not None:
-        is_decided |= given.validation is not None or given.training.group is not None
-    return not (is_decided or isinstance(data.validation, str))
 
 
 def _judge_validation(

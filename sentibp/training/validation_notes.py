@@ -49,9 +49,9 @@ def together_note(config: Config, near: int, compared: int, *, is_given: bool) -
     """
     better = _how_to_name_groups(config, is_given)
     return (
-        f"{near:,} of {compared:,} validation reviews would each be nearly the same as a training review (a phrase "
-        "of it, or a copy with small changes): reviews that are nearly the same are held out together "
-        f"(data.group_similar){'; ' * bool(better)}{better}"
+        f"{near:,} of the {compared:,} validation reviews that were compared would each be nearly the same as a "
+        "training review (a phrase of it, or a copy with small changes): reviews that are nearly the same are held out "
+        f"together (data.group_similar){'; ' * bool(better)}{better}"
     )
 
 

@@ -240,6 +240,22 @@ def test_how_words_are_read_does_not_change_the_cut(write_config, kind, text):
     assert other.facts["validation"] == plain.facts["validation"]
 
 
+@pytest.mark.parametrize("what", ["templates", "few large groups"])
+def test_a_cut_that_does_not_help_is_not_kept(write_config, what):
+    """In templates a text resembles several of other groups; of a few large groups too many reviews are held out."""
+    rng = np.random.default_rng(0)
+    if what == "templates":
+        words = [f"w{i}" for i in range(12)]
+        places = [rng.choice(12, 3, replace=False) for _ in range(300)]
+        texts = [" ".join(f"{w}{rng.integers(3)}" if i in at else w for i, w in enumerate(words)) for at in places]
+    else:
+        texts = [" ".join(f"g{n // 5}w{i}" for i in range(9)) + f" x{n}" for n in range(20)]
+    write("x.csv", "text,label", [f"{text},{n % 2}" for n, text in enumerate(texts)])
+    data = prepare(write_config(data={"source": "x.csv"}, **SMALL))
+    assert data.config.data.group_similar is None
+    assert "--set data.group_similar=true" in next(note for note in data.notes if "nearly the same" in note)
+
+
 def test_reviews_that_are_all_similar_are_cut_as_before(write_config):
     words = [f"w{k}" for k in range(40)]
     write("copies.csv", "text,label", [f"{' '.join(words)} {k},{k % 2}" for k in range(30)])

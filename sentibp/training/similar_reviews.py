@@ -1,0 +1,82 @@
+"""Cut the reviews into training and validation data once more if many of both are nearly the same."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sentibp.config.schema import Config, Text, with_default
+from sentibp.data.corpus import Corpus
+from sentibp.data.dataset import load_data
+from sentibp.data.in_memory import InMemory
+from sentibp.data.overlap import has_many_near_duplicates, near_duplicates
+from sentibp.data.tokenizer import Spelling, tokenize
+from sentibp.errors import DataError
+from sentibp.nn.layers import Array
+from sentibp.training.inputs import Reviews
+from sentibp.training.validation_notes import together_note
+
+_LARGE = 1 << 28  # bytes of text in which similar ones are not sought unless asked for: for each 25 MB it is read again
+
+_LESS = 0.5  # a cut that leaves a larger share of the near-duplicates, as of templates, is no better than the first
+
+_MOST = 2  # times the wanted share: a cut that holds out more, as of a few large groups, takes too much from training
+
+
+class Cut(NamedTuple):
+    """Training and validation reviews that were cut once more, so that similar ones lie on one side."""
+
+    config: Config
+    fold: tuple[Corpus, Corpus]
+    note: str
+
+
+def keep_similar_together(
+    config: Config, given: InMemory | None, reviews: Reviews, near_duplicate: Array, repeated: Array
+) -> Cut | None:
+    """Cut the reviews again if many near-duplicates lie on both sides, and nothing says how they are to be cut.
+
+    None if that is not needed, would take long, or does not help. Of the first cut, `near_duplicate` is that of
+    `overlap.near_duplicates`, and `repeated` are the positions of the validation reviews that are training reviews. The
+    settings of `text` have no influence, so that the trials of a sweep in which they differ are scored on the same
+    reviews.
+    """
+    first, share = reviews.validation, config.data.validation
+    is_large = reviews.training.text.nbytes > _LARGE
+    if first is None or isinstance(share, str) or is_large or not _may_be_cut_again(config, given):
+        return None
+    if Spelling.of(config.text) != Spelling.of(Text()):
+        near_duplicate = _near_duplicates(reviews.training, first)
+    before = _counts(np.delete(near_duplicate, repeated))
+    if not has_many_near_duplicates(*before):
+        return None
+    changed = with_default(config, ("data", "group_similar"), True, given=True)
+    try:
+        training, validation = load_data(changed) if given is None else given.load(changed)
+    except DataError:  # there are too few groups
+        return None
+    assert validation is not None
+    if len(validation) > _MOST * share * (len(training) + len(validation)):
+        return None
+    near, compared = _counts(_near_duplicates(training, validation))
+    if near * before[1] > _LESS * before[0] * compared:
+        return None
+    return Cut(changed, (training, validation), together_note(config, *before, is_given=given is not None))
+
+
+def _may_be_cut_again(config: Config, given: InMemory | None) -> bool:
+    data = config.data
+    is_decided = data.group_similar is not None or data.group_column is not None or data.block_size > 1
+    if given is not None:
+        is_decided |= given.validation is not None or given.training.group is not None
+    return not is_decided
+
+
+def _near_duplicates(training: Corpus, validation: Corpus) -> Array:
+    return near_duplicates(tokenize(training.text), len(training), tokenize(validation.text))
+
+
+def _counts(near_duplicate: Array) -> tuple[int, int]:
+    """Return how many validation reviews are near-duplicates, and how many were compared."""
+    return int((near_duplicate == 1).sum()), int((near_duplicate >= 0).sum())
