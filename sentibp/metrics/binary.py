@@ -164,6 +164,7 @@ def calibration_bins(
         raise ValueError(f"bins must be at least 1, not {bins}")
     if np.ndim(probability) == 2:
         is_correct, confidence = _is_right(label, probability, "probability"), np.max(probability, axis=1)
+        weight = None if weight is None else _checked_weight(weight, is_correct.shape)
     else:
         label, positive, weight = _weighted(label, probability, weight)
         is_correct, confidence = (decide(positive) == 1) == label, np.maximum(positive, 1 - positive)
@@ -268,6 +269,9 @@ def _is_right(label: ArrayLike, probability: ArrayLike, name: str) -> np.ndarray
             raise ValueError(
                 f"{name} must have shape (n,), not {p.shape}, or (n, K) with the n of label, and be finite"
             )
+        wrong = np.flatnonzero(~np.isin(y, np.arange(p.shape[1])))
+        if len(wrong):
+            raise ValueError(f"label must be from 0 to {p.shape[1] - 1}; label[{wrong[0]}] is {y[wrong[0]]}")
         return p.argmax(axis=1) == y
     truth, p = _checked(label, probability, name)
     return (decide(p) == 1) == truth
@@ -351,13 +355,19 @@ def _weighted(
     y, p = _checked(label, positive)
     if weight is None:
         return y, p, None
+    w = _checked_weight(weight, y.shape)
+    kept = w > 0
+    return y[kept], p[kept], w[kept]
+
+
+def _checked_weight(weight: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    """Return `weight` as (n,) float64; ValueError if it is invalid, `shape` is not its own, or all are 0."""
     w = np.asarray(weight, np.float64)
-    if w.shape != y.shape:
-        raise ValueError(f"label and weight must have the same shape (n,), not {y.shape} and {w.shape}")
+    if w.shape != shape:
+        raise ValueError(f"label and weight must have the same shape (n,), not {shape} and {w.shape}")
     wrong = np.flatnonzero(~(np.isfinite(w) & (w >= 0)))
     if len(wrong):
         raise ValueError(f"weight must be finite and at least 0; weight[{wrong[0]}] is {w[wrong[0]]}")
-    kept = w > 0
-    if not kept.any():
+    if not (w > 0).any():
         raise ValueError("there is nothing to score: every weight is 0")
-    return y[kept], p[kept], w[kept]
+    return w

@@ -11,6 +11,8 @@ from sklearn import metrics as oracle
 from sentibp.metrics import (
     CLASS_BETTER,
     ORDERED,
+    calibration_bins,
+    calibration_error,
     class_scores,
     effective_number,
     mcnemar,
@@ -113,6 +115,38 @@ def test_the_paired_test_counts_answers_of_any_number_of_classes():
     assert found["difference"] == pytest.approx(a.mean() - b.mean())
     two = mcnemar([0, 1, 1], [0.4, 0.6, 0.3], [0.6, 0.6, 0.6])
     assert mcnemar([0, 1, 1], [[0.6, 0.4], [0.4, 0.6], [0.7, 0.3]], [[0.4, 0.6]] * 3) == two
+
+
+@pytest.mark.parametrize("function", [calibration_bins, calibration_error, lambda y, p: mcnemar(y, np.eye(3)[:2], p)])
+@pytest.mark.parametrize(
+    ("label", "probability", "problem"),
+    [
+        ([0, 1], [[0.2, 0.3, 0.5], [0.2, np.nan, 0.5]], "be finite"),
+        ([0, 1], [[0.2, 0.3, 0.5], [0.2, np.inf, 0.5]], "be finite"),
+        ([0, 1], [[0.2, 0.3, 0.5]], "the n of label"),
+        ([0, 3], np.eye(3)[:2], r"label must be from 0 to 2; label\[1\] is 3"),
+        ([-1, 1], np.eye(3)[:2], r"label must be from 0 to 2; label\[0\] is -1"),
+        ([0.5, 1], np.eye(3)[:2], r"label\[0\] is 0.5"),
+    ],
+)
+def test_bad_answers_are_neither_right_nor_wrong(function, label, probability, problem):
+    with pytest.raises(ValueError, match=problem):
+        function(label, probability)
+
+
+@pytest.mark.parametrize("function", [calibration_bins, calibration_error])
+@pytest.mark.parametrize(
+    ("weight", "problem"),
+    [
+        ([1, -1], r"weight\[1\] is -1"),
+        ([np.nan, 1], r"weight\[0\] is nan"),
+        ([1], r"not \(2,\) and \(1,\)"),
+        ([0, 0], "every weight is 0"),
+    ],
+)
+def test_bad_weights_of_several_classes_are_named(function, weight, problem):
+    with pytest.raises(ValueError, match=problem):
+        function([0, 1], np.eye(3)[:2], weight=weight)
 
 
 @pytest.mark.parametrize(
