@@ -318,7 +318,7 @@ def _total(chosen: np.ndarray, weight: np.ndarray | None) -> float:
 
 
 def _mean(values: np.ndarray, weight: np.ndarray | None) -> float:
-    return float(np.mean(values) if weight is None else np.average(values, weights=weight))
+    return float(np.average(values, weights=weight))
 
 
 def _ratio(numerator: float, denominator: float, otherwise: float | None = 0.0) -> float | None:
