@@ -183,7 +183,7 @@ def test_given_predictions_are_scored_in_place_of_the_most_probable():
     )
     assert sum(each["n"] for each in found["classes"].values()) == weight[kept].sum()
     for wrong in given[:-1], given + 1, np.where(given == 2, 1.5, given):
-        with pytest.raises(ValueError, match="predicted must be"):
+        with pytest.raises(ValueError, match=r"predicted must be \(n,\), each from 0 to 3"):
             class_scores(y, p, None, wrong, names="abcd")
 
 
