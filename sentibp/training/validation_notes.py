@@ -80,7 +80,7 @@ def _how_to_name_groups(config: Config, is_given: bool) -> str:
     return f"if a column says {what}, name it with --set data.group_column=NAME, one of: {', '.join(columns)}"
 
 
-def few_notes(config: Config, validation: int, independent: float, *, is_grouped: bool = False) -> list[str]:
+def few_notes(config: Config, validation: int, independent: float, *, is_grouped: bool) -> list[str]:
     """Return what the user should know of few validation reviews, and of few of which training knows nothing."""
     share, n = config.data.validation, round(independent)
     raised = not isinstance(share, str) and share < _MORE

@@ -17,6 +17,7 @@ from sentibp.metrics import (
     effective_number,
     mcnemar,
     median_class,
+    scores,
     wilson_interval,
 )
 
@@ -90,6 +91,15 @@ def test_a_weight_of_k_is_k_copies(seed):
         assert weighted[name] == pytest.approx(repeated[name]), name
 
 
+def test_two_classes_may_be_given_as_two_probabilities():
+    label, p, weight = drawn(4, k=2)
+    of_classes, of_positive = class_scores(label, p, weight, names="ab"), scores(label, p[:, 1], weight)
+    for name in "accuracy", "log_loss", "effective_n", "accuracy_interval":
+        assert of_classes[name] == pytest.approx(of_positive[name]), name
+    assert of_classes["brier"] == pytest.approx(2 * of_positive["brier"])
+    assert of_classes["mae"] == pytest.approx(1 - of_positive["accuracy"])
+
+
 def test_the_confidence_of_several_classes_begins_at_0():
     """A right answer of 0.35 and a wrong one of 0.45 are in two bins: their errors do not cancel."""
     p = [[0.35, 0.33, 0.32], [0.45, 0.3, 0.25]]
@@ -156,6 +166,7 @@ def test_bad_weights_of_several_classes_are_named(function, weight, problem):
         ([3], [[0.2, 0.3, 0.5]], None, "label must be from 0 to 2"),
         ([0], [[0.2, 0.3, 0.4]], None, "the sum 1"),
         ([], np.zeros((0, 3)), None, "n = 0"),
+        ([0], [[1.0]], None, r"not \(1,\) and \(1, 1\)"),
         ([0], [[0.2, 0.3, 0.5]], [0], "every weight is 0"),
         ([0], [[0.2, 0.3, 0.5]], [-1], "at least 0"),
     ],

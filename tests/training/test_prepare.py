@@ -429,3 +429,11 @@ def test_a_note_says_what_keeps_near_duplicates_on_one_side(write_config, data, 
     notes = prepare(write_config(data={"source": "train.csv", "validation": 0.3} | data, **SMALL)).notes
     (note,) = (note for note in notes if "nearly the same as a training review" in note)
     assert note.endswith(f"lower scores on new reviews; {repair}")
+
+
+def test_of_few_validation_reviews_fewer_differ_from_training():
+    """Each thing that depends on chance is in one of the two notes."""
+    few, alike = few_notes(load_config("quickstart").config, 20, 5, is_grouped=False)
+    assert few.startswith("only 20 validation reviews: the scores and the best epoch depend on chance;")
+    assert "only 5 distinct validation texts differ clearly" in alike
+    assert ": the calibration of the probabilities depends on chance;" in alike
