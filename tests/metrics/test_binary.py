@@ -430,6 +430,23 @@ def test_mcnemar_says_which_of_the_two_is_wrong():
         metrics.mcnemar([1], [0.5], [math.nan])
 
 
+@pytest.mark.parametrize(
+    ("a_only", "b_only", "sentence"),
+    [
+        (1, 0, "1 review only a got right, 0 only b; p = 1 (McNemar, exact): no clear difference"),
+        (5, 0, "5 reviews only a got right, 0 only b; p = 0.0625 (McNemar, exact): no clear difference"),
+        (0, 7, "0 reviews only a got right, 7 only b; p = 0.0156 (McNemar, exact): "),
+    ],
+)
+def test_the_verdict_is_a_sentence(a_only, b_only, sentence):
+    label = [1] * (a_only + b_only)
+    positive = [0.9] * a_only + [0.1] * b_only
+    paired = metrics.mcnemar(label, positive, [1 - each for each in positive])
+    end = "a difference this large is rare by chance" * sentence.endswith(": ")
+    assert metrics.verdict(paired, "a", "b") == f"paired test: {sentence}{end}"
+    assert metrics.verdict(paired | {"note": "it is so"}).endswith("; it is so")
+
+
 @few
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=10))
 def test_spread_is_the_sample_deviation(values):
