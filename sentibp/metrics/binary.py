@@ -207,10 +207,14 @@ def calibration_error_by_chance(probability: ArrayLike, weight: ArrayLike | None
     (Roelofs et al. 2022, "Mitigating bias in calibration error estimation").
     """
     p = np.asarray(probability, np.float64)
+    if p.ndim != 2:
+        p = _probabilities(p, "probability")
+    elif not np.isfinite(p).all():
+        raise ValueError("probability must be finite")
+    if not p.size:
+        raise ValueError("there is nothing to score: n = 0")
     confidence = np.maximum(p, 1 - p) if p.ndim == 1 else p.max(axis=1)
-    w = np.ones(len(p)) if weight is None else np.asarray(weight, np.float64)
-    if not (w >= 0).all() or not w.sum() > 0:
-        raise ValueError("weights need to be at least 0, and one above 0")
+    w = np.ones(len(p)) if weight is None else _checked_weight(weight, p.shape[:1])
     index = np.searchsorted(bin_edges(p.ndim)[1:-1], confidence, side="left")
     variance = confidence * np.maximum(1 - confidence, 0)  # (n,); the sum of probabilities may be rounded to above 1
     normal = np.sqrt(2 / np.pi * np.bincount(index, w * w * variance))
@@ -361,10 +365,10 @@ def _weighted(
 
 
 def _checked_weight(weight: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
-    """Return `weight` as (n,) float64; ValueError if it is invalid, `shape` is not its own, or all are 0."""
+    """Return `weight` as float64; ValueError if its shape is not `shape` (n,), a weight is invalid, or all are 0."""
     w = np.asarray(weight, np.float64)
     if w.shape != shape:
-        raise ValueError(f"label and weight must have the same shape (n,), not {shape} and {w.shape}")
+        raise ValueError(f"weight must have shape {shape}, a weight for each example, not {w.shape}")
     wrong = np.flatnonzero(~(np.isfinite(w) & (w >= 0)))
     if len(wrong):
         raise ValueError(f"weight must be finite and at least 0; weight[{wrong[0]}] is {w[wrong[0]]}")

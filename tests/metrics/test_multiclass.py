@@ -150,7 +150,7 @@ def test_bad_answers_are_neither_right_nor_wrong(function, label, probability, p
     [
         ([1, -1], r"weight\[1\] is -1"),
         ([np.nan, 1], r"weight\[0\] is nan"),
-        ([1], r"not \(2,\) and \(1,\)"),
+        ([1], r"must have shape \(2,\), .* not \(1,\)"),
         ([0, 0], "every weight is 0"),
     ],
 )
