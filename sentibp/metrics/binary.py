@@ -164,6 +164,7 @@ def calibration_bins(
         raise ValueError(f"bins must be at least 1, not {bins}")
     if np.ndim(probability) == 2:
         is_correct, confidence = _is_right(label, probability, "probability"), np.max(probability, axis=1)
+        weight = None if weight is None else _checked_weight(weight, is_correct.shape)
     else:
         label, positive, weight = _weighted(label, probability, weight)
         is_correct, confidence = (decide(positive) == 1) == label, np.maximum(positive, 1 - positive)
@@ -206,10 +207,14 @@ def calibration_error_by_chance(probability: ArrayLike, weight: ArrayLike | None
     (Roelofs et al. 2022, "Mitigating bias in calibration error estimation").
     """
     p = np.asarray(probability, np.float64)
+    if p.ndim != 2:
+        p = _probabilities(p, "probability")
+    elif not np.isfinite(p).all():
+        raise ValueError("probability must be finite")
+    if not p.size:
+        raise ValueError("there is nothing to score: n = 0")
     confidence = np.maximum(p, 1 - p) if p.ndim == 1 else p.max(axis=1)
-    w = np.ones(len(p)) if weight is None else np.asarray(weight, np.float64)
-    if not (w >= 0).all() or not w.sum() > 0:
-        raise ValueError("weights need to be at least 0, and one above 0")
+    w = np.ones(len(p)) if weight is None else _checked_weight(weight, p.shape[:1])
     index = np.searchsorted(bin_edges(p.ndim)[1:-1], confidence, side="left")
     variance = confidence * np.maximum(1 - confidence, 0)  # (n,); the sum of probabilities may be rounded to above 1
     normal = np.sqrt(2 / np.pi * np.bincount(index, w * w * variance))
@@ -268,6 +273,9 @@ def _is_right(label: ArrayLike, probability: ArrayLike, name: str) -> np.ndarray
             raise ValueError(
                 f"{name} must have shape (n,), not {p.shape}, or (n, K) with the n of label, and be finite"
             )
+        wrong = np.flatnonzero(~np.isin(y, np.arange(p.shape[1])))
+        if len(wrong):
+            raise ValueError(f"label must be from 0 to {p.shape[1] - 1}; label[{wrong[0]}] is {y[wrong[0]]}")
         return p.argmax(axis=1) == y
     truth, p = _checked(label, probability, name)
     return (decide(p) == 1) == truth
@@ -314,7 +322,7 @@ def _total(chosen: np.ndarray, weight: np.ndarray | None) -> float:
 
 
 def _mean(values: np.ndarray, weight: np.ndarray | None) -> float:
-    return float(np.mean(values) if weight is None else np.average(values, weights=weight))
+    return float(np.average(values, weights=weight))
 
 
 def _ratio(numerator: float, denominator: float, otherwise: float | None = 0.0) -> float | None:
@@ -351,13 +359,19 @@ def _weighted(
     y, p = _checked(label, positive)
     if weight is None:
         return y, p, None
+    w = _checked_weight(weight, y.shape)
+    kept = w > 0
+    return y[kept], p[kept], w[kept]
+
+
+def _checked_weight(weight: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    """Return `weight` as float64; ValueError if its shape is not `shape` (n,), a weight is invalid, or all are 0."""
     w = np.asarray(weight, np.float64)
-    if w.shape != y.shape:
-        raise ValueError(f"label and weight must have the same shape (n,), not {y.shape} and {w.shape}")
+    if w.shape != shape:
+        raise ValueError(f"weight must have shape {shape}, a weight for each example, not {w.shape}")
     wrong = np.flatnonzero(~(np.isfinite(w) & (w >= 0)))
     if len(wrong):
         raise ValueError(f"weight must be finite and at least 0; weight[{wrong[0]}] is {w[wrong[0]]}")
-    kept = w > 0
-    if not kept.any():
+    if not (w > 0).any():
         raise ValueError("there is nothing to score: every weight is 0")
-    return y[kept], p[kept], w[kept]
+    return w

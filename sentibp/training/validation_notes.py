@@ -58,10 +58,10 @@ def together_note(config: Config, near: int, compared: int, *, is_given: bool) -
 def how_to_group(config: Config, training: Corpus, *, is_given: bool) -> str:
     """Return how near-duplicates are kept on one side of the cut."""
     settings = config.data
-    if training.group is not None and not settings.group_similar:
-        return "the groups of data.group_column do not keep them together"
     if isinstance(settings.validation, str):
         return "remove them from one of the two, or hold out training reviews with --set data.validation=0.1"
+    if training.group is not None and not settings.group_similar:
+        return "the groups of data.group_column do not keep them together"
     if settings.group_similar:
         return _how_to_name_groups(config, is_given) or "data.group_similar does not keep all of them together"
     alone = f" {set_option('data.block_size', 1)}" * (settings.block_size > 1)
@@ -80,9 +80,7 @@ def _how_to_name_groups(config: Config, is_given: bool) -> str:
     return f"if a column says {what}, name it with --set data.group_column=NAME, one of: {', '.join(columns)}"
 
 
-def few_notes(
-    config: Config, training: int, validation: int, independent: float, *, is_grouped: bool = False
-) -> list[str]:
+def few_notes(config: Config, training: int, validation: int, independent: float, *, is_grouped: bool) -> list[str]:
     """Return what the user should know of few validation reviews, and of few of which training knows nothing."""
     share, n = config.data.validation, round(independent)
     raised = not isinstance(share, str) and max(share, validation / (training + validation)) < _MORE  # groups are large

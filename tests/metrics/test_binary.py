@@ -220,7 +220,7 @@ def test_the_interval_of_one_or_two_reviews_is_wide(n):
 @pytest.mark.parametrize(
     ("weight", "problem"),
     [
-        ([1], r"same shape \(n,\), not \(2,\) and \(1,\)"),
+        ([1], r"weight must have shape \(2,\), a weight for each example, not \(1,\)"),
         ([1, -1], r"weight\[1\] is -1"),
         ([math.nan, 1], r"weight\[0\] is nan"),
         ([0, 0], "every weight is 0"),
@@ -341,8 +341,27 @@ def test_the_calibration_error_of_a_single_sure_answer_by_chance():
 def test_sure_answers_have_no_calibration_error_by_chance():
     assert metrics.calibration_error_by_chance([0, 1, 1]) == 0
     assert metrics.calibration_error_by_chance([[0, 1, 0], [1 + 1e-9, 0, 0]]) == 0
-    with pytest.raises(ValueError, match="one above 0"):
+    with pytest.raises(ValueError, match="every weight is 0"):
         metrics.calibration_error_by_chance([0.5, 0.5], [0, 0])
+
+
+@pytest.mark.parametrize(
+    ("probability", "weight", "problem"),
+    [
+        ([0.5, 2.0], None, r"probability\[1\] is 2.0"),
+        ([0.5, math.nan], None, r"probability\[1\] is nan"),
+        ([[0.5, math.nan]], None, "must be finite"),
+        (0.5, None, r"must have shape \(n,\), not \(\)"),
+        ([], None, "n = 0"),
+        (np.zeros((0, 3)), None, "n = 0"),
+        ([0.5, 0.6], [1], r"weight must have shape \(2,\), .* not \(1,\)"),
+        ([0.5, 0.6], [1, math.inf], r"weight\[1\] is inf"),
+        ([[0.5, 0.5], [0.3, 0.7]], [-1, 1], r"weight\[0\] is -1"),
+    ],
+)
+def test_what_has_no_calibration_error_by_chance(probability, weight, problem):
+    with pytest.raises(ValueError, match=problem):
+        metrics.calibration_error_by_chance(probability, weight)
 
 
 def test_calibration_error_detects_overconfidence():
@@ -428,6 +447,23 @@ def test_mcnemar_worked_by_hand():
 def test_mcnemar_says_which_of_the_two_is_wrong():
     with pytest.raises(ValueError, match=r"positive_b\[0\] is nan"):
         metrics.mcnemar([1], [0.5], [math.nan])
+
+
+@pytest.mark.parametrize(
+    ("a_only", "b_only", "sentence"),
+    [
+        (1, 0, "1 review only a got right, 0 only b; p = 1 (McNemar, exact): no clear difference"),
+        (5, 0, "5 reviews only a got right, 0 only b; p = 0.0625 (McNemar, exact): no clear difference"),
+        (0, 7, "0 reviews only a got right, 7 only b; p = 0.0156 (McNemar, exact): "),
+    ],
+)
+def test_the_verdict_is_a_sentence(a_only, b_only, sentence):
+    label = [1] * (a_only + b_only)
+    positive = [0.9] * a_only + [0.1] * b_only
+    paired = metrics.mcnemar(label, positive, [1 - each for each in positive])
+    end = "a difference this large is rare by chance" * sentence.endswith(": ")
+    assert metrics.verdict(paired, "a", "b") == f"paired test: {sentence}{end}"
+    assert metrics.verdict(paired | {"note": "it is so"}).endswith("; it is so")
 
 
 @few

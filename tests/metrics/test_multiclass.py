@@ -11,10 +11,13 @@ from sklearn import metrics as oracle
 from sentibp.metrics import (
     CLASS_BETTER,
     ORDERED,
+    calibration_bins,
+    calibration_error,
     class_scores,
     effective_number,
     mcnemar,
     median_class,
+    scores,
     wilson_interval,
 )
 
@@ -88,6 +91,15 @@ def test_a_weight_of_k_is_k_copies(seed):
         assert weighted[name] == pytest.approx(repeated[name]), name
 
 
+def test_two_classes_may_be_given_as_two_probabilities():
+    label, p, weight = drawn(4, k=2)
+    of_classes, of_positive = class_scores(label, p, weight, names="ab"), scores(label, p[:, 1], weight)
+    for name in "accuracy", "log_loss", "effective_n", "accuracy_interval":
+        assert of_classes[name] == pytest.approx(of_positive[name]), name
+    assert of_classes["brier"] == pytest.approx(2 * of_positive["brier"])
+    assert of_classes["mae"] == pytest.approx(1 - of_positive["accuracy"])
+
+
 def test_the_confidence_of_several_classes_begins_at_0():
     """A right answer of 0.35 and a wrong one of 0.45 are in two bins: their errors do not cancel."""
     p = [[0.35, 0.33, 0.32], [0.45, 0.3, 0.25]]
@@ -115,6 +127,38 @@ def test_the_paired_test_counts_answers_of_any_number_of_classes():
     assert mcnemar([0, 1, 1], [[0.6, 0.4], [0.4, 0.6], [0.7, 0.3]], [[0.4, 0.6]] * 3) == two
 
 
+@pytest.mark.parametrize("function", [calibration_bins, calibration_error, lambda y, p: mcnemar(y, np.eye(3)[:2], p)])
+@pytest.mark.parametrize(
+    ("label", "probability", "problem"),
+    [
+        ([0, 1], [[0.2, 0.3, 0.5], [0.2, np.nan, 0.5]], "be finite"),
+        ([0, 1], [[0.2, 0.3, 0.5], [0.2, np.inf, 0.5]], "be finite"),
+        ([0, 1], [[0.2, 0.3, 0.5]], "the n of label"),
+        ([0, 3], np.eye(3)[:2], r"label must be from 0 to 2; label\[1\] is 3"),
+        ([-1, 1], np.eye(3)[:2], r"label must be from 0 to 2; label\[0\] is -1"),
+        ([0.5, 1], np.eye(3)[:2], r"label\[0\] is 0.5"),
+    ],
+)
+def test_bad_answers_are_neither_right_nor_wrong(function, label, probability, problem):
+    with pytest.raises(ValueError, match=problem):
+        function(label, probability)
+
+
+@pytest.mark.parametrize("function", [calibration_bins, calibration_error])
+@pytest.mark.parametrize(
+    ("weight", "problem"),
+    [
+        ([1, -1], r"weight\[1\] is -1"),
+        ([np.nan, 1], r"weight\[0\] is nan"),
+        ([1], r"must have shape \(2,\), .* not \(1,\)"),
+        ([0, 0], "every weight is 0"),
+    ],
+)
+def test_bad_weights_of_several_classes_are_named(function, weight, problem):
+    with pytest.raises(ValueError, match=problem):
+        function([0, 1], np.eye(3)[:2], weight=weight)
+
+
 @pytest.mark.parametrize(
     ("label", "probability", "weight", "problem"),
     [
@@ -122,6 +166,7 @@ def test_the_paired_test_counts_answers_of_any_number_of_classes():
         ([3], [[0.2, 0.3, 0.5]], None, "label must be from 0 to 2"),
         ([0], [[0.2, 0.3, 0.4]], None, "the sum 1"),
         ([], np.zeros((0, 3)), None, "n = 0"),
+        ([0], [[1.0]], None, r"not \(1,\) and \(1, 1\)"),
         ([0], [[0.2, 0.3, 0.5]], [0], "every weight is 0"),
         ([0], [[0.2, 0.3, 0.5]], [-1], "at least 0"),
     ],
@@ -149,7 +194,7 @@ def test_given_predictions_are_scored_in_place_of_the_most_probable():
     )
     assert sum(each["n"] for each in found["classes"].values()) == weight[kept].sum()
     for wrong in given[:-1], given + 1, np.where(given == 2, 1.5, given):
-        with pytest.raises(ValueError, match="predicted must be"):
+        with pytest.raises(ValueError, match=r"predicted must be \(n,\), each from 0 to 3"):
             class_scores(y, p, None, wrong, names="abcd")
 
 

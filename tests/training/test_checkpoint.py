@@ -8,6 +8,7 @@ import os
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import runner
 from runner import resume, resume_pretraining
@@ -217,6 +218,23 @@ def test_a_damaged_checkpoint_is_refused(interrupted, complaint):
     path.write_bytes(b"")
     assert "damaged" in complaint(DataError, resume_run, interrupted)
     path.unlink()
+    assert resume_run(interrupted).outcome == "finished"
+
+
+def test_a_checkpoint_of_another_network_is_refused(interrupted, complaint):
+    """One tensor is missing, or has another shape, even one that could be spread over the weights."""
+    saved = checkpoint.load_checkpoint(interrupted)
+    assert saved is not None
+    name = "weights/output.bias"
+    others = {key: tensor for key, tensor in saved.tensors.items() if key != name}
+    for tensors in (others, others | {name: np.zeros(())}, others | {name: np.zeros(7)}):
+        content = tensor_file.pack_tensor_file(saved.state, tensors, checkpoint.KEY)
+        (interrupted / "checkpoint.safetensors").write_bytes(content)
+        assert complaint(DataError, resume_run, interrupted) == (
+            "run/checkpoint.safetensors: output.bias does not belong to this network; remove it to begin again from "
+            "the start"
+        )
+    (interrupted / "checkpoint.safetensors").unlink()
     assert resume_run(interrupted).outcome == "finished"
 
 

@@ -124,14 +124,16 @@ def test_the_events_of_a_step_are_in_order(toy):
     settings = classifier.training_config().train
     start = snapshot(classifier)
     events = training_loop.fit(classifier.network, examples, None, settings, initial_state(settings, 12, 0))
-    kinds = []
+    kinds, steps = [], []
     for event in events:
         kinds.append(type(event))
+        steps += [] if isinstance(event, Batch) else [event.step]
         if isinstance(event, Backward):
             moved = any((start[name] != tensor).any() for name, tensor in classifier.tensors().items())
             assert moved == (event.step == 2), "the weights are those before the update"
             assert event.dz.shape == event.chosen.shape == (12,)
     assert kinds == [Batch, Forward, Backward, Step, Epoch] * 2
+    assert steps == [1] * 4 + [2] * 4
 
 
 def test_gradient_flow_is_measured_in_a_few_steps_of_each_epoch(toy):

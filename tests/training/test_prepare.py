@@ -435,3 +435,46 @@ def test_few_validation_reviews_are_named_for_what_they_are(validation, independ
     without = [each.replace(", or hold out more with --set data.validation=0.3", "") for each in expected]
     found = few_notes(config, validation, validation, independent, is_grouped=is_grouped)
     assert found == without, "of large groups, more than this are held out"
+
+
+def phrases(films: range, again: str) -> list[str]:
+    """Return a review of each film, of 30 words; the last word is `again`."""
+    words = [" ".join(f"w{film}x{i}" for i in range(30)) for film in films]
+    return [f"{text} {again},{film % 2},{film // 4}" for film, text in zip(films, words, strict=True)]
+
+
+BY_ROW = "unless most are, hold those out together that are nearly the same with --set data.group_similar=true"
+TO_REMOVE = "remove them from one of the two, or hold out training reviews with --set data.validation=0.1"
+
+
+@pytest.mark.parametrize(
+    ("data", "repair"),
+    [
+        ({"validation": "dev.csv"}, TO_REMOVE),
+        ({"validation": "dev.csv", "group_column": "film"}, TO_REMOVE),
+        ({"group_similar": False}, BY_ROW),
+        ({"group_similar": False, "block_size": 2}, f"{BY_ROW} --set data.block_size=1"),
+        (
+            {"group_similar": False, "group_column": "place"},
+            "the groups of data.group_column do not keep them together",
+        ),
+    ],
+)
+def test_a_note_says_what_keeps_near_duplicates_on_one_side(write_config, data, repair):
+    """The groups of a column have no say where the validation reviews are a file of their own."""
+    rows = [f"{row},{i}" for i, row in enumerate(phrases(range(40), "fine"))]
+    copies = [f"{row},{40 + i}" for i, row in enumerate(phrases(range(40), "again"))]
+    is_file = "validation" in data
+    write("train.csv", "text,label,film,place", rows if is_file else rows + copies)
+    write("dev.csv", "text,label,film,place", copies)
+    notes = prepare(write_config(data={"source": "train.csv", "validation": 0.3} | data, **SMALL)).notes
+    (note,) = (note for note in notes if "nearly the same as a training review" in note)
+    assert note.endswith(f"lower scores on new reviews; {repair}")
+
+
+def test_of_few_validation_reviews_fewer_differ_from_training():
+    """Each thing that depends on chance is in one of the two notes."""
+    few, alike = few_notes(load_config("quickstart").config, 180, 20, 5, is_grouped=False)
+    assert few.startswith("only 20 validation reviews: the scores and the best epoch depend on chance;")
+    assert "only 5 distinct validation texts differ clearly" in alike
+    assert ": the calibration of the probabilities depends on chance;" in alike

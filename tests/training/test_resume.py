@@ -97,6 +97,7 @@ EVERY_KIND = {
     "vanishing gradients with a warning": ["model.hidden=[4,4,4,4,4,4]", "model.activation=sigmoid"],
     "frozen": ["train.freeze=[embedding]", "train.learning_rates.hidden.0=0.5"],
     "several seeds": ["train.seeds=2", "train.epochs=2"],
+    "several seeds without validation": ["train.seeds=2", "train.epochs=1", "data.validation=0"],
     "members": ["train.members=2", "train.epochs=2"],
     "members of several seeds": ["train.members=2", "train.epochs=1", "train.seeds=2"],
     "vectors of reviews": ["pretrain={vectors: reviews, dim: 5, min_count: 2}", "train.epochs=2"],
