@@ -192,7 +192,7 @@ def test_other_commands_leave_the_same_words_out(films, write_config, names):
     text = {"ngrams": 1, "affixes": False, "names": names}
     resolved = write_config(data={"source": "films.csv", "validation": 0.2}, text=text)
     classifier, _ = gradcheck.build_with_sample(resolved, 40)
-    vocabulary, _ = label_audit._encode(load_corpus("films.csv"), resolved.config)
+    _, vocabulary, _ = label_audit._encode(load_corpus("films.csv"), resolved.config)
     for each in classifier.vocabulary, vocabulary:
         assert ("tom" in each.features().to_pylist()) == names
     assert bench.measure_speed(prepare(resolved)).build > 0

@@ -73,7 +73,7 @@ def by_definition(texts: list[str]) -> list[int]:
     return [first[joined[text]] for text in texts]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.text("abc", max_size=12), max_size=8), st.sampled_from([1, 10, 40]), st.integers(5, 60))
 def test_groups_are_those_of_the_definition(texts, times, piece):
     texts = texts + [f"{text}{'abc'[k % 3] * k}" for text in texts[:1] for k in range(times)]

@@ -82,7 +82,7 @@ def test_all_reviews_are_encoded_so(resolved):
     ):
         assert is_distinct(features)
     corpus, _ = load_data(data.config)
-    assert is_distinct(label_audit._encode(corpus, data.config)[1])
+    assert is_distinct(label_audit._encode(corpus, data.config)[2])
 
 
 def test_the_cache_keeps_what_was_asked_for(resolved):
