@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import quick_commands  # noqa: F401
 import yaml
+from hypothesis import settings
 
 from sentibp.config.load import Resolved, load_config
 from sentibp.config.schema import Config
@@ -23,6 +24,9 @@ from sentibp.errors import SentibpError
 from sentibp.model import initial
 from sentibp.model.classifier import Classifier
 from sentibp.utils.arrow import strings as to_arrow
+
+settings.register_profile("sentibp", settings.default, max_examples=50)  # of a property that says no number
+settings.load_profile("sentibp")
 
 
 def pytest_configure() -> None:

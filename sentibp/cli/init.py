@@ -69,7 +69,7 @@ def init(
     if not file or not path.exists():
         raise DataError(no_such_file(file))
     if file.encode(errors="replace").decode() != file:
-        raise DataError(f"{file}: its name is not UTF-8, and could not stand in a config; rename it")
+        raise DataError(f"{file}: its name is not UTF-8, and a config is; rename it")
     config = out or Path(re.sub(r"[^\w.-]+", "_", path.resolve().name.split(".")[0]).strip("_") + ".yaml")
     if path.is_file() or has_data_suffix(config.name):
         require_no_input(config, [("the data", path)], "--out")

@@ -27,7 +27,7 @@ def similar_groups(text: pa.ChunkedArray) -> np.ndarray:
 
     Each text joins a longer one: the one that has most of its sequences of k words, if these are at least half. That
     one may join a third, and so on. (Of texts of the same length, the first one counts as longer.) Of the texts that
-    have a sequence, only the longest is looked at, so that the time hardly grows faster than the number of words. A
+    have a sequence, only the longest is a candidate, so that the time hardly grows faster than the number of words. A
     sequence that more than 32 texts have does not count: what many have in common, such as a signature, makes none
     similar. A text of two to k - 1 words is one sequence. Equal texts, as `text_hashes` compares them, are one text.
     """
@@ -88,8 +88,8 @@ def _holders(
     """Yield which texts have each sequence, once, the longest text of a sequence first.
 
     They are pairs (p,) uint64, (p,) int64 of the hash of a sequence and a text; each time, of other sequences. `size`
-    is their length, `rank` (m,) the place of each text in the order from the longest on. With `known` (s,) uint64, only
-    these sequences are looked at.
+    is their length, `rank` (m,) the place of each text in the order from the longest on. With `known` (s,) uint64, the
+    others are left out.
     """
     table = None
     if known is not None:

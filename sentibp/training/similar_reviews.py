@@ -1,4 +1,4 @@
-"""Cut the reviews into training and validation data once more if many of both are nearly the same."""
+"""Split the reviews into training and validation data again if many of both are nearly the same."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from sentibp.training.validation_notes import together_note
 
 _LARGE = 1 << 28  # bytes of text in which similar ones are not sought unless asked for: for each 25 MB it is read again
 
-_LESS = 0.5  # a cut that leaves a larger share of the near-duplicates, as of templates, is no better than the first
+_LESS = 0.5  # a split that leaves a larger share of near-duplicates, as of templates, is no better than the first
 
-_MOST = 2  # times the wanted share: a cut that holds out more, as of a few large groups, takes too much from training
+_MOST = 2  # times the wanted share: a split that holds out more, as of large groups, takes too much from training
 
 
 class Cut(NamedTuple):
-    """Training and validation reviews that were cut once more, so that similar ones lie on one side."""
+    """Training and validation reviews that were split again, so that similar ones lie on one side."""
 
     config: Config
     fold: tuple[Corpus, Corpus]
@@ -35,16 +35,16 @@ class Cut(NamedTuple):
 def keep_similar_together(
     config: Config, given: InMemory | None, reviews: Reviews, near_duplicate: Array, repeated: Array
 ) -> Cut | None:
-    """Cut the reviews again if many near-duplicates lie on both sides, and nothing says how they are to be cut.
+    """Split the reviews again if many near-duplicates lie on both sides, and no setting says what belongs together.
 
-    None if that is not needed, would take long, or does not help. Of the first cut, `near_duplicate` is that of
+    None if that is not needed, would take long, or does not help. Of the first split, `near_duplicate` is that of
     `overlap.near_duplicates`, and `repeated` are the positions of the validation reviews that are training reviews. The
     settings of `text` have no influence, so that the trials of a sweep in which they differ are scored on the same
     reviews.
     """
     first, share = reviews.validation, config.data.validation
     is_large = reviews.training.text.nbytes > _LARGE
-    if first is None or isinstance(share, str) or is_large or not _may_be_cut_again(config, given):
+    if first is None or isinstance(share, str) or is_large or _is_decided(config, reviews, given):
         return None
     if Spelling.of(config.text) != Spelling.of(Text()):
         near_duplicate = _near_duplicates(reviews.training, first)
@@ -65,12 +65,10 @@ def keep_similar_together(
     return Cut(changed, (training, validation), together_note(config, *before, is_given=given is not None))
 
 
-def _may_be_cut_again(config: Config, given: InMemory | None) -> bool:
-    data = config.data
-    is_decided = data.group_similar is not None or data.group_column is not None or data.block_size > 1
-    if given is not None:
-        is_decided |= given.validation is not None or given.training.group is not None
-    return not is_decided
+def _is_decided(config: Config, reviews: Reviews, given: InMemory | None) -> bool:
+    """Return whether the user has said what belongs together, or has given the validation reviews."""
+    has_groups = reviews.training.group is not None or config.data.block_size > 1
+    return has_groups or config.data.group_similar is not None or (given is not None and given.validation is not None)
 
 
 def _near_duplicates(training: Corpus, validation: Corpus) -> Array:

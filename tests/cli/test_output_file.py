@@ -398,5 +398,5 @@ def test_a_link_to_a_config_stays(sentibp):
 def test_a_config_cannot_name_a_file_whose_name_is_not_utf_8(fails):
     Path("z\udce9.csv").write_text("text,label\ngood,1\nbad,0\n")
     message = fails(3, "init", "z\udce9.csv", "--out", "z.yaml")
-    assert message.endswith(": its name is not UTF-8, and could not stand in a config; rename it")
+    assert message.endswith(": its name is not UTF-8, and a config is; rename it")
     assert not Path("z.yaml").exists()

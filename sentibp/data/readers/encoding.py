@@ -325,7 +325,7 @@ def _usual(sample: bytes, encoding: str, small: str) -> float:
 def _share(text: str, usual: str, letters: str, length: int = 2) -> float:
     """Return the share of the usual letters among all; 0 if there are few, or if they do not make up whole words.
 
-    Most are in words of at least this length: the letters of a western language that are not ASCII stand alone.
+    Whole words have at least this length: in western languages, letters that are not ASCII occur one by one.
     """
     found, words = len(re.findall(letters, text)), re.findall(rf"{letters}{{{length},}}", text)
     return len(re.findall(usual, text)) / found if found >= 4 and 2 * sum(map(len, words)) > found else 0.0

@@ -26,7 +26,9 @@ _FREQUENT = 5  # words of the review that the rates are found with
 _CANDIDATES = 2000  # features that they are chosen from
 _STRONGEST = 3  # words of a text that is made of words
 _SHORT = 160  # characters of a review to begin with
-KNOWN = 0.5  # the share of known words from which on a review says something to a network
+
+KNOWN = 0.5
+"""The share of known words from which on a review says something to a network."""
 
 
 def first_text(classifier: Classifier, find_reviews: Callable[[], ReviewSets]) -> tuple[str, str | None]:
