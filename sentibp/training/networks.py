@@ -308,7 +308,7 @@ def _word_task(
     classifier = checkpoints.load_member(name)
     if classifier is None or not all_finished:  # networks that are not finished start from the vectors
         vectors = None
-        if data.config.pretrain.vectors == "words":
+        if data.config.pretrain.vector_columns:
             vectors = yield from learn_vectors(context, seed, is_repeated=classifier is not None)
         if data.lexicon is not None:
             yield Note(str(data.lexicon.coverage(data.training.features, data.vocabulary)))
@@ -342,7 +342,7 @@ def learn_vectors(
     data, checkpoints = context.data, context.checkpoints
     if data.pretrained is not None:
         found = word_vectors.match_vectors(data.pretrained, data.vocabulary)
-        path = shown(data.config.pretrain.vectors_from or "")
+        path = shown(data.config.pretrain.vectors_from or "the built-in vectors")
         known = int(pretraining.occurring(data.extra, len(data.vocabulary))[found.features].sum())
         if not known:
             raise DataError(f"{path}: no word or n-gram of the training data has a vector there; pretrain on such data")

@@ -12,7 +12,7 @@ import pytest
 from runner import resume, train_model
 
 from sentibp.config.load import load_config
-from sentibp.config.long_texts import LONG
+from sentibp.config.text_defaults import LONG
 from sentibp.data import dataset
 from sentibp.data.corpus import Corpus, independent_weights
 from sentibp.data.readers.table import MissingColumn

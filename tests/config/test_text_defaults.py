@@ -4,7 +4,7 @@ import pytest
 
 from sentibp.config.dump import dump
 from sentibp.config.load import load_config
-from sentibp.config.long_texts import OF_LONG_TEXTS, for_long_texts
+from sentibp.config.text_defaults import OF_LONG_TEXTS, for_long_texts
 
 
 def config(*settings):
