@@ -61,10 +61,12 @@ def for_long_texts(config: Config) -> Config:
 def for_short_texts(config: Config) -> Config:
     """Return the config with the defaults of short texts in English, as `for_long_texts` does.
 
-    It is also returned as it is if another setting excludes these, such as classes that are not negative and positive.
+    It is also returned as it is if another setting excludes these: classes that are not negative and positive, shards,
+    or a limit to the features, as each word of which something is known is one.
     """
+    has_limit = config.text.max_features is not None or config.text.min_groups > 1
     changed = _with_defaults(config, OF_SHORT_TEXTS)
-    return changed if config.train.shards == 1 and not list(find_conflicts(changed)) else config
+    return config if has_limit or config.train.shards > 1 or list(find_conflicts(changed)) else changed
 
 
 def _with_defaults(config: Config, values: dict[tuple[str, ...], Any]) -> Config:

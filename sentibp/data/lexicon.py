@@ -13,6 +13,7 @@ import csv
 import hashlib
 import io
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -94,9 +95,14 @@ def load_lexicon(config: Config) -> Lexicon | None:
     return Lexicon(encoded.dictionary, mean.astype(np.float32), hashlib.sha256(content).hexdigest())
 
 
+def builtin_file() -> Path:
+    """Return the file of the lexicon that comes with sentibp: word, positive, negative."""
+    return resource_folder("data") / "builtin" / BUILTIN_FILE
+
+
 def _builtin() -> tuple[bytes, list[str], np.ndarray]:
     """Return the content of the built-in file, its words, and their polarities."""
-    content = (resource_folder("data") / "builtin" / BUILTIN_FILE).read_bytes()
+    content = builtin_file().read_bytes()
     words, *counts = zip(*list(csv.reader(io.StringIO(content.decode())))[1:], strict=True)
     positive, negative = np.array(counts, np.float64) + SMOOTHING
     ratio = np.log(positive / negative)

@@ -9,12 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sentibp.config.load import Resolved
 from sentibp.config.schema import Config, Train
 from sentibp.data import corpus as data_corpus
-from sentibp.data import few_labels
 from sentibp.data.corpus import Corpus
 from sentibp.data.encode import Encoded, encode
 from sentibp.data.examples import Examples
@@ -66,7 +64,6 @@ class TrainingData(NamedTuple):
     notes: tuple[str, ...]  # messages for the user about the data
     caveats: tuple[str, ...]  # those of them that say why validation scores may differ from those on new reviews
     seconds: float  # the time of loading and encoding
-    characters: float | None = None  # of a training review on average, if there are so few that it matters
     given: InMemory | None = None  # the reviews, if a Python program has given them
     before: int | None = None  # in the refit: the number of features of the chosen model
 
@@ -159,7 +156,6 @@ def prepare_inputs(
         caveats=(*overlap.caveats, *more),
         given=given,
         seconds=seconds + time.monotonic() - start,
-        characters=_mean_length(reviews.training) if len(reviews.training) < few_labels.FEW else None,
     )
 
 
@@ -183,11 +179,6 @@ def _encode(
         words=words,
         place=place,
     )
-
-
-def _mean_length(corpus: Corpus) -> float:
-    """Return the characters of a review on average."""
-    return pc.mean(pc.utf8_length(corpus.text)).as_py() or 0.0
 
 
 class _Overlap(NamedTuple):
