@@ -82,20 +82,6 @@ def test_the_config_trains(sentibp, here, name, folder):
     sentibp("train", result["config"], "--quiet", "--set", "train.epochs=1", "--set", "model.embedding.dim=2")
 
 
-def test_many_labels_have_no_advice(sentibp, here):
-    write("many.csv", ["text", "label"], [[f"{text} {i}", i % 2] for i, text in enumerate(texts(40) * 50)])
-    assert sentibp("init", "many.csv", "--json").json["advice"] == []
-    assert "# Few labels" not in Path("many.yaml").read_text(encoding="utf-8")
-    write(
-        "open.csv",
-        ["text", "label"],
-        [[f"{text} {i}", i % 2 if i < 300 else ""] for i, text in enumerate(texts(40) * 50)],
-    )
-    assert sentibp("init", "open.csv", "--json").json["advice"][0].startswith("300 labels of short texts: ")
-    write("long.csv", ["text", "label"], [[text * 9, i % 2] for i, text in enumerate(texts())])
-    assert sentibp("init", "long.csv", "--json").json["advice"] == []
-
-
 def test_what_only_the_user_knows_is_named(sentibp, here):
     write("moods.csv", ["Comment", "mood"], [[text, ["ja", "nein", ""][i % 3]] for i, text in enumerate(texts())])
     done = sentibp("init", "moods.csv")
