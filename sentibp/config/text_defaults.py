@@ -40,6 +40,7 @@ OF_SHORT_TEXTS: dict[tuple[str, ...], Any] = {
     ("pretrain", "vectors"): "builtin",
     ("pretrain", "lexicon"): "builtin",
     ("model", "embedding", "dim"): BUILTIN_DIM + 2,
+    ("model", "embedding", "init"): "zeros",
     ("model", "hidden"): [],
 }
 """The defaults that are others for negative and positive short texts in English. Most of their words occur too seldom
