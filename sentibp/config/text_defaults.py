@@ -42,6 +42,7 @@ OF_SHORT_TEXTS: dict[tuple[str, ...], Any] = {
     ("model", "embedding", "dim"): BUILTIN_DIM + 2,
     ("model", "embedding", "init"): "zeros",
     ("model", "hidden"): [],
+    ("train", "epochs"): 1,
 }
 """The defaults that are others for negative and positive short texts in English. Most of their words occur too seldom
 to be learned from them, and the vectors and the lexicon that come with sentibp know these words (docs/log,
