@@ -144,6 +144,7 @@ def _train(
     """Train in a new run directory, or resume the run at `path`."""
     from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.progress import Progress
+    from sentibp.config.load import load_config
     from sentibp.data.vocabulary_shards import counting
     from sentibp.runs.saved_model import saved_model
     from sentibp.training import experiment
@@ -171,7 +172,8 @@ def _train(
         raise
     if training.note is not None:
         print_message(training.note)
-    saved = saved_model(resolved.config, outcome._asdict())
+    ran = load_config(outcome.run / "config.yaml").config  # with the defaults that suit its texts
+    saved = saved_model(ran, outcome._asdict())
     print_outcome(outcome, saved, json, training.resume_command, _is_of_films(resolved.config))
     if not (quiet or json):
         data = None if isinstance(training, training_resume.Completed) else training.context.data
