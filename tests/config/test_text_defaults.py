@@ -87,7 +87,7 @@ def test_more_than_two_classes_have_them_too():
 @pytest.mark.parametrize(("path", "value"), OF_SHORT_TEXTS.items(), ids=map(".".join, OF_SHORT_TEXTS))
 def test_each_of_short_texts_is_set(path, value):
     assert setting_at(for_short_texts(config()), path) == value
-    assert setting_at(for_short_texts(config("text.ngrams=1", "train.epochs=5")), path) == value
+    assert setting_at(for_short_texts(config("text.ngrams=1", "train.members=2")), path) == value
 
 
 @pytest.mark.parametrize(
