@@ -57,8 +57,7 @@ def init(
     """Write a commented config for a file of reviews.
 
     It names the columns, lists the labels with their counts, and says what they mean where that is known. What only
-    you can know is left open, and named. With fewer than 2,000 labels of short texts, the settings of the config
-    few_labels are in it as comments.
+    you can know is left open, and named.
     """
     from sentibp.cli.short_options import with_short_options
     from sentibp.data.draft import draft_config

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from sentibp.training.dry_run import DryRun
     from sentibp.training.experiment import Outcome
     from sentibp.training.lr_finder import LearningRateTest, Point
-    from sentibp.training.prepare import TrainingData
     from sentibp.utils.executor import Executor
 
 _STEPS_A_LINE = 10  # of a learning-rate test: three lines to a power of ten
@@ -145,6 +144,7 @@ def _train(
     """Train in a new run directory, or resume the run at `path`."""
     from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.progress import Progress
+    from sentibp.config.load import load_config
     from sentibp.data.vocabulary_shards import counting
     from sentibp.runs.saved_model import saved_model
     from sentibp.training import experiment
@@ -172,14 +172,14 @@ def _train(
         raise
     if training.note is not None:
         print_message(training.note)
-    saved = saved_model(resolved.config, outcome._asdict())
+    ran = load_config(outcome.run / "config.yaml").config  # with the defaults that suit its texts
+    saved = saved_model(ran, outcome._asdict())
     print_outcome(outcome, saved, json, training.resume_command, _is_of_films(resolved.config))
     if not (quiet or json):
         data = None if isinstance(training, training_resume.Completed) else training.context.data
-        advice = None if data is None else _advice(outcome, data)
         is_seen = data is not None and data.has_learned_validation
-        for line in filter(None, (advice, _caution(outcome, resolved.config.data.given_source, is_seen))):
-            print_message(line)
+        if caution := _caution(outcome, resolved.config.data.given_source, is_seen):
+            print_message(caution)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)
 
@@ -258,32 +258,6 @@ def _caution(result: Outcome, source: str | list[str], is_seen: bool) -> str | N
             f"for real use, {use}give your own file with --set data.source=FILE"
         )
     return f"trained on only {counted(reviews, 'review')}, {known}; it takes about {_FEW:,} or more to rely on it"
-
-
-def _advice(result: Outcome, data: TrainingData) -> str | None:
-    """Return the advice to use a lexicon, with the command for it; None if it would not help, or is used."""
-    from sentibp.data import few_labels
-    from sentibp.data.built_in import SHIPPED
-    from sentibp.data.labels import class_names
-    from sentibp.utils.label_key import is_binary
-    from sentibp.utils.paths import shown
-    from sentibp.utils.repair import set_option
-
-    config, reviews = data.config, (result.refit or data.facts["training"])["reviews"]
-    is_used = config.pretrain.is_used or config.model.init_from is not None
-    is_demo = isinstance(config.data.source, str) and config.data.source in SHIPPED
-    if result.outcome != "finished" or is_used or is_demo or data.characters is None:
-        return None
-    if not is_binary(class_names(config.data.labels)):  # a lexicon is for negative and positive
-        return None
-    if not few_labels.helps(reviews, data.characters):
-        return None
-    given = config.data.model_dump(mode="json", exclude_defaults=True)
-    for key in {"source", "validation"} & given.keys():
-        if isinstance(value := given[key], str | list):
-            given[key] = shown(value) if isinstance(value, str) else [*map(shown, value)]
-    options = " ".join(set_option(f"data.{key}", value) for key, value in given.items())
-    return few_labels.advice(reviews, f"`sentibp train {few_labels.CONFIG} {options}`")
 
 
 def print_dry_run(result: DryRun, notes: Sequence[str], json: bool) -> None:

@@ -146,12 +146,14 @@ def _pretraining(config: Config) -> Iterator[Conflict]:
     pretrain, dim = config.pretrain, config.model.embedding.dim
     needed = pretrain.columns + _outputs(config)  # columns to learn
     if pretrain.has_word_columns and dim < needed:
-        has_vectors = pretrain.vectors == "words"
-        message = f"the embedding has {dim} columns and needs {needed}; {'lower this, or ' * has_vectors}write "
+        key = {"words": "dim", "builtin": "vectors"}.get(pretrain.vectors, "lexicon")
+        lower = "lower this, or " * (key == "dim")
+        message = f"the embedding has {dim} columns and needs {needed}; {lower}write "
         message += set_option("model.embedding.dim", needed)
-        yield Conflict(("pretrain", "dim" if has_vectors else "lexicon"), message, ("model.embedding.dim",))
+        yield Conflict(("pretrain", key), message, ("model.embedding.dim",))
     if not pretrain.has_word_columns and pretrain.labelled is not None:
-        message = f"only vectors: words and lexicon use it; remove it with {set_option('pretrain.labelled', None)}"
+        message = "only vectors: words, vectors: builtin and lexicon use it; remove it with "
+        message += set_option("pretrain.labelled", None)
         yield Conflict(("pretrain", "labelled"), message, ("pretrain.vectors", "pretrain.lexicon"))
     if pretrain.vectors == "reviews" and pretrain.lexicon != "none":
         message = "vectors: reviews uses no lexicon; remove it with "
@@ -165,6 +167,10 @@ def _pretraining(config: Config) -> Iterator[Conflict]:
     if pretrain.vectors == "none" and pretrain.vectors_from is not None:
         message = "vectors: none uses no vectors; write the kind of these with --set pretrain.vectors=words or "
         message += "--set pretrain.vectors=reviews"
+        yield Conflict(("pretrain", "vectors_from"), message, ("pretrain.vectors",))
+    if pretrain.vectors == "builtin" and pretrain.vectors_from is not None:
+        message = "vectors: builtin has vectors already; remove this with "
+        message += f"{set_option('pretrain.vectors_from', None)}, or write {set_option('pretrain.vectors', 'words')}"
         yield Conflict(("pretrain", "vectors_from"), message, ("pretrain.vectors",))
     if pretrain.is_used and config.model.init_from is not None:
         used = [key for key in ("vectors", "lexicon") if getattr(pretrain, key) != "none"]

@@ -11,9 +11,9 @@ from typing import Any
 
 from sentibp.config import schema as config_schema
 from sentibp.config import yaml_file
-from sentibp.config.long_texts import OF_LONG_TEXTS
 from sentibp.config.messages import Schema, dotted, words
 from sentibp.config.schema import Checkpoint, Config, EarlyStopping, Optimizer, Schedule
+from sentibp.config.text_defaults import OF_LONG_TEXTS, OF_SHORT_TEXTS
 from sentibp.config.yaml_file import Keys
 
 BARE: dict[Keys, type[Checkpoint | EarlyStopping | Optimizer | Schedule]] = {
@@ -72,8 +72,9 @@ def reference() -> str:
             lines += ["| --- | --- | --- | --- |"]
             continue
         default = f"`{yaml_file.inline(node['default'])}`" if "default" in node else ""
-        if OF_LONG_TEXTS.get(keys, node.get("default")) != node.get("default"):
-            default += f"; long texts: `{yaml_file.inline(OF_LONG_TEXTS[keys])}`"
+        for which, values in (("short texts in English", OF_SHORT_TEXTS), ("long texts", OF_LONG_TEXTS)):
+            if values.get(keys, node.get("default")) != node.get("default"):
+                default += f"; {which}: `{yaml_file.inline(values[keys])}`"
         value = words(options, brief=any("properties" in option for option in options))
         cells = f"`{dotted(keys)}`", value, default, about
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")

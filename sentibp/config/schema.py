@@ -433,14 +433,19 @@ class Train(_Section):
         return {key: value for key, value in serialize(self).items() if key not in unused}
 
 
+BUILTIN_DIM = 100
+"""The numbers of each of the word vectors that come with sentibp."""
+
+
 class Pretrain(_Section):
     """What to learn from reviews without labels before the training."""
 
-    vectors: Literal["none", "reviews", "words"] = "none"
+    vectors: Literal["none", "reviews", "words", "builtin"] = "none"
     """The vectors to learn. none: no pretraining. reviews: vectors of n-grams that occur in the same reviews; a linear
     classifier on them is averaged with the network; for long reviews. words: vectors of words with the same neighbours;
     the last columns of the embedding start from them, and the networks also learn from the predictions of a linear
-    classifier on them, for the sentences of `labelled` and `source`; for short texts."""
+    classifier on them, for the sentences of `labelled` and `source`; for short texts. builtin: as words, with the
+    vectors of 30,000 English words that come with sentibp, of 100 numbers each. Nothing is learned from neighbours."""
     source: Name | Names | None = None
     """More reviews to learn from, besides the training data: as data.source. Their labels are not used. null: none."""
     split: Name = "unsupervised"
@@ -453,17 +458,18 @@ class Pretrain(_Section):
     these say about each feature. A linear classifier predicts their sentences, and the networks learn from these
     predictions. null: none."""
     dim: Count = 300
-    """The length of a vector. A higher value is slower, and often better."""
+    """The length of a vector that is learned. A higher value is slower, and often better."""
     vectors_from: Name | None = None
     """Use the vectors of an earlier `sentibp pretrain` instead of learning them again: its run directory, its file of
     vectors, or `last`. Features are matched by their text. `vectors` and `dim` must be the same as there."""
     min_count: Count = 10
     """With vectors: reviews, how often a feature must occur in all reviews together to have a vector."""
-    lexicon: Literal["none", "vader"] = "none"
-    """A list of words with their polarity: how negative or positive each is. vader: the 7,500 English words of VADER
+    lexicon: Literal["none", "vader", "builtin"] = "none"
+    """A list of words with their polarity: how negative or positive each is. builtin: the English words that come with
+    sentibp, and how often they occur in positive and in negative film reviews. vader: the 7,500 English words of VADER
     (`pip install 'sentibp[lexicon]'`). They are features whether the training data have them or not, and a column of
     the embedding, before those of the vectors, starts from the polarities. Use it with up to a few thousand labelled
-    reviews in English, with vectors: none or words. Predictions do not need the package. none: no lexicon."""
+    reviews in English, with vectors: none, words or builtin. Predictions do not need the package. none: no lexicon."""
 
     @property
     def is_used(self) -> bool:
@@ -473,12 +479,17 @@ class Pretrain(_Section):
     @property
     def has_word_columns(self) -> bool:
         """Whether columns of the embedding start from what is known of words; then a teacher is trained on them."""
-        return self.vectors == "words" or self.lexicon != "none"
+        return self.vectors in ("words", "builtin") or self.lexicon != "none"
+
+    @property
+    def vector_columns(self) -> int:
+        """The number of those that start from vectors."""
+        return {"words": self.dim, "builtin": BUILTIN_DIM}.get(self.vectors, 0)
 
     @property
     def columns(self) -> int:
         """The number of these columns."""
-        vectors = self.dim if self.vectors == "words" else 0
+        vectors = self.vector_columns
         return vectors + (self.lexicon != "none") + 2 * (self.labelled is not None) if self.has_word_columns else 0
 
     @model_serializer(mode="wrap")

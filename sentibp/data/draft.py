@@ -13,17 +13,16 @@ import yaml
 
 from sentibp.config.load import override_data
 from sentibp.config.schema import Data
-from sentibp.data import few_labels, readers, sources
+from sentibp.data import readers, sources
 from sentibp.data.columns import Profile, has_clear_name, not_labels, profile_table, usual_label_name
-from sentibp.data.labels import class_names, default_class
+from sentibp.data.labels import default_class
 from sentibp.data.readers.splits import canonical
 from sentibp.data.readers.table import Table, WrongKind, require_columns, resolved
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils import label_mapping
-from sentibp.utils.label_key import is_binary, label_key, label_value
+from sentibp.utils.label_key import label_key, label_value
 from sentibp.utils.messages import counted
 from sentibp.utils.repair import PLACEHOLDER, as_yaml, set_option
-from sentibp.utils.resources import resource_folder
 
 _REPAIRS = ("encoding", "columns", "separator", "quoting", "sheet")  # settings that readers ask for, and suggest
 
@@ -75,17 +74,13 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
         f"# Written by sentibp init for {_printable(name)}: {counted(profile.rows, 'row')}, "
         f"{counted(len(table.columns), 'column')}.",
         "# Settings that are not here have their defaults: sentibp config show default",
-        "# (of texts of 60 words and more: sentibp config show long_texts).",
+        "# (of short texts in English: sentibp config show short_texts; of 60 words and more: long_texts).",
         "data:",
     ]
     open_lines = [(len(head) + i, what) for i, (_, what) in enumerate(body, 1) if what]
-    lines, labels = [*head, *(line for line, _ in body)], _few_labels_of_short_texts(profile, table)
-    labels = labels if is_binary(class_names(given.get("labels"))) else 0  # a lexicon is for negative and positive
+    lines = [*head, *(line for line, _ in body)]
     advice = [] if table.fixed_labels or "labels" in given else _as_classes_advice(profile)
-    if labels:
-        advice.append(few_labels.advice(labels, "remove `# ` from the settings below `# Few labels`"))
-        lines += ["", *_few_labels(labels)]
-    elif not table.fixed_labels and "group_column" not in given:
+    if not table.fixed_labels and "group_column" not in given:
         lines += _without_names(profile)
     notes = [] if table.fixed_labels or "label_column" in given else _other_labels(profile, name)
     return Draft(lines, profile.rows, open_lines, [*table.notes, *notes], advice)
@@ -157,25 +152,6 @@ def _other_labels(profile: Profile, name: str) -> list[str]:
     listed = ", ".join(repr(_printable(each.name)) for each in others[:_OTHERS]) + ", ..." * (len(others) > _OTHERS)
     fact = f"{name}: {_printable(chosen.name)!r} is taken as the column with the labels; {listed} may be, too"
     return [f"{fact}: choose with --set data.label_column=NAME"]
-
-
-def _few_labels_of_short_texts(profile: Profile, table: Table) -> int:
-    """Return how many rows have a label, if they are few and a lexicon helps; else 0, also if that is not known."""
-    labels = profile.rows if table.fixed_labels else 0
-    if not table.fixed_labels and profile.label is not None and profile.label.counts is not None:
-        labels = sum(count for value, count in profile.label.counts.items() if label_key(value))
-    is_short = any(c.name == profile.text and few_labels.helps(labels, c.length) for c in profile.columns)
-    return labels if is_short else 0
-
-
-def _few_labels(labels: int) -> Iterator[str]:
-    """Yield the settings of the shipped config for few labels, as comments."""
-    yield f"# Few labels: {labels:,}. If the texts are in English, a lexicon of opinion words helps. Install it with"
-    yield "# pip install 'sentibp[lexicon]', and remove `# ` from the lines below. What else helps, such as unlabelled"
-    yield f"# texts, is in the comments of the config {few_labels.CONFIG}."
-    content = (resource_folder("configs") / f"{few_labels.CONFIG}.yaml").read_text("utf-8")
-    settings = content[content.index("\ntext:\n") + 1 :]  # what follows `data`
-    yield from (f"# {line}" for line in settings.splitlines() if line)
 
 
 def _without_names(profile: Profile) -> list[str]:

@@ -25,7 +25,7 @@ from sentibp.data.vocabulary_shards import Place, ShardedTokens, encode_shards, 
 from sentibp.errors import DataError
 from sentibp.nn import Ragged
 from sentibp.utils import cache, environment
-from sentibp.utils.arrow import TEXT, strings
+from sentibp.utils.arrow import TEXT, from_numpy, strings
 from sentibp.utils.repair import set_option
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ def _encode(
     validation_tokens = tokenize(strings([]) if validation is None else validation.text, Spelling.of(settings))
     if place is not None and settings.min_groups == 1:
         shards = ShardedTokens(place, [corpus.text for corpus in corpora if corpus is not None], settings)
+        words = _without(words, pc.filter(shards.words, from_numpy(shards.left_out)))
         vocabulary = _with_known(vocabulary_of_shards(shards, settings), settings, corpora, initial, words)
         learned = encode_shards(shards, vocabulary, occurrences=occurrences)
         learned = vocabulary.without_marked(learned) if settings.shifters else learned
@@ -115,6 +116,8 @@ def _encode(
     text = pa.chunked_array([chunk for corpus in corpora if corpus is not None for chunk in corpus.text.chunks], TEXT)
     tokens, names = training_tokens(settings, text)
     vocabulary, learned = learn_vocabulary(settings, tokens, groups(corpora), occurrences, names)
+    if names is not None:
+        words = _without(words, pc.filter(tokens.words, from_numpy(names.left_out)))
     vocabulary = _with_known(vocabulary, settings, corpora, initial, words)
     if initial is not None or words:
         learned = vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
@@ -143,6 +146,11 @@ def _with_known(
         _, known = single_tokens(each, Spelling.of(settings))
         vocabulary = merge(vocabulary, vocabulary_of_words(pc.unique(known), settings.presence))
     return vocabulary
+
+
+def _without(words: Sequence[pa.LargeStringArray], names: pa.LargeStringArray) -> list[pa.LargeStringArray]:
+    """Return the words without those that are names in the reviews."""
+    return [pc.filter(each, pc.invert(pc.is_in(each, names))) for each in words]
 
 
 def _digest(words: pa.LargeStringArray) -> str:

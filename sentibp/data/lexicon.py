@@ -1,4 +1,7 @@
-"""A lexicon of opinion words: what people say about each word, for data with few labels.
+"""A lexicon of opinion words: how negative or positive each word is, for data with few labels.
+
+The built-in one says in how many positive and in how many negative ones of IMDB's training reviews a word occurs. Its
+polarity is the log-count ratio.
 
 VADER (Hutto & Gilbert, 2014) has the mean rating of ten people for 7,500 English words, abbreviations and emoticons,
 from -4 to 4. The package vadersentiment brings it; only its file of words is read, and none of its modules is imported.
@@ -6,8 +9,11 @@ from -4 to 4. The package vadersentiment brings it; only its file of words is re
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -20,10 +26,13 @@ from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError
 from sentibp.nn import Ragged
 from sentibp.utils.arrow import index_of, strings, to_numpy
+from sentibp.utils.resources import resource_folder
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config
 
+BUILTIN_FILE = "lexicon.csv"  # of the folder of built-in files
+SMOOTHING = 5.0  # added to both counts of a word: the ratio of a rare word says little
 _PACKAGE, _FILE = "vaderSentiment", "vader_lexicon.txt"
 _LARGEST = 4.0  # the largest absolute rating
 _USUAL = 0.4  # the share of reviews with a word of it, at least, in English: 0.85 of sentences
@@ -77,18 +86,38 @@ def load_lexicon(config: Config) -> Lexicon | None:
     """Return the lexicon of pretrain.lexicon; None if it is none. ConfigError if it is not installed, or damaged."""
     if config.pretrain.lexicon == "none":
         return None
+    content, entries, polarity = _builtin() if config.pretrain.lexicon == "builtin" else _vader()
+    rows, tokens = single_tokens(strings(entries), Spelling.of(config.text))  # emoticons of several tokens are left out
+    encoded = tokens.dictionary_encode()
+    number = to_numpy(encoded.indices)
+    total = np.bincount(number, np.array(polarity)[rows], minlength=len(encoded.dictionary))
+    mean = total / np.bincount(number, minlength=len(encoded.dictionary))  # of the spellings of one word
+    return Lexicon(encoded.dictionary, mean.astype(np.float32), hashlib.sha256(content).hexdigest())
+
+
+def builtin_file() -> Path:
+    """Return the file of the lexicon that comes with sentibp: word, positive, negative."""
+    return resource_folder("data") / "builtin" / BUILTIN_FILE
+
+
+def _builtin() -> tuple[bytes, list[str], np.ndarray]:
+    """Return the content of the built-in file, its words, and their polarities."""
+    content = builtin_file().read_bytes()
+    words, *counts = zip(*list(csv.reader(io.StringIO(content.decode())))[1:], strict=True)
+    positive, negative = np.array(counts, np.float64) + SMOOTHING
+    ratio = np.log(positive / negative)
+    return content, list(words), ratio / np.abs(ratio).max()
+
+
+def _vader() -> tuple[bytes, list[str], np.ndarray]:
+    """Return the content of VADER's file, its words, and their polarities."""
     try:
         content = (resources.files(_PACKAGE) / _FILE).read_bytes()
     except (ImportError, OSError, TypeError):  # TypeError: a module of that name that is no package
         message = f"vader needs the package vadersentiment; {_INSTALL}, or write --set pretrain.lexicon=none"
         raise ConfigError(f"pretrain.lexicon: {message}") from None
     entries, ratings = _parse(content)
-    rows, tokens = single_tokens(strings(entries), Spelling.of(config.text))  # emoticons of several tokens are left out
-    encoded = tokens.dictionary_encode()
-    number = to_numpy(encoded.indices)
-    total = np.bincount(number, np.array(ratings)[rows], minlength=len(encoded.dictionary))
-    mean = total / np.bincount(number, minlength=len(encoded.dictionary))  # of the spellings of one word
-    return Lexicon(encoded.dictionary, (mean / _LARGEST).astype(np.float32), hashlib.sha256(content).hexdigest())
+    return content, entries, np.array(ratings) / _LARGEST
 
 
 def _parse(content: bytes) -> tuple[list[str], list[float]]:

@@ -187,6 +187,7 @@ def _data_notes(subject: Subject) -> list[str]:
             "The validation reviews chose the best model. Then it was trained again on all reviews, theirs included, "
             "so the scores are those of the model before."
         )
+    notes += _builtin_words(subject.config)
     start = [key for key in FILES if get(subject.config, key) is not None]
     if start:
         notes.append(f"The training started from other weights: {', '.join(start)} in the settings below.")
@@ -195,6 +196,14 @@ def _data_notes(subject: Subject) -> list[str]:
     else:
         notes.append("The model file alone does not say how many reviews it has learned from.")
     return notes
+
+
+def _builtin_words(config: Config) -> list[str]:
+    """Return what the model has learned of IMDB by what comes with sentibp, if it has."""
+    used = ["vectors of words (50,000 reviews of IMDB without labels)"] * (config.pretrain.vectors == "builtin")
+    if config.pretrain.lexicon == "builtin":
+        used.append("a lexicon (in how many of the 25,000 training reviews of IMDB of each label a word occurs)")
+    return [f"The training started from what comes with sentibp: {' and '.join(used)}."] if used else []
 
 
 def _is_public(name: str) -> bool:

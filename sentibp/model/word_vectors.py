@@ -3,6 +3,8 @@
 The numbers are stored in half precision (11 bits) times one power of two, so that the file is half as large and small
 numbers keep their precision. A training that learns vectors itself rounds them too. So it ends with the same bytes as
 a training that reads them from a file.
+
+The vectors that come with sentibp have 8 bits a number.
 """
 
 from __future__ import annotations
@@ -21,10 +23,12 @@ from sentibp.nn.layers import Array
 from sentibp.utils import tensor_file
 from sentibp.utils.arrow import from_numpy, index_of, split_lines
 from sentibp.utils.damage import data_error_if_damaged
+from sentibp.utils.resources import resource_folder
 from sentibp.utils.stored_settings import complete_settings
 
 KEY = "vectors"  # the metadata key: it distinguishes the file from a model file, which has the same form
-FORMAT = 2  # 2: text.folding and text.classes
+FORMAT = 3  # 2: text.folding and text.classes; 3: numbers of 8 bits instead of half precision
+BUILTIN_VECTORS = "vectors.safetensors"  # of the folder of built-in files
 _BLOCK = 1 << 14  # vectors converted at once
 
 
@@ -67,8 +71,35 @@ def vectors_to_bytes(vectors: Vectors, vocabulary: Vocabulary, config: dict[str,
 
     texts = vocabulary.features().take(from_numpy(vectors.features)).to_pylist()
     features = np.frombuffer("\n".join(texts).encode(), np.uint8)  # no word contains a line break
-    header = {"format": FORMAT, "version": version("sentibp"), "config": config, "exponent": vectors.exponent}
+    header = {"format": 2, "version": version("sentibp"), "config": config, "exponent": vectors.exponent}
     return tensor_file.pack_tensor_file(header, {"features": features, "vectors": vectors.half}, KEY)
+
+
+def pack_vectors(learned: VectorFile) -> bytes:
+    """Return the content of a file of vectors of words with 8 bits a number, the largest of each vector being 127.
+
+    So their lengths are lost. A training gives vectors of words the same length anyway.
+    """
+    from sentibp.utils.environment import version
+
+    rows = learned.vectors.rows(len(learned.texts))
+    largest = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-30)
+    features = np.frombuffer("\n".join(learned.texts.to_pylist()).encode(), np.uint8)
+    text = learned.spelling._asdict() | {"classes": list(learned.spelling.classes)}
+    config = {"pretrain": {"vectors": learned.kind, "dim": learned.dim}, "text": text}
+    header = {"format": 3, "version": version("sentibp"), "config": config, "exponent": 0}
+    tensors = {"features": features, "vectors": np.rint(rows / largest * 127).astype(np.int8)}
+    return tensor_file.pack_tensor_file(header, tensors, KEY)
+
+
+def load_builtin() -> VectorFile:
+    """Read the vectors of English words that come with sentibp."""
+    return load_vectors(builtin_vectors())
+
+
+def builtin_vectors() -> Path:
+    """Return the file of the vectors that come with sentibp."""
+    return resource_folder("data") / "builtin" / BUILTIN_VECTORS
 
 
 def load_vectors(path: Path) -> VectorFile:
@@ -84,6 +115,7 @@ def load_vectors(path: Path) -> VectorFile:
 
 def _restore(header: dict[str, Any], features: Array, half: Array) -> VectorFile:
     config, exponent = complete_settings(header["config"]), header["exponent"]
+    half = half.astype(np.float16) if half.dtype == np.int8 else half  # exact
     kind, dim = config["pretrain"]["vectors"], config["pretrain"]["dim"]
     if half.ndim != 2 or half.dtype != np.float16 or features.dtype != np.uint8 or features.ndim != 1:
         raise ValueError("its tensors are not vectors in half precision and their texts")

@@ -205,7 +205,7 @@ def word_columns(
         polarity = scale_columns(polarity, training.features, embedding, training.weight)
         columns.append(np.float32(_LEXICON_SCALE) * polarity)
     if pretrained is not None:
-        vectors = pretrained.rows(n, config.pretrain.dim)
+        vectors = pretrained.rows(n, config.pretrain.vector_columns)
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         columns.append(scale_columns(vectors, training.features, embedding, training.weight))
     return np.concatenate(columns, axis=1)

@@ -35,7 +35,9 @@ def load_origin(config: Config) -> Classifier | None:
 
 
 def load_vectors(config: Config) -> word_vectors.VectorFile | None:
-    """Load the vectors of pretrain.vectors_from."""
+    """Load the vectors of pretrain.vectors_from, or those that come with sentibp."""
+    if config.pretrain.vectors == "builtin":
+        return word_vectors.load_builtin()
     path = config.pretrain.vectors_from
     return None if path is None else word_vectors.load_vectors(Path(shown(path)))
 
@@ -43,7 +45,7 @@ def load_vectors(config: Config) -> word_vectors.VectorFile | None:
 def require_suitable(config: Config, vectors: word_vectors.VectorFile | None) -> None:
     """Raise ConfigError if the vectors of pretrain.vectors_from have another kind or dimension than the settings."""
     settings = config.pretrain
-    if vectors is None:
+    if vectors is None or settings.vectors == "builtin":
         return
     wrong = [
         f"pretrain.{key}: is {getattr(settings, key)}, but {shown(str(settings.vectors_from))} has {value}; "
@@ -63,7 +65,9 @@ def known_words(pretrained: word_vectors.VectorFile | None, lexicon: Lexicon | N
 
 def initial_file_facts(config: Config) -> dict[str, Any]:
     """Return the fingerprint of each file, and the pinned name of a model of the hub, as run.json has them."""
-    facts = {}
+    facts: dict[str, Any] = {}
+    if config.pretrain.vectors == "builtin":
+        facts["pretrained"] = {"fingerprint": file_digest(word_vectors.builtin_vectors())}
     for name, setting in INITIAL_FILES.items():
         path = paths.get(config, setting)
         local = None if path is None else find.local_model(path)

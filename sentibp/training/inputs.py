@@ -94,4 +94,6 @@ def fingerprints(config: Config, inputs: Inputs) -> dict[str, str]:
 def file_fingerprints(config: Config, files: dict[str, Any]) -> dict[str, str]:
     """Return the fingerprint of each file that the weights start from, as `fingerprints` has them."""
     named = {name: f"file of {setting}, {get(config, setting)}" for name, setting in INITIAL_FILES.items()}
+    if config.pretrain.vectors == "builtin":
+        named["pretrained"] = "vectors that come with sentibp"
     return {named[name]: fact["fingerprint"] for name, fact in files.items()}

@@ -36,6 +36,7 @@ from sentibp.training.shards.loop import fit_shards
 from sentibp.training.shifters import with_shifters
 from sentibp.utils.executor import Executor, Serial
 from sentibp.utils.paths import shown
+from sentibp.utils.repair import set_option
 from sentibp.utils.threads import in_background
 
 Events = Generator[Event, None, Classifier]
@@ -308,7 +309,7 @@ def _word_task(
     classifier = checkpoints.load_member(name)
     if classifier is None or not all_finished:  # networks that are not finished start from the vectors
         vectors = None
-        if data.config.pretrain.vectors == "words":
+        if data.config.pretrain.vector_columns:
             vectors = yield from learn_vectors(context, seed, is_repeated=classifier is not None)
         if data.lexicon is not None:
             yield Note(str(data.lexicon.coverage(data.training.features, data.vocabulary)))
@@ -342,10 +343,13 @@ def learn_vectors(
     data, checkpoints = context.data, context.checkpoints
     if data.pretrained is not None:
         found = word_vectors.match_vectors(data.pretrained, data.vocabulary)
-        path = shown(data.config.pretrain.vectors_from or "")
+        is_builtin = data.config.pretrain.vectors_from is None
+        path = "built-in vectors" if is_builtin else shown(str(data.config.pretrain.vectors_from))
         known = int(pretraining.occurring(data.extra, len(data.vocabulary))[found.features].sum())
         if not known:
-            raise DataError(f"{path}: no word or n-gram of the training data has a vector there; pretrain on such data")
+            none = set_option("pretrain.vectors", "none")
+            repair = f"they are for English; write {none}" if is_builtin else "pretrain on such data"
+            raise DataError(f"{path}: no word or n-gram of the training data has a vector there; {repair}")
         yield Note(f"{path}: {known:,} of its {len(data.pretrained.texts):,} vectors are of features here")
         return found
     kinds = {"reviews": "n-grams by the reviews that share them", "words": "words by their neighbours"}

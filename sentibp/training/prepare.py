@@ -9,13 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sentibp.config.load import Resolved
-from sentibp.config.long_texts import LONG, for_long_texts
 from sentibp.config.schema import Config, Train
 from sentibp.data import corpus as data_corpus
-from sentibp.data import few_labels
 from sentibp.data.corpus import Corpus
 from sentibp.data.encode import Encoded, encode
 from sentibp.data.examples import Examples
@@ -26,7 +23,6 @@ from sentibp.data.labels import BINARY, Classes, classes_of
 from sentibp.data.lexicon import Lexicon
 from sentibp.data.names import names_note
 from sentibp.data.overlap import has_many_near_duplicates, require_separate
-from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.data.vocabulary_shards import Place
 from sentibp.errors import ConfigError
@@ -42,12 +38,11 @@ from sentibp.training.paths import explained_if_changed, resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
 from sentibp.training.similar_reviews import keep_similar_together
+from sentibp.training.suited_defaults import suited_defaults
 from sentibp.training.validation_notes import validation_notes
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
-
-_LENGTH_SAMPLE = 1000  # training texts from which their length is estimated
 
 _FEW_STEPS = 30  # of an epoch: with fewer, averaged shards learn less
 
@@ -69,7 +64,6 @@ class TrainingData(NamedTuple):
     notes: tuple[str, ...]  # messages for the user about the data
     caveats: tuple[str, ...]  # those of them that say why validation scores may differ from those on new reviews
     seconds: float  # the time of loading and encoding
-    characters: float | None = None  # of a training review on average, if there are so few that it matters
     given: InMemory | None = None  # the reviews, if a Python program has given them
     before: int | None = None  # in the refit: the number of features of the chosen model
 
@@ -125,10 +119,10 @@ def prepare_inputs(
     What fails here is a fault of the settings, which do not fit these reviews or each other.
     """
     start = time.monotonic()
+    require_suitable(config, inputs.pretrained)
+    _require_reviews_for_shards(config, len(inputs.reviews.training))
+    config, inputs, suited = suited_defaults(config, inputs)
     reviews, origin, pretrained, lexicon, files, seconds = inputs
-    require_suitable(config, pretrained)
-    _require_reviews_for_shards(config, len(reviews.training))
-    config, suited = _suited_to_length(config, reviews.training)
     overlap = _find_overlap(config, reviews, origin)
     if not is_fold:
         _require_separate(config, reviews.validation, overlap)
@@ -162,7 +156,6 @@ def prepare_inputs(
         caveats=(*overlap.caveats, *more),
         given=given,
         seconds=seconds + time.monotonic() - start,
-        characters=_mean_length(reviews.training) if len(reviews.training) < few_labels.FEW else None,
     )
 
 
@@ -188,11 +181,6 @@ def _encode(
     )
 
 
-def _mean_length(corpus: Corpus) -> float:
-    """Return the characters of a review on average."""
-    return pc.mean(pc.utf8_length(corpus.text)).as_py() or 0.0
-
-
 class _Overlap(NamedTuple):
     """Which validation reviews have been learned from."""
 
@@ -201,25 +189,6 @@ class _Overlap(NamedTuple):
     known: Array  # (m,) the positions of those that the model of init_from was trained on
     notes: list[str]
     caveats: list[str]  # those of them that concern the scores
-
-
-def _suited_to_length(config: Config, training: Corpus) -> tuple[Config, list[str]]:
-    """Return the config with the defaults for texts of this length, and a note if they are long."""
-    changed, start = for_long_texts(config), config.model.embedding
-    is_other = config.pretrain.is_used or config.model.init_from is not None or "init" in start.model_fields_set
-    if (changed is config and is_other) or (tokens := _mean_tokens(training.text)) < LONG:
-        return config, []
-    note = f"long texts, {tokens:.0f} tokens on average: the default settings are those of "
-    if changed is config:
-        note += "short ones, as some of model or of the optimizer are given; the config long_texts has better ones"
-        return config, [note]
-    return changed, [f"{note}the config long_texts"]
-
-
-def _mean_tokens(text: pa.ChunkedArray) -> float:
-    """Return the tokens of a text on average, estimated from texts at equal distances. There is at least one text."""
-    rows = np.linspace(0, len(text) - 1, min(len(text), _LENGTH_SAMPLE)).astype(np.int64)
-    return float(np.diff(tokenize(data_corpus.take_texts(text, rows)).offsets).mean())
 
 
 def _data_notes(config: Config, reviews: Reviews, overlap: _Overlap) -> list[str]:

@@ -87,6 +87,8 @@ def pretrain(resolved: Resolved, out: Path | None = None, command: Sequence[str]
     settings = resolved.config.pretrain
     if settings.vectors == "none":
         raise _contradiction(resolved, "vectors", "none: no vectors to learn; choose words (short texts) or reviews")
+    if settings.vectors == "builtin":
+        raise _contradiction(resolved, "vectors", "builtin: these come with sentibp; choose words or reviews")
     if settings.vectors_from is not None:
         raise _contradiction(resolved, "vectors_from", "these vectors are learned already; remove it to learn others")
     data = prepare(resolved)

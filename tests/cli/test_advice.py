@@ -170,7 +170,7 @@ MISTAKES = [  # a command with a mistake, its exit code, and a word of its messa
     ([*SHOW, "--set", "pretrain.vectors=reviews", "--set", "model.init_from=a"], 2, "--set pretrain.vectors=none"),
     # training
     ([*TRAIN, "--set", "text.min_count=1000"], 3, "--set text.min_count=1"),
-    ([*TRAIN, "--set", "model.init_from=base", "--set", "model.hidden=[8]"], 2, "model.hidden=[16] --set model.batch"),
+    ([*TRAIN, "--set", "model.init_from=base", "--set", "model.hidden=[8]"], 2, "model.hidden=[5] --set model.batch"),
     ([*TRAIN, "--set", "train.optimizer={name: sgd, learning_rate: 1e30}"], 4, "--set train.optimizer.learning_rate"),
     (["train", "--resume", "diverged", *SMALL[:1]], 2, "sentibp train diverged/config.yaml"),
     # other commands

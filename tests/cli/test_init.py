@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from command import Result
 
 from sentibp.data import sources
 
@@ -81,37 +80,6 @@ def test_the_config_trains(sentibp, here, name, folder):
     for line in expected:
         assert f"  {line}" in content
     sentibp("train", result["config"], "--quiet", "--set", "train.epochs=1", "--set", "model.embedding.dim=2")
-
-
-def test_few_labels_have_advice(sentibp, here, write_lexicon):
-    """Without its comment marks, the config has the settings of few_labels."""
-    write_lexicon({"good": 2.0, "bad": -2.0})
-    labelled("few.csv")
-    done = sentibp("init", "few.csv")
-    assert "advice   60 labels of short texts: a lexicon helps if they are opinions in English; " in done.out
-    own, advice = Path("few.yaml").read_text(encoding="utf-8").split("\n# Few labels: 60.")
-    lines = advice.splitlines()
-    settings = [line.removeprefix("# ") for line in lines[lines.index("# text:") :]]
-    Path("few.yaml").write_text("\n".join([own, *settings]), encoding="utf-8")
-    found, expected = (sentibp("config", "show", name, "--json").json for name in ("few.yaml", "few_labels"))
-    assert {key: each["value"] for key, each in found.items() if not key.startswith("data.")} == {
-        key: each["value"] for key, each in expected.items() if not key.startswith("data.")
-    }
-    sentibp("train", "few.yaml", "--quiet")
-
-
-def test_many_labels_have_no_advice(sentibp, here):
-    write("many.csv", ["text", "label"], [[f"{text} {i}", i % 2] for i, text in enumerate(texts(40) * 50)])
-    assert sentibp("init", "many.csv", "--json").json["advice"] == []
-    assert "# Few labels" not in Path("many.yaml").read_text(encoding="utf-8")
-    write(
-        "open.csv",
-        ["text", "label"],
-        [[f"{text} {i}", i % 2 if i < 300 else ""] for i, text in enumerate(texts(40) * 50)],
-    )
-    assert sentibp("init", "open.csv", "--json").json["advice"][0].startswith("300 labels of short texts: ")
-    write("long.csv", ["text", "label"], [[text * 9, i % 2] for i, text in enumerate(texts())])
-    assert sentibp("init", "long.csv", "--json").json["advice"] == []
 
 
 def test_what_only_the_user_knows_is_named(sentibp, here):
@@ -358,60 +326,6 @@ def test_a_further_class_of_a_folder(sentibp, here):
     assert option == ["--set", "data.labels=[neg,mixed,pos]"]
     assert "config   all.yaml, for 80 rows" in sentibp("init", "films", "--out", "all.yaml", *option).out
     assert "80 reviews" in sentibp("train", "all.yaml", "--set", "train.epochs=1", "--set", "data.validation=0").err
-
-
-def test_a_lexicon_is_not_advised_for_other_classes(sentibp, here):
-    """The config few_labels is for negative and positive."""
-    rows = [[text, ("bad", "fair", "good")[i % 3]] for i, text in enumerate(texts())]
-    write("r.csv", ["text", "label"], rows)
-    options = ["--set", "data.labels=[bad,fair,good]", "--set", "data.validation=0"]
-    assert "lexicon" not in sentibp("init", "r.csv", *options).out
-    assert "few_labels" not in Path("r.yaml").read_text(encoding="utf-8")
-    assert _advised(sentibp("train", "r.yaml", "--set", "train.epochs=1")) == []
-    two = ["--set", "data.labels={negative: [bad], positive: [good], ignore: [fair]}", "--set", "data.validation=0"]
-    assert len(_advised(sentibp("train", "r.yaml", *two, "--set", "train.epochs=1"))) == 1
-
-
-def _advised(done: Result) -> list[str]:
-    return [line for line in done.err.splitlines() if "a lexicon helps if they are opinions in English" in line]
-
-
-def test_train_gives_the_same_advice_with_a_command_that_works(sentibp, here, write_lexicon):
-    """The command has the settings of the data, also if they are those of a config in another folder."""
-    write_lexicon({"good": 2.0, "bad": -2.0})
-    Path("shop").mkdir()
-    labelled("shop/few.csv")
-    labels = "{negative: [0], positive: [1], ignore: ['?']}"
-    given = f"data: {{source: few.csv, text_column: Text, labels: {labels}, validation: 0.2}}\n"
-    Path("shop/mine.yaml").write_text(given + "train: {epochs: 1}\ntext: {ngrams: 1}\n")
-    (line,) = _advised(sentibp("train", "shop/mine.yaml"))
-    advice = "60 labels of short texts: a lexicon helps if they are opinions in English; "
-    assert line.startswith(f"{advice}pip install 'sentibp[lexicon]', and `"), "the final training has all"
-    command = shlex.split(line.removesuffix("`").rpartition("`")[2])
-    assert command[:4] == ["sentibp", "train", "few_labels", "--set"]
-    assert "data.source=shop/few.csv" in command
-    assert "data.validation=0.2" in command
-    assert _advised(sentibp(*command[1:])) == [], "it is followed"
-    sources = "--set", "data.source=[shop/few.csv,shop/few.csv]", "--set", "data.text_column=Text"
-    (line,) = _advised(sentibp("train", "quickstart", *sources, "--set", "train.epochs=1"))
-    assert " few_labels --set data.source=[shop/few.csv,shop/few.csv] " in line
-
-
-@pytest.mark.parametrize(
-    "rows, text, options",
-    [
-        (60, "a good film", ["--json"]),
-        (60, "a good film", ["--quiet"]),
-        (60, "a good film " * 40, []),
-        (2300, "a good film", []),
-    ],
-)
-def test_train_has_no_advice_where_it_does_not_help(sentibp, here, rows, text, options):
-    lines = [f"{text} {i},{('neg', 'pos')[i % 2]}" for i in range(rows)]
-    Path("many.csv").write_text("\n".join(["text,label", *lines, ""]))
-    settings = ["data.source=many.csv", "train.epochs=1", "text.ngrams=1"]
-    assert _advised(sentibp("train", "quickstart", *(f"--set={each}" for each in settings), *options)) == []
-    assert _advised(sentibp("train", "quickstart", "--set", "train.epochs=1")) == [], "the shipped reviews are a demo"
 
 
 def test_the_split_that_a_message_names_is_read(sentibp, fails, here):

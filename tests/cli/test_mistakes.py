@@ -11,7 +11,7 @@ import pytest
 
 SHIPPED = (
     "article, deep_residual, deep_sigmoid, few_labels, finetune, imdb, imdb_best, imdb_pretrained, long_texts, maybe, "
-    "quickstart, reviews, rotten_tomatoes, rotten_tomatoes_pretrained, sst2, stars, three, xor"
+    "quickstart, reviews, rotten_tomatoes, rotten_tomatoes_pretrained, short_texts, sst2, stars, three, xor"
 )
 
 

@@ -154,3 +154,19 @@ def test_near_duplicates_are_told_on_every_page(sentibp, here):
     assert note in html.unescape((here / "page.html").read_text())
     sentibp("train", "quickstart", "--out", "other", "--quiet", "--set", "train.epochs=1")
     assert "expect slightly less" in sentibp("card", "other").out
+
+
+@pytest.mark.parametrize(
+    ("text", "scored"),
+    [
+        ("a {} film", "the average of the network and a linear classifier on the lexicon and pretrained vectors"),
+        ("a {} film, " + "and so on for ever " * 12, "the average of the network and a linear classifier, calibrated"),
+    ],
+)
+def test_what_was_trained_with_the_defaults_for_such_texts(sentibp, here, text, scored):
+    """It is the model of the run, not the one of a config that says nothing."""
+    rows = [f'"{text.format(["bad", "good"][i % 2])} {i}",{i % 2}' for i in range(60)]
+    Path("r.csv").write_text("\n".join(["text,label", *rows]))
+    out = sentibp("train", "default", "--set", "data.source=r.csv").out
+    line = next(line for line in out.splitlines() if line.startswith("scored"))
+    assert line.startswith(f"scored      {scored}")

@@ -1145,7 +1145,10 @@ def test_the_reference_explains_every_setting():
         "| `text.ngrams` | a whole number of at least 1 and at most 3 | `2`; long texts: `3` | "
         "The largest number of words in a feature." in text
     )
-    assert "| `model.hidden` | a list of whole numbers of at least 1 | `[16]` | The widths" in text
+    assert (
+        "| `model.hidden` | a list of whole numbers of at least 1 | `[16]`; short texts in English: `[]` | The widths"
+        in text
+    )
     assert text.endswith(" |\n")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
 
@@ -99,3 +100,14 @@ def test_the_lexicon_of_the_package():
     assert known["wonderful"] > 0.5 > -0.5 > known["horrible"]
     assert np.abs(found.polarity).max() <= 1
     assert "vaderSentiment.vaderSentiment" not in sys.modules
+
+
+def test_the_built_in_lexicon_needs_no_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "vaderSentiment", None)
+    config = Config.model_validate({"pretrain": {"lexicon": "builtin"}, "model": {"embedding": {"dim": 2}}})
+    found = lexicon.load_lexicon(config)
+    known = polarity(found)
+    assert max(map(abs, known.values())) == pytest.approx(1)
+    assert known["wonderful"] > known["enjoyable"] > 0 > known["boring"] > known["unwatchable"]
+    assert not {"the", "hitchcock", "seagal"} & known.keys(), "neither words that say nothing nor names"
+    assert found.digest == hashlib.sha256(lexicon.builtin_file().read_bytes()).hexdigest()

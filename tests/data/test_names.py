@@ -138,9 +138,10 @@ def films(here, write_config):
     """Return a function that prepares reviews of the films of Tom, with settings of `text`."""
     write(here / "films.csv", [f"a {w} film with Tom in it,{i % 2}" for i, w in enumerate(["bad", "good"] * 20)])
 
-    def prepared(**text):
+    def prepared(builtin=False, **text):
         settings = {"ngrams": 2, "affixes": False} | text
-        return prepare(write_config(data={"source": "films.csv", "validation": 0.2}, text=settings))
+        pretrain = {} if builtin else {"vectors": "none"}
+        return prepare(write_config(data={"source": "films.csv", "validation": 0.2}, text=settings, pretrain=pretrain))
 
     return prepared
 
@@ -149,6 +150,13 @@ def test_names_and_pairs_with_them_are_no_features(films):
     every, without = (set(films(names=setting).vocabulary.features().to_pylist()) for setting in (True, False))
     assert every - without == {"tom", "with tom", "tom in"}
     assert without < every
+
+
+def test_names_are_none_of_the_words_that_are_known_before(films):
+    """The vectors that come with sentibp are of frequent names, too."""
+    every, without = (set(films(True, names=setting).vocabulary.features().to_pylist()) for setting in (True, False))
+    assert "excellent" in without
+    assert "tom" in every - without
 
 
 def test_prediction_passes_over_them(films):

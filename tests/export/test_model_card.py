@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 from command import invoke
+from runner import train_model
 
+from sentibp.config.load import load_config
 from sentibp.errors import ConfigError
 from sentibp.export.model_card import About, write_card
 from sentibp.model.file import load_model
@@ -153,6 +155,16 @@ def test_a_model_file_alone(quickstart_run, here):
     text = write_card(here / "alone.safetensors").text
     assert "does not say how many reviews" in text
     assert "95 % interval" in text
+
+
+def test_what_comes_with_sentibp_is_named(here):
+    """Its words were learned from reviews that are not among the author's."""
+    Path("r.csv").write_text("text,label\n" + "works as it should,1\nbroken when it came,0\n" * 20)
+    card = write_card(train_model(load_config("default", ["data.source=r.csv"])).model).text
+    assert "The training started from what comes with sentibp: vectors of words (50,000 reviews of IMDB" in card
+    assert "and a lexicon (in how many of the 25,000 training reviews of IMDB of each label a word occurs)." in card
+    plain = train_model(load_config("default", ["data.source=r.csv", "pretrain.vectors=none"]))
+    assert "comes with sentibp:" not in write_card(plain.model).text
 
 
 def test_the_built_in_model():

@@ -70,7 +70,10 @@ def is_distinct(features) -> bool:
 @pytest.fixture
 def resolved(write_config):
     train = {"epochs": 2, "word_dropout": 0.0}
-    return write_config("small.yaml", data={"source": "sample"}, text={"presence": True}, train=train)
+    pretrain = {"vectors": "none"}
+    return write_config(
+        "small.yaml", data={"source": "sample"}, text={"presence": True}, train=train, pretrain=pretrain
+    )
 
 
 def test_all_reviews_are_encoded_so(resolved):

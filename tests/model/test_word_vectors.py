@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from sentibp.config.schema import Config
+from sentibp.config.schema import BUILTIN_DIM, Config
 from sentibp.data import vocabulary as data_vocabulary
 from sentibp.data import vocabulary_build
 from sentibp.data.folding import Spelling
@@ -132,3 +135,36 @@ def test_vectors_of_an_earlier_version_keep_its_folding(saved):
     loaded = word_vectors.load_vectors(path)
     assert loaded.spelling == Spelling(folding=1)
     assert loaded.vectors.rows(9).tobytes() == vectors.rows(9).tobytes()
+
+
+def test_packed_vectors_have_the_directions_of_the_others(saved, tmp_path):
+    path, *_ = saved
+    learned = word_vectors.load_vectors(path)
+    packed = tmp_path / "packed.safetensors"
+    packed.write_bytes(word_vectors.pack_vectors(learned))
+    loaded = word_vectors.load_vectors(packed)
+    assert (loaded.texts, loaded.kind, loaded.dim, loaded.spelling) == learned[:1] + learned[2:]
+    rows, expected = (each.vectors.rows(len(each.texts)) for each in (loaded, learned))
+    assert np.abs(rows).max(axis=1).tolist() == [127] * len(rows)
+    expected *= 127 / np.abs(expected).max(axis=1, keepdims=True)
+    np.testing.assert_allclose(rows, expected, atol=0.5 + 1e-4)
+    assert packed.read_bytes() == word_vectors.pack_vectors(learned)
+
+
+def test_the_built_in_vectors_know_english():
+    found = word_vectors.load_builtin()
+    rows = found.vectors.rows(len(found.texts))
+    assert (found.kind, rows.shape, rows.shape[1]) == ("words", (30_000, found.dim), BUILTIN_DIM)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    place = {word: i for i, word in enumerate(found.texts.to_pylist())}
+    good, great, bad, camera = (rows[place[word]] for word in ("good", "great", "bad", "camera"))
+    assert good @ great > good @ bad > good @ camera
+
+
+@pytest.mark.parametrize("name", ["vectors", "lexicon"])
+def test_the_record_of_the_built_in_words_names_the_files_that_are_there(name):
+    """Whoever makes them anew with benchmarks/make_words.py has the record, too."""
+    folder = word_vectors.builtin_vectors().parent
+    facts = json.loads((folder / "words.json").read_text(encoding="utf-8"))[name]
+    content = (folder / facts["file"]).read_bytes()
+    assert (len(content), hashlib.sha256(content).hexdigest()) == (facts["bytes"], facts["sha256"])

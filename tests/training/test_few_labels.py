@@ -163,7 +163,7 @@ def test_settings_that_do_not_fit_together(few, overrides, repair):
 
 def test_configs_without_a_lexicon_are_written_as_before():
     assert "lexicon" not in dump(Config())
-    assert "lexicon: vader" in dump(load_config("few_labels").config)
+    assert "lexicon: builtin" in dump(load_config("few_labels").config)
 
 
 @pytest.mark.parametrize("hidden", [[], [3]])

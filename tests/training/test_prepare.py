@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from runner import resume, train_model
+from runner import reproduce, resume, train_model
 
 from sentibp.config.load import load_config
-from sentibp.config.long_texts import LONG
+from sentibp.config.text_defaults import LONG
 from sentibp.data import dataset
 from sentibp.data.corpus import Corpus, independent_weights
 from sentibp.data.readers.table import MissingColumn
 from sentibp.errors import DataError
 from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model.file import load_model
+from sentibp.training import suited_defaults
 from sentibp.training.events import Epoch
 from sentibp.training.paths import resolve_paths
 from sentibp.training.prepare import prepare
@@ -390,6 +391,69 @@ def test_long_texts_have_defaults_of_their_own(here):
     )
     started = train_model(load_config("default", [f"data.source=r{LONG}.csv", "model.embedding.init=linear"]))
     assert not any("long texts" in note for note in started.notes)
+
+
+SHORT = "short texts in English: the default settings are those of the config short_texts"
+
+
+def short_rows(words: str) -> list[str]:
+    """Return 40 short texts of these words, of which the first is in positive ones only and the second in negative."""
+    good, bad, *others = words.split()
+    return [f"{' '.join(others[i % 5 :])} {(bad, good)[i % 2]} {i},{i % 2}" for i in range(40)]
+
+
+def test_short_texts_in_english_have_defaults_of_their_own(here):
+    """Words that no training text has are known. In the run, these are settings like others."""
+    write("en.csv", "text,label", short_rows("works broken the phone that I bought here last week"))
+    outcome = train_model(load_config("default", ["data.source=en.csv"]))
+    assert outcome.notes[0] == SHORT
+    recorded, shipped = load_config(outcome.run / "config.yaml").config, load_config("short_texts").config
+    assert (recorded.text, recorded.pretrain, recorded.model, recorded.train) == (
+        shipped.text,
+        shipped.pretrain,
+        shipped.model,
+        shipped.train,
+    )
+    good, bad, nothing = load_model(outcome.model).predict(strings(["excellent", "awful", "zyx"])).positive
+    assert good > nothing > bad
+    again = train_model(load_config(outcome.run / "config.yaml"))
+    assert (again.digest, [note for note in again.notes if note == SHORT]) == (outcome.digest, [])
+    assert reproduce(outcome.run).same
+
+
+@pytest.mark.parametrize(
+    ("words", "settings"),
+    [
+        ("gut schlecht das Telefon welches ich hier letzte Woche gekauft habe", []),
+        ("хорошо плохо телефон который купили здесь прошлой неделе вместе другими", []),
+        ("works broken the phone that I bought here last week", ["model.hidden=[4]"]),
+        ("works broken the phone that I bought here last week", ["pretrain.vectors=none"]),
+        ("works broken the phone that I bought here last week", ["data.labels=[0,1,2]"]),
+        ("1 2 3 4 5 6 7 8 9", []),
+    ],
+)
+def test_other_short_texts_have_the_usual_defaults(here, words, settings):
+    more = ["the phone,2"] * 20 if settings == ["data.labels=[0,1,2]"] else []
+    write("r.csv", "text,label", [*short_rows(words), *more])
+    outcome = train_model(load_config("default", ["data.source=r.csv", "train.epochs=1", *settings]))
+    assert SHORT not in outcome.notes
+    recorded = load_config(outcome.run / "config.yaml").config
+    assert (recorded.pretrain.vectors, recorded.text.shifters) == ("none", False)
+
+
+def test_many_short_texts_say_enough_about_their_words(here, monkeypatch):
+    write("en.csv", "text,label", short_rows("works broken the phone that I bought here last week"))
+    for most, is_chosen in (36, True), (35, False):  # a tenth of 40 is held out
+        monkeypatch.setattr(suited_defaults, "MANY", most)
+        assert (SHORT in train_model(load_config("default", ["data.source=en.csv"])).notes) == is_chosen
+
+
+def test_vectors_of_another_language_than_the_texts(here, complaint):
+    write("r.csv", "text,label", ["хорошо,1", "плохо,0"] * 20)
+    config = load_config("short_texts", ["data.source=r.csv", "pretrain.lexicon=none", "text.ngrams=1"])
+    message = complaint(DataError, train_model, config)
+    assert message.startswith("built-in vectors: no word or n-gram of the training data has a vector there; ")
+    assert message.endswith("write --set pretrain.vectors=none")
 
 
 @pytest.mark.parametrize(

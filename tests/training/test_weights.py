@@ -268,7 +268,9 @@ def test_balanced_classes_count_on_new_reviews_of_a_rare_class(write_config, ini
 
 def noted(write_config, text: str, **data) -> list[str]:
     Path("reviews.csv").write_text(text)
-    return list(prepare.prepare(write_config(data={"source": "reviews.csv"} | data)).notes)
+    return list(
+        prepare.prepare(write_config(data={"source": "reviews.csv"} | data, pretrain={"vectors": "none"})).notes
+    )
 
 
 def test_few_validation_reviews_are_noted(write_config):
@@ -282,7 +284,7 @@ def test_few_validation_reviews_are_noted(write_config):
         ({"epochs": 1, "seeds": 2}, ", the best seed"),
         ({"epochs": 2, "members": 2}, ""),
     ):
-        config = write_config(data={"source": "reviews.csv"}, train=train)
+        config = write_config(data={"source": "reviews.csv"}, train=train, pretrain={"vectors": "none"})
         (note,) = prepare.prepare(config).notes
         assert note.startswith(f"only 2 validation reviews: the scores{chosen} and the calibration of the prob"), (
             settings

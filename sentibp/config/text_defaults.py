@@ -1,13 +1,20 @@
-"""The default settings for long texts, such as whole reviews. Those of the schema are for sentences and messages."""
+"""The default settings for long texts, such as whole reviews, and for sentences and messages in English.
+
+Those of the schema are for short texts in any language.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sentibp.config.schema import Config, with_default
+from sentibp.config.conflicts import find_conflicts
+from sentibp.config.schema import BUILTIN_DIM, Config, with_default
 
 LONG = 60
 """Tokens of a training text on average, from which texts are long."""
+
+MANY = 100_000
+"""Training texts, above which short ones say enough about their words; what is known of them would take too long."""
 
 OF_LONG_TEXTS: dict[tuple[str, ...], Any] = {
     ("text", "ngrams"): 3,
@@ -28,6 +35,19 @@ OF_LONG_TEXTS: dict[tuple[str, ...], Any] = {
 words occur often enough, and the average of a linear classifier and a network that starts from naive Bayes is better
 than a network that starts as a linear classifier (docs/log, 2026-11-29)."""
 
+OF_SHORT_TEXTS: dict[tuple[str, ...], Any] = {
+    ("text", "shifters"): True,
+    ("pretrain", "vectors"): "builtin",
+    ("pretrain", "lexicon"): "builtin",
+    ("model", "embedding", "dim"): BUILTIN_DIM + 2,
+    ("model", "embedding", "init"): "zeros",
+    ("model", "hidden"): [],
+    ("train", "epochs"): 1,
+}
+"""The defaults that are others for negative and positive short texts in English. Most of their words occur too seldom
+to be learned from them, and the vectors and the lexicon that come with sentibp know these words (docs/log,
+2026-11-30)."""
+
 _RATES = {"optimizer", "schedule", "learning_rates", "batch_size"}  # of train: the learning rate suits no others
 
 
@@ -37,9 +57,24 @@ def for_long_texts(config: Config) -> Config:
     The config is returned as it is if it describes a network or its optimizer: if a setting of `pretrain` or `model` is
     given, or of `train.optimizer`, `schedule`, `learning_rates` or `batch_size`.
     """
+    return _with_defaults(config, OF_LONG_TEXTS)
+
+
+def for_short_texts(config: Config) -> Config:
+    """Return the config with the defaults of short texts in English, as `for_long_texts` does.
+
+    It is also returned as it is if another setting excludes these: classes that are not negative and positive, shards,
+    or a limit to the features, as each word of which something is known is one.
+    """
+    has_limit = config.text.max_features is not None or config.text.min_groups > 1
+    changed = _with_defaults(config, OF_SHORT_TEXTS)
+    return config if has_limit or config.train.shards > 1 or list(find_conflicts(changed)) else changed
+
+
+def _with_defaults(config: Config, values: dict[tuple[str, ...], Any]) -> Config:
     if config.pretrain.model_fields_set or config.model.model_fields_set or config.train.model_fields_set & _RATES:
         return config
     changed = config
-    for path, value in OF_LONG_TEXTS.items():
+    for path, value in values.items():
         changed = with_default(changed, path, value, given=True)
     return changed

@@ -1,18 +1,22 @@
-"""The default settings for long texts, and when they are used."""
+"""The default settings for long texts and for short texts in English, and when they are used."""
 
 import pytest
 
 from sentibp.config.dump import dump
 from sentibp.config.load import load_config
-from sentibp.config.long_texts import OF_LONG_TEXTS, for_long_texts
+from sentibp.config.text_defaults import OF_LONG_TEXTS, OF_SHORT_TEXTS, for_long_texts, for_short_texts
 
 
 def config(*settings):
     return load_config("default", ["data.source=reviews.csv", *settings]).config
 
 
-def test_they_are_the_settings_of_the_shipped_config():
-    ours, shipped = for_long_texts(config()), load_config("long_texts").config
+CHOICES = {"long_texts": for_long_texts, "short_texts": for_short_texts}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_they_are_the_settings_of_the_shipped_config(name):
+    ours, shipped = CHOICES[name](config()), load_config(name).config
     assert (ours.text, ours.pretrain, ours.model) == (shipped.text, shipped.pretrain, shipped.model)
     assert ours.train == shipped.train
     assert dump(ours) != dump(config())
@@ -31,9 +35,10 @@ def test_each_is_set_and_given_from_then_on(path, value):
     assert all(path[i] in setting_at(changed, path[:i]).model_fields_set for i in range(len(path)))
 
 
-def test_they_are_set_once():
-    changed = for_long_texts(config())
-    assert for_long_texts(changed) is changed
+@pytest.mark.parametrize("choose", CHOICES.values(), ids=CHOICES)
+def test_they_are_set_once(choose):
+    changed = choose(config())
+    assert choose(changed) is changed
 
 
 @pytest.mark.parametrize(
@@ -49,9 +54,10 @@ def test_they_are_set_once():
         "train.learning_rates={output: 0.5}",
     ],
 )
-def test_a_network_that_is_described_stays_as_it_is(setting):
+@pytest.mark.parametrize("choose", CHOICES.values(), ids=CHOICES)
+def test_a_network_that_is_described_stays_as_it_is(setting, choose):
     given = config(setting)
-    assert for_long_texts(given) is given
+    assert choose(given) is given
 
 
 @pytest.mark.parametrize(
@@ -76,3 +82,31 @@ def test_more_than_two_classes_have_them_too():
     assert several.model.embedding.pooling == "sqrt"
     changed = for_long_texts(several)
     assert (changed.model.embedding.pooling, changed.train.optimizer.learning_rate) == ("mean", 0.35)
+
+
+@pytest.mark.parametrize(("path", "value"), OF_SHORT_TEXTS.items(), ids=map(".".join, OF_SHORT_TEXTS))
+def test_each_of_short_texts_is_set(path, value):
+    assert setting_at(for_short_texts(config()), path) == value
+    assert setting_at(for_short_texts(config("text.ngrams=1", "train.members=2")), path) == value
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "data.labels=[1,2,3,4,5]",
+        "train.linear_member=true",
+        "train.shards=2",
+        "train.freeze=[hidden.0]",
+        "text.max_features=100",
+    ],
+)
+def test_what_does_not_fit_the_settings_of_short_texts(setting):
+    """They have a lexicon for two classes, a linear classifier of their own, and no hidden layer."""
+    given = config(setting)
+    assert for_short_texts(given) is given
+
+
+def test_few_labels_has_them_and_a_final_training():
+    few, short = load_config("few_labels").config, load_config("short_texts").config
+    assert (few.text, few.pretrain, few.model) == (short.text, short.pretrain, short.model)
+    assert few.train == short.train.model_copy(update={"refit": True})
