@@ -24,7 +24,6 @@ def map_words(classifier: Classifier) -> Words:
     """Return the words of the map: the most frequent features, and the strongest of each class."""
     texts, weights = words.feature_weights(classifier, _WORD_CANDIDATES)
     spec, labels = classifier.spec, None
-    ends = spec.labels[0], spec.labels[-1]
     if spec.head != "softmax":
         weight = weights[:, 0]
     elif spec.ordered:  # the weight for the upper labels minus that for the lower ones
@@ -37,7 +36,7 @@ def map_words(classifier: Classifier) -> Words:
     )
     vectors = classifier.tensors()["embedding.weight"][chosen]
     shown = None if labels is None else [labels[i] for i in chosen.tolist()]
-    return Words([texts[i].as_py() for i in chosen.tolist()], vectors, weight[chosen], shown, ends)
+    return Words([texts[i].as_py() for i in chosen.tolist()], vectors, weight[chosen], shown, spec.labels)
 
 
 class Side(NamedTuple):

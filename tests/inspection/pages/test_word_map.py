@@ -29,13 +29,15 @@ def test_the_map_of_one_dimension_and_of_nothing_but_zeros():
 
 
 def test_the_map_of_labels_without_an_order_shows_which_label():
-    words = Words(["a", "b", "c"], np.eye(3), np.array([1.0, 2.0, 0.5]), ["pear", "apple", "pear"])
+    order = ["pear", "fig", "apple"]
+    words = Words(["a", "b", "c"], np.eye(3), np.array([1.0, 2.0, 0.5]), ["fig", "apple", "fig"], order)
     chart = word_map(0, "m", words)
-    assert chart["words"]["kinds"] == ["apple", "pear"]
-    assert chart["words"]["kind"] == [1, 0, 1]
+    assert chart["words"]["kinds"] == ["fig", "apple"], "in the order of the labels"
+    assert chart["words"]["kind"] == [0, 1, 0]
     assert chart["words"]["colours"] == ["--run0", "--run1"]
     assert "which label" in chart["about"]
-    many = Words(list("abcdefgh"), np.eye(8), np.ones(8), [f"label {i}" for i in range(8)])
+    labels = [f"label {i}" for i in range(8)]
+    many = Words(list("abcdefgh"), np.eye(8), np.ones(8), labels, labels)
     assert len(set(word_map(0, "m", many)["words"]["colours"])) == 8
 
 
