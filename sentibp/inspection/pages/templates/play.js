@@ -221,9 +221,9 @@
     page.distribution(at("distribution"), answer.labels, answer.probabilities, answer.label);
     at("scale").hidden = at("ends").hidden = !placed;
     if (placed) at("scale").firstElementChild.style.left = `${100 * answer.place}%`;
-    at("prediction").textContent = `${answer.label} ${page.probability(score)}`;
+    at("prediction").textContent = `${page.said(answer.label)} ${page.probability(score)}`;
     at("logit").textContent = listed(
-      placed && `${answer.place.toFixed(2)} on the scale from ${answer.labels[0]}, 0, to ${answer.labels.at(-1)}, 1`, unknown);
+      placed && `place ${answer.place.toFixed(4)} on the scale from 0 to 1`, unknown);
   }
 
   function contributions(answer) {
@@ -273,7 +273,7 @@
     at("steps").start = answer.learned - listed.length + 1;
     at("steps").replaceChildren(...listed.map(([taught, kind, before, after]) => {
       const item = document.createElement("li");
-      item.textContent = `“${shortened(taught, 60)}” is ${kind}: ${areBinary(answer.labels) ? "positive" : kind} ${page.probability(before)} → ${page.probability(after)}`;
+      item.textContent = `“${shortened(taught, 60)}” is ${kind}: ${areBinary(answer.labels) ? "positive" : page.said(kind)} ${page.probability(before)} → ${page.probability(after)}`;
       return item;
     }));
     at("steps").scrollTop = at("steps").scrollHeight;
