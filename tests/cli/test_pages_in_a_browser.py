@@ -374,10 +374,10 @@ def test_the_page_of_a_sweep_is_drawn_and_fits_a_phone(page: Page, sweep: str, s
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Any]]:
-    """Return the address of an exported page for a model with two labels and one with five, and the models."""
+    """Return the addresses of exported pages for models with two, three and five labels, and the models."""
     folder = tmp_path_factory.mktemp("exported")
     found = {}
-    for name in ("shifters", "sure", "stars"):
+    for name in ("shifters", "sure", "topics", "stars"):
         classifier = exports.random_model("shifters" if name == "sure" else name)
         if name == "sure":
             classifier.network.params["output.bias"][...] = 11
@@ -409,7 +409,8 @@ def test_an_exported_page_answers_as_the_model_does(page: Page, exported, name: 
         type_text(page, text)
         (answer,) = classifier.answers(strings([text]))
         page.wait(f"document.getElementById('marked').textContent === {json.dumps(text)}")
-        assert page.text("#prediction") == f"{answer['label']} {probability(answer['score'])}"
+        label = f"“{answer['label']}”" if answer["label"].isdigit() else answer["label"]
+        assert page.text("#prediction") == f"{label} {probability(answer['score'])}"
         assert name != "sure" or answer["score"] > 0.99995, "with 4 decimals it would be 1.0000"
         assert page.js("document.querySelectorAll('#network .box').length") > 2
     assert page.driver.title == "What does the model say?"
@@ -441,6 +442,20 @@ def test_the_drawing_of_an_exported_page_follows_the_keys(page: Page, exported):
     assert sum(rows[:-1]) == pytest.approx(rows[-1], abs=0.002)
     page.press(Keys.ESCAPE)
     assert page.text("#unit") == ""
+
+
+def test_the_drawing_of_an_exported_page_has_the_names_of_labels_and_shows_where_there_is_more(page: Page, exported):
+    url, classifier = exported["topics"]
+    page.open(url, 360)
+    page.wait(READY)
+    last = "[...document.querySelectorAll('#network .box')].slice(-3)"
+    names = page.js(f"{last}.map((box) => box.lastChild.textContent)")
+    assert [each.rpartition(" ")[0] for each in names] == list(classifier.spec.labels)
+    assert page.js(f"{last}.every(({{ children }}) => children[2].getBBox().width <= children[1].getBBox().width)")
+    sides = "document.getElementById('network').parentElement.className"
+    assert "more-right" in page.js(sides)
+    page.js("void (document.getElementById('network').parentElement.scrollLeft = 9999)")
+    page.wait(f"!{sides}.includes('more-right') && {sides}.includes('more-left')")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -123,7 +123,7 @@ def test_the_articles_sentence_is_shown_first_and_learns_as_the_article_says(pag
     )
     learn(page)
     assert positive(page) == 0.35
-    assert page.text("#moved") == "0.3000 → 0.3500"
+    assert page.text("#moved") == "(positive 0.3000 → 0.3500)"
     assert page.js("document.getElementById('was').style.left") == "30%"
     said = page.js("[...document.querySelectorAll('#phases li')].map(e => e.textContent)")
     assert [each[: each.index(" ")] for each in said] == ["ForwardThe", "LossThe", "BackwardFrom", "UpdateEach"]
@@ -289,9 +289,9 @@ def test_the_mark_of_the_answer_before_is_there_also_if_that_was_nearly_certain(
     rate.send_keys("0.3", TAB)
     for _ in range(12):
         learn(page)
-        if page.text("#moved").startswith(">0.999999 → "):
+        if page.text("#moved").startswith("(positive >0.999999 → "):
             break
-    assert page.text("#moved").startswith(">0.999999 → ")
+    assert page.text("#moved").startswith("(positive >0.999999 → ")
     assert page.js("parseFloat(document.getElementById('was').style.left)") > 99.99
 
 
@@ -814,6 +814,7 @@ def test_play_with_several_labels(page: Page, tmp_path: Path, monkeypatch: pytes
             "not under it"
         )
         assert "is so so: so so 0." in page.text("#steps")
+        assert page.text("#moved").startswith("(so so 0."), "whose probability it is: another label may be predicted"
         assert "the probability of so so should be 1" in page.js("document.getElementById('phases').textContent")
         page.find("#undo").send_keys(" ")
         page.wait(f"{STEPS} === 0 && {READY}")

@@ -51,6 +51,21 @@ def colour_at(page: Page, x: float, y: float) -> tuple[int, ...]:
     return tuple(zlib.decompress(data)[1:4])  # after the filter of the row
 
 
+def test_a_confusion_matrix_that_does_not_fit_beside_the_scores_is_below_them(page: Page, tmp_path: Path):
+    names = ["Billing and invoices", "Bug report", "Feature request / enhancement", "Cancellation"]
+    for labels in (names[:2], names):
+        heads = "".join(f'<th scope="col">{name}</th>' for name in ["right label", *labels])
+        row = "<tr>" + f'<th scope="row">{names[2]}</th>' + "<td>1,234</td>" * len(labels) + "</tr>"
+        matrix = f'<table class="confusion"><tr>{heads}</tr>{row}</table>'
+        about = f"<figcaption>{'How many there are of each. ' * 9}</figcaption>"
+        scores = '<div class="scroll"><table class="scores"><tr><th>accuracy</th><td>0.9</td></tr></table></div>'
+        figure = f'<div><figure><div class="scroll" id="matrix">{matrix}</div>{about}</figure></div>'
+        show(page, tmp_path, styled(f'<div class="beside">{scores}{figure}</div>'), 1160)
+        assert page.js("document.getElementById('matrix').scrollWidth <= document.getElementById('matrix').clientWidth")
+        top = "document.querySelector('.beside').children[{}].getBoundingClientRect().top"
+        assert (page.js(top.format(0)) == page.js(top.format(1))) == (labels == names[:2])
+
+
 TABLE = "<table><caption>Wide</caption><tr>" + "<td>0.123456</td>" * 30 + "</tr></table>"
 
 

@@ -25,11 +25,11 @@ Series = dict[str, Any]
 Axis = dict[str, Any]
 
 
-def rounded(value: Any) -> Any:
-    """Round to six significant digits; arrays become lists. Infinity and NaN, which JSON lacks, become None: a gap."""
+def rounded(value: Any, digits: int = 6) -> Any:
+    """Round to significant digits; arrays become lists. Infinity and NaN, which JSON lacks, become None: a gap."""
     if np.ndim(value):
-        return [rounded(each) for each in value]
-    return float(f"{float(value):.6g}") if np.isfinite(value) else None
+        return [rounded(each, digits) for each in value]
+    return float(f"{float(value):.{digits}g}") if np.isfinite(value) else None
 
 
 def colour(i: int) -> str:

@@ -156,7 +156,10 @@ class _Parser:
                 self.at += 1
                 self._skip_space()
                 done += left + _operator("*")
+                is_negative = self._peek()[1] == "-"
                 left = self._factor()
+                if is_negative:
+                    left = f"<mrow><mo>(</mo>{left}<mo>)</mo></mrow>"
             elif sign == "/":
                 self.at += 1
                 self._skip_space()

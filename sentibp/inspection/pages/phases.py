@@ -45,6 +45,11 @@ def _shown_label(trace: Trace) -> str:
     return trace.labels[1] if is_binary(trace.labels) else trace.label
 
 
+def _said(label: str) -> str:
+    """Return a label for a sentence with numbers: one that is a number itself, such as a rating, in quotes."""
+    return label if any(map(str.isalpha, label)) else f"“{label}”"
+
+
 def _p(trace: Trace, at: int) -> float:
     """Return the probability of that label before the step (0) or after it (-1)."""
     return trace.outcomes[at].probabilities[label_number(_shown_label(trace), trace.labels)]
@@ -67,7 +72,7 @@ def _forward(trace: Trace) -> str:
     )
     return (
         f"{start}, layer by layer these become the logit{'' if is_binary(trace.labels) else 's'} "
-        f"{_logits(trace)}, and the network gives {_shown_label(trace)} a probability of {p}."
+        f"{_logits(trace)}, and the network gives {_said(_shown_label(trace))} a probability of {p}."
     )
 
 
@@ -79,7 +84,7 @@ def _logits(trace: Trace) -> str:
 def _loss(trace: Trace) -> str:
     p, loss = _p(trace, 0), number(trace.outcomes[0].loss)
     wanted = label_number(trace.label) if is_binary(trace.labels) else 1
-    known = f"The label is {trace.label}, so the probability of {_shown_label(trace)}"
+    known = f"The label is {_said(trace.label)}, so the probability of {_said(_shown_label(trace))}"
     right = f"{known} should be {wanted}, not {probability(p)}"
     if trace.loss == "squared_error" and is_binary(trace.labels):
         return f"{right}: the loss is ({number(p)}\u00a0−\u00a0{wanted})²\u00a0=\u00a0{loss}."
@@ -92,7 +97,7 @@ def _loss(trace: Trace) -> str:
 def _backward(trace: Trace) -> str:
     if isinstance(trace.dz, list) and len(trace.dz) > 1:
         dz = number(trace.dz[label_number(trace.label, trace.labels)])
-        what = f"the gradient of the logit of {trace.label} is {dz}"
+        what = f"the gradient of the logit of {_said(trace.label)} is {dz}"
     else:
         dz = trace.dz[0] if isinstance(trace.dz, list) else trace.dz
         direction = "a larger z would lower the loss" if dz < 0 else "a smaller z would lower the loss"
@@ -112,7 +117,7 @@ def _of_words(trace: Trace) -> str:
     if np.allclose(lengths, longest):
         return f", and the row of each word one of length {number(longest)}"
     word = one_line(trace.features[int(lengths.argmax())], 24)
-    return f', and of the words "{word}" the longest, {number(longest)}'
+    return f", and of the words “{word}” the longest, {number(longest)}"
 
 
 def _update(trace: Trace) -> str:
@@ -123,7 +128,7 @@ def _update(trace: Trace) -> str:
     losses = f"the loss {change} from {number(before)} to {number(after)}"
     return (
         f"Each weight moves against its gradient, by the learning rate {trace.learning_rate:g} {rule}: "
-        f"the probability of {_shown_label(trace)} {moves}, and {losses}."
+        f"the probability of {_said(_shown_label(trace))} {moves}, and {losses}."
     )
 
 

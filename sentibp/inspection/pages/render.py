@@ -83,6 +83,11 @@ def probability(value: float) -> str:
     return f"{value:.{min(1 - math.floor(math.log10(distance)), 6) if 0 < distance < 5e-5 else 4}f}"
 
 
+def unbroken(text: str) -> str:
+    """Return the text with spaces before % that no line ends at."""
+    return re.sub(r"(?<=\d) %", "\u00a0%", text)
+
+
 def trusted(content: str) -> Markup:
     """Mark what this package or a library wrote (HTML, a style, a script): templates show it unescaped."""
     from markupsafe import Markup
@@ -102,7 +107,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"signed": signed, "weight": weight, "probability": probability}
+    environment.filters |= {"signed": signed, "weight": weight, "probability": probability, "unbroken": unbroken}
     return environment
 
 

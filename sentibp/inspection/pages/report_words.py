@@ -17,14 +17,14 @@ from sentibp.model.classifier import Classifier
 _LISTED_WORDS = 15  # per class
 _WORD_CANDIDATES = 5000  # the most frequent features, from which the listed words are chosen
 _MAP_FREQUENT = 400  # the map shows the most frequent features
-_MAP_STRONGEST = 60  # and the strongest of each class
+_MAP_STRONGEST = 60  # and the strongest of two classes, or as many in all of more
+_LEAST = 5  # of each class
 
 
 def map_words(classifier: Classifier) -> Words:
     """Return the words of the map: the most frequent features, and the strongest of each class."""
     texts, weights = words.feature_weights(classifier, _WORD_CANDIDATES)
     spec, labels = classifier.spec, None
-    ends = spec.labels[0], spec.labels[-1]
     if spec.head != "softmax":
         weight = weights[:, 0]
     elif spec.ordered:  # the weight for the upper labels minus that for the lower ones
@@ -32,12 +32,15 @@ def map_words(classifier: Classifier) -> Words:
     else:
         labels, weight = strongest_labels(weights, spec.labels)
     order = np.argsort(weight, kind="stable")
-    chosen = np.unique(
-        np.concatenate([np.arange(min(_MAP_FREQUENT, len(weight))), order[:_MAP_STRONGEST], order[-_MAP_STRONGEST:]])
-    )
+    if labels is None:
+        strongest = [order[:_MAP_STRONGEST], order[-_MAP_STRONGEST:]]
+    else:  # a rare class has small weights
+        each, own = max(2 * _MAP_STRONGEST // len(spec.labels), _LEAST), np.array(labels)[order]
+        strongest = [order[own == label][-each:] for label in spec.labels]
+    chosen = np.unique(np.concatenate([np.arange(min(_MAP_FREQUENT, len(weight))), *strongest]))
     vectors = classifier.tensors()["embedding.weight"][chosen]
     shown = None if labels is None else [labels[i] for i in chosen.tolist()]
-    return Words([texts[i].as_py() for i in chosen.tolist()], vectors, weight[chosen], shown, ends)
+    return Words([texts[i].as_py() for i in chosen.tolist()], vectors, weight[chosen], shown, spec.labels)
 
 
 class Side(NamedTuple):

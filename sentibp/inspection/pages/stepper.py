@@ -26,6 +26,7 @@ _ROWS = 10  # drawn of the embedding
 _DIMS = 4  # numbers of each vector in the text of a stage
 _TEXT_WORDS = 60  # words of the text above the drawing
 _BETWEEN = 80  # characters of one of them, or between two
+_DIGITS = 9  # of a number, as the page rounds it to 4 decimals, and subtracts weights before and after the update
 _TITLES = {
     "words": "The words",
     "loss": "The prediction and the loss",
@@ -99,6 +100,11 @@ def _bag(trace: Trace) -> LayerTrace:
     return next(call for call in trace.layers if isinstance(call.layer, EmbeddingBag))
 
 
+def _exact(values: Any) -> Any:
+    """Return numbers for JSON. The page rounds them as the text does: with 6 digits, 1.806352 would be 1.8063."""
+    return rounded(values, _DIGITS)
+
+
 def _layout(trace: Trace) -> _Layout:
     """Lay out the words, the layers, the probability p and the loss L, from left to right."""
     layout = _Layout()
@@ -112,10 +118,10 @@ def _layout(trace: Trace) -> _Layout:
     if isinstance(before.positive, list):
         _add_labels(layout, trace)
     else:
-        values = {"values": [rounded(before.positive)], "after": [rounded(after.positive)]}
+        values = {"values": [_exact(before.positive)], "after": [_exact(after.positive)]}
         number = layout.add("p", title="the probability of positive", units=[1], of=1, **values)
         layout.edges.append({"from": number - 1, "to": number})
-    values = {"values": [rounded(before.loss)], "after": [rounded(after.loss)]}
+    values = {"values": [_exact(before.loss)], "after": [_exact(after.loss)]}
     number = layout.add("L", title="the loss", units=[1], of=1, **values)
     layout.edges.append({"from": number - 1, "to": number} | ({} if is_binary(trace.labels) else {"all": True}))
     return layout
@@ -132,8 +138,8 @@ def _add_labels(layout: _Layout, trace: Trace) -> None:
         units=units,
         entries=[f"p({trace.labels[unit - 1]})" for unit in units],
         of=len(before),
-        values=rounded(before[drawn]),
-        after=rounded(after[drawn]),
+        values=_exact(before[drawn]),
+        after=_exact(after[drawn]),
     )
     layout.edges.append({"from": number - 1, "to": number, "all": True})
 
@@ -151,10 +157,10 @@ def _add_layer(layout: _Layout, call: LayerTrace, trace: Trace, drawn: Array) ->
         **_plain(call, layout),
         units=[int(i) + 1 for i in units],
         of=call.y.shape[1],
-        values=rounded(call.y[0, units]),
-        after=rounded(call.y_after[0, units]),
-        gradients=rounded(call.dy[0, units]),
-        length=rounded(np.linalg.norm(call.dy)),
+        values=_exact(call.y[0, units]),
+        after=_exact(call.y_after[0, units]),
+        gradients=_exact(call.dy[0, units]),
+        length=_exact(np.linalg.norm(call.dy)),
         **({"entries": ["zu"[i] for i in units]} if call.symbols["y"] == PAIR else {}),
         **(_parameters(call, "bias", units) if "bias" in call.before and not is_head else {}),
     )
@@ -196,7 +202,7 @@ def _parameters(call: LayerTrace, name: str, at: Any) -> dict[str, Any]:
     Their gradients follow from the columns: that of a bias is dy, that of a weight the product of input and dy.
     """
     keys = {"weight": ("weights", "new"), "bias": ("bias", "new_bias")}[name]
-    return {key: rounded(values[at]) for key, values in zip(keys, (call.before[name], call.after[name]), strict=True)}
+    return {key: _exact(values[at]) for key, values in zip(keys, (call.before[name], call.after[name]), strict=True)}
 
 
 def _shares(call: LayerTrace, trace: Trace, rows: Array) -> list[float]:
@@ -204,7 +210,7 @@ def _shares(call: LayerTrace, trace: Trace, rows: Array) -> list[float]:
     n, layer = sum(trace.counts), call.layer
     padded = n + layer.padding  # type: ignore[attr-defined]
     divisor = {"mean": padded, "sqrt": padded**0.5, "sum": 1}[layer.pooling]  # type: ignore[attr-defined]
-    return rounded(np.array(trace.counts)[rows] / divisor) if n else []
+    return _exact(np.array(trace.counts)[rows] / divisor) if n else []
 
 
 def _largest(values: Array, most: int) -> Array:

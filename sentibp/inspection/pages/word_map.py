@@ -23,7 +23,7 @@ class Words(NamedTuple):
     vectors: Array  # (k, d)
     weight: Array  # (k,)
     labels: Sequence[str] | None = None  # that each word is evidence for, if the labels have no order
-    ends: tuple[str, str] = LABELS  # the labels that the least and the largest weights are evidence for, else
+    order: Sequence[str] = LABELS  # all labels; the least weights are evidence for the first, the largest for the last
 
 
 def word_map(number: int, name: str, words: Words) -> Chart:
@@ -46,7 +46,7 @@ def word_map(number: int, name: str, words: Words) -> Chart:
         **({} if shares[0] >= _ON_A_LINE else _nearest_by_cosine(vectors)),
     }
     if words.labels is not None:
-        kinds = sorted(set(words.labels))
+        kinds = [label for label in words.order if label in set(words.labels)]
         shown["kinds"] = kinds
         k = len(kinds)
         shown["colours"] = [colour(i) if k <= COLOURS else shade(i, k) for i in range(k)]
@@ -57,7 +57,7 @@ def word_map(number: int, name: str, words: Words) -> Chart:
 
 def _about(words: Words, shares: Sequence[float]) -> str:
     """Return what the map shows, and how much of the spread of the words it can show."""
-    low, high = words.ends
+    low, high = words.order[0], words.order[-1]
     about = (
         f"Each dot is one of {len(words.names):,} frequent or strong words and n-grams. What is near on the map has "
         f"similar numbers in the embedding of {words.vectors.shape[1]} dimensions. "

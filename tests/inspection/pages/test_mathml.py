@@ -52,6 +52,7 @@ def test_a_quotient_becomes_a_fraction_without_needless_parentheses():
         ("(a + b) / (c - d)", "mfrac", ["a+b", "c−d"]),
         ("(a) (b) / 2", "mfrac", ["b", "2"]),
         ("sqrt(s)", "msqrt", ["s"]),
+        ("0.5 * -2 - 3*-4", "math", ["0.5", "·", "(−2)"]),
     ],
 )
 def test_parts_are_where_they_belong(formula, tag, parts):

@@ -37,6 +37,15 @@ def test_the_right_answer_is_1_or_0(label):
     assert ("smaller z" in backward) == (label == "negative")
 
 
+def test_a_label_that_is_a_number_is_in_quotes(new_classifier):
+    stars = heads.random_classifier(new_classifier, "scale of 5", TEXTS)
+    said = " ".join(each["sentence"] for each in phases(trace_step(stars, TEXTS[0], "1")))
+    assert "gives “1” a probability of 0." in said
+    assert "The label is “1”, so the probability of “1” should be 1, not 0." in said
+    assert "the gradient of the logit of “1” is -0." in said
+    assert "the probability of “1” moves from 0." in said
+
+
 def test_a_step_that_makes_it_worse_says_so():
     trace = trace_step(article_classifier(), "I love this movie", "positive")
     trace.outcomes[-1] = trace.outcomes[-1]._replace(loss=0.5)

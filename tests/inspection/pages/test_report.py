@@ -244,7 +244,7 @@ def test_it_begins_with_what_was_trained_on_what_and_how_good_it_is(train):
         lead,
     )
     accuracy = 100 * subject.predictions.scores["accuracy"]
-    assert f"It is right on {accuracy:.1f} % of 30 validation reviews (95 % interval: " in lead
+    assert f"It is right on {accuracy:.1f}\u00a0% of 30 validation reviews (95&nbsp;% interval: " in lead
     peers = re.findall(r'<span class="name">(\w[\w ]*) <small>', page)
     assert peers == ["Guessing", "The majority", "a"]
     assert "fastText" not in page

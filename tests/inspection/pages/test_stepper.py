@@ -14,6 +14,7 @@ from sentibp.inspection.pages import stepper
 from sentibp.inspection.pages.mathml import SLOT, without_numbers
 from sentibp.inspection.trace import dense_gradient, trace_step
 from sentibp.inspection.worked_example import article_classifier
+from sentibp.inspection.worksheet import number
 
 NUMBER = re.compile(r"(?<![A-Za-z0-9])[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?(?:e[+-][0-9]+)?")
 TEXTS = ["a good film, not a bad film", "dull and bad"]
@@ -106,6 +107,30 @@ def test_the_last_stage_has_every_number_after_the_update(new_classifier, model)
     source, target = (drawing["columns"][output[end]] for end in ("from", "to"))
     found = np.array(source["after"]) @ np.array(output["new"]) + target["new_bias"]
     np.testing.assert_allclose(found, target["after"], rtol=1e-3, atol=1e-5)
+
+
+def test_the_page_rounds_each_number_as_the_text_does(new_classifier):
+    model = {"hidden": [16], "embedding": {"dim": 16, "init": "normal"}}
+    step = trace_step(heads.random_classifier(new_classifier, "softmax", TEXTS, model, size=9), TEXTS[0], "fig")
+    by = columns(stepper.drawing(step))
+    numbers = 0
+    for call in step.layers:
+        column = by[call.symbols["y"]]
+        for unit, drawn in zip(column["units"], column["values"], strict=True):
+            assert number(drawn) == number(float(call.y[0, unit - 1]))
+            numbers += 1
+    assert numbers > 30
+
+
+def test_a_small_update_is_drawn_as_it_is(new_classifier):
+    step = trace_step(new_classifier(TEXTS), TEXTS[0], "negative", optimizer="sgd", learning_rate=1e-5)
+    drawing = stepper.drawing(step)
+    (output,) = (edge for edge in drawing["edges"] if edge.get("symbol") == "W")
+    call = next(call for call in step.layers if call.name == "output")
+    source, target = (drawing["columns"][output[end]]["units"] for end in ("from", "to"))
+    at = np.ix_(np.array(source) - 1, np.array(target) - 1)
+    change = np.array(output["new"]) - np.array(output["weights"])
+    np.testing.assert_allclose(change, (call.after["weight"] - call.before["weight"])[at], rtol=0.05, atol=1e-9)
 
 
 def test_gradients_are_known_from_the_logit_to_the_words(new_classifier):

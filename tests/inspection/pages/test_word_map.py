@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from sentibp.inspection.pages import report_words
 from sentibp.inspection.pages.word_map import Words, word_map
 
 
@@ -29,13 +30,15 @@ def test_the_map_of_one_dimension_and_of_nothing_but_zeros():
 
 
 def test_the_map_of_labels_without_an_order_shows_which_label():
-    words = Words(["a", "b", "c"], np.eye(3), np.array([1.0, 2.0, 0.5]), ["pear", "apple", "pear"])
+    order = ["pear", "fig", "apple"]
+    words = Words(["a", "b", "c"], np.eye(3), np.array([1.0, 2.0, 0.5]), ["fig", "apple", "fig"], order)
     chart = word_map(0, "m", words)
-    assert chart["words"]["kinds"] == ["apple", "pear"]
-    assert chart["words"]["kind"] == [1, 0, 1]
+    assert chart["words"]["kinds"] == ["fig", "apple"], "in the order of the labels"
+    assert chart["words"]["kind"] == [0, 1, 0]
     assert chart["words"]["colours"] == ["--run0", "--run1"]
     assert "which label" in chart["about"]
-    many = Words(list("abcdefgh"), np.eye(8), np.ones(8), [f"label {i}" for i in range(8)])
+    labels = [f"label {i}" for i in range(8)]
+    many = Words(list("abcdefgh"), np.eye(8), np.ones(8), labels, labels)
     assert len(set(word_map(0, "m", many)["words"]["colours"])) == 8
 
 
@@ -67,3 +70,18 @@ def test_the_nearest_words_are_those_with_the_largest_cosine():
 def test_how_far_the_words_lie_on_a_line_is_said_in_words(spread, says):
     vectors = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, spread], [0.0, -spread]])
     assert says in word_map(0, "a", Words(list("abcd"), vectors, np.array([1.0, -1.0, 0.0, 0.0])))["about"]
+
+
+def test_the_map_has_the_strongest_words_of_each_class(new_classifier, monkeypatch):
+    monkeypatch.setattr(report_words, "_MAP_FREQUENT", 0)
+    monkeypatch.setattr(report_words, "_MAP_STRONGEST", 6)
+    text = " ".join([*(f"apple{i}" for i in range(40)), *(f"the{i}" for i in range(40)), "fig1", "fig2"])
+    data = {"labels": ["apple", "pear", "fig"], "ordered": False}
+    classifier = new_classifier([text], model={"hidden": [], "embedding": {"dim": 3}}, data=data)
+    tensors, names = classifier.tensors(), classifier.vocabulary.features().to_pylist()
+    tensors["output.weight"][...] = np.eye(3)
+    for row, name in zip(tensors["embedding.weight"], names, strict=True):
+        row[...] = [0, 0, 1] if "fig" in name else [9, 0, 0] if "apple" in name else [0.1, 0, 0]
+    shown = report_words.map_words(classifier)
+    assert {"fig1", "fig2"} <= set(shown.names), "though all of apple have larger weights"
+    assert set(shown.labels) == {"apple", "fig"}

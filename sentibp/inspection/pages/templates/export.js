@@ -1,7 +1,7 @@
 // The page: the answer, the contribution of each word, and the forward pass, for the text that is typed.
 {
   const at = (id) => document.getElementById(id);
-  const LONG = 50000, ROWS = 12, UNITS = 12, BOX = 80, WORD = 166, TALL = 24, PITCH = 29, TOP = 28, BOTTOM = 22;
+  const LONG = 50000, ROWS = 12, UNITS = 12, BOX = 80, WORD = 166, CHARACTER = 8.5, TALL = 24, PITCH = 29, TOP = 28, BOTTOM = 22;
   const { element, drawn, signed, probability } = page;
   const caption = (text) => element("caption", { class: "unseen" }, text);
   const short = (value) => { // at most 8 characters
@@ -36,7 +36,7 @@
 
   function showAnswer(answer) {
     const unknown = answer.note ?? (answer.unknown ? `${answer.unknown} of ${answer.tokens} words unknown` : "");
-    at("prediction").textContent = `${answer.label} ${probability(answer.score)}`;
+    at("prediction").textContent = `${page.said(answer.label)} ${probability(answer.score)}`;
     const more = [answer.place === undefined ? "" : `place ${answer.place.toFixed(4)} on the scale from 0 to 1`,
       answer.expected === undefined ? "" : `expected ${answer.expected.toFixed(2)}`, unknown];
     at("more").textContent = more.filter(Boolean).join(", ");
@@ -138,17 +138,20 @@
     picture();
   }
 
-  const widthOf = (index) => (index === 0 ? WORD : BOX);
+  const isLast = (index) => index === columns.length - 1 && columns[index].of > 1; // the probabilities of several labels
+  const longest = () => Math.max(...checkedModel().settings.labels.map(({ length }) => length));
+  const widthOf = (index) => (index === 0 ? WORD : isLast(index) ? Math.min(CHARACTER * (longest() + 6) + 12, 150) : BOX);
   const leftOf = (index) => 6 + (index ? WORD + (index - 1) * BOX + index * gap : 0);
   function fitGap() { // between columns: as wide as the page allows, within limits
-    const free = at("network").parentElement.clientWidth - 12 - WORD - (columns.length - 1) * BOX;
-    gap = Math.min(Math.max(free / (columns.length - 1), 70), 170);
+    const last = columns.length - 1;
+    const free = at("network").parentElement.clientWidth - 12 - WORD - (last - 1) * BOX - widthOf(last);
+    gap = Math.min(Math.max(free / last, 40), 170);
   }
 
   function picture() {
     fitGap();
     const most = Math.max(1, ...columns.map(({ units }) => units.length));
-    const height = TOP + most * PITCH + BOTTOM, width = leftOf(columns.length - 1) + BOX + 6;
+    const height = TOP + most * PITCH + BOTTOM, last = columns.length - 1, width = leftOf(last) + widthOf(last) + 6;
     const topOf = (index) => TOP + ((most - columns[index].units.length) * PITCH) / 2;
     for (const [key, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` })) at("network").setAttribute(key, value);
     at("network").classList.toggle("choosing", chosen !== null);
@@ -157,6 +160,7 @@
     at("network").replaceChildren(...columns.slice(1).flatMap((_, k) => linesTo(k + 1, topOf)),
       ...columns.flatMap((_, index) => boxesOf(index, topOf(index), height)));
     at("unit").replaceChildren(...(chosen ? details(chosen) : []));
+    page.fade(at("network").parentElement);
   }
 
   function linesTo(index, topOf) { // from the column before
@@ -178,8 +182,9 @@
   function contentOf(index, row) { // what is written in a box: a word, a number, or a label with its probability
     const { units, of, values, labels } = columns[index];
     if (index === 0) return cut(labels[row], 18);
-    if (index < columns.length - 1 || of === 1) return short(values[row]);
-    return `${cut(checkedModel().settings.labels[units[row]], 4)} ${values[row].toFixed(2)}`;
+    if (!isLast(index)) return short(values[row]);
+    const room = Math.floor((widthOf(index) - 12) / CHARACTER) - 5; // beside the probability
+    return `${cut(checkedModel().settings.labels[units[row]], room)} ${values[row].toFixed(2)}`;
   }
 
   function boxesOf(index, top, height) { // with the name of the column above, and below how many there are
@@ -256,6 +261,7 @@
     }
   }
 
+  at("network").parentElement.addEventListener("scroll", ({ target }) => page.fade(target));
   addEventListener("resize", () => columns.length && picture());
   at("text").addEventListener("input", () => {
     clearTimeout(waiting);

@@ -39,6 +39,11 @@ const page = {
       draw();
     }).observe(place);
   },
+  fade(scroll) { // where more of a drawing is to the left or to the right
+    const { scrollLeft, scrollWidth, clientWidth } = scroll;
+    scroll.classList.toggle("more-left", scrollLeft > 2);
+    scroll.classList.toggle("more-right", scrollLeft + clientWidth < scrollWidth - 2);
+  },
   read(host) { // the data of the page, with unpack.js; what went wrong is written on the page
     try {
       return page.numbers = unpacked(host.textContent);
@@ -69,13 +74,16 @@ const page = {
     const digits = value === 0 || Math.abs(value) >= 5e-4 ? value.toFixed(4) : page.power(value, 1);
     return (value < 0 ? "" : "+") + digits;
   },
+  said(label) { // before a number: a label that is a number itself, such as a rating, in quotes
+    return /\p{L}/u.test(label) ? label : `“${label}”`;
+  },
   counted(n, noun) { // 1 review, 2 reviews
     return `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
   },
   // A column for each label; or where their names are too wide for columns, a row for each of the most probable.
   distribution(host, names, probabilities, best) {
     const ROOM = 330, MOST = 5, isWide = names.length * (Math.max(...names.map(page.width)) + 8) > ROOM;
-    const said = names.map((name, i) => `${name} ${page.probability(probabilities[i])}`);
+    const said = names.map((name, i) => `${page.said(name)} ${page.probability(probabilities[i])}`);
     const isShown = (i) => !isWide || probabilities.filter((p, j) => p > probabilities[i] || (p === probabilities[i] && j < i)).length < MOST;
     host.setAttribute("aria-label", said.join(", "));
     host.classList.toggle("rows", isWide);

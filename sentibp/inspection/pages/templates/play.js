@@ -137,8 +137,8 @@
         step.show(answer.drawing, "after");
         verdict(answer, moved);
       } else {
-        if (matchMedia("(max-width: 60rem)").matches) { // below the answer, which stays at the top, and gets a line more
-          at("step").style.scrollMarginTop = `${at("answer").offsetHeight + 32}px`;
+        if (matchMedia("(max-width: 60rem)").matches) { // below the answer, which stays at the top, and gets two lines more
+          at("step").style.scrollMarginTop = `${at("answer").offsetHeight + 56}px`;
           at("step").scrollIntoView({ block: "start" });
         }
         step.play(answer.drawing, () => verdict(answer, moved));
@@ -206,13 +206,16 @@
       at("logit").textContent = listed(
         `probability of positive ${page.probability(answer.positive)}, logit ${page.signed(answer.logit)}`, unknown);
     }
-    at("moved").textContent = moved ? `${page.probability(moved.from)} → ${page.probability(moved.to)}` : "";
+    at("moved").textContent = moved ? `(${change(answer, answer.steps.at(-1))})` : "";
     at("was").hidden = !moved || Boolean(answer.probabilities);
     if (moved) at("was").style.left = `${100 * moved.from}%`;
     at("marked").innerHTML = answer.html; // rendered, and escaped, by explanation.py
     contributions(answer);
   }
 
+  // What a step did to the probability of its label; of two labels it is that of positive, as everywhere on the page.
+  const change = ({ labels }, [, kind, before, after]) =>
+    `${areBinary(labels) ? "positive" : page.said(kind)} ${page.probability(before)} → ${page.probability(after)}`;
   const shortened = (said, most) => (said.length > most ? `${said.slice(0, most - 1)}…` : said);
   const listed = (...parts) => parts.filter(Boolean).join("; ");
 
@@ -221,9 +224,9 @@
     page.distribution(at("distribution"), answer.labels, answer.probabilities, answer.label);
     at("scale").hidden = at("ends").hidden = !placed;
     if (placed) at("scale").firstElementChild.style.left = `${100 * answer.place}%`;
-    at("prediction").textContent = `${answer.label} ${page.probability(score)}`;
+    at("prediction").textContent = `${page.said(answer.label)} ${page.probability(score)}`;
     at("logit").textContent = listed(
-      placed && `${answer.place.toFixed(2)} on the scale from ${answer.labels[0]}, 0, to ${answer.labels.at(-1)}, 1`, unknown);
+      placed && `place ${answer.place.toFixed(4)} on the scale from 0 to 1`, unknown);
   }
 
   function contributions(answer) {
@@ -271,9 +274,10 @@
       (at("reset").disabled ? at("learn") : at("reset")).focus();
     const listed = answer.steps.slice(-LISTED);
     at("steps").start = answer.learned - listed.length + 1;
-    at("steps").replaceChildren(...listed.map(([taught, kind, before, after]) => {
+    at("steps").replaceChildren(...listed.map((step) => {
+      const [taught, kind] = step;
       const item = document.createElement("li");
-      item.textContent = `“${shortened(taught, 60)}” is ${kind}: ${areBinary(answer.labels) ? "positive" : kind} ${page.probability(before)} → ${page.probability(after)}`;
+      item.textContent = `“${shortened(taught, 60)}” is ${kind}: ${change(answer, step)}`;
       return item;
     }));
     at("steps").scrollTop = at("steps").scrollHeight;

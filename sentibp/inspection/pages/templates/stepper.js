@@ -62,7 +62,7 @@ function stepper(host, moved = () => {}) {
   });
   scroll.addEventListener("scroll", () => {
     link();
-    fade();
+    page.fade(scroll);
   });
   let room = 0;
   new ResizeObserver(() => {
@@ -204,7 +204,7 @@ function stepper(host, moved = () => {}) {
       if (each.scrollWidth > each.clientWidth) each.tabIndex = 0;
     writeReview();
     link();
-    fade();
+    page.fade(scroll);
   }
 
   function linesTo(edge, stage, places) { // and the numbers of those that the chosen unit has
@@ -302,12 +302,6 @@ function stepper(host, moved = () => {}) {
     const wanted = middle - scroll.clientWidth / 2;
     const whole = places.map(({ x }) => (x - SIDE) * scale).find((left) => left >= wanted); // no column is cut on the left
     scroll.scrollLeft = index && wanted > 0 ? whole : 0;
-  }
-
-  function fade() { // where more of the drawing is to the left or to the right
-    const { scrollLeft, scrollWidth, clientWidth } = scroll;
-    scroll.classList.toggle("more-left", scrollLeft > 2);
-    scroll.classList.toggle("more-right", scrollLeft + clientWidth < scrollWidth - 2);
   }
 
   // --- the formulas of a stage
