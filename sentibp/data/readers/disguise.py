@@ -45,6 +45,13 @@ _NO_TEXT = (  # how contents begin, and what they are
         rb"window\.YTD\.",
         "JavaScript of a Twitter archive; write the list in it to a .json file, for example with sed '1s/^[^[]*//'",
     ),
+    (
+        rb"(?i)\s*insert\s+into\s+[`\"\w.]+\s*(\(|values\b)|\s*create\s+table\s|-- (mysql|mariadb) dump|"
+        rb"--\r?\n-- postgresql",
+        "a dump in SQL; load it into a database, and write its table to a CSV file",
+    ),
+    (rb"\+-{2,}[+-]*\+\s", "a table with a frame, as mysql shows it; write it as TSV, as mysql --batch does"),
+    (rb"(?i)(\s|%[^\n]*\n)*@relation\s", "an ARFF file of Weka; write it as CSV"),
     (rb"Rar!|7z\xbc\xaf", "an archive; unpack it, and give the file in it"),
 )
 

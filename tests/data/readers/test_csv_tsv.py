@@ -192,6 +192,11 @@ def test_what_is_like_a_footer_and_is_a_row():
     assert texts(parse("text\ngood\n(2 rows)\n", options=ReadOptions())) == ["good", "(2 rows)"]
 
 
+def test_a_table_of_markdown():
+    records = parse("| text | label |\n|:----|-----|\n| good | 1 |\n", "x.csv")
+    assert [(text.strip(), label.strip()) for text, label in rows(records)] == [("good", "1")]
+
+
 @pytest.mark.parametrize("rule", ["----,-----", ":---,---:", "=====,=="])
 def test_a_line_below_the_names_is_no_row(rule):
     records = parse(f"text,label\n{rule}\ngood,1\nbad,0\n")

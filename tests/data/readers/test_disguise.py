@@ -71,6 +71,12 @@ def test_texts_that_begin_with_a_bracket_stay_texts(tmp_path):
         ("x.json", b'window.YTD.tweets.part0 = [{"tweet": {', "JavaScript of a Twitter archive; "),
         ("x.txt", b"<review>\n<title>\nGood\n</title>\n<text>\nA film.", "an XML file; "),
         ("x.csv", b'<Sentences lang="en"><sentence id="1">Good</sentence>', "an XML file; "),
+        ("x.sql", b"INSERT INTO `reviews` VALUES (1,'good','pos');", "a dump in SQL; "),
+        ("x.txt", b"\ncreate table r (text varchar(99));", "a dump in SQL; "),
+        ("x.txt", b"-- MySQL dump 10.13  Distrib 8.0\n--\n", "a dump in SQL; "),
+        ("x.csv", b"--\n-- PostgreSQL database dump\n--\n", "a dump in SQL; "),
+        ("x.txt", b"+------+-------+\n| text | label |\n", "a table with a frame, "),
+        ("x.arff", b"% films\n@RELATION films\n", "an ARFF file of Weka; "),
         ("x.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<U4'}", "an array of numpy; "),
     ],
 )
