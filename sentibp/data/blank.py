@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from sentibp.utils import compute as pc
+from sentibp.utils.arrow import count_true
 from sentibp.utils.messages import counted
 
 _BLANK = r"\A[\s\pZ\pC]*\z"
@@ -15,7 +16,7 @@ _BLANK = r"\A[\s\pZ\pC]*\z"
 def count_blank(text: pa.Array | pa.ChunkedArray) -> int:
     """Return how many texts have no character that can be seen; null is one of them."""
     found = pc.match_substring_regex(text, _BLANK)
-    return text.null_count + sum(piece.true_count for piece in getattr(found, "chunks", [found]))
+    return text.null_count + count_true(found)
 
 
 def blank_note(name: str, blank: int, rows: int, what: str) -> list[str]:

@@ -26,6 +26,7 @@ from sentibp.data.labels import (
     row_count,
 )
 from sentibp.data.readers.records import Records
+from sentibp.data.serialized import count_serialized, serialized_notes
 from sentibp.data.tokenizer import pieces
 from sentibp.errors import DataError
 from sentibp.metrics import effective_number
@@ -265,8 +266,9 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
         raise DataError(all_blank(records.name, blank, records.other_columns, "fill them in"))
     what = "an empty text only says how frequent its label is" if label is not None else "an empty text says nothing"
     start = corpus.text.slice(0, LOOK)
-    garbled = garbled_notes(records.name, *count_garbled(start), len(start))
-    return replace(corpus, notes=(*notes, *blank_note(records.name, blank, len(corpus), what), *garbled))
+    damaged = garbled_notes(records.name, *count_garbled(start), len(start))
+    damaged += serialized_notes(records.name, *count_serialized(start), len(start))
+    return replace(corpus, notes=(*notes, *blank_note(records.name, blank, len(corpus), what), *damaged))
 
 
 def _id_note(records: Records, labels: Labels | None) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from sentibp.utils import compute as pc
+from sentibp.utils.arrow import count_true
 
 LOOK = 1000
 """Texts from the beginning of a file that are looked at: what is wrong with some of them is wrong with the file."""
@@ -22,7 +23,7 @@ _LOST = r"\x{FFFD}"
 def count_garbled(text: pa.Array | pa.ChunkedArray) -> tuple[int, int]:
     """Return how many texts have letters of UTF-8 that was read in another encoding, and how many lost characters."""
     read_wrong, lost = (pc.match_substring_regex(text, pattern) for pattern in (_READ_WRONG, _LOST))
-    return _count(read_wrong), _count(lost)
+    return count_true(read_wrong), count_true(lost)
 
 
 def garbled_notes(name: str, read_wrong: int, lost: int, rows: int) -> list[str]:
@@ -35,7 +36,3 @@ def garbled_notes(name: str, read_wrong: int, lost: int, rows: int) -> list[str]
         fact = "has the character U+FFFD, which a program writes in the place of one that it cannot read"
         notes.append(f"{name}: {fact}; export the texts again, as UTF-8")
     return notes
-
-
-def _count(found: pa.Array | pa.ChunkedArray) -> int:
-    return sum(piece.true_count for piece in getattr(found, "chunks", [found]))

@@ -309,7 +309,9 @@ def no_such_file(source: str) -> str:
         fact = f"{source}: no such file, but the names of {counted(len(several), 'file')}"
         return f"{fact}; give one of them, or, to train on all, {listed}"
     if not path.parent.is_dir():
-        return f"{source}: no such file, and no such folder; give the path of a file or folder of reviews"
+        missing = "no such file, and no such folder; give the path of a file or folder of reviews"
+        what = paths.address(source)
+        return f"{source}: {what}, and not a file; fetch it, and give the file" if what else f"{source}: {missing}"
     if near := near_paths(source, _may_be_source):
         return f"{source}: no such file{did_you_mean(near)}"
     if source in NAMES:

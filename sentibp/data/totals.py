@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from sentibp.utils import compute as pc
+from sentibp.utils.arrow import count_true
 from sentibp.utils.messages import counted
 
 FOOTER = (
@@ -18,7 +19,7 @@ _PATTERN = rf"(?i)\A(\s*({_TOTAL})\s*:?\s*|{FOOTER})\z"
 def count_totals(text: pa.Array | pa.ChunkedArray) -> int:
     """Return how many texts are nothing but a word such as `Total`, or a footer such as `(120 rows)`."""
     found = pc.match_substring_regex(text, _PATTERN)
-    return sum(piece.true_count for piece in getattr(found, "chunks", [found]))
+    return count_true(found)
 
 
 def totals_note(name: str, totals: int, rows: int) -> list[str]:

@@ -28,11 +28,14 @@ from sentibp.runs.find import builtin_file, validated_file
 from sentibp.training.loop import evaluate
 from sentibp.training.recorded_data import RecordedData
 from sentibp.training.validation_notes import FEW
-from sentibp.utils.label_key import is_binary
+from sentibp.utils.label_key import is_binary, label_value
 from sentibp.utils.messages import counted
+from sentibp.utils.repair import set_option
 from sentibp.utils.sequences import Texts, require_same_order
 
 _ROUNDED = 1e-3  # accuracy that another processor may change
+
+_OPPOSITE = -0.5  # of the scores from -1 to 1, below which the labels seem to mean the opposite
 
 _OPTIONS = {"data.source": "--data", "data.split": "--split", "data.validation": "--data"}
 
@@ -109,7 +112,8 @@ def _evaluate_in_memory(
     except DataError as error:
         raise in_python(error) from None
     scores, _, _, notes = score_corpus(RecordedData(classifier), corpus, decision=decision)
-    return Evaluation(scores, (*corpus.notes, *notes, *few_reviews(scores)))
+    opposite = (f"{note}; if so, turn them" for note in _opposite_note(scores))
+    return Evaluation(scores, (*corpus.notes, *notes, *opposite, *few_reviews(scores)))
 
 
 def few_reviews(scores: dict[str, Any]) -> list[str]:
@@ -140,7 +144,8 @@ def score_reviews(
     scores, positive, tokens, notes = score_corpus(recorded, corpus, decision=decision)
     if not data.is_named and recorded.run is None and not data.overrides and decision is None:
         notes = (*notes, *_unlike_training(classifier.scores, scores))
-    return ScoredReviews(replace(corpus, notes=(*corpus.notes, *notes)), scores, positive, tokens)
+    opposite = (f"{note}; if so: {_turned(corpus.names)}" for note in _opposite_note(scores))
+    return ScoredReviews(replace(corpus, notes=(*corpus.notes, *notes, *opposite)), scores, positive, tokens)
 
 
 def _unlike_training(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -181,6 +186,22 @@ def score_corpus(
         what = f"{of} {'is' if seen == 1 else 'are'} in the training data of {model}"
         notes = (f"{what}: expect less of new reviews", *notes)
     return scores, positive, tokens, notes
+
+
+def _opposite_note(scores: Mapping[str, Any]) -> list[str]:
+    """Return a note if the model orders most reviews the wrong way round: their labels may mean the opposite."""
+    auc, kappa = scores.get("roc_auc"), scores.get("quadratic_weighted_kappa")
+    agreement = kappa if auc is None else 2 * auc - 1
+    if agreement is None or agreement > _OPPOSITE or scores.get("effective_n", scores["n"]) < FEW:
+        return []
+    fact = f"quadratic weighted kappa {kappa:.2f}" if auc is None else f"roc auc {auc:.2f}"
+    return [f"{fact}: the labels seem to mean the opposite of those in the training"]
+
+
+def _turned(names: Sequence[str]) -> str:
+    """Return the option with which labels mean the opposite class."""
+    values = [0, 1] if is_binary(names) else [label_value(name) for name in names]
+    return set_option("data.labels", {name: [value] for name, value in zip(names, reversed(values), strict=True)})
 
 
 def _scores_of(decision: Decision, corpus: Corpus, positive: Array) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from sentibp.data.blank import blank_note, count_blank
 from sentibp.data.garbled import LOOK, count_garbled, garbled_notes
+from sentibp.data.serialized import count_serialized, serialized_notes
 from sentibp.data.totals import count_totals, totals_note
 from sentibp.utils.messages import counted
 
@@ -22,6 +23,8 @@ class AnswerCounts(NamedTuple):
     read_wrong: int = 0  # of the first LOOK: with letters of UTF-8 that was read in another encoding
     lost: int = 0  # of the first LOOK: with characters that were lost
     totals: int = 0  # the row with the totals of a table, or a footer
+    values: int = 0  # of the first LOOK: values of JSON or Python
+    escapes: int = 0  # of the first LOOK: with escapes such as \n
 
     def plus(self, other: AnswerCounts) -> AnswerCounts:
         """Return the counts of these texts and of others together."""
@@ -31,7 +34,9 @@ class AnswerCounts(NamedTuple):
         """Return what the user of the answers should know of the texts. `name` is that of the file."""
         notes = blank_note(name, self.blank, self.texts, "the answer to an empty text says nothing")
         notes += totals_note(name, self.totals, self.texts)
-        notes += garbled_notes(name, self.read_wrong, self.lost, min(self.texts, LOOK))
+        looked = min(self.texts, LOOK)
+        notes += garbled_notes(name, self.read_wrong, self.lost, looked)
+        notes += serialized_notes(name, self.values, self.escapes, looked)
         return notes + [f"{name}: {note}" for note in self.unfamiliar_note()]
 
     def unfamiliar_note(self) -> list[str]:
@@ -49,4 +54,5 @@ def count_answers(
     """Return the counts of texts (n,) and their n answers. `before` texts have been counted."""
     unfamiliar = sum(2 * record["unknown"] > record["tokens"] for record in records)
     first = text.slice(0, max(0, LOOK - before))
-    return AnswerCounts(len(records), count_blank(text), unfamiliar, *count_garbled(first), count_totals(text))
+    damaged = (*count_garbled(first), count_totals(text), *count_serialized(first))
+    return AnswerCounts(len(records), count_blank(text), unfamiliar, *damaged)

@@ -7,6 +7,7 @@ use, which takes longer than predicting a text. For the methods of arrays that c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +35,11 @@ def strings(texts: Iterable[str | None]) -> pa.LargeStringArray:
     offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
     array = segments(offsets, b"".join(encoded))
     return array if None not in texts else _with_missing(array, np.array([text is not None for text in texts]))
+
+
+def count_true(found: Any) -> int:
+    """Return how many of some booleans, an array (n,) or a chunked array, are true. A null is not."""
+    return sum(piece.true_count for piece in getattr(found, "chunks", [found]))
 
 
 def scalar(text: str) -> pa.LargeStringScalar:

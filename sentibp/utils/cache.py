@@ -26,7 +26,7 @@ import numpy as np
 from sentibp.errors import ConfigError
 from sentibp.utils.files import read_small_file
 from sentibp.utils.hashing import file_digest
-from sentibp.utils.paths import expand_home
+from sentibp.utils.paths import address, expand_home
 
 _NAME = re.compile(r"[0-9a-f]{32}")  # of an entry
 
@@ -61,6 +61,8 @@ def folder() -> Path | None:
         raise ConfigError(
             f"SENTIBP_CACHE: {chosen!r} names a user or a variable that does not exist; write a whole path"
         )
+    if what := address(chosen):
+        raise ConfigError(f"SENTIBP_CACHE: {chosen!r} is {what}; name a folder of this machine, or write off")
     return path.absolute()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from sentibp.errors import DataError
-from sentibp.utils.paths import shown
+from sentibp.utils.paths import address, shown
 
 _REPAIRS = {
     errno.ENOSPC: "make room on that disk",
@@ -88,6 +88,8 @@ def missing_folder(path: Path) -> str:
     folder = path.parent
     if os.path.isdir(folder):
         return ""
+    if what := address(str(path)):
+        return f"{what}, and not a file; write a file here, and copy it there"
     if os.path.lexists(folder):
         return f"{folder} is no folder; choose another place"
     return f"there is no folder {folder}; make it with `mkdir -p {shlex.quote(str(folder))}`, or choose another place"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,12 @@ _FILE_SUFFIXES = (*DATA_SUFFIXES, ".safetensors", ".yaml", ".yml", ".html", ".ht
 
 
 def require_folder_name(out: Path) -> None:
-    """Raise ConfigError for a new folder with the name of a file, such as model.safetensors, which is perhaps meant."""
+    """Raise ConfigError for a new folder with the name of a file, such as model.safetensors, which is perhaps meant.
+
+    Likewise for an address such as s3://bucket/run, of which a folder `s3:` would be made here.
+    """
+    if what := address(str(out)):
+        raise ConfigError(f"--out {out}: {what}, and not a folder; write a folder here, and copy it there")
     name = out
     while name.suffix.lower() in _FILE_SUFFIXES:
         name = name.with_suffix("")
@@ -38,6 +44,12 @@ def has_data_suffix(name: str) -> bool:
     """Return whether a name is that of a file of reviews by its suffix, such as `reviews.csv.gz`."""
     base = os.path.basename(name).lower()
     return base.endswith(DATA_SUFFIXES) and base not in DATA_SUFFIXES
+
+
+def address(path: str) -> str:
+    """Return what a path is if it is an address such as s3://bucket/a.csv (pathlib keeps one slash of it); else ""."""
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", path)
+    return f"an address of {found[1]}" if found else ""
 
 
 def expand_home(path: str | os.PathLike[str]) -> Path:

@@ -441,3 +441,14 @@ def test_a_terminal_that_cannot_show_all_characters(process):
     """As on Windows: characters that stdout cannot encode are replaced."""
     result = process("predict", "日本 🎬", "good", "--format", "table", env={"PYTHONIOENCODING": "cp1252"})
     assert len(result.out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "stdin", ["{'text': 'good'}\n{'text': 'dull'}\n", '// exported\n{"text": "good"}\n', '{"text": "[\'a\']"}\n']
+)
+def test_texts_that_are_json_or_what_python_prints_are_told(sentibp, stdin):
+    assert "JSON, or what Python prints" in sentibp("predict", "-m", "builtin", "-i", "-", stdin=stdin).err
+
+
+def test_line_breaks_that_json_lines_escape_are_none_in_the_text(sentibp):
+    assert sentibp("predict", "-m", "builtin", "-i", "-", stdin='{"text": "a\\ngood film"}\n').err == ""

@@ -92,3 +92,32 @@ def test_after_a_refit_the_message_names_the_model_that_the_scores_are_of():
         sentibp.evaluate(sentibp.load_model(run))
     repair = str(error.value).partition("; score ")[2]
     assert sentibp.evaluate(eval(repair)).scores["accuracy"] == sentibp.load_model(run).scores["accuracy"]
+
+
+def test_labels_that_mean_the_opposite_are_told(builtin):
+    """A file in which 1 is negative, scored by the usual meaning. Too few reviews may be so by chance."""
+    rows = [(f"{'good' if i % 2 else 'bad'} film {i}", i % 2) for i in range(40)]
+    for number, turned, told in ((40, True, True), (40, False, False), (20, True, False)):
+        Path("r.csv").write_text("text,label\n" + "".join(f"{t},{n ^ turned}\n" for t, n in rows[:number]))
+        notes = [note for note in sentibp.evaluate(builtin, "r.csv").notes if "the opposite" in note]
+        assert len(notes) == told
+    Path("r.csv").write_text("text,label\n" + "".join(f"{t},{1 - n}\n" for t, n in rows))
+    (note,) = sentibp.evaluate(builtin, "r.csv").notes
+    assert note.startswith("roc auc 0.0")
+    repair = note.partition("if so: ")[2]
+    assert eval(f"sentibp.evaluate(builtin, 'r.csv', {repair})").scores["roc_auc"] > 0.9
+
+
+def test_a_scale_that_is_turned_is_told():
+    texts = ["bad and dull"] * 12 + ["a film of the city"] * 12 + ["good and lovely"] * 12
+    labels = ["1"] * 12 + ["2"] * 12 + ["3"] * 12
+    model = sentibp.train("quickstart", texts, labels, data__labels=["1", "2", "3"]).model
+    evaluation = sentibp.evaluate(model, texts=texts, labels=labels[::-1])
+    (note,) = [note for note in evaluation.notes if "the opposite" in note]
+    assert note.startswith("quadratic weighted kappa -")
+    assert note.endswith("the opposite of those in the training; if so, turn them")
+    Path("t.csv").write_text("text,label\n" + "".join(f"{t},{n}\n" for t, n in zip(texts, labels[::-1], strict=True)))
+    (note,) = [note for note in sentibp.evaluate(model, "t.csv").notes if "the opposite" in note]
+    turned = eval(f"sentibp.evaluate(model, 't.csv', {note.partition('if so: ')[2]})")
+    assert turned.scores["quadratic_weighted_kappa"] > 0.5
+    assert not [note for note in sentibp.evaluate(model, texts=texts, labels=labels).notes if "the opposite" in note]

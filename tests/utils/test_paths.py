@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from command import invoke
 
 from sentibp.config.load import load_config
 from sentibp.runs import find
@@ -43,3 +44,22 @@ def test_a_path_is_shown_relative_to_the_working_directory(here):
     assert paths.shown(str(here / "a" / "x.csv")) == os.path.join("a", "x.csv")
     for path in "/elsewhere/x.csv", str(here), str(here.parent), "imdb", "a/x.csv":
         assert paths.shown(path) == path
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/new", "https://a.b/new", "file:///tmp/new"])
+def test_an_address_is_told_and_makes_no_folder(address, here, monkeypatch):
+    """As pathlib reads it, s3://bucket/new is a file in a folder `s3:` of the working directory."""
+    Path("in.csv").write_text("text,label\ngood,1\nbad,0\n")
+    kind = f"an address of {address.partition(':')[0]}"
+    for code, *command in (
+        (3, "predict", "-m", "builtin", "-i", f"{address}.csv"),
+        (3, "predict", "-m", "builtin", "-i", "in.csv", "-o", f"{address}.csv"),
+        (2, "predict", "-m", "builtin", "-i", "in.csv", "-o", f"{address}/"),
+        (3, "eval", "-m", "builtin", "--data", f"{address}.csv"),
+        (3, "init", f"{address}.csv"),
+        (2, "train", "quickstart", "--out", address),
+    ):
+        assert kind in invoke(*command, code=code).err
+    monkeypatch.setenv("SENTIBP_CACHE", address)
+    assert kind in invoke("cache", code=2).err
+    assert os.listdir() == ["in.csv"]

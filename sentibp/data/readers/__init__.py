@@ -8,7 +8,7 @@ arrays that may exceed memory (utils/spill.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,12 +21,14 @@ from sentibp.data.readers.header import similar_names
 from sentibp.data.readers.json_file import open_json
 from sentibp.data.readers.lengths import require_short_lines
 from sentibp.data.readers.parquet import open_parquet
+from sentibp.data.readers.partitions import partition_files, with_values, without_values
 from sentibp.data.readers.plain import open_lines
 from sentibp.data.readers.shards import join_tables
 from sentibp.data.readers.splits import are_parts, choose_files, data_files, format_suffix, listed, splits_of
 from sentibp.data.readers.table import ReadOptions, Table, is_set, require_unset
 from sentibp.errors import DataError, NoLabels
 from sentibp.utils.files import data_error_if_unreadable
+from sentibp.utils.messages import counted
 from sentibp.utils.paths import PACKED
 from sentibp.utils.repair import set_option
 
@@ -66,6 +68,8 @@ def _read(path: Path, name: str) -> memoryview:
 def _open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Table:
     """Open a folder: with texts by class, with a file for each split, or with one data file."""
     name = name.rstrip("/")
+    if files := partition_files(path):
+        return _open_partitions(path, files, name, options)
     if folder.is_class_folder(path):
         return folder.open_class_folder(path, name, options, split)
     inner = folder.data_folder(path)
@@ -84,6 +88,19 @@ def _open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Tab
     notes += (f"{prefix}: {listed(empty)}: empty, and left out",) * bool(empty)
     read = [file for file in files if file not in empty] or files
     return join_tables([open_table(inner / file, f"{prefix}/{file}", options) for file in read], name, notes)
+
+
+def _open_partitions(
+    path: Path, files: Sequence[tuple[Path, Mapping[str, str]]], name: str, options: ReadOptions
+) -> Table:
+    """Open files whose folders give the values of further columns, as one table."""
+    tables = [
+        with_values(open_table(file, f"{name}/{file.relative_to(path)}", without_values(options, values)), values)
+        for file, values in files
+    ]
+    columns = listed(list(dict.fromkeys(column for _, values in files for column in values)))
+    note = f"{name}: reads its {counted(len(files), 'file')} as one table; the names of the folders give {columns}"
+    return join_tables(tables, name, (note,))
 
 
 def _require_labelled(first: Path, name: str, count: int, options: ReadOptions) -> None:

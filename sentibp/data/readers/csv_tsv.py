@@ -16,6 +16,7 @@ from sentibp.data.readers.batches import arrow_batches, batched, continued, row_
 from sentibp.data.readers.content import count_bytes
 from sentibp.data.readers.dialect import Dialect, LongRow, MisplacedQuote, all_lines_have, head_lines, rows
 from sentibp.data.readers.header import (
+    has_row_names,
     own_names,
     require_header,
     suggested_names,
@@ -118,6 +119,9 @@ def find_layout(
         notes += filter(None, [unused_names(first, rest, header, options)] if fits and not plain else [])
     if is_named:
         require_header(first, [row for _, row in sample[1:] if len(row) == len(first)], header, options)
+        if has_row_names(first, [row for _, row in sample[1:]]):
+            columns = ("", *first)
+            notes.append(f"{header}: names the columns but the first one, which has the numbers of the rows")
         below, line = _after_first_row(data, dialect, line)
         data, names = below, bytes(data[: len(data) - len(below)]).strip()
         if len(sample) > 1 and is_rule(sample[1][1]):
@@ -137,8 +141,18 @@ def _find_dialect(
         note = f"{name}: spaces after a {separator!r} are left out, as quotes follow them"
         return Dialect(separator, "double", spaced=True), [note]
     width = len(dialects.fields_of(lines[0], separator)) if options.names is None else len(options.names)
+    width += options.names is None and _have_row_names(lines, separator)
     quoting, note = dialects.find_quoting(data, separator, width, options, name, plain=plain)
     return Dialect(separator, quoting), [note] if note else []
+
+
+def _have_row_names(lines: Sequence[str], separator: str) -> bool:
+    """Return whether each line has a number before the fields that the first line names, however quotes are written."""
+    for quoting in "double", "backslash":
+        first, *rest = (next(Dialect(separator, quoting).reader([line]), []) for line in lines)
+        if has_row_names(first, rest):
+            return True
+    return False
 
 
 def _unmarked(lines: Sequence[str], options: ReadOptions) -> list[list[str]]:

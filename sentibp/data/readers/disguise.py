@@ -19,6 +19,12 @@ _LOOK = 512  # bytes from which the format is detected
 
 _PAGE = "an HTML page, such as a download site sends instead of a file; download the file itself"
 
+_HTML = frozenset(
+    b"a b i p u s q h1 h2 h3 h4 h5 h6 br em hr li ol td th tr ul del div img ins pre sub sup big font span code small "
+    b"strong table center blockquote".split()
+)
+"""Elements of HTML that a review may begin with."""
+
 _NO_TEXT = (  # how contents begin, and what they are
     (
         rb"version https://git-lfs\.github\.com/",
@@ -34,6 +40,18 @@ _NO_TEXT = (  # how contents begin, and what they are
     (rb"\x89PNG|\xff\xd8\xff|GIF8", "an image; give a file with texts"),
     (rb"\x93NUMPY", "an array of numpy; write its texts as CSV"),
     (rb"\x80[\x02-\x05][\x00-\x1f\x95}\]cK(]", "a Python pickle, which may run code; write it as Parquet or CSV"),
+    (rb"\x04\x22M\x18|\x1f\x9d|\x5d\0\0", "compressed by lz4, compress or lzma; decompress it"),
+    (
+        rb"window\.YTD\.",
+        "JavaScript of a Twitter archive; write the list in it to a .json file, for example with sed '1s/^[^[]*//'",
+    ),
+    (
+        rb"(?i)\s*insert\s+into\s+[`\"\w.]+\s*(\(|values\b)|\s*create\s+table\s|-- (mysql|mariadb) dump|"
+        rb"--\r?\n-- postgresql",
+        "a dump in SQL; load it into a database, and write its table to a CSV file",
+    ),
+    (rb"\+-{2,}[+-]*\+\s", "a table with a frame, as mysql shows it; write it as TSV, as mysql --batch does"),
+    (rb"(?i)(\s|%[^\n]*\n)*@relation\s", "an ARFF file of Weka; write it as CSV"),
     (rb"Rar!|7z\xbc\xaf", "an archive; unpack it, and give the file in it"),
 )
 
@@ -48,8 +66,14 @@ def reject_other_content(data: memoryview, name: str, suffix: str) -> None:
         begin = first_bytes(data.cast("B"), _LOOK).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
         if re.match(rb"<(!doctype html|html|head|body|script)\b", begin):
             raise DataError(f"{name}: {_PAGE}")
-        if begin.startswith(b"<?xml"):
+        if begin.startswith(b"<?xml") or _is_element(begin):
             raise DataError(f"{name}: an XML file; write its texts and labels as CSV or JSON lines")
+
+
+def _is_element(begin: bytes) -> bool:
+    """Return whether a file begins with an element of XML that has another in it. A text may begin with HTML."""
+    found = re.match(rb"<([a-z][\w.:-]*)(?:\s[^<>]*)?>\s*<([a-z][\w.:-]*)(?:\s[^<>]*)?>", begin)
+    return found is not None and _HTML.isdisjoint(found.groups()) and b"</%s>" % found[2] in begin
 
 
 def is_json(data: memoryview, options: ReadOptions) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections import Counter
@@ -57,6 +58,14 @@ def require_header(first: Sequence[str], rows: Rows, place: str, options: ReadOp
         raise DataError(f"{place}: no {missing[0]!r}; {which}")
 
 
+def has_row_names(names: Sequence[str], rows: Rows) -> bool:
+    """Return whether each row has a number before the fields that the first row names, as R's write.table writes it."""
+    if len(rows) < 2 or {len(row) for row in rows} != {len(names) + 1} or not all(row[0].isdecimal() for row in rows):
+        return False
+    numbers = [int(row[0]) for row in rows]
+    return all(before < after for before, after in itertools.pairwise(numbers))
+
+
 def _quoted_lines(separator: str, name: str) -> str:
     """Return what is wrong with a file each line of which is one quoted field, as Excel writes a CSV in one column."""
     what = f"each line is in quotes as a whole, so that the {separator!r} in it separates nothing"
@@ -64,8 +73,13 @@ def _quoted_lines(separator: str, name: str) -> str:
 
 
 def _other_separator(line: str, options: ReadOptions) -> str | None:
-    """Return the sign of ASCII that separates the names of the wanted columns in a line, if one does, else None."""
+    """Return the sign of ASCII that separates the names of the wanted columns in a line, if one does, else None.
+
+    A space does so between names in quotes.
+    """
     wanted = {folded_name(column) for _, column in options.wanted()}
+    if '"' in line and wanted <= set(map(folded_name, line.replace('"', "").split(" "))):
+        return " "
     for separator in filter(str.isascii, dict.fromkeys(re.findall(r"[^\w\s\"'\\]", line))):
         if wanted <= set(map(folded_name, line.split(separator))):
             return separator
@@ -135,6 +149,11 @@ def title_fact(name: str, unit: str, titles: Rows) -> str:
     return f"{name}: {which} ({shown!r}) {are} taken as a title"
 
 
+def are_spaced(lines: Sequence[str]) -> bool:
+    """Return whether lines are fields with a space between, of which the first is in quotes, as R writes a table."""
+    return bool(lines) and all(re.match(r'"(\\.|[^"\\])*" ["\d-]', line) for line in lines)
+
+
 def similar_names(name: str, columns: Sequence[str], options: ReadOptions) -> tuple[str, ...]:
     """Return a note for each column to read beside which another has its name but for capitals and space around it."""
     notes = []
@@ -160,6 +179,8 @@ def possible_table(lines: Sequence[str], name: str, options: ReadOptions) -> tup
         columns = set_option("data.columns", [options.wanted()[0][1]])
         repair = "if jq has printed it, use jq -r" if is_json else f"to read it without these: {columns}"
         return (f"{what}, with the quotes that each is in; {repair}",)
+    if len(lines) > 1 and are_spaced(lines):
+        return (f"{what}; if spaces separate columns in its lines: {set_option('data.separator', ' ')}",)
     for separator in _SEPARATORS:
         rows = [fields_of(line, separator) for line in lines]
         width = len(rows[0]) if rows else 0

@@ -196,8 +196,9 @@ def _find_rows(data: memoryview, name: str, options: ReadOptions) -> Rows:
     document = _Document(data, name, options)
     start = document.skip(0)
     if document.text[start] == "[":
-        _, first = next(document.elements(start), (0, {}))
-        _reject_inner_lists([first], name, options)
+        elements = [value for _, value in itertools.islice(document.elements(start), LOOK)]
+        _reject_inner_lists(elements, name, options)
+        first = elements[0] if elements else {}
         lists = not isinstance(first, dict | list) and len(list(itertools.islice(document.values(), 2))) == 2
         return functools.partial(_concatenated if lists else _listed, data, name, options)
     value, end = document.value(start)
@@ -229,7 +230,7 @@ def _find_list(value: Record, data: memoryview, name: str, options: ReadOptions)
     lists = dict(_lists(value))
     fitting = [path for path, records in lists.items() if _any_has_texts(_records(records, options), options)]
     for path, records in lists.items() if not fitting else ():
-        _reject_inner_lists(records, name, options, "".join(f".{key}" for key in path))
+        _reject_inner_lists(records, name, options, path)
     if len(fitting) == 1 or len(lists) == 1:
         return functools.partial(_listed, data, name, options, (fitting or list(lists))[0])
     if lists:
@@ -242,14 +243,30 @@ def _find_list(value: Record, data: memoryview, name: str, options: ReadOptions)
     return functools.partial(_by_key, data, name, options)
 
 
-def _reject_inner_lists(records: Iterable[Any], name: str, options: ReadOptions, path: str = "") -> None:
-    """Raise a DataError if the records have the texts in lists within them. `path` of the records, as jq writes it."""
-    for record in itertools.islice(records, LOOK):
-        for key, inner in record.items() if isinstance(record, dict) else ():
+def _reject_inner_lists(records: Iterable[Any], name: str, options: ReadOptions, path: tuple[str, ...] = ()) -> None:
+    """Raise a DataError if the records have the texts only in lists within them. `path` leads to the records.
+
+    A record that has a text itself, such as a review with its replies, is a review.
+    """
+    found = [record for record in itertools.islice(records, LOOK) if isinstance(record, dict)]
+    if any(_has_texts(record, options) for record in found):
+        return
+    for record in found:
+        for key, inner in record.items():
             if isinstance(inner, list) and _any_has_texts(inner, options):
                 wanted = " and ".join(repr(column) for role, column in options.wanted() if role == "text")
-                command = f"jq -c '{path or '.'}[].{key}[]' {shlex.quote(name)} > reviews.jsonl"
+                command = _jq((*path, None, key, None), name)
                 raise DataError(f"{name}: each object has a list {key!r} with {wanted}; give these objects: {command}")
+
+
+def _jq(path: Iterable[str | None], name: str) -> str:
+    """Return the command that writes what is at the end of a path of keys. None stands for each element of a list."""
+    steps = "".join(
+        "[]" if key is None else f".{key}" if re.fullmatch(r"[A-Za-z_]\w*", key, re.ASCII) else f"[{json.dumps(key)}]"
+        for key in path
+    )
+    file = "" if name == "<stdin>" else f" {shlex.quote(name)}"
+    return f"jq -c {shlex.quote('.' + steps.removeprefix('.'))}{file} > reviews.jsonl"
 
 
 def _has_objects(value: Record) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,9 +52,9 @@ def open_parquet(data: memoryview, name: str, options: ReadOptions, groups: rang
     def batches(wanted: list[str]) -> Generator[Batch]:
         some = {column: paths[column] for column in wanted}
         try:
-            yield from _batches(data, name, some, groups)
+            yield from _batches(data, name, some, groups, texts)
         except _InvalidText:  # of a dictionary, which Arrow itself checks, without saying where
-            for _ in _batches(_without_types(data), name, some, groups):
+            for _ in _batches(_without_types(data), name, some, groups, texts):
                 pass
             raise
 
@@ -63,7 +63,10 @@ def open_parquet(data: memoryview, name: str, options: ReadOptions, groups: rang
         flat, paths = flat_schema(schema), field_paths(schema)
         columns = tuple(flat.names)
         rows = _row_numbers(parquet.read_metadata(pa.BufferReader(data)), groups)
-    labels = _label_names(schema, resolved(options, columns).label)
+    options = resolved(options, columns)
+    texts = _binary_texts(flat, {column for _, column in options.wanted()})
+    flat = pa.schema([field.with_type(texts.get(field.name, field.type)) for field in flat])
+    labels = _label_names(schema, options.label)
     return Table(
         name=name,
         columns=columns,
@@ -75,6 +78,12 @@ def open_parquet(data: memoryview, name: str, options: ReadOptions, groups: rang
         label_names=labels,
         notes=_names_note(name, labels),
     )
+
+
+def _binary_texts(schema: pa.Schema, names: Collection[str]) -> dict[str, pa.DataType]:
+    """Return the type of text for each of these columns that is binary, as Impala and old Spark versions write it."""
+    kinds = {pa.binary(): pa.string(), pa.large_binary(): pa.large_string()}
+    return {field.name: kinds[field.type] for field in schema if field.name in names and field.type in kinds}
 
 
 def _label_names(schema: pa.Schema, column: str | None) -> tuple[str, ...]:
@@ -104,8 +113,10 @@ def _row_numbers(metadata: Any, groups: range | None) -> range:
     return range(ends[groups.start] + 1, ends[groups.stop] + 1)
 
 
-def _batches(data: memoryview, name: str, paths: Mapping[str, Path], some: range | None) -> Generator[Batch]:
-    """Yield the columns with these paths (`structs.py`), of some row groups or of all."""
+def _batches(
+    data: memoryview, name: str, paths: Mapping[str, Path], some: range | None, texts: Mapping[str, pa.DataType]
+) -> Generator[Batch]:
+    """Yield the columns with these paths (`structs.py`), of some row groups or of all, and `texts` from bytes."""
     from pyarrow import parquet
 
     with _Unreadable(name):
@@ -126,6 +137,7 @@ def _batches(data: memoryview, name: str, paths: Mapping[str, Path], some: range
             if batch is None:
                 break
             columns = select(dict(zip(batch.schema.names, batch.columns, strict=True)), paths, wanted)
+            columns |= {column: columns[column].view(kind) for column, kind in texts.items() if column in columns}
             check(columns)
             yield from _decoded(columns)
 

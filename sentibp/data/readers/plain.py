@@ -18,6 +18,7 @@ from sentibp.data.readers.dialect import fields_of, find_quoting, find_separator
 from sentibp.data.readers.header import (
     are_labels,
     are_names,
+    are_spaced,
     label_column,
     possible_table,
     title_count,
@@ -201,6 +202,8 @@ def _label_position(lines: list[str], separator: str) -> int | None:
 def _no_labels(data: memoryview, name: str, options: ReadOptions) -> DataError:
     """Return the error for a text file without labels, or one whose lines seem to have some: name its columns."""
     fact, lines = f"{name}: plain text has no labels", head_lines(data)
+    if len(lines) > 1 and are_spaced(lines):
+        return DataError(f"{fact}; if spaces separate columns in its lines: {set_option('data.separator', ' ')}")
     for separator in "\t@|;,":
         below = _rows(lines[title_count(lines, separator) :], separator)
         position = _label_position(below, separator) if below else None

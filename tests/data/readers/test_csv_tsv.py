@@ -192,6 +192,11 @@ def test_what_is_like_a_footer_and_is_a_row():
     assert texts(parse("text\ngood\n(2 rows)\n", options=ReadOptions())) == ["good", "(2 rows)"]
 
 
+def test_a_table_of_markdown():
+    records = parse("| text | label |\n|:----|-----|\n| good | 1 |\n", "x.csv")
+    assert [(text.strip(), label.strip()) for text, label in rows(records)] == [("good", "1")]
+
+
 @pytest.mark.parametrize("rule", ["----,-----", ":---,---:", "=====,=="])
 def test_a_line_below_the_names_is_no_row(rule):
     records = parse(f"text,label\n{rule}\ngood,1\nbad,0\n")
@@ -238,11 +243,34 @@ def test_a_space_before_a_quote_that_is_text(data, name, expected):
         assert not any("spaces" in note for note in records.notes)
 
 
-@pytest.mark.parametrize("data", ["text,label\n1,good,1\n2,bad,0\n", "text,label\ngood,1,\nbad,0,\n"])
+@pytest.mark.parametrize("data", ["text,label\n2,good,1\n1,bad,0\n", "text,label\ngood,1,\nbad,0,\n"])
 def test_rows_that_all_have_one_field_more_than_the_header(data):
     repair = "as each row has: give it a name in the first line, or remove it"
     assert complaint(data) == f"x.csv:2: 3 fields where the header has 2; {repair}"
     assert "put a text that contains ','" in complaint(f"{data}fine,1\n")
+
+
+R = '"text" "label"\n"1" "He said \\"hi, you\\"" 1\n"2" "bad" 0\n"5" "a\\\\b" 1\n'
+R_CSV = '"text","label"\n"1","He said ""hi, you""",1\n"2","bad",0\n"5","a\\b",1\n'
+R_TSV = R_CSV.replace('",', '"\t')
+
+
+@pytest.mark.parametrize(("data", "name"), [(R, "x.txt"), (R, "x.csv"), (R_CSV, "x.csv"), (R_TSV, "x.tsv")])
+def test_numbers_of_rows_that_the_header_does_not_name(data, name):
+    """As write.table of R writes them, with spaces between the fields unless it is told otherwise."""
+    option = "--set 'data.separator=\" \"'"
+    if data is R:
+        said = complaint(data, name)
+        assert said.endswith(option), "the repair is known"
+    records = parse(data, name, BOTH._replace(separator=" " if data is R else None))
+    assert rows(records) == [('He said "hi, you"', "1"), ("bad", "0"), ("a\\b", "1")]
+    assert f"{name}:1: names the columns but the first one, which has the numbers of the rows" in records.notes
+
+
+def test_a_table_with_spaces_between_its_fields_that_is_read_as_plain_text():
+    records = parse(R, "x.txt", ReadOptions())
+    assert len(texts(records)) == 4
+    assert "; if spaces separate columns in its lines: --set 'data.separator=\" \"'" in records.notes[0]
 
 
 @pytest.mark.parametrize("separator", ["~", ":", "\x01", "^"])

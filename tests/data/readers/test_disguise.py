@@ -46,6 +46,9 @@ def test_texts_that_begin_with_a_bracket_stay_texts(tmp_path):
     (tmp_path / "x.csv").write_text('text,label\n"[{ good",1\n')
     (tmp_path / "y.txt").write_text("ORCHESTRA and <b>choir</b>\n<html> is a word\n")
     assert read(tmp_path / "y.txt", ReadOptions())[0] == ["ORCHESTRA and <b>choir</b>", "<html> is a word"]
+    for text in "<user> <url> good", "<p>\n<b>A</b> film</p>", "<br /><br />good", "<review> <title> are </review>":
+        (tmp_path / "z.txt").write_text(text)
+        assert read(tmp_path / "z.txt", ReadOptions())[0] == text.split("\n")
     (tmp_path / "x.txt").write_text('{"Good", they said}\n[[fine]]\n')
     assert read(tmp_path / "x.csv")[0] == ["[{ good"]
     assert read(tmp_path / "x.txt", ReadOptions())[0] == ['{"Good", they said}', "[[fine]]"]
@@ -62,6 +65,18 @@ def test_texts_that_begin_with_a_bracket_stay_texts(tmp_path):
         ("x.csv", b"SQLite format 3\0", "an SQLite database; "),
         ("x.csv", b"\x80\x04}", "a Python pickle, which may run code; "),
         ("x.pkl", pickle.dumps([{"text": "good", "label": 1}] * 9), "a Python pickle, which may run code; "),
+        ("x.csv.lz4", b"\x04\x22M\x18d@\xa7", "compressed by lz4, compress or lzma; "),
+        ("x.csv.lzma", b"\x5d\0\0\x80\0\xff", "compressed by lz4, compress or lzma; "),
+        ("tweets.js", b'window.YTD.tweets.part0 = [\n{"tweet": {', "JavaScript of a Twitter archive; "),
+        ("x.json", b'window.YTD.tweets.part0 = [{"tweet": {', "JavaScript of a Twitter archive; "),
+        ("x.txt", b"<review>\n<title>\nGood\n</title>\n<text>\nA film.", "an XML file; "),
+        ("x.csv", b'<Sentences lang="en"><sentence id="1">Good</sentence>', "an XML file; "),
+        ("x.sql", b"INSERT INTO `reviews` VALUES (1,'good','pos');", "a dump in SQL; "),
+        ("x.txt", b"\ncreate table r (text varchar(99));", "a dump in SQL; "),
+        ("x.txt", b"-- MySQL dump 10.13  Distrib 8.0\n--\n", "a dump in SQL; "),
+        ("x.csv", b"--\n-- PostgreSQL database dump\n--\n", "a dump in SQL; "),
+        ("x.txt", b"+------+-------+\n| text | label |\n", "a table with a frame, "),
+        ("x.arff", b"% films\n@RELATION films\n", "an ARFF file of Weka; "),
         ("x.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<U4'}", "an array of numpy; "),
     ],
 )

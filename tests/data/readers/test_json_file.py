@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 from reading import BOTH, complaint, parse, rows, texts
 
+from sentibp.data.readers.json_file import open_json
 from sentibp.data.readers.table import ReadOptions
+from sentibp.errors import DataError
 
 FRAME = pd.DataFrame({"id": [7, 8], "text": ["good", "bad\n[}"], "label": [1, 0]})
 REVIEWS = [{"id": 7, "text": "good", "label": 1}, {"text": "bad\n[}", "label": 0, "late": "x"}]
@@ -149,6 +151,19 @@ def test_a_command_of_jq_takes_the_reviews_out(tmp_path):
     pages = [{"page": 1, "reviews": REVIEWS[:1]}, {"page": 2, "reviews": REVIEWS[1:]}]
     said = complaint(json.dumps(pages), "x.json")
     assert said.endswith("give these objects: jq -c '.[].reviews[]' x.json > reviews.jsonl")
+    pages = json.dumps({"a page": [{"im:reviews": REVIEWS}], "b": []}).encode()
+    with pytest.raises(DataError) as error:
+        open_json(memoryview(pages), "<stdin>", BOTH)
+    assert str(error.value).endswith("""these objects: jq -c '.["a page"][]["im:reviews"][]' > reviews.jsonl""")
+
+
+def test_reviews_with_replies_are_reviews():
+    """A record that has a text is no page of others, also if the first has none."""
+    replies = [{"text": "No!", "label": 0}]
+    reviews = [{"replies": replies}, *({**review, "replies": replies} for review in REVIEWS)]
+    for data in (reviews[1:], reviews, {"reviews": reviews}):
+        texts = parse(json.dumps(data), "x.json").text.to_pylist()
+        assert texts[-len(REVIEWS) :] == [review["text"] for review in REVIEWS]
 
 
 LISTS = '["id", "text", "label"]\n[7, "good", 1]\n[8, "bad\\n[}", 0]\n'

@@ -34,6 +34,20 @@ def test_parquet(text):
     assert records.where(1) == "x.parquet: row 2"
 
 
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
+def test_texts_that_are_stored_as_bytes(kind):
+    """As Impala and old versions of Spark store them. Bytes of other columns stay bytes."""
+    table = {"text": pa.array(["é".encode(), None, b"b"], kind), "label": pa.array([b"neg", b"pos", b"pos"], kind)}
+    data = write_parquet(table | {"image": pa.array([b"\xff\xd8", None, b""], kind)})
+    assert rows(parse(data, "x.parquet")) == [("é", "neg"), ("", "pos"), ("b", "pos")]
+    options = ReadOptions()
+    (piece,) = table_pieces(readers.open_content(data, "x.parquet", options, ".parquet"), options, Kept.typed)
+    assert [piece.columns[name][0].as_py() for name in ("text", "label", "image")] == ["é", b"neg", b"\xff\xd8"]
+    data = write_parquet({"text": pa.array([b"a", b"\xff"], kind), "label": [1, 0]})
+    said = "x.parquet: row 2: 'text' is not UTF-8, as Parquet has it; write it again as UTF-8"
+    assert complaint(data, "x.parquet") == said
+
+
 def test_parquet_by_its_first_bytes():
     assert rows(parse(write_parquet({"text": ["a"], "label": [1]}), "x.data")) == [("a", 1)]
 
