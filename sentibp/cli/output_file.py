@@ -44,13 +44,6 @@ _RECORDS = {  # the files of a folder with this file that other commands read
 _NEUTRAL = ("", ".txt")  # suffixes that say nothing of the format
 
 
-def output_path(name: str | Path) -> Path:
-    """Return the path of --output. ConfigError for an empty name, as a variable has in a shell that is not set."""
-    if not str(name):
-        raise ConfigError("--output: an empty name; name a file")
-    return expand_home(name)
-
-
 def save_output(output: Path, content: bytes) -> None:
     """Write the file that --output names. DataError if it cannot be written."""
     with output_file(output) as file:

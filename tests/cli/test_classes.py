@@ -219,7 +219,7 @@ def test_the_gradients_of_a_model_with_a_linear_member(there, tmp_path, output):
 
 def test_the_answer_of_three_classes(there):
     row = invoke("predict", "-m", "three", "a superb superb one").jsonl[0]
-    assert list(row) == ["label", "score", "probabilities", "place", "tokens", "unknown"]
+    assert list(row) == ["text", "label", "score", "probabilities", "place", "tokens", "unknown"]
     assert list(row["probabilities"]) == ["negative", "neutral", "positive"]
     assert row["label"] == "positive"
     assert row["score"] == row["probabilities"]["positive"] == max(row["probabilities"].values())
@@ -232,11 +232,11 @@ def test_the_answer_of_three_classes(there):
 
 def test_the_answer_of_stars_and_of_topics(there):
     row = invoke("predict", "-m", "stars", "a superb superb one").jsonl[0]
-    assert list(row) == ["label", "score", "probabilities", "place", "expected", "tokens", "unknown"]
+    assert list(row) == ["text", "label", "score", "probabilities", "place", "expected", "tokens", "unknown"]
     assert row["expected"] == pytest.approx(sum(int(name) * p for name, p in row["probabilities"].items()))
     assert row["expected"] == pytest.approx(1 + 4 * row["place"])
     topics = invoke("predict", "-m", "topics", "cheap bill").jsonl[0]
-    assert list(topics) == ["label", "score", "probabilities", "tokens", "unknown"]
+    assert list(topics) == ["text", "label", "score", "probabilities", "tokens", "unknown"]
     assert topics["label"] == "price"
 
 
@@ -344,10 +344,10 @@ def test_python_gives_the_same_answers(there):
 
     classifier = sentibp.load_model("stars")
     texts = sentibp.to_arrow(["superb", "dull average"])
-    assert classifier.answers(texts) == invoke("predict", "-m", "stars", "superb", "dull average").jsonl
+    assert classifier.answers(texts) == invoke("predict", "-m", "stars", "superb", "dull average", "--no-keep").jsonl
     assert classifier.predict(texts).positive.shape == (2, 5)
     assert classifier.answers(texts, cost="distance") == (
-        invoke("predict", "-m", "stars", "superb", "dull average", "--cost", "distance").jsonl
+        invoke("predict", "-m", "stars", "superb", "dull average", "--no-keep", "--cost", "distance").jsonl
     )
     assert classifier.answers(texts, threshold="5=0")[1]["label"] == "5"
 
@@ -565,7 +565,7 @@ def test_a_compressed_model_has_the_probes_of_eval_or_none(there, tmp_path, kind
 def test_two_topics_keep_their_names(there, tmp_path):
     """They are answered with their names everywhere: no bug is called positive."""
     row = invoke("predict", "-m", "pair", "the crash").jsonl[0]
-    assert list(row) == ["label", "score", "probabilities", "tokens", "unknown"]
+    assert list(row) == ["text", "label", "score", "probabilities", "tokens", "unknown"]
     assert row["label"] == "Bug"
     assert list(row["probabilities"]) == ["Billing", "Bug"]
     assert math.fsum(row["probabilities"].values()) == pytest.approx(1)
@@ -583,7 +583,7 @@ def test_two_topics_are_the_same_in_an_export(there, tmp_path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     for text in ("the crash", "an invoice", "nothing known"):
-        there_, here = module.predict(text), invoke("predict", "-m", "pair", text).jsonl[0]
+        there_, here = module.predict(text), invoke("predict", "-m", "pair", "--no-keep", text).jsonl[0]
         assert list(there_) == list(here)
         assert there_["label"] == here["label"]
         assert there_["probabilities"] == pytest.approx(here["probabilities"], abs=1e-6)

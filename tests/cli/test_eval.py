@@ -239,10 +239,6 @@ def test_the_settings_of_labels_are_no_part_of_that_command(fails, trained, here
     assert message.endswith("`sentibp predict --input new.txt --text-column t`")
 
 
-def test_an_empty_name_of_data_is_none(fails, trained):
-    assert fails(3, "eval", "--data", "").startswith("'': no such file; ")
-
-
 def test_one_review_without_a_known_word(sentibp, trained, here):
     (here / "r.csv").write_text("text,label\nqxzv,1\na bad film,0\n")
     assert "\n1 review has no known word; " in sentibp("eval", "--data", "r.csv").out

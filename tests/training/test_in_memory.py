@@ -323,7 +323,7 @@ def test_similar_texts_are_held_out_together():
 @pytest.mark.parametrize("out", [None, "run"])
 def test_repairs_for_validation_reviews_that_are_given(out):
     """`data__validation=0.1` would have no effect beside `validation=`."""
-    with pytest.raises(InvalidInput, match="so its scores say nothing about new ones; give other reviews$"):
+    with pytest.raises(InvalidInput, match=r"so its scores say nothing about new ones; give other reviews$"):
         sentibp.train(SMALL, TEXTS, LABELS, validation=(TEXTS[:20], LABELS[:20]), out=out)
     other = [f"{text} again" for text in TEXTS[:20]], LABELS[:20]
     notes = sentibp.train(SMALL, TEXTS, LABELS, validation=other, out=out, data__block_size=4).notes
