@@ -36,9 +36,10 @@ _RECORDS = {  # the files of a folder with this file that other commands read
     "run.json": (
         *("run.json", "config.yaml", "metrics.jsonl"),
         *("validation.parquet", "reviews.parquet", "validation_reviews.parquet"),
-        *("validated.safetensors", "review_hashes.safetensors"),
+        *("model.safetensors", "vectors.safetensors", "validated.safetensors", "checkpoint.safetensors"),
+        *("influence_log.safetensors", "visits.safetensors", "review_hashes.safetensors"),
     ),
-    "sweep.json": ("sweep.json", "best.yaml"),
+    "sweep.json": ("sweep.json", "best.yaml", "journal.log"),
 }
 
 _NEUTRAL = ("", ".txt")  # suffixes that say nothing of the format

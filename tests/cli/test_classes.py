@@ -562,6 +562,28 @@ def test_a_compressed_model_has_the_probes_of_eval_or_none(there, tmp_path, kind
 # --- two classes with names of their own
 
 
+def test_many_classes_with_long_names_fit_a_terminal(sentibp, terminal):
+    """Above the columns are the numbers of the classes there, and in a pipe their names."""
+    names = [f"{kind} of the {thing} in the north" for kind in ("delivery", "price", "quality") for thing in "abcd"]
+    rows = [f"{word} {i % 7} times,{name}" for i in range(9) for word, name in zip("abcdefghijkl", names, strict=True)]
+    Path("many.csv").write_text("\n".join(["text,label", *rows, ""]))
+    options = ["--set", f"data.labels={json.dumps(names)}", "--set", "data.ordered=false", *QUICK]
+    sentibp("train", "quickstart", "--set", "data.source=many.csv", *options, "--out", "run")
+    shown = terminal("eval", "run", "--data", "many.csv").out.splitlines()
+    assert max(map(len, shown)) <= 80
+    head = next(line for line in shown if line.startswith("true \\ predicted"))
+    assert head.split()[3:] == [str(number) for number in range(1, 13)]
+    matrix = shown[shown.index(head) + 1 :][:12]
+    piped = sentibp("eval", "run", "--data", "many.csv").out.splitlines()
+    wide = next(line for line in piped if line.startswith("true \\ predicted"))
+    assert re.split(r" {2,}", wide)[1:] == names
+    counts = [line.split()[-12:] for line in piped[piped.index(wide) + 1 :][:12]]
+    assert [line.split()[-12:] for line in matrix] == counts
+    for number, (name, line) in enumerate(zip(names, matrix, strict=True), 1):
+        assert re.match(rf" *{number} {name[:5]}", line)
+    assert len({line[:30] for line in matrix}) == 12, "names that begin alike can be told apart"
+
+
 def test_two_topics_keep_their_names(there, tmp_path):
     """They are answered with their names everywhere: no bug is called positive."""
     row = invoke("predict", "-m", "pair", "the crash").jsonl[0]

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 
+from sentibp.cli.output_file import _RECORDS
+
 REVIEWS = "id,text\n7,good film\n"
 
 
@@ -380,6 +382,24 @@ def test_records_of_a_run_are_never_replaced(fails, sentibp, trained, here, name
     assert {file.name: file.read_bytes() for file in run.iterdir()} == before
     sentibp("predict", "good", "--output", run / "answers.csv")
     sentibp("predict", "good", "--output", run / "answers.csv", "--force")
+
+
+def test_compress_replaces_no_file_of_a_run(fails, sentibp, trained, here):
+    """Its model is not that of its own records any more; other files it cannot even be read with."""
+    run = Path(shutil.copytree(trained, "mine"))
+    names = [file.name for file in run.iterdir() if file.suffix == ".safetensors"]
+    assert {"model.safetensors", "review_hashes.safetensors"} <= {*names}
+    before = {file.name: file.read_bytes() for file in run.iterdir()}
+    Path("link.safetensors").symlink_to(run / "model.safetensors")
+    for path in (*(run / name for name in names), Path("link.safetensors")):
+        message = fails(2, "compress", "builtin", "--output", path, "--force")
+        another = path.with_stem(f"{path.stem}-2")
+        assert message == f"--output {path}: a record of the run mine; choose another, such as --output {another}"
+    assert {file.name: file.read_bytes() for file in run.iterdir()} == before
+
+
+def test_the_records_of_a_run_are_all_its_files(trained):
+    assert {file.name for file in trained.iterdir()} <= {*_RECORDS["run.json"]}
 
 
 def test_a_link_to_a_config_stays(sentibp):
