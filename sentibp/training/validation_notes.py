@@ -87,11 +87,10 @@ def how_to_group(config: Config, training: Corpus, why_apart: str = "", *, is_gi
         return named or "data.group_similar does not keep all of them together"
     if why_apart:
         return f"{why_apart}; {named or OTHER_REVIEWS}"
-    changes = {"data.block_size": 1} if settings.block_size > 1 else {}
-    if settings.group_similar is False:
-        changes["data.group_similar"] = None
-    options = " ".join(set_option(key, value) for key, value in (changes or {"data.group_similar": True}).items())
-    return f"hold those out together that are nearly the same with {options}"
+    options = [set_option("data.block_size", 1)] * (settings.block_size > 1)
+    options += [set_option("data.group_similar", None)] * (settings.group_similar is False)
+    options = options or [set_option("data.group_similar", True)]
+    return f"hold those out together that are nearly the same with {' '.join(options)}"
 
 
 def _how_to_name_groups(config: Config, is_given: bool) -> str:

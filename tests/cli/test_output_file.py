@@ -145,7 +145,7 @@ def test_a_format_that_contradicts_the_suffix_is_refused(fails, sentibp):
     assert line.startswith("--output a.csv: the name says csv, and --format says jsonl")
     assert not Path("a.csv").exists()
     sentibp("predict", "good", "--output", "a.CSV", "--format", "csv")
-    assert Path("a.CSV").read_text().startswith("label,")
+    assert Path("a.CSV").read_text().startswith("text,label,")
 
 
 def test_other_commands_have_their_formats(fails, sentibp):
@@ -168,7 +168,7 @@ def test_a_link_stays(sentibp):
     for link in ("link.csv", "dangling.csv"):
         sentibp("predict", "good", "--output", link)
         assert Path(link).is_symlink()
-        assert Path(link).read_text().startswith("label,")
+        assert Path(link).read_text().startswith("text,label,")
 
 
 def test_hard_links_are_reported(sentibp):
@@ -179,7 +179,7 @@ def test_hard_links_are_reported(sentibp):
         err
         == "b.csv is one of 2 names of a file (hard links); all of them have the new content\nb.csv: 1 row written\n"
     )
-    assert Path("a.csv").read_text().startswith("label,")
+    assert Path("a.csv").read_text().startswith("text,label,")
 
 
 @pytest.mark.parametrize("output", ["/dev/stdout", "/proc/self/fd/1"])
@@ -198,7 +198,7 @@ def test_null_and_a_pipe(process, start):
     os.mkfifo("pipe.csv")
     with subprocess.Popen(["cat", "pipe.csv"], stdout=subprocess.PIPE) as cat:
         process("predict", "good", "-o", "pipe.csv", "--format", "csv")
-        assert cat.communicate()[0].startswith(b"label,")
+        assert cat.communicate()[0].startswith(b"text,label,")
     assert Path("pipe.csv").is_fifo()
 
 
