@@ -165,7 +165,6 @@ def test_two_checks_of_one_score_must_both_be_met(sentibp, bounds):
         ("accuracy", "METRIC=VALUE"),
         ("accuracy=high", "METRIC=VALUE"),
         ("accuracy=nan", "VALUE a number"),
-        ("", "METRIC=VALUE"),
     ],
 )
 def test_an_invalid_check_is_refused_before_the_work(fails, check, message):
