@@ -12,8 +12,9 @@ import typer
 
 from sentibp.cli import Force, Json, Set
 from sentibp.cli.output import one_line, print_json, print_message, print_text
-from sentibp.cli.output_file import format_of, output_path, require_free, require_no_input, save_output, tell_written
+from sentibp.cli.output_file import format_of, require_free, require_no_input, save_output, tell_written
 from sentibp.utils.messages import counted
+from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from sentibp.inspection.label_audit import AuditTarget, LabelAudit, LabelIssue
@@ -55,7 +56,7 @@ def audit(
             "-o",
             "--output",
             metavar="FILE.csv",
-            parser=output_path,
+            parser=expand_home,
             help="Write all reviews, the most probable errors first, to correct and train on them.",
         ),
     ] = None,

@@ -9,7 +9,8 @@ import typer
 
 from sentibp.cli import Force, Json, NamedModel, SameModel
 from sentibp.cli.output import print_content, print_json, print_text, size
-from sentibp.cli.output_file import format_of, output_path, require_free, require_no_input, save_output
+from sentibp.cli.output_file import format_of, require_free, require_no_input, save_output
+from sentibp.utils.paths import expand_home
 
 License = Annotated[
     str | None, typer.Option(metavar="L", help="The license of the model, such as mit. Default: unknown.")
@@ -48,7 +49,7 @@ def card(
             "-o",
             "--output",
             metavar="FILE",
-            parser=output_path,
+            parser=expand_home,
             help="Where to write the card. Default: standard output.",
         ),
     ] = None,

@@ -11,10 +11,11 @@ import typer
 
 from sentibp.cli import Data, Force, Json, LabelColumn, Offline, SameModel, SetData, Split, TextColumn
 from sentibp.cli.output import print_json, print_message, print_text, size, table
-from sentibp.cli.output_file import make_folder_of, output_path, require_free, require_no_input, save_output
+from sentibp.cli.output_file import make_folder_of, require_free, require_no_input, save_output
 from sentibp.cli.short_options import tell_overruled
 from sentibp.cli.unlabelled import naming_predict
 from sentibp.utils.messages import counted
+from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from sentibp.export.compress import Report
@@ -53,7 +54,7 @@ def compress(
             "-o",
             "--output",
             metavar="DIR|FILE",
-            parser=output_path,
+            parser=expand_home,
             help="A file that ends in .safetensors, or a folder, in which it is called model.safetensors.",
         ),
     ] = Path("compressed.safetensors"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import shlex
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,7 +24,17 @@ from sentibp.cli import (
     TextColumn,
     Threshold,
 )
-from sentibp.cli.output import fields, one_line, print_json, print_message, print_text, table
+from sentibp.cli.output import (
+    distinct_names,
+    fields,
+    one_line,
+    print_json,
+    print_message,
+    print_text,
+    table,
+    table_lines,
+    terminal_width,
+)
 from sentibp.cli.short_options import tell_overruled
 from sentibp.cli.unlabelled import naming_predict
 from sentibp.utils.messages import counted
@@ -258,17 +269,42 @@ def _print_confusion(confusion: Mapping[str, float]) -> None:
 
 
 def _print_classes(scores: Mapping[str, Any]) -> None:
-    """Print the scores of each class, and how often each is taken for which."""
-    table(
-        ["class", "n", "precision", "recall", "f1"],
-        [(name, _count(each["n"]), *list(each.values())[1:]) for name, each in scores["classes"].items()],
-    )
-    print_text("")
-    names = list(scores["classes"])
-    table(
-        ["true \\ predicted", *names],
-        [(name, *map(_count, row.values())) for name, row in scores["confusion"].items()],
-    )
+    """Print the scores of each class, and how often each is taken for which.
+
+    On a terminal that is too narrow for names above the columns, the classes have numbers, and long names are cut.
+    """
+    names = columns = list(scores["classes"])
+    by_class = [(_count(each["n"]), *list(each.values())[1:]) for each in scores["classes"].values()]
+    counts = [tuple(map(_count, row.values())) for row in scores["confusion"].values()]
+    if sys.stdout.isatty() and _width(_class_tables(names, columns, by_class, counts)) > terminal_width():
+        columns = [str(number) for number in range(1, len(names) + 1)]
+        digits = len(columns[-1])
+        beside = _width(_class_tables([" " * (digits + 1)] * len(names), columns, by_class, counts, corner=""))
+        short = distinct_names(names, max(terminal_width() - beside, len(_CORNER)))
+        names = [f"{number:>{digits}} {short[name]}" for number, name in zip(columns, names, strict=True)]
+    for i, lines in enumerate(_class_tables(names, columns, by_class, counts)):
+        print_text("\n" * (i > 0) + "\n".join(lines))
+
+
+_CORNER = "true \\ predicted"
+
+
+def _class_tables(
+    names: Sequence[str],
+    columns: Sequence[str],
+    by_class: Sequence[tuple[Any, ...]],
+    counts: Sequence[tuple[str, ...]],
+    corner: str = _CORNER,
+) -> list[list[str]]:
+    """Return the lines of the two tables: scores by class; true class by predicted class, which is named `columns`."""
+    scores = [(name, *line) for name, line in zip(names, by_class, strict=True)]
+    confusion = [(name, *line) for name, line in zip(names, counts, strict=True)]
+    head = ["class"[: len(corner)], "n", "precision", "recall", "f1"]
+    return [table_lines(head, scores), table_lines([corner, *columns], confusion)]
+
+
+def _width(tables: Sequence[Sequence[str]]) -> int:
+    return max(len(line) for lines in tables for line in lines)
 
 
 def _count(number: float) -> str:

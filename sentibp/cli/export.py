@@ -10,8 +10,9 @@ import typer
 
 from sentibp.cli import Force, Json, NamedModel, SameModel
 from sentibp.cli.output import print_json, print_message, print_text, size
-from sentibp.cli.output_file import output_path, require_free, require_no_input, save_output, tell_replaced
+from sentibp.cli.output_file import require_free, require_no_input, save_output, tell_replaced
 from sentibp.utils.messages import counted
+from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from sentibp.export.export import Exported
@@ -54,7 +55,7 @@ def export(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="FILE", parser=output_path, help="Default: model.html, .mjs, .py or .onnx."
+            "-o", "--output", metavar="FILE", parser=expand_home, help="Default: model.html, .mjs, .py or .onnx."
         ),
     ] = None,
     threshold: Annotated[

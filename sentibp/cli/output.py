@@ -75,8 +75,14 @@ def table(columns: Sequence[str], lines: Sequence[Sequence[Any]], json: bool = F
     if json:
         print_json([dict(zip(columns, line, strict=True)) for line in lines])
         return
-    for line in padded([list(columns), *([_cell(value) for value in line] for line in lines)]):
-        print_text("  ".join(line).rstrip())
+    for line in table_lines(columns, lines):
+        print_text(line)
+
+
+def table_lines(columns: Sequence[str], lines: Sequence[Sequence[Any]]) -> list[str]:
+    """Return the lines of a plain table."""
+    cells = padded([list(columns), *([_cell(value) for value in line] for line in lines)])
+    return ["  ".join(line).rstrip() for line in cells]
 
 
 def padded(lines: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -36,19 +36,13 @@ _RECORDS = {  # the files of a folder with this file that other commands read
     "run.json": (
         *("run.json", "config.yaml", "metrics.jsonl"),
         *("validation.parquet", "reviews.parquet", "validation_reviews.parquet"),
-        *("validated.safetensors", "review_hashes.safetensors"),
+        *("model.safetensors", "vectors.safetensors", "validated.safetensors", "checkpoint.safetensors"),
+        *("influence_log.safetensors", "visits.safetensors", "review_hashes.safetensors"),
     ),
-    "sweep.json": ("sweep.json", "best.yaml"),
+    "sweep.json": ("sweep.json", "best.yaml", "journal.log"),
 }
 
 _NEUTRAL = ("", ".txt")  # suffixes that say nothing of the format
-
-
-def output_path(name: str | Path) -> Path:
-    """Return the path of --output. ConfigError for an empty name, as a variable has in a shell that is not set."""
-    if not str(name):
-        raise ConfigError("--output: an empty name; name a file")
-    return expand_home(name)
 
 
 def save_output(output: Path, content: bytes) -> None:

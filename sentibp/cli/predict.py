@@ -16,7 +16,6 @@ from sentibp.cli.output import one_line, print_content, print_message
 from sentibp.cli.output_file import (
     format_of,
     output_file,
-    output_path,
     require_free,
     require_no_input,
     tell_replaced,
@@ -31,7 +30,7 @@ from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
-    from sentibp.data.pieces import Piece
+    from sentibp.data.pieces import Kept, Piece
     from sentibp.data.readers.table import ReadOptions
     from sentibp.inspection.explain import Explanation
     from sentibp.model.answer_counts import AnswerCounts
@@ -95,7 +94,7 @@ def predict(
     set_: SetData = None,
     keep: Annotated[
         bool,
-        typer.Option("--keep/--no-keep", help="Write the columns of --input before those of the prediction."),
+        typer.Option("--keep/--no-keep", help="Write the text, or the columns of --input, before the prediction."),
     ] = True,
     threshold: Threshold = None,
     cost: Cost = None,
@@ -186,7 +185,7 @@ def _predict(
     from sentibp.runs import find
 
     model_file = find.model_file(model)
-    output = None if output_name in (None, "-") else output_path(output_name)
+    output = None if output_name in (None, "-") else expand_home(output_name)
     format = _format(output, format, explain)
     if explain and format is Format.table and not (threshold is None and cost is None):
         raise ConfigError("--explain explains the most probable label in a table; use --format jsonl, or json")
@@ -195,7 +194,7 @@ def _predict(
     classifier = file.load_model(model_file)
     decision = parse_decision(classifier.spec.label_set, threshold, cost)
     if input is None:
-        pieces = _arguments(text or [])
+        pieces = _arguments(text or [], classifier, kept_columns(format, keep))
     else:
         options, split = _read_options(classifier, text_column, set_ or [])
         pieces = _input(input, options, split, format, keep)
@@ -262,11 +261,14 @@ def _format(output: Path | None, given: Format | None, explain: bool) -> Format:
     return format
 
 
-def _arguments(texts: list[str]) -> Iterator[Piece]:
-    from sentibp.data.pieces import Piece
+def _arguments(texts: list[str], classifier: Classifier, kept: Kept) -> Iterator[Piece]:
+    """Yield the reviews of the command line, which are kept as lines of plain text are."""
+    from sentibp.data.pieces import Kept, Piece
     from sentibp.utils.arrow import strings
 
-    yield Piece(strings(texts))
+    text, column = strings(texts), classifier.text_column
+    name = column if isinstance(column, str) else column[0]
+    yield Piece(text, {} if kept is Kept.nothing else {name: text})
 
 
 def _read_options(classifier: Classifier, text_column: str | None, overrides: list[str]) -> tuple[ReadOptions, str]:

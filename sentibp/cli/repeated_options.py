@@ -1,4 +1,8 @@
-"""Options that take one value are given once. The parser would take the last value, and drop the others in silence."""
+"""Options that take one value are given once, and none is given an empty one.
+
+The parser would take the last value, and drop the others in silence. An empty value is that of a variable which is not
+set in a shell: `--split "$SPLIT"` would score another split than the one that was meant.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +28,14 @@ class RepeatedOption(UsageMistake):
 
 
 class Command(TyperCommand):
-    """A command that refuses an option with two different values, if the option takes one."""
+    """A command that refuses an option without a value, and one with two different values, if the option takes one."""
 
     def make_parser(self, ctx: Any) -> Any:
-        """Return the parser of the options, which compares a value with the one before it."""
+        """Return the parser of the options, which looks at a value, and compares it with the one before it."""
         parser: Any = super().make_parser(ctx)
         for option in {id(each): each for each in (*parser._short_opt.values(), *parser._long_opt.values())}.values():
+            if option.action in ("store", "append"):
+                option.process = _not_empty(option, option.process, ctx)
             if option.action in ("store", "store_const"):
                 option.process = _once(option, option.process, ctx)
         return parser
@@ -41,6 +47,17 @@ class Command(TyperCommand):
             return super().invoke(ctx)
         finally:
             MODEL_OPTION.reset(before)  # what is called from Python later in this process is no command
+
+
+def _not_empty(option: Any, process: Any, ctx: Any) -> Any:
+    """Return a function that processes a value, and raises UsageMistake if it is empty."""
+
+    def process_value(value: Any, state: Any) -> None:
+        if isinstance(value, str) and not value.strip():
+            raise UsageMistake(f"{_longest(option.obj.opts)}: an empty value; give one, or leave it out", ctx)
+        process(value, state)
+
+    return process_value
 
 
 def _once(option: Any, process: Any, ctx: Any) -> Any:

@@ -9,9 +9,10 @@ import typer
 
 from sentibp.cli import Data, Force, Json, LabelColumn, Offline, SetData, Split, TextColumn
 from sentibp.cli.output import print_json, print_message, print_text, size
-from sentibp.cli.output_file import format_of, output_path, require_free, require_no_input, save_output, tell_replaced
+from sentibp.cli.output_file import format_of, require_free, require_no_input, save_output, tell_replaced
 from sentibp.cli.short_options import tell_overruled
 from sentibp.cli.unlabelled import naming_predict
+from sentibp.utils.paths import expand_home
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +37,7 @@ def report(
     ] = None,
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", parser=output_path, metavar="FILE", help="Where to write the page."),
+        typer.Option("-o", "--output", parser=expand_home, metavar="FILE", help="Where to write the page."),
     ] = Path("report.html"),
     data: Data = None,
     split: Split = None,

@@ -14,7 +14,6 @@ from typer.core import TyperGroup
 
 from sentibp.cli import Cluster, Force, Json, MissingArgument, Offline, OptionalConfigName, Set
 from sentibp.cli.output import print_json, print_message, print_text, size
-from sentibp.cli.output_file import output_path
 from sentibp.cli.sweep_results import print_result, print_trials
 from sentibp.errors import ConfigError
 from sentibp.utils.messages import counted
@@ -297,7 +296,7 @@ def show(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", parser=output_path, metavar="FILE", help="With --html, where to write the page."
+            "-o", "--output", parser=expand_home, metavar="FILE", help="With --html, where to write the page."
         ),
     ] = None,
     force: Force = False,

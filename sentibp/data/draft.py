@@ -18,6 +18,7 @@ from sentibp.data.columns import Profile, has_clear_name, not_labels, profile_ta
 from sentibp.data.labels import default_class
 from sentibp.data.readers.splits import canonical
 from sentibp.data.readers.table import Table, WrongKind, require_columns, resolved
+from sentibp.data.split import possible_share
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils import label_mapping
 from sentibp.utils.label_key import label_key, label_value
@@ -69,7 +70,7 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     body: list[Line] = [(f"  source: {as_yaml(where)}", "")]
     body += [(f"  {key}: {as_yaml(value)}{_why(key)}", "") for key, value in settings.items()]
     body += _with_given(given, [] if table.fixed_labels else [*_texts(profile), *_labels(profile), *_groups(profile)])
-    body += [] if "validation" in given else _validation(path, name, given.get("split", "train"))
+    body += [] if "validation" in given else _validation(path, name, profile, given)
     head = [
         f"# Written by sentibp init for {_printable(name)}: {counted(profile.rows, 'row')}, "
         f"{counted(len(table.columns), 'column')}.",
@@ -168,15 +169,28 @@ def _without_names(profile: Profile) -> list[str]:
     ]
 
 
-def _validation(path: Path, name: str, split: str) -> Iterator[Line]:
+def _validation(path: Path, name: str, profile: Profile, given: Mapping[str, Any]) -> Iterator[Line]:
     try:
-        if canonical(split) != "validation" and readers.has_splits(path):
+        if canonical(given.get("split", "train")) != "validation" and readers.has_splits(path):
             readers.open_table(path, name, sources.read_options(Data(), labelled=False), "validation")
             yield "  validation: validation  # the split to score on; `sentibp eval --data` scores the test split", ""
             return
     except DataError:  # there is no such split
         pass
-    yield "  validation: 0.1  # the share to hold out and score on; or a file of its own, such as dev.csv", ""
+    share, why = possible_share(_class_counts(profile, given)), "the share to hold out and score on"
+    why = why if share else "too few reviews to hold some out and score on"
+    yield f"  validation: {share}  # {why}; or a file of its own, such as dev.csv", ""
+
+
+def _class_counts(profile: Profile, given: Mapping[str, Any]) -> list[int]:
+    """Return the number of rows of each class; of the two most frequent labels if the classes are not known."""
+    found = {} if profile.label is None else {key: count for key, (_, count) in profile.label.labels.items()}
+    mapping = _mapping(list(found))
+    setting = given.get("labels") or (mapping.to_setting() if mapping.is_complete else None)
+    if setting is None:
+        return sorted(found.values())[-2:]
+    lists = [values for class_name, values in setting.items() if class_name != "ignore"]
+    return [sum(found.get(label_key(value), 0) for value in values) for values in lists]
 
 
 def _given(overrides: Sequence[str]) -> dict[str, Any]:

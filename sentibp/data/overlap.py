@@ -45,18 +45,18 @@ _PIECE = 1 << 18  # training tokens that a thread looks at at once
 _PAIRS = 1 << 21  # of a sequence in a validation review and a training text that has it, which are counted at once
 
 
-def require_separate(validation: Corpus, repeated: np.ndarray, source: str) -> None:
+def require_separate(validation: Corpus, repeated: np.ndarray, source: str, repair: str) -> None:
     """Raise DataError if much of a validation source of its own is in the training data.
 
     `repeated` are the positions of its reviews that are. Those of a few words do not count: several people write them.
+    `repair` says what to validate on instead.
     """
     words = pc.add(pc.count_substring(pc.utf8_trim_whitespace(validation.take(repeated).text), " "), 1)
     count = int((to_numpy(words) >= _LONG).sum())
     if count > LARGEST_SHARE * len(validation):
         raise DataError(
             f"data.validation: {source}: {count:,} of its {len(validation):,} reviews are also training reviews, so "
-            "its scores say nothing about new ones; hold out training reviews with --set data.validation=0.1, or give "
-            "other reviews"
+            f"its scores say nothing about new ones; {repair}"
         )
 
 

@@ -94,7 +94,7 @@ def _choose_reviews(
         chosen[rng.permutation(rows)[:count]] = True
     if wrong:
         leave_out = _leaving_out(list(wrong), data)
-        repair = set_option("data.validation", _possible_share(np.bincount(label, minlength=len(corpus.names))))
+        repair = set_option("data.validation", possible_share(np.bincount(label, minlength=len(corpus.names)).tolist()))
         lines = [f"{line}; give more reviews, {leave_out}or write {repair}{corpus.aside}" for line in wrong.values()]
         raise TooFewReviews(*lines, leave_out=leave_out.removesuffix(", "))
     return chosen
@@ -106,10 +106,13 @@ def _leaving_out(names: Sequence[str], data: Data | None) -> str:
     return "" if setting is None else f"leave {', '.join(names)} out with {set_option('data.labels', setting)}, "
 
 
-def _possible_share(counts: np.ndarray) -> float:
-    """Return a share that leaves reviews of each class for both; 0, which holds none out, if there is none."""
+def possible_share(counts: Sequence[int]) -> float:
+    """Return a share that leaves reviews of each class for both; 0, which holds none out, if there is none.
+
+    `counts` are the numbers of reviews of each class.
+    """
     shares = (0.1, 0.2, 0.25, 0.33, 0.5)
-    return next((share for share in shares if all(0 < round(share * n) < n for n in counts.tolist())), 0)
+    return next((share for share in shares if all(0 < round(share * n) < n for n in counts)), 0)
 
 
 def _choose_groups(

@@ -252,9 +252,14 @@ def mcnemar(
       binomial probability of a split at least as uneven; 1.0 for an even split or no disagreement (McNemar 1947;
       Dietterich 1998, "Approximate statistical tests for comparing supervised classification learning algorithms",
       section 3.1, whose chi-squared approximates it).
-    - `note`, if there are weights: the test counts examples, so the weights have no effect on these numbers.
+    - `note`, if there are weights: the test counts examples, each once; those of weight 0 do not count, as in scores.
+
+    `ValueError` for invalid probabilities, labels and weights.
     """
     correct_a, correct_b = _is_right(label, positive_a, "positive_a"), _is_right(label, positive_b, "positive_b")
+    if weight is not None:
+        counts = _checked_weight(weight, correct_a.shape) > 0
+        correct_a, correct_b = correct_a[counts], correct_b[counts]
     a_only, b_only = int(np.sum(correct_a & ~correct_b)), int(np.sum(correct_b & ~correct_a))
     return {
         "a_only": a_only,

@@ -39,7 +39,7 @@ from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
 from sentibp.training.similar_reviews import keep_similar_together
 from sentibp.training.suited_defaults import suited_defaults
-from sentibp.training.validation_notes import validation_notes
+from sentibp.training.validation_notes import HOLD_OUT, validation_notes, without_effect_note
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
@@ -125,18 +125,20 @@ def prepare_inputs(
     reviews, origin, pretrained, lexicon, files, seconds = inputs
     overlap = _find_overlap(config, reviews, origin)
     if not is_fold:
-        _require_separate(config, reviews.validation, overlap)
+        _require_separate(config, reviews.validation, overlap, is_given=given is not None)
+        suited += without_effect_note(config, is_given=given is not None)
     facts = reviews_facts(config, inputs)
     encoded = _encode(config, reviews, facts, origin, known_words(pretrained, lexicon), place)
-    near, may_cut = encoded.near_duplicate, not is_fold and not is_rerun
-    if may_cut and (cut := keep_similar_together(config, given, reviews, near, overlap.repeated)) is not None:
+    near = encoded.near_duplicate
+    cut = "" if is_fold or is_rerun else keep_similar_together(config, given, reviews, near, overlap.repeated)
+    if not isinstance(cut, str):
         return prepare_config(cut.config, (*notes, *suited, cut.note), given, cut.fold, place)
     require_memory(config, len(encoded.vocabulary))
     occurrences, labelled, unlabelled = encoded.learned
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
     found = [] if lexicon is None else [*lexicon.coverage(occurrences, encoded.vocabulary).notes()]
     found += names_note(encoded.names)
-    independent, more = _judge_validation(config, reviews, overlap, near, given)
+    independent, more = _judge_validation(config, reviews, overlap, near, given, cut)
     classes = classes_of(config.data)
     return TrainingData(
         config=config,
@@ -217,18 +219,24 @@ def _shard_notes(settings: Train, reviews: int) -> list[str]:
 
 
 def _judge_validation(
-    config: Config, reviews: Reviews, overlap: _Overlap, near_duplicate: Array, given: InMemory | None
+    config: Config,
+    reviews: Reviews,
+    overlap: _Overlap,
+    near_duplicate: Array,
+    given: InMemory | None,
+    why_apart: str,
 ) -> tuple[Array | None, list[str]]:
     """Return how much each validation review counts in a fit (n,), and what the user should know of them.
 
-    `near_duplicate` (n,) is 1 for those that are nearly the same as training reviews.
+    `near_duplicate` (n,) is 1 for those that are nearly the same as training reviews. `why_apart` says why these are
+    not held out together, if that was tried.
     """
     if reviews.validation is None:
         return None, []
     learned = np.union1d(np.union1d(overlap.repeated, overlap.known), np.flatnonzero(near_duplicate == 1))
     independent = data_corpus.independent_weights(reviews.validation, learned)
     near = np.delete(near_duplicate, overlap.repeated)
-    about = overlap.hashes, len(overlap.repeated), near, independent, given is not None
+    about = overlap.hashes, len(overlap.repeated), near, independent, given is not None, why_apart
     return independent, validation_notes(config, reviews.training, reviews.validation, *about)
 
 
@@ -243,10 +251,11 @@ def _find_overlap(config: Config, reviews: Reviews, origin: Classifier | None) -
     return overlap if origin is None else _with_origin(overlap, origin, config)
 
 
-def _require_separate(config: Config, validation: Corpus | None, overlap: _Overlap) -> None:
+def _require_separate(config: Config, validation: Corpus | None, overlap: _Overlap, *, is_given: bool) -> None:
     """Raise DataError if much of a validation source of its own is in the training data."""
     if validation is not None and isinstance(config.data.validation, str):
-        require_separate(validation, overlap.repeated, shown(config.data.validation))
+        repair = f"{HOLD_OUT}, or " * (not is_given) + "give other reviews"
+        require_separate(validation, overlap.repeated, shown(config.data.validation), repair)
 
 
 def _with_origin(overlap: _Overlap, origin: Classifier, config: Config) -> _Overlap:

@@ -24,7 +24,7 @@ from sentibp.training.diverged import lower_learning_rate
 from sentibp.training.events import Event, Note
 from sentibp.training.experiment import Outcome, Training
 from sentibp.training.paths import resolve_paths
-from sentibp.training.prepare import prepare
+from sentibp.training.prepare import TrainingData, prepare
 from sentibp.training.pretrain_run import Pretraining, PretrainingOutcome
 from sentibp.training.recorded_data import require_same_data
 from sentibp.utils.damage import data_error_if_damaged
@@ -86,6 +86,7 @@ def resume(
         with place_beside(path, executor, resolved.config.train.shards, SAME_COMMAND) as place:
             data = prepare(resolved, place, path)
         require_same_data(path, run.facts.get("data") or {}, data.facts)
+        data = _with_recorded_notes(data, run)
         notes = _reopen(run, checkpoint, data.config, differences)
         return Training(data, run, checkpoint, condition, notes, executor)
     except BaseException:
@@ -111,6 +112,14 @@ def resume_pretraining(path: Path, resolved: Resolved) -> Pretraining | Complete
     except BaseException:
         run.close()
         raise
+
+
+def _with_recorded_notes(data: TrainingData, run: Run) -> TrainingData:
+    """Return the data with the notes of the run, if it has any: what the start has chosen, its config only states."""
+    if "notes" not in run.facts:  # of an earlier version
+        return data
+    new = [note for note in data.notes if note not in data.caveats]  # such as another path; these are known
+    return data._replace(notes=tuple(dict.fromkeys([*run.facts["notes"], *new])))
 
 
 def _compare_settings(run: Run, resolved: Resolved) -> tuple[Checkpoint | None, Resolved, dict[str, list[Any]]]:

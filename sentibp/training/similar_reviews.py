@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentibp.config.schema import Config, Text, with_default
+from sentibp.config import paths
+from sentibp.config.schema import Config, Text
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
 from sentibp.data.in_memory import InMemory
@@ -34,34 +35,36 @@ class Cut(NamedTuple):
 
 def keep_similar_together(
     config: Config, given: InMemory | None, reviews: Reviews, near_duplicate: Array, repeated: Array
-) -> Cut | None:
+) -> Cut | str:
     """Split the reviews again if many near-duplicates lie on both sides, and no setting says what belongs together.
 
-    None if that is not needed, would take long, or does not help. Of the first split, `near_duplicate` is that of
-    `overlap.near_duplicates`, and `repeated` are the positions of the validation reviews that are training reviews. The
-    settings of `text` have no influence, so that the trials of a sweep in which they differ are scored on the same
-    reviews.
+    Why not if that does not help; "" if it is not needed or would take long. Of the first split, `near_duplicate` is
+    that of `overlap.near_duplicates`, and `repeated` are the positions of the validation reviews that are training
+    reviews. The settings of `text` have no influence, so that the trials of a sweep in which they differ are scored on
+    the same reviews.
     """
     first, share = reviews.validation, config.data.validation
     is_large = reviews.training.text.nbytes > _LARGE
     if first is None or isinstance(share, str) or is_large or _is_decided(config, reviews, given):
-        return None
+        return ""
     if Spelling.of(config.text) != Spelling.of(Text()):
         near_duplicate = _near_duplicates(reviews.training, first)
     before = _counts(np.delete(near_duplicate, repeated))
     if not has_many_near_duplicates(*before):
-        return None
-    changed = with_default(config, ("data", "group_similar"), True, given=True)
+        return ""
+    changed = paths.replace(config, "data.group_similar", True)
     try:
         training, validation = load_data(changed) if given is None else given.load(changed)
-    except DataError:  # there are too few groups
-        return None
+    except DataError:
+        return "to hold such reviews out together, there are too few groups of them"
     assert validation is not None
-    if len(validation) > _MOST * share * (len(training) + len(validation)):
-        return None
+    held_out = len(validation) / (len(training) + len(validation))
+    if held_out > _MOST * share:
+        return f"to hold such reviews out together would take {held_out:.0%} of all, as their groups are large"
     near, compared = _counts(_near_duplicates(training, validation))
     if near * before[1] > _LESS * before[0] * compared:
-        return None
+        still = f"{near:,} of {compared:,} would still be nearly the same as a training review"
+        return f"to hold such reviews out together does not help, as {still}, as where reviews are made from a template"
     return Cut(changed, (training, validation), together_note(config, *before, is_given=given is not None))
 
 

@@ -16,6 +16,9 @@ from sentibp.utils.repair import set_option
 FEW = 30
 """Reviews: with fewer for validation, there is a note that their scores say little."""
 
+HOLD_OUT = "hold out training reviews with --set data.validation=0.1"
+OTHER_REVIEWS = "validate on other reviews with --set data.validation=FILE"
+
 _MORE = 0.3  # a share of reviews to hold out if there are few
 
 
@@ -28,14 +31,17 @@ def validation_notes(
     near: Array,
     independent: Array,
     is_given: bool,
+    why_apart: str = "",
 ) -> list[str]:
     """Return what the user should know of the validation reviews: how much they say about new ones.
 
     `repeated` of them are training reviews, `near` says whether the others are near-duplicates, `independent` (n,) how
-    much each counts in a fit, `is_given` whether a Python program has given the reviews.
+    much each counts in a fit, `is_given` whether a Python program has given the reviews. `why_apart` says why
+    near-duplicates are not held out together, if that was tried.
     """
     counts = len(validation), repeated, int((near == 1).sum()), int((near >= 0).sum())
-    repair = how_to_group(config, training, is_given=is_given) if has_many_near_duplicates(*counts[2:]) else ""
+    many = has_many_near_duplicates(*counts[2:])
+    repair = how_to_group(config, training, why_apart, is_given=is_given) if many else ""
     notes = overlap_notes(*counts, repair) + group_notes(training, validation)
     notes += data_corpus.repeated_note(validation, hashes.validation, "validation ")
     is_grouped = validation.group is not None
@@ -55,18 +61,36 @@ def together_note(config: Config, near: int, compared: int, *, is_given: bool) -
     )
 
 
-def how_to_group(config: Config, training: Corpus, *, is_given: bool) -> str:
-    """Return how near-duplicates are kept on one side of the cut."""
-    settings = config.data
+def without_effect_note(config: Config, *, is_given: bool) -> list[str]:
+    """Return a note if a setting says which reviews are held out together, and none are held out of those of training.
+
+    `is_given` says that a Python program has given the reviews.
+    """
+    data, is_apart = config.data, isinstance(config.data.validation, str)
+    is_set = data.group_similar or data.block_size > 1
+    if not is_set or not (is_apart or data.validation == 0):
+        return []
+    key, off = ("data.group_similar", None) if data.group_similar else ("data.block_size", 1)
+    why = "the validation reviews are given apart" if is_apart else "no review is held out"
+    instead = f"{HOLD_OUT}, or " * (is_apart and not is_given)
+    return [f"{key} has no effect: {why}; {instead}write {set_option(key, off)}"]
+
+
+def how_to_group(config: Config, training: Corpus, why_apart: str = "", *, is_given: bool) -> str:
+    """Return how near-duplicates are kept on one side of the cut; `why_apart`: why they are not, if that was tried."""
+    settings, named = config.data, _how_to_name_groups(config, is_given)
     if isinstance(settings.validation, str):
-        return "remove them from one of the two, or hold out training reviews with --set data.validation=0.1"
+        return f"remove them from one of the two{f', or {HOLD_OUT}' * (not is_given)}"
     if training.group is not None and not settings.group_similar:
         return "the groups of data.group_column do not keep them together"
     if settings.group_similar:
-        return _how_to_name_groups(config, is_given) or "data.group_similar does not keep all of them together"
-    alone = f" {set_option('data.block_size', 1)}" * (settings.block_size > 1)
-    option = f"{set_option('data.group_similar', True)}{alone}"
-    return f"unless most are, hold those out together that are nearly the same with {option}"
+        return named or "data.group_similar does not keep all of them together"
+    if why_apart:
+        return f"{why_apart}; {named or OTHER_REVIEWS}"
+    options = [set_option("data.block_size", 1)] * (settings.block_size > 1)
+    options += [set_option("data.group_similar", None)] * (settings.group_similar is False)
+    options = options or [set_option("data.group_similar", True)]
+    return f"hold those out together that are nearly the same with {' '.join(options)}"
 
 
 def _how_to_name_groups(config: Config, is_given: bool) -> str:
@@ -93,7 +117,7 @@ def few_notes(config: Config, training: int, validation: int, independent: float
         notes.append(f"only {counted(validation, 'validation review')}: {by_chance}; give more reviews{more}")
     if fits and n < validation:
         few = f"only {counted(n, 'distinct validation text', 'differs', 'differ')} clearly from all training reviews"
-        repair = "validate on other reviews with --set data.validation=FILE"
+        repair = OTHER_REVIEWS
         if not n:
             few = "no validation review differs clearly from all training reviews"
         elif is_grouped:

@@ -219,7 +219,7 @@ def test_the_gradients_of_a_model_with_a_linear_member(there, tmp_path, output):
 
 def test_the_answer_of_three_classes(there):
     row = invoke("predict", "-m", "three", "a superb superb one").jsonl[0]
-    assert list(row) == ["label", "score", "probabilities", "place", "tokens", "unknown"]
+    assert list(row) == ["text", "label", "score", "probabilities", "place", "tokens", "unknown"]
     assert list(row["probabilities"]) == ["negative", "neutral", "positive"]
     assert row["label"] == "positive"
     assert row["score"] == row["probabilities"]["positive"] == max(row["probabilities"].values())
@@ -232,11 +232,11 @@ def test_the_answer_of_three_classes(there):
 
 def test_the_answer_of_stars_and_of_topics(there):
     row = invoke("predict", "-m", "stars", "a superb superb one").jsonl[0]
-    assert list(row) == ["label", "score", "probabilities", "place", "expected", "tokens", "unknown"]
+    assert list(row) == ["text", "label", "score", "probabilities", "place", "expected", "tokens", "unknown"]
     assert row["expected"] == pytest.approx(sum(int(name) * p for name, p in row["probabilities"].items()))
     assert row["expected"] == pytest.approx(1 + 4 * row["place"])
     topics = invoke("predict", "-m", "topics", "cheap bill").jsonl[0]
-    assert list(topics) == ["label", "score", "probabilities", "tokens", "unknown"]
+    assert list(topics) == ["text", "label", "score", "probabilities", "tokens", "unknown"]
     assert topics["label"] == "price"
 
 
@@ -344,10 +344,10 @@ def test_python_gives_the_same_answers(there):
 
     classifier = sentibp.load_model("stars")
     texts = sentibp.to_arrow(["superb", "dull average"])
-    assert classifier.answers(texts) == invoke("predict", "-m", "stars", "superb", "dull average").jsonl
+    assert classifier.answers(texts) == invoke("predict", "-m", "stars", "superb", "dull average", "--no-keep").jsonl
     assert classifier.predict(texts).positive.shape == (2, 5)
     assert classifier.answers(texts, cost="distance") == (
-        invoke("predict", "-m", "stars", "superb", "dull average", "--cost", "distance").jsonl
+        invoke("predict", "-m", "stars", "superb", "dull average", "--no-keep", "--cost", "distance").jsonl
     )
     assert classifier.answers(texts, threshold="5=0")[1]["label"] == "5"
 
@@ -562,10 +562,32 @@ def test_a_compressed_model_has_the_probes_of_eval_or_none(there, tmp_path, kind
 # --- two classes with names of their own
 
 
+def test_many_classes_with_long_names_fit_a_terminal(sentibp, terminal):
+    """Above the columns are the numbers of the classes there, and in a pipe their names."""
+    names = [f"{kind} of the {thing} in the north" for kind in ("delivery", "price", "quality") for thing in "abcd"]
+    rows = [f"{word} {i % 7} times,{name}" for i in range(9) for word, name in zip("abcdefghijkl", names, strict=True)]
+    Path("many.csv").write_text("\n".join(["text,label", *rows, ""]))
+    options = ["--set", f"data.labels={json.dumps(names)}", "--set", "data.ordered=false", *QUICK]
+    sentibp("train", "quickstart", "--set", "data.source=many.csv", *options, "--out", "run")
+    shown = terminal("eval", "run", "--data", "many.csv").out.splitlines()
+    assert max(map(len, shown)) <= 80
+    head = next(line for line in shown if line.startswith("true \\ predicted"))
+    assert head.split()[3:] == [str(number) for number in range(1, 13)]
+    matrix = shown[shown.index(head) + 1 :][:12]
+    piped = sentibp("eval", "run", "--data", "many.csv").out.splitlines()
+    wide = next(line for line in piped if line.startswith("true \\ predicted"))
+    assert re.split(r" {2,}", wide)[1:] == names
+    counts = [line.split()[-12:] for line in piped[piped.index(wide) + 1 :][:12]]
+    assert [line.split()[-12:] for line in matrix] == counts
+    for number, (name, line) in enumerate(zip(names, matrix, strict=True), 1):
+        assert re.match(rf" *{number} {name[:5]}", line)
+    assert len({line[:30] for line in matrix}) == 12, "names that begin alike can be told apart"
+
+
 def test_two_topics_keep_their_names(there, tmp_path):
     """They are answered with their names everywhere: no bug is called positive."""
     row = invoke("predict", "-m", "pair", "the crash").jsonl[0]
-    assert list(row) == ["label", "score", "probabilities", "tokens", "unknown"]
+    assert list(row) == ["text", "label", "score", "probabilities", "tokens", "unknown"]
     assert row["label"] == "Bug"
     assert list(row["probabilities"]) == ["Billing", "Bug"]
     assert math.fsum(row["probabilities"].values()) == pytest.approx(1)
@@ -583,7 +605,7 @@ def test_two_topics_are_the_same_in_an_export(there, tmp_path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     for text in ("the crash", "an invoice", "nothing known"):
-        there_, here = module.predict(text), invoke("predict", "-m", "pair", text).jsonl[0]
+        there_, here = module.predict(text), invoke("predict", "-m", "pair", "--no-keep", text).jsonl[0]
         assert list(there_) == list(here)
         assert there_["label"] == here["label"]
         assert there_["probabilities"] == pytest.approx(here["probabilities"], abs=1e-6)

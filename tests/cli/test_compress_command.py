@@ -87,7 +87,7 @@ def test_a_model_file_alone(sentibp, trained, here):
     assert "accuracy" not in result.out
 
 
-@pytest.mark.parametrize("size", ["", "1XB", "-1MB", "0", "MB", "1e6", "one", "1 M B", "9" * 400, "nan"])
+@pytest.mark.parametrize("size", ["1XB", "-1MB", "0", "MB", "1e6", "one", "1 M B", "9" * 400, "nan"])
 def test_a_size_that_is_none(size, fails, trained):
     assert "not a size; write, for example, --max-size 1MB" in fails(2, "compress", f"--max-size={size}")
 

@@ -165,7 +165,6 @@ def test_two_checks_of_one_score_must_both_be_met(sentibp, bounds):
         ("accuracy", "METRIC=VALUE"),
         ("accuracy=high", "METRIC=VALUE"),
         ("accuracy=nan", "VALUE a number"),
-        ("", "METRIC=VALUE"),
     ],
 )
 def test_an_invalid_check_is_refused_before_the_work(fails, check, message):
@@ -237,10 +236,6 @@ def test_the_settings_of_labels_are_no_part_of_that_command(fails, trained, here
     labels = ("--set", "data.labels={negative: [1], positive: [2]}", "--label-column", "x", "--text-column", "t")
     message = fails(3, "eval", "--data", "new.txt", *labels)
     assert message.endswith("`sentibp predict --input new.txt --text-column t`")
-
-
-def test_an_empty_name_of_data_is_none(fails, trained):
-    assert fails(3, "eval", "--data", "").startswith("'': no such file; ")
 
 
 def test_one_review_without_a_known_word(sentibp, trained, here):

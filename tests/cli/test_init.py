@@ -338,3 +338,35 @@ def test_the_split_that_a_message_names_is_read(sentibp, fails, here):
     settings = yaml.safe_load(Path("d.yaml").read_text("utf-8"))["data"]
     assert (settings["split"], settings["validation"]) == ("validation", 0.1), "not the same reviews"
     assert "validated on 6" in sentibp("train", "d.yaml", "--set", "train.epochs=1").err
+
+
+FEW_STARS = "--set=data.labels={low: [1, 2], high: [3, 4, 5]}"
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "validation"),
+    [
+        ("1001101", [], 0.2),
+        ("10", [], 0),
+        ("110", [], 0),
+        ("5124513", [], 0.2),
+        ("5124513", [FEW_STARS, "--set=data.ordered=false"], 0.2),
+        ("01" * 6, [], 0.1),
+        ("aab" * 7, [], 0.1),
+    ],
+)
+def test_few_rows_have_a_share_with_which_train_holds_out_each_class(sentibp, labels, options, validation):
+    """As far as the classes are known: it was 0.1, which `train` refused."""
+    write("few.csv", ["text", "label"], [[text, label] for text, label in zip(texts(len(labels)), labels, strict=True)])
+    done = sentibp("init", "few.csv", *options)
+    assert yaml.safe_load(Path("few.yaml").read_text())["data"]["validation"] == validation
+    if "fill in" not in done.out:
+        sentibp("train", "few.yaml", "--quiet", "--set", "train.epochs=1")
+    files = zip(texts(len(labels)), labels, strict=True)
+    if set(labels) == {"0", "1"}:
+        for number, (text, label) in enumerate(files):
+            file = Path("few", ["neg", "pos"][int(label)], f"{number}.txt")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        sentibp("init", "few", "--out", "folder.yaml")
+        assert yaml.safe_load(Path("folder.yaml").read_text())["data"]["validation"] == validation

@@ -146,7 +146,7 @@ def test_yaml_that_is_not_a_config_is_reported_with_its_line(fails, text, line):
     assert fails(2, "train", config(text)).startswith(f"mine.yaml:{line}: ")
 
 
-@pytest.mark.parametrize("setting", ["", "train.epochs", "=3", "train.epochs=", "train.epochs=many", "train=3"])
+@pytest.mark.parametrize("setting", ["train.epochs", "=3", "train.epochs=", "train.epochs=many", "train=3"])
 def test_a_setting_on_the_command_line(fails, setting):
     assert fails(2, "train", "quickstart", "--set", setting).startswith(f"--set {setting}: ")
 
@@ -373,7 +373,8 @@ def test_near_names_of_runs(sentibp, fails, trained, command):
     )
     assert "reviews, not a" in fails(2, *command, "new.csv")
     assert "reviews" in fails(2, *command, "nosuch.csv")
-    assert "'': no such run or model" in fails(2, *command, "")
+    empty = "an empty value" if command[-1].startswith("-") else "'': no such run or model"
+    assert empty in fails(2, *command, "")
 
 
 def test_near_names_of_models_and_sweeps(sentibp, fails, trained):
@@ -398,5 +399,5 @@ def test_near_names_of_other_files(fails, trained):
     assert fails(2, "gradcheck", "--layer", "lyaer.py") == "--layer lyaer.py: no such file; did you mean layer.py?"
     for command in ["init"], ["predict", "-i"], ["eval", "--data"], ["gradcheck", "--data"], ["report", "--data"]:
         assert fails(3, *command, "reveiws.csv") == "reveiws.csv: no such file; did you mean reviews.csv?"
-        assert fails(3, *command, "").startswith("'': no such file; ")
+    assert fails(3, "init", "").startswith("'': no such file; ")
     assert fails(2, "eval", "reveiws.csv").endswith("to score the newest model on them, use --data reviews.csv")

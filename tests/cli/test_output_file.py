@@ -13,6 +13,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 
+from sentibp.cli.output_file import _RECORDS
+
 REVIEWS = "id,text\n7,good film\n"
 
 
@@ -143,7 +145,7 @@ def test_a_format_that_contradicts_the_suffix_is_refused(fails, sentibp):
     assert line.startswith("--output a.csv: the name says csv, and --format says jsonl")
     assert not Path("a.csv").exists()
     sentibp("predict", "good", "--output", "a.CSV", "--format", "csv")
-    assert Path("a.CSV").read_text().startswith("label,")
+    assert Path("a.CSV").read_text().startswith("text,label,")
 
 
 def test_other_commands_have_their_formats(fails, sentibp):
@@ -166,7 +168,7 @@ def test_a_link_stays(sentibp):
     for link in ("link.csv", "dangling.csv"):
         sentibp("predict", "good", "--output", link)
         assert Path(link).is_symlink()
-        assert Path(link).read_text().startswith("label,")
+        assert Path(link).read_text().startswith("text,label,")
 
 
 def test_hard_links_are_reported(sentibp):
@@ -177,7 +179,7 @@ def test_hard_links_are_reported(sentibp):
         err
         == "b.csv is one of 2 names of a file (hard links); all of them have the new content\nb.csv: 1 row written\n"
     )
-    assert Path("a.csv").read_text().startswith("label,")
+    assert Path("a.csv").read_text().startswith("text,label,")
 
 
 @pytest.mark.parametrize("output", ["/dev/stdout", "/proc/self/fd/1"])
@@ -196,7 +198,7 @@ def test_null_and_a_pipe(process, start):
     os.mkfifo("pipe.csv")
     with subprocess.Popen(["cat", "pipe.csv"], stdout=subprocess.PIPE) as cat:
         process("predict", "good", "-o", "pipe.csv", "--format", "csv")
-        assert cat.communicate()[0].startswith(b"label,")
+        assert cat.communicate()[0].startswith(b"text,label,")
     assert Path("pipe.csv").is_fifo()
 
 
@@ -359,7 +361,7 @@ def test_a_file_in_the_place_of_the_folder(fails, trained, here):
 )
 def test_an_empty_name_is_no_output(fails, command):
     """So is a variable in a shell that is not set; `compress` wrote into the working directory."""
-    assert fails(2, *command, "") == "--output: an empty name; name a file"
+    assert fails(2, *command, "").endswith("Error: --output: an empty value; give one, or leave it out")
 
 
 @pytest.mark.parametrize("name", ["run.json", "metrics.jsonl", "validation.parquet", "config.yaml", "link"])
@@ -380,6 +382,24 @@ def test_records_of_a_run_are_never_replaced(fails, sentibp, trained, here, name
     assert {file.name: file.read_bytes() for file in run.iterdir()} == before
     sentibp("predict", "good", "--output", run / "answers.csv")
     sentibp("predict", "good", "--output", run / "answers.csv", "--force")
+
+
+def test_compress_replaces_no_file_of_a_run(fails, sentibp, trained, here):
+    """Its model is not that of its own records any more; other files it cannot even be read with."""
+    run = Path(shutil.copytree(trained, "mine"))
+    names = [file.name for file in run.iterdir() if file.suffix == ".safetensors"]
+    assert {"model.safetensors", "review_hashes.safetensors"} <= {*names}
+    before = {file.name: file.read_bytes() for file in run.iterdir()}
+    Path("link.safetensors").symlink_to(run / "model.safetensors")
+    for path in (*(run / name for name in names), Path("link.safetensors")):
+        message = fails(2, "compress", "builtin", "--output", path, "--force")
+        another = path.with_stem(f"{path.stem}-2")
+        assert message == f"--output {path}: a record of the run mine; choose another, such as --output {another}"
+    assert {file.name: file.read_bytes() for file in run.iterdir()} == before
+
+
+def test_the_records_of_a_run_are_all_its_files(trained):
+    assert {file.name for file in trained.iterdir()} <= {*_RECORDS["run.json"]}
 
 
 def test_a_link_to_a_config_stays(sentibp):

@@ -78,10 +78,30 @@ def test_any_string_is_valid_on_the_command_line(sentibp):
         check(record)
 
 
-@pytest.mark.parametrize("format", ["table", "csv", "jsonl"])
+@pytest.mark.parametrize("format", ["table", "csv", "tsv", "jsonl", "json"])
 def test_every_format_has_one_line_per_text(sentibp, format):
-    lines = sentibp("predict", "--format", format, "--", *AWKWARD).out.splitlines()
-    assert len(lines) - (format == "csv") == len(AWKWARD)
+    lines = sentibp("predict", "--format", format, "--no-keep", "--", *AWKWARD).out.splitlines()
+    assert len(lines) - {"csv": 1, "tsv": 1, "json": 2}.get(format, 0) == len(AWKWARD)
+
+
+@pytest.mark.parametrize("format", ["csv", "tsv", "jsonl", "json", "parquet"])
+def test_texts_on_the_command_line_are_written_beside_their_answers(sentibp, format):
+    """As the lines of a file and of standard input are: else nothing tells several answers apart."""
+    texts = ["a good film", 'a "bad", film\nin two lines']
+    result = sentibp("predict", *texts, "--format", format, "-o", f"answers.{format}")
+    assert "2 rows written" in result.err
+    if format in ("csv", "tsv"):
+        with open(f"answers.{format}", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter={"csv": ",", "tsv": "\t"}[format]))
+    elif format == "parquet":
+        rows = parquet.read_table("answers.parquet").to_pylist()
+    else:
+        content = Path(f"answers.{format}").read_text()
+        rows = json.loads(content) if format == "json" else [json.loads(line) for line in content.splitlines()]
+    assert [(row["text"], row["label"]) for row in rows] == [(texts[0], "positive"), (texts[1], "negative")]
+    assert next(iter(rows[0])) == "text"
+    sentibp("predict", *texts, "--no-keep", "-o", "without.jsonl")
+    assert "text" not in json.loads(Path("without.jsonl").read_text().splitlines()[0])
 
 
 def test_json_is_short_for_a_format(sentibp, fails):
@@ -104,7 +124,9 @@ def test_a_batch_gives_the_same_predictions_as_single_texts(sentibp):
     Path("texts.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     together = sentibp("predict", "--input", "texts.jsonl", "--no-keep").jsonl
     argument = {"-": " -"}  # which alone is no review
-    alone = {text: sentibp("predict", "--", argument.get(text, text)).jsonl[0] for text in dict.fromkeys(texts)}
+    alone = {
+        text: sentibp("predict", "--no-keep", "--", argument.get(text, text)).jsonl[0] for text in dict.fromkeys(texts)
+    }
     assert len(together) == len(texts)
     for record, text in zip(together, texts, strict=True):
         expected = alone[text]
@@ -203,7 +225,7 @@ def test_every_format_is_read(sentibp, texts, name):
         with open(name, "w", newline="") as file:
             writer = csv.writer(file, delimiter="," if name == "t.csv" else "\t")
             writer.writerows([("stars", "text"), *enumerate(texts)])
-    expected = sentibp("predict", "--", *texts).jsonl
+    expected = sentibp("predict", "--no-keep", "--", *texts).jsonl
     assert sentibp("predict", "-i", name, "--no-keep").jsonl == expected
     kept = sentibp("predict", "--input", name).jsonl
     assert [{"text": text} | answer for text, answer in zip(texts, expected, strict=True)] == [
@@ -213,7 +235,7 @@ def test_every_format_is_read(sentibp, texts, name):
 
 def test_fasttext_lines_without_their_labels(sentibp):
     Path("t.txt").write_text("__label__pos a wonderful film\n__label__neg\n")
-    expected = sentibp("predict", "a wonderful film", "").jsonl
+    expected = sentibp("predict", "--no-keep", "a wonderful film", "").jsonl
     assert sentibp("predict", "--input", "t.txt", "--no-keep").jsonl == expected
     first, second = sentibp("predict", "--input", "t.txt").jsonl
     assert (first["text"], first["label"], second["label"]) == ("a wonderful film", "__label__pos", "__label__neg")
@@ -237,7 +259,8 @@ def test_a_folder_of_reviews(sentibp):
     for name, text in (("neg/1.txt", "bad"), ("pos/1.txt", "good\nfilm")):
         Path("r", name).parent.mkdir(parents=True)
         Path("r", name).write_text(text)
-    assert sentibp("predict", "--input", "r", "--no-keep").jsonl == sentibp("predict", "bad", "good\nfilm").jsonl
+    expected = sentibp("predict", "--no-keep", "bad", "good\nfilm").jsonl
+    assert sentibp("predict", "--input", "r", "--no-keep").jsonl == expected
     assert [record["label"] for record in sentibp("predict", "--input", "r").jsonl] == ["neg", "pos"]
 
 
@@ -250,21 +273,21 @@ def test_another_text_column(sentibp, fails):
 def test_standard_input_has_one_text_per_line(sentibp):
     stdin = "good\n\nbad film\r\nthe last has no end"
     texts = ["good", "", "bad film", "the last has no end"]
-    expected = sentibp("predict", "--", *texts).jsonl
+    expected = sentibp("predict", "--no-keep", "--", *texts).jsonl
     assert sentibp("predict", "--input", "-", "--no-keep", stdin=stdin).jsonl == expected
     assert [record["text"] for record in sentibp("predict", "-i", "-", stdin=stdin).jsonl] == texts
 
 
 def test_output_to_a_dash_is_standard_output(sentibp, here):
     assert sentibp("predict", "good", "--output", "-").jsonl == sentibp("predict", "good").jsonl
-    assert sentibp("predict", "good", "-o", "-", "--format", "csv").out.startswith("label,score,")
+    assert sentibp("predict", "good", "-o", "-", "--format", "csv").out.startswith("text,label,score,")
     assert not (here / "-").exists()
 
 
 def test_standard_input_as_json_lines(sentibp):
     texts = ["good\nbad", "", "🎬", "nul \0"]
     stdin = "".join(json.dumps({"id": 1, "text": text}) + "\n" for text in texts)
-    expected = sentibp("predict", "--", *texts).jsonl
+    expected = sentibp("predict", "--no-keep", "--", *texts).jsonl
     assert sentibp("predict", "--input", "-", "--no-keep", stdin=stdin).jsonl == expected
     kept = sentibp("predict", "--input", "-", stdin=stdin).jsonl
     assert kept == [{"id": 1, "text": text} | answer for text, answer in zip(texts, expected, strict=True)]
@@ -291,7 +314,9 @@ def test_json_lines_without_the_text_column_are_refused(fails, sentibp):
 def test_the_column_of_the_training_is_the_default(sentibp, fails):
     Path("shop.csv").write_text("comment,label\n" + "a good film,1\na bad film,0\n" * 10)
     sentibp("train", "quickstart", "--set", "data.source=shop.csv", "--set", "data.text_column=comment", "--quiet")
-    expected = sentibp("predict", *["a good film", "a bad film"] * 10).jsonl
+    texts = ["a good film", "a bad film"] * 10
+    assert [row["comment"] for row in sentibp("predict", *texts).jsonl] == texts, "as of plain text"
+    expected = sentibp("predict", "--no-keep", *texts).jsonl
     assert sentibp("predict", "-i", "shop.csv", "--no-keep").jsonl == expected
     assert sentibp("predict", "-i", "-", "--no-keep", stdin=Path("shop.csv").read_text()).jsonl == expected
     Path("other.csv").write_text("text\ngood\n")

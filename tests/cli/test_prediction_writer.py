@@ -8,6 +8,7 @@ import decimal
 import gzip
 import io
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -104,7 +105,7 @@ def test_no_keep(sentibp):
     write("i.csv")
     texts = [row["text"] for row in ROWS]
     for format in ("csv", "jsonl"):
-        expected = sentibp("predict", "--format", format, "--", *texts).out
+        expected = sentibp("predict", "--no-keep", "--format", format, "--", *texts).out
         assert sentibp("predict", "-i", "i.csv", "--no-keep", "--format", format).out == expected
 
 
@@ -161,13 +162,41 @@ def test_json_objects_stay_as_they_are_written(sentibp, stdin):
         assert set(OWN[:-1]) <= set(json.loads(line))
 
 
+NUMBERS = '{"text": "good film", "price": 1.10, "far": 1e400, "e": 1E5, "id": 12345678901234567890123, "in": [2.50]}'
+TYPED = {"price": 1.1, "far": "1e400", "e": 1e5, "id": "12345678901234567890123", "in": "[2.50]"}
+
+
+@pytest.mark.parametrize("input", ["i.jsonl", "list.json", "table.json", "-"])
+def test_numbers_of_json_stay_as_they_are_written(sentibp, input):
+    """Also in a column of text, and where objects are written anew; a number that no column holds is text."""
+    Path("i.jsonl").write_text(f"{NUMBERS}\n")
+    Path("list.json").write_text(f"[\n{NUMBERS}\n]")
+    Path("table.json").write_text(f'{{"reviews": [{NUMBERS}]}}')
+    written = {key: value for key, value in re.findall(r'"(\w+)": ([\d.eE]+|\[.*\])', NUMBERS)}
+    for delimiter, format in (",", "csv"), ("\t", "tsv"):
+        out = sentibp("predict", "-i", input, "--format", format, stdin=NUMBERS).out
+        (row,) = csv.DictReader(out.splitlines(), delimiter=delimiter)
+        assert {key: row[key] for key in written} == written
+    for format in "jsonl", "json":
+        out = sentibp("predict", "-i", input, "--format", format, stdin=NUMBERS).out
+        assert NUMBERS[:-1] + ', "label"' in out
+    sentibp("predict", "-i", input, "-o", "o.parquet", "--force", stdin=NUMBERS)
+    (row,) = parquet.read_table("o.parquet").to_pylist()
+    assert {key: row[key] for key in written} == TYPED
+
+
+def test_json_that_is_nested_deeply_is_written_anew(sentibp):
+    Path("deep.json").write_text(f'[{{"text": "good", "d": {"[" * 600}1.5{"]" * 600}}}]')
+    assert sentibp("predict", "-i", "deep.json").out.startswith('{"text": "good", "d": [[[[')
+
+
 def test_json_with_optional_keys_as_a_table(sentibp):
     Path("i.jsonl").write_text(JSON)
     sentibp("predict", "-i", "i.jsonl", "-o", "o.csv")
     first, second, third = read("o.csv")
     assert list(first) == ["id", "price", "text", "tags", "ok", '"', *OWN]
     assert [first[name] for name in ("id", "price", "tags", "ok")] == [
-        "12345678901234567890123", "1.1", '[{"a": null}]', "true"
+        "12345678901234567890123", "1.10", '[{"a": null}]', "true"
     ]  # fmt: skip
     assert (second["id"], second['"'], third["tags"]) == ("", "}", "")
     sentibp("predict", "-i", "i.jsonl", "-o", "o.parquet")

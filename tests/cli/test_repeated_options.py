@@ -1,4 +1,4 @@
-"""An option that takes one value is refused with two: the first would be dropped in silence."""
+"""An option that takes one value is refused with two: the first would be dropped in silence. So is an empty value."""
 
 from __future__ import annotations
 
@@ -35,6 +35,17 @@ def test_each_option_of_each_command(sentibp, path):
             assert (
                 f"{max(option.opts, key=len)} is given twice: 1 and 2; it takes one value: leave one out" in result.err
             )
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_an_empty_value_is_refused(sentibp, path):
+    """It is that of a shell's variable that is not set: `eval --split ""` scored the reviews of the test split."""
+    for option in ALL[path].params:
+        if option.param_type_name != "option" or option.is_flag:
+            continue
+        for given in [option.opts[-1], ""], [option.opts[0], " \t"], [f"{max(option.opts, key=len)}="]:
+            error = sentibp(*path, *given, code=2).err
+            assert f"Error: {max(option.opts, key=len)}: an empty value; give one, or leave it out" in error
 
 
 def test_the_two_names_of_an_option_are_one_option(fails):

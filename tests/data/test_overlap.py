@@ -172,11 +172,12 @@ def test_notes():
 def test_a_validation_source_with_training_reviews_is_refused():
     texts = [f"a review with the number {i}" for i in range(20)]
     validation = Corpus(pa.chunked_array([strings([*texts, "very good"])]), np.zeros(21, np.int8))
-    overlap.require_separate(validation, np.arange(2), "other.csv")
-    overlap.require_separate(validation, np.array([0, 1, 20]), "other.csv")  # the last is one that many people write
+    overlap.require_separate(validation, np.arange(2), "other.csv", "give others")
+    short = np.array([0, 1, 20])  # the last is one that many people write
+    overlap.require_separate(validation, short, "other.csv", "give others")
     with pytest.raises(DataError) as caught:
-        overlap.require_separate(validation, np.arange(3), "other.csv")
+        overlap.require_separate(validation, np.arange(3), "other.csv", "give others")
     assert str(caught.value) == (
         "data.validation: other.csv: 3 of its 21 reviews are also training reviews, so its scores say nothing about "
-        "new ones; hold out training reviews with --set data.validation=0.1, or give other reviews"
+        "new ones; give others"
     )

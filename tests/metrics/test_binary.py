@@ -438,9 +438,14 @@ def test_mcnemar_worked_by_hand():
     }
     swapped = metrics.mcnemar(label, b, a)
     assert (swapped["difference"], swapped["p_value"]) == (-got["difference"], got["p_value"])
-    weighted = metrics.mcnemar(label, a, b, np.arange(len(label)))
+    weighted = metrics.mcnemar(label, a, b, np.arange(1, 7))
     assert weighted.pop("note") == "each review counts once in this test, whatever its weight"
     assert weighted == got
+    some = metrics.mcnemar(label, a, b, [0, 1, 2, 3, 0, 4])  # weight 0 is as not there, in this test as in the scores
+    assert some == metrics.mcnemar(label, a, b, [0, 1, 1, 1, 0, 1])
+    assert some.pop("note") and some == metrics.mcnemar(*(np.delete(each, [0, 4]) for each in (label, a, b)))
+    with pytest.raises(ValueError, match="every weight is 0"):
+        metrics.mcnemar(label, a, b, np.zeros(6))
     assert metrics.mcnemar(label, a, a) == {"a_only": 0, "b_only": 0, "difference": 0.0, "p_value": 1.0}
 
 

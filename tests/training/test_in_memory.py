@@ -321,6 +321,18 @@ def test_similar_texts_are_held_out_together():
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("out", [None, "run"])
+def test_repairs_for_validation_reviews_that_are_given(out):
+    """`data__validation=0.1` would have no effect beside `validation=`."""
+    with pytest.raises(InvalidInput, match=r"so its scores say nothing about new ones; give other reviews$"):
+        sentibp.train(SMALL, TEXTS, LABELS, validation=(TEXTS[:20], LABELS[:20]), out=out)
+    other = [f"{text} again" for text in TEXTS[:20]], LABELS[:20]
+    notes = sentibp.train(SMALL, TEXTS, LABELS, validation=other, out=out, data__block_size=4).notes
+    fact = "data.block_size has no effect: the validation reviews are given apart"
+    assert f"{fact}; write data__block_size=1" in notes
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("out", [None, "run"])
 @pytest.mark.parametrize(("setting", "value", "off"), [("group_similar", True, False), ("block_size", 8, 1)])
 def test_reviews_are_kept_together_in_one_way(setting, value, off, out):
     """As in a file, whose column of groups and these settings exclude each other."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model.file import load_model
 from sentibp.training import suited_defaults
 from sentibp.training.events import Epoch
+from sentibp.training.inputs import load_inputs
 from sentibp.training.paths import resolve_paths
-from sentibp.training.prepare import prepare
+from sentibp.training.prepare import prepare, prepare_inputs
 from sentibp.training.validation_notes import few_notes
 from sentibp.utils.arrow import strings
 
@@ -188,7 +190,7 @@ def test_near_duplicates_name_the_columns_that_may_keep_them_together(write_conf
     assert 1 < data.independent.sum() < len(data.validation) / 2, "the phrases of a sentence count as one review"
     apart = prepare(write_config(data={"source": "without.csv", "group_similar": False}, **SMALL))
     told = [note for note in apart.notes if "nearly" in note]
-    assert told[0].endswith("nearly the same with --set data.group_similar=true") and told[0] in apart.caveats
+    assert told[0].endswith("nearly the same with --set data.group_similar=null") and told[0] in apart.caveats
     assert 8 < int(told[0].split()[0]) == np.count_nonzero(apart.independent == 0), "they do not calibrate"
 
 
@@ -241,7 +243,14 @@ def test_how_words_are_read_does_not_change_the_cut(write_config, kind, text):
     assert other.facts["validation"] == plain.facts["validation"]
 
 
-@pytest.mark.parametrize("what", ["templates", "few large groups"])
+WHY_APART = {
+    "templates": r"does not help, as \d+ of \d+ would still be nearly the same as a training review, as where reviews "
+    "are made from a template",
+    "few large groups": r"would take 25% of all, as their groups are large",
+}
+
+
+@pytest.mark.parametrize("what", WHY_APART)
 def test_a_cut_that_does_not_help_is_not_kept(write_config, what):
     """In templates a text resembles several of other groups; of a few large groups too many reviews are held out."""
     rng = np.random.default_rng(0)
@@ -251,10 +260,16 @@ def test_a_cut_that_does_not_help_is_not_kept(write_config, what):
         texts = [" ".join(f"{w}{rng.integers(3)}" if i in at else w for i, w in enumerate(words)) for at in places]
     else:
         texts = [" ".join(f"g{n // 5}w{i}" for i in range(9)) + f" x{n}" for n in range(20)]
-    write("x.csv", "text,label", [f"{text},{n % 2}" for n, text in enumerate(texts)])
-    data = prepare(write_config(data={"source": "x.csv"}, **SMALL))
-    assert data.config.data.group_similar is None
-    assert "--set data.group_similar=true" in next(note for note in data.notes if "nearly the same" in note)
+    rows = [f"{text},{n % 2},{n // 4}" for n, text in enumerate(texts)]
+    write("x.csv", "text,label", [row.rpartition(",")[0] for row in rows])
+    write("with.csv", "text,label,film", rows)
+    by_column = "which reviews belong together .*, name it with --set data.group_column=NAME, one of: film"
+    other = "validate on other reviews with --set data.validation=FILE"
+    for file, repair in [("x.csv", other), ("with.csv", f"if a column says {by_column}")][: 1 + (what == "templates")]:
+        data = prepare(write_config(data={"source": file}, **SMALL))
+        assert data.config.data.group_similar is None
+        (note,) = (note for note in data.notes if "nearly the same" in note)
+        assert re.search(f"; to hold such reviews out together {WHY_APART[what]}; {repair}$", note), note
 
 
 def test_reviews_that_are_all_similar_are_cut_as_before(write_config):
@@ -262,6 +277,7 @@ def test_reviews_that_are_all_similar_are_cut_as_before(write_config):
     write("copies.csv", "text,label", [f"{' '.join(words)} {k},{k % 2}" for k in range(30)])
     data = prepare(write_config(data={"source": "copies.csv"}, **SMALL))
     assert data.config.data.group_similar is None and len(data.validation) == 4
+    assert any("to hold such reviews out together, there are too few groups of them; " in note for note in data.notes)
     resolved = write_config(data={"source": "copies.csv", "group_similar": True}, **SMALL)
     with pytest.raises(DataError, match=r"data.group_similar: with 1 group, .*group_similar=false, or"):
         prepare(resolved)
@@ -507,7 +523,7 @@ def phrases(films: range, again: str) -> list[str]:
     return [f"{text} {again},{film % 2},{film // 4}" for film, text in zip(films, words, strict=True)]
 
 
-BY_ROW = "unless most are, hold those out together that are nearly the same with --set data.group_similar=true"
+TOGETHER = "hold those out together that are nearly the same with --set"
 TO_REMOVE = "remove them from one of the two, or hold out training reviews with --set data.validation=0.1"
 
 
@@ -516,8 +532,9 @@ TO_REMOVE = "remove them from one of the two, or hold out training reviews with 
     [
         ({"validation": "dev.csv"}, TO_REMOVE),
         ({"validation": "dev.csv", "group_column": "film"}, TO_REMOVE),
-        ({"group_similar": False}, BY_ROW),
-        ({"group_similar": False, "block_size": 2}, f"{BY_ROW} --set data.block_size=1"),
+        ({"group_similar": False}, f"{TOGETHER} data.group_similar=null"),
+        ({"block_size": 2}, f"{TOGETHER} data.block_size=1"),
+        ({"group_similar": False, "block_size": 2}, f"{TOGETHER} data.block_size=1 --set data.group_similar=null"),
         (
             {"group_similar": False, "group_column": "place"},
             "the groups of data.group_column do not keep them together",
@@ -534,6 +551,31 @@ def test_a_note_says_what_keeps_near_duplicates_on_one_side(write_config, data, 
     notes = prepare(write_config(data={"source": "train.csv", "validation": 0.3} | data, **SMALL)).notes
     (note,) = (note for note in notes if "nearly the same as a training review" in note)
     assert note.endswith(f"lower scores on new reviews; {repair}")
+    if repair.startswith(TOGETHER):
+        options = re.findall(r"--set (\S+)", repair)
+        settings = {"source": "train.csv", "validation": 0.3} | data
+        again = prepare(write_config("again.yaml", options, data=settings, **SMALL)).notes
+        assert any("nearly the same are held out together (data.group_similar)" in note for note in again)
+
+
+@pytest.mark.parametrize(("key", "value", "off"), [("group_similar", True, "null"), ("block_size", 4, "1")])
+def test_what_is_held_out_together_has_no_effect_where_nothing_is_held_out(write_config, key, value, off):
+    write("train.csv", "text,label", reviews(40, "film"))
+    write("dev.csv", "text,label", reviews(30, "book"))
+    instead = "hold out training reviews with --set data.validation=0.1, or "
+    for validation, why in (
+        ("dev.csv", f"the validation reviews are given apart; {instead}"),
+        (0, "no review is held out; "),
+        (0.2, None),
+    ):
+        data = {"source": "train.csv", "validation": validation, key: value}
+        notes = [note for note in prepare(write_config(data=data, **SMALL)).notes if "has no effect" in note]
+        assert notes == ([f"data.{key} has no effect: {why}write --set data.{key}={off}"] if why else [])
+        data = data | {key: {"null": None, "1": 1}[off]}
+        assert not any("has no effect" in note for note in prepare(write_config(data=data, **SMALL)).notes)
+    config = write_config(data=data | {"validation": 0, key: value}, **SMALL).config
+    folds = prepare_inputs(config, load_inputs(config), is_fold=True)  # which were cut by this setting
+    assert not any("has no effect" in note for note in folds.notes)
 
 
 def test_of_few_validation_reviews_fewer_differ_from_training():

@@ -126,6 +126,24 @@ def test_a_killed_training_resumes_to_the_same_bytes(small, killed, kind):
         assert _files(path) == _files(whole.run), "the checkpoint is removed"
 
 
+@pytest.mark.parametrize("n", [1, 12])
+def test_a_resumed_training_keeps_the_notes_on_what_was_chosen(write_config, killed, n):
+    """Its config has the default settings of long texts, and the cut, as any other setting: the data say nothing."""
+    rng, rows = np.random.default_rng(0), []
+    for k in range(40):
+        words = [f"w{rng.integers(10**6)}" for _ in range(80)]
+        rows += [f"{' '.join(words[start : start + 77])},{k % 2}" for start in range(4)]
+    Path("phrases.csv").write_text("\n".join(["text,label", *rows, ""]))
+    train = {"epochs": 4, "batch_size": 32, "checkpoint": {"every_steps": 4}}
+    resolved = write_config(data={"source": "phrases.csv"}, train=train)
+    whole = runner.train_model(resolved, Path("whole"))
+    assert sum(note.startswith("long texts, ") for note in whole.notes) == 1
+    assert sum("are held out together (data.group_similar)" in note for note in whole.notes) == 1
+    assert resume_run(killed(resolved, Path("broken"), n)).notes == whole.notes
+    before, after = (json.loads(Path(run, "run.json").read_text()) for run in ("whole", "broken"))
+    assert after["notes"] == before["notes"] and after["caveats"] == before["caveats"]
+
+
 def test_a_checkpoint_holds_no_influence_log_that_is_too_large(small, killed, monkeypatch):
     resolved, events = small("train.refit=false"), []
     whole = runner.train_model(

@@ -27,7 +27,23 @@ SHAPES = "give an object a line, a list of objects, an object with such a list i
 
 LOOK = 100  # records whose keys are the columns: a record may lack some
 
-_KINDS = {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+
+class WrittenNumber(float):
+    """A number with a point or an exponent, and how it is written: `1.10`, `1e400`."""
+
+    __slots__ = ("written",)
+    written: str
+
+    def __new__(cls, written: str) -> WrittenNumber:
+        """Return the number."""
+        number = super().__new__(cls, written)
+        number.written = written
+        return number
+
+
+_KINDS = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), WrittenNumber: pa.float64()}
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def open_json_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
@@ -71,7 +87,7 @@ def record_table(
         return slow()
 
     def written() -> Iterator[JsonRow]:
-        return ((line, value, json.dumps(value, ensure_ascii=False)) for line, value in rows())
+        return ((line, value, as_json(value)) for line, value in rows())
 
     columns = tuple(key for key, value in samples.items() if value == {} or not isinstance(value, dict))
 
@@ -152,7 +168,24 @@ def require_once(record: Any, column: str, place: str) -> None:
         require_once(inner, rest, place)
 
 
-DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_object)  # json.loads makes a decoder for each line
+def as_json(value: Any) -> str:
+    """Return a value as JSON in one line, with its numbers as they are written."""
+    try:
+        return _written(value)
+    except RecursionError:  # the encoder goes deeper
+        return _encode(value)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join([f"{_encode(key)}: {_written(each)}" for key, each in value.items()]) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join([_written(each) for each in value]) + "]"
+    return value.written if isinstance(value, WrittenNumber) else _encode(value)
+
+
+DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_object, parse_float=WrittenNumber)
+"""json.loads would make a decoder for each line."""
 
 
 def parse_lines(data: memoryview, name: str, first: int = 1) -> Iterator[JsonRow]:

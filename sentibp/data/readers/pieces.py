@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from sentibp.data.pieces import Kept, Piece
-from sentibp.data.readers.json_lines import text_at, value_at, whole
+from sentibp.data.readers.json_lines import WrittenNumber, as_json, text_at, value_at, whole
 from sentibp.data.readers.parquet import NotUtf8
 from sentibp.data.readers.records import joined_text, same_type
 from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table, require_readable, require_short
@@ -185,9 +185,17 @@ def json_columns(rows: Iterable[JsonRow], typed: bool) -> dict[str, Any]:
         for key, value in row.items():
             found = kinds.setdefault(key, set())
             if value is not None:
-                huge = type(value) is int and not -(1 << 63) <= value < 1 << 63
-                found.add(str if huge else type(value))
+                found.add(_kind(value))
     return {key: _TYPES.get(frozenset(found)) if typed else None for key, found in kinds.items()}
+
+
+def _kind(value: Any) -> type:
+    """Return the type of a value; text for a number that no column of numbers holds."""
+    if type(value) is int:
+        return int if -(1 << 63) <= value < 1 << 63 else str
+    if isinstance(value, WrittenNumber):
+        return str if math.isinf(value) else float
+    return type(value)
 
 
 _TYPES = {
@@ -211,4 +219,4 @@ def _array(group: list[JsonRow], name: str, column: str, columns: dict[str, Any]
     values = [value_at(row, column) for _, row, _ in group]
     if columns[column] is not None:
         return pa.array(values, columns[column])
-    return strings(whole(v if isinstance(v, str | None) else json.dumps(v, ensure_ascii=False)) for v in values)
+    return strings(whole(v if isinstance(v, str | None) else as_json(v)) for v in values)

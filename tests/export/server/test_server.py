@@ -85,7 +85,7 @@ def validate(document, name, value):
 def test_answers_are_those_of_predict(served, here, explained):
     path = EXPLAIN if explained else "/predict"
     options = ["--explain"] * explained
-    lines = invoke("predict", "-m", served.started["model"], "--format", "jsonl", *options, "--", *AWKWARD).out
+    lines = invoke("predict", "-m", served.started["model"], "--no-keep", "--json", *options, "--", *AWKWARD).out
     expected = lines.splitlines(keepends=True)
     for text, line in zip(AWKWARD, expected, strict=True):
         answer = served.ask(text, path)
@@ -134,7 +134,7 @@ def test_a_threshold_and_costs_choose_the_label(new_classifier, tmp_path, here):
     path.write_bytes(heads.random_classifier(new_classifier, "scale of 5", TEXTS, {"hidden": [4]}).to_bytes())
     labels = load_model(path).spec.labels
     for options in (["--threshold", f"{labels[1]}=0"], ["--cost", "squared"]):
-        lines = invoke("predict", "-m", path, "--format", "jsonl", *options, "--", *TEXTS).out.splitlines()
+        lines = invoke("predict", "-m", path, "--no-keep", "--json", *options, "--", *TEXTS).out.splitlines()
         with Served("-m", path, *options) as server:
             assert server.ask(TEXTS).json == list(map(json.loads, lines))
             card = server.ask(path="/model").json
