@@ -21,6 +21,7 @@ from sentibp.nn.layers import Array
 from sentibp.utils import tensor_file
 from sentibp.utils.arrow import from_numpy, index_of, split_lines
 from sentibp.utils.damage import data_error_if_damaged
+from sentibp.utils.environment import version
 from sentibp.utils.stored_settings import complete_settings
 
 KEY = "vectors"  # the metadata key: it distinguishes the file from a model file, which has the same form
@@ -63,8 +64,6 @@ class VectorFile(NamedTuple):
 
 def vectors_to_bytes(vectors: Vectors, vocabulary: Vocabulary, config: dict[str, Any]) -> bytes:
     """Return the content of the file; the same input gives the same bytes. `config` are settings as plain values."""
-    from sentibp.utils.environment import version
-
     texts = vocabulary.features().take(from_numpy(vectors.features)).to_pylist()
     features = np.frombuffer("\n".join(texts).encode(), np.uint8)  # no word contains a line break
     header = {"format": FORMAT, "version": version("sentibp"), "config": config, "exponent": vectors.exponent}

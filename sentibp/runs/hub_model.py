@@ -150,9 +150,7 @@ def _fetch(name: HubName) -> Path:
 
 
 def _sender() -> dict[str, Any]:
-    from sentibp.utils.environment import version
-
-    return {"library_name": "sentibp", "library_version": version("sentibp")}
+    return {"library_name": "sentibp", "library_version": environment.version("sentibp")}
 
 
 def _require_plausible(name: HubName, size: int | None) -> None:

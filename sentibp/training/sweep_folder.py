@@ -256,6 +256,4 @@ def load_plan(path: Path) -> Plan:
             Config.model_validate(plan.config)
             return plan
     except OSError as error:
-        from sentibp.errors import DataError
-
         raise DataError(unreadable(error, str(file))) from None
