@@ -13,7 +13,7 @@ from sentibp.config.load import Resolved, load_config
 from sentibp.config.messages import show
 from sentibp.config.paths import FILES, SOURCES
 from sentibp.config.schema import Config
-from sentibp.data.vocabulary_shards import SAME_COMMAND, place_beside
+from sentibp.data.vocabulary_shards import SAME_COMMAND, workers_beside
 from sentibp.errors import ConfigError, DataError
 from sentibp.runs.compare import flatten
 from sentibp.runs.directory import MODEL, VECTORS, Run, reopen_run
@@ -83,8 +83,8 @@ def resume(
             _close_finished(run)
             values = _outcome_of(run, Outcome._fields[2:])
             return Completed(path, Outcome(run=path, model=path / MODEL, **values))
-        with place_beside(path, executor, resolved.config.train.shards, SAME_COMMAND) as place:
-            data = prepare(resolved, place, path)
+        with workers_beside(path, executor, resolved.config.train.shards, SAME_COMMAND) as workers:
+            data = prepare(resolved, workers, path)
         require_same_data(path, run.facts.get("data") or {}, data.facts)
         notes = _reopen(run, checkpoint, data.config, differences)
         return Training(data, run, checkpoint, condition, notes, executor)
