@@ -28,6 +28,7 @@ from sentibp.utils import json_types
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.files import (
     data_error_on_failure,
+    lock_file,
     make_folder,
     read_small_file,
     remove_temporary_files,
@@ -157,14 +158,8 @@ class SweepFolder:
         """Keep other processes from this sweep until this one ends. ConfigError if one has it."""
         with data_error_on_failure(self.path / ".lock"):
             self._lock = open(self.path / ".lock", "ab")  # noqa: SIM115
-        try:
-            import fcntl
-
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(f"{self.path}: another process runs it; wait until it ends, or stop it") from None
-        except (ImportError, OSError):  # Windows; a file system without locks
-            pass
+        if not lock_file(self._lock):
+            raise ConfigError(f"{self.path}: another process runs it; wait until it ends, or stop it")
         remove_temporary_files(self.path)
 
     def write(self, name: str, content: bytes) -> None:
@@ -207,15 +202,10 @@ class SweepFolder:
 def is_being_run(path: Path) -> bool:
     """Return whether a process of this machine runs the sweep in a folder now."""
     try:
-        import fcntl
-
         with open(path / ".lock", "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except (ImportError, OSError):  # Windows; no sweep; a file system without locks
-        pass
-    return False
+            return not lock_file(file, alone=False)
+    except OSError:  # no sweep
+        return False
 
 
 def running_sweep() -> Path | None:
