@@ -11,7 +11,9 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
+
+import typer
 
 from sentibp.cli.interrupts import unwound_by_signals
 from sentibp.cli.output import print_message
@@ -49,6 +51,11 @@ def output_path(name: str | Path) -> Path:
     if not str(name):
         raise ConfigError("--output: an empty name; name a file")
     return expand_home(name)
+
+
+def output_option(help: str, metavar: str = "FILE") -> Any:
+    """Return the option --output of a command, whose value is a path."""
+    return typer.Option("-o", "--output", metavar=metavar, parser=output_path, help=help)
 
 
 def save_output(output: Path, content: bytes) -> None:

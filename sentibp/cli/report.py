@@ -9,7 +9,7 @@ import typer
 
 from sentibp.cli import Data, Force, Json, LabelColumn, Offline, SetData, Split, TextColumn
 from sentibp.cli.output import print_json, print_message, print_text, size
-from sentibp.cli.output_file import format_of, output_path, require_free, require_no_input, save_output, tell_replaced
+from sentibp.cli.output_file import format_of, output_option, require_free, require_no_input, save_output, tell_replaced
 from sentibp.cli.short_options import tell_overruled
 from sentibp.cli.unlabelled import naming_predict
 
@@ -34,10 +34,7 @@ def report(
             "The page shows several side by side. Default: last.",
         ),
     ] = None,
-    output: Annotated[
-        Path,
-        typer.Option("-o", "--output", parser=output_path, metavar="FILE", help="Where to write the page."),
-    ] = Path("report.html"),
+    output: Annotated[Path, output_option("Where to write the page.")] = Path("report.html"),
     data: Data = None,
     split: Split = None,
     text_column: TextColumn = None,
