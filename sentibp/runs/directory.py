@@ -366,8 +366,8 @@ def load_predictions(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | N
     with data_error_if_unreadable():
         open_regular(path / PREDICTIONS).close()
     with data_error_if_damaged(path / PREDICTIONS, "train its config again", (OSError,)):
-        rows, available = parquet.read_metadata(path / PREDICTIONS).num_rows, environment.memory()
-        if available is not None and _NEEDED * rows > available:
+        rows = parquet.read_metadata(path / PREDICTIONS).num_rows
+        if _NEEDED * rows > environment.memory():
             raise ValueError(f"{rows:,} rows do not fit in memory")
         table = parquet.read_table(path / PREDICTIONS)
         weight = table["weight"].to_numpy() if "weight" in table.column_names else None

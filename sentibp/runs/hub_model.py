@@ -158,7 +158,7 @@ def _require_plausible(name: HubName, size: int | None) -> None:
     if size is None or size < _LARGE:
         return
     available = environment.memory()
-    if available is not None and _NEEDED * size > available:
+    if _NEEDED * size > available:
         there = environment.size(available)
         raise DataError(f"{name}: {environment.size(size)} do not fit in memory ({there}); name a smaller model")
     from huggingface_hub import HfApi
