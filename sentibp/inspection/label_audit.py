@@ -51,6 +51,7 @@ from sentibp.training.loop import fit, initial_state
 from sentibp.training.paths import explained_if_changed, resolve_paths
 from sentibp.training.recorded_data import require_recorded_data
 from sentibp.training.validation_notes import how_to_group
+from sentibp.utils.paths import names_of
 from sentibp.utils.rng import random_stream
 
 _BLOCK = 4096  # reviews that are written at once
@@ -110,9 +111,7 @@ def resolve_target(name: str, overrides: list[str]) -> AuditTarget:
 def sources(target: AuditTarget) -> list[str]:
     """Return the paths and names of the audited data, and of the other data that the config names."""
     config = resolve_paths(target.resolved, SOURCES)[0]
-    named = [paths.get(config, key) for key in SOURCES]
-    names = [[each] if isinstance(each, str) else each for each in named if isinstance(each, str | list)]
-    return [path for each in names for path in each]
+    return [name for key in SOURCES for name in names_of(paths.get(config, key))]
 
 
 def audit_labels(

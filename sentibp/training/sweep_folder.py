@@ -36,7 +36,7 @@ from sentibp.utils.files import (
     write_file,
 )
 from sentibp.utils.near_names import did_you_mean, near_paths
-from sentibp.utils.paths import require_folder_name, shown
+from sentibp.utils.paths import names_of, require_folder_name, shown
 from sentibp.utils.repair import as_yaml
 
 ROOT = Path("sweeps")
@@ -107,7 +107,7 @@ def _require_files(plan: Plan) -> None:
     config, keys = Config.model_validate(plan.config), (*paths.SOURCES, *paths.FILES)
     choices = [choice for each in plan.space.dimensions if each.key in keys for choice in each.choices]
     for value in (*(paths.get(config, key) for key in keys), *choices):
-        for name in [value] if isinstance(value, str) else value if isinstance(value, list) else ():
+        for name in names_of(value):
             if os.path.isabs(name) and not os.path.exists(name):
                 fact = f"{shown(name)}: no such file, although the sweep began with it"
                 raise DataError(f"{fact}; restore it, or begin anew with another --out")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 from sentibp.errors import ConfigError
 
@@ -38,6 +39,11 @@ def has_data_suffix(name: str) -> bool:
     """Return whether a name is that of a file of reviews by its suffix, such as `reviews.csv.gz`."""
     base = os.path.basename(name).lower()
     return base.endswith(DATA_SUFFIXES) and base not in DATA_SUFFIXES
+
+
+def names_of(value: Any) -> list[str]:
+    """Return the paths and names that a setting such as data.source has: one, several, or none, as of a share."""
+    return [value] if isinstance(value, str) else list(value) if isinstance(value, list | tuple) else []
 
 
 def expand_home(path: str | os.PathLike[str]) -> Path:
