@@ -79,7 +79,7 @@ def test_files_of_the_project_that_a_page_names_exist(page):
         return  # history
     names = re.findall(r"`(?:python )?((?:\w+/)+[\w.-]*)", prose(page))
     folders = {path.name for path in (*ROOT.iterdir(), *(ROOT / "sentibp").iterdir()) if path.is_dir()} - {"data"}
-    ours = [name for name in names if name.partition("/")[0] in folders - {"runs"}]
+    ours = [name for name in names if name.partition("/")[0] in folders - {"runs"} or re.match(r"data/.*\.py$", name)]
     assert [name for name in ours if not (ROOT / name).exists() and not (ROOT / "sentibp" / name).exists()] == []
 
 
@@ -110,6 +110,13 @@ def test_every_page_of_the_guide_is_in_its_list():
     """In the list, which is in the order of reading, and not only in the text of another page."""
     listed = re.findall(r"^\d+\. \[[^\]]+\]\((\S+)\)", (GUIDES / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(listed) == [page.name for page in GUIDE if page.name != "README.md"]
+
+
+def test_every_entry_of_the_log_is_in_its_list():
+    log = ROOT / "docs" / "log"
+    listed = re.findall(r"\]\((\S+\.md#[^)]+)\)", (log / "README.md").read_text(encoding="utf-8"))
+    entries = [f"{page.name}#{anchor}" for page in log.glob("20*.md") for anchor in anchors(page) - {"log"}]
+    assert sorted(listed) == sorted(entries)
 
 
 def test_guide_mentions_every_command():

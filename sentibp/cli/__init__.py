@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from sentibp.cli.output import print_message, print_text
 from sentibp.cli.repeated_options import UsageMistake, refuse_repeated
-from sentibp.errors import SentibpError, shortened
+from sentibp.errors import ConfigError, SentibpError, shortened
 from sentibp.utils.messages import TEXT_ESCAPES, discard
 
 
@@ -127,6 +127,15 @@ _MODELS = (
 Model = Annotated[str | None, typer.Option("-m", "--model", help=_MODELS)]
 NamedModel = Annotated[str | None, typer.Argument(metavar="MODEL", help=_MODELS)]
 SameModel = Annotated[str | None, typer.Option("-m", "--model", help="The same as MODEL.")]
+
+
+def one_model(named: str | None, model: str | None, repair: str = "leave one out") -> str | None:
+    """Return the model that is given as an argument, or by -m, or not at all. ConfigError if both are given."""
+    if named is not None and model is not None:
+        raise ConfigError(f"{named} and -m {model}: two models; {repair}")
+    return model if named is None else named
+
+
 RunModel = Annotated[
     str | None,
     typer.Option("-m", "--model", help="A run directory, its name in runs/, or `last`, the newest finished run here."),

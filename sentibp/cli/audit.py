@@ -12,9 +12,8 @@ import typer
 
 from sentibp.cli import Force, Json, Set
 from sentibp.cli.output import one_line, print_json, print_message, print_text
-from sentibp.cli.output_file import format_of, require_free, require_no_input, save_output, tell_written
+from sentibp.cli.output_file import format_of, output_option, require_free, require_no_input, save_output, tell_written
 from sentibp.utils.messages import counted
-from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from sentibp.inspection.label_audit import AuditTarget, LabelAudit, LabelIssue
@@ -52,13 +51,7 @@ def audit(
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many reviews to print, with their words.")] = 20,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE.csv",
-            parser=expand_home,
-            help="Write all reviews, the most probable errors first, to correct and train on them.",
-        ),
+        output_option("Write all reviews, the most probable errors first, to correct and train on them.", "FILE.csv"),
     ] = None,
     force: Force = False,
     json: Json = False,

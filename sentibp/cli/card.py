@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from sentibp.cli import Force, Json, NamedModel, SameModel
+from sentibp.cli import Force, Json, NamedModel, SameModel, one_model
 from sentibp.cli.output import print_content, print_json, print_text, size
-from sentibp.cli.output_file import format_of, require_free, require_no_input, save_output
-from sentibp.utils.paths import expand_home
+from sentibp.cli.output_file import format_of, output_option, require_free, require_no_input, save_output
 
 License = Annotated[
     str | None, typer.Option(metavar="L", help="The license of the model, such as mit. Default: unknown.")
@@ -43,16 +42,7 @@ def card(
     ] = None,
     license: License = None,
     language: Language = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            parser=expand_home,
-            help="Where to write the card. Default: standard output.",
-        ),
-    ] = None,
+    output: Annotated[Path | None, output_option("Where to write the card. Default: standard output.")] = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -62,16 +52,14 @@ def card(
     Markdown with the header of the Hugging Face hub, and has no text of a review and no path of this machine. Of a run
     it knows more than of a model file alone.
     """
-    from sentibp.errors import ConfigError
     from sentibp.export.model_card import About, write_card
     from sentibp.runs import find, hub_model
 
-    if named is not None and model is not None:
-        raise ConfigError(f"{named} and -m {model}: two models; leave one out")
+    model = one_model(named, model)
     output = None if output == Path("-") else output
     if output is not None and output.name:
         format_of(output, None, {".md": "md", ".markdown": "md"}, "md", "md")
-    path = find.model_file(model if named is None else named)
+    path = find.model_file(model)
     if output is not None:
         require_no_input(output, [("the model", path)])
         require_free(output, force)

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Data, Force, Json, LabelColumn, Offline, SameModel, SetData, Split, TextColumn
+from sentibp.cli import Data, Force, Json, LabelColumn, Offline, SameModel, SetData, Split, TextColumn, one_model
 from sentibp.cli.output import print_json, print_message, print_text, size, table
-from sentibp.cli.output_file import make_folder_of, require_free, require_no_input, save_output
+from sentibp.cli.output_file import make_folder_of, output_option, require_free, require_no_input, save_output
 from sentibp.cli.short_options import tell_overruled
 from sentibp.cli.unlabelled import naming_predict
 from sentibp.utils.messages import counted
-from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from sentibp.export.compress import Report
@@ -50,12 +49,8 @@ def compress(
     ] = "1MB",
     output: Annotated[
         Path,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="DIR|FILE",
-            parser=expand_home,
-            help="A file that ends in .safetensors, or a folder, in which it is called model.safetensors.",
+        output_option(
+            "A file that ends in .safetensors, or a folder, in which it is called model.safetensors.", "DIR|FILE"
         ),
     ] = Path("compressed.safetensors"),
     data: Data = None,
@@ -72,17 +67,13 @@ def compress(
     The file has the features that matter most, as many as fit, and about one byte for each of their numbers. Every
     command reads it as it reads any other model. The table shows size, scores and probes before and after.
     """
-    from sentibp.errors import ConfigError
-
     max_bytes = parse_size(max_size, following=named)
-    if named is not None and model is not None:
-        raise ConfigError(f"{named} and -m {model}: two models; leave one out")
+    name = one_model(named, model)
     from sentibp.export import compress as export
     from sentibp.inspection.evaluate import DataOptions
     from sentibp.runs import find, hub_model
     from sentibp.runs.directory import MODEL
 
-    name = model if named is None else named
     path = find.model_file("last" if name is None else name)
     output = _file(output)
     require_no_input(output, [("the model", path), ("the data", data or "")])

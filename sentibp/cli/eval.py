@@ -23,6 +23,7 @@ from sentibp.cli import (
     Split,
     TextColumn,
     Threshold,
+    one_model,
 )
 from sentibp.cli.output import (
     distinct_names,
@@ -97,8 +98,7 @@ def evaluate(
     from sentibp.errors import ConfigError
     from sentibp.inspection.evaluate import DataOptions
 
-    if named is not None and model is not None:
-        raise ConfigError(f"{named} and -m {model}: two models; leave one out, or compare them with --against")
+    name = one_model(named, model, "leave one out, or compare them with --against")
     decided = {"--threshold": threshold, "--cost": cost}
     source = {"--data": data, "--split": split, "--text-column": text_column, "--label-column": label_column}
     if probes and (
@@ -110,7 +110,7 @@ def evaluate(
     if failures and not probes:
         raise ConfigError("--failures: prints pairs of --probes; add --probes, or leave it out")
     tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
-    name, checks = model if named is None else named, fail_under or []
+    checks = fail_under or []
     if probes:
         met = _evaluate_probes(name, checks, failures, json)
     else:

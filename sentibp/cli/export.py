@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Force, Json, NamedModel, SameModel
+from sentibp.cli import Force, Json, NamedModel, SameModel, one_model
 from sentibp.cli.output import print_json, print_message, print_text, size
-from sentibp.cli.output_file import require_free, require_no_input, save_output, tell_replaced
+from sentibp.cli.output_file import output_option, require_free, require_no_input, save_output, tell_replaced
 from sentibp.utils.messages import counted
-from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from sentibp.export.export import Exported
@@ -52,12 +51,7 @@ def export(
             help="The largest size of the file, such as 1MB or 300kB: a larger model loses features and precision.",
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", metavar="FILE", parser=expand_home, help="Default: model.html, .mjs, .py or .onnx."
-        ),
-    ] = None,
+    output: Annotated[Path | None, output_option("Default: model.html, .mjs, .py or .onnx.")] = None,
     threshold: Annotated[
         str | None,
         typer.Option(metavar="[CLASS=]P", help="Answer CLASS (with two classes: positive) from this probability on."),
@@ -79,8 +73,7 @@ def export(
     from sentibp.errors import ConfigError
 
     max_bytes = None if max_size is None else parse_size(max_size, following=named)
-    if named is not None and model is not None:
-        raise ConfigError(f"{named} and -m {model}: two models; leave one out")
+    model = one_model(named, model)
     from sentibp.export import export as exports
     from sentibp.model.decision import parse_decision
     from sentibp.model.file import load_model
@@ -95,7 +88,7 @@ def export(
         raise ConfigError(f"{option}: an ONNX model gives probabilities, and chooses no label; leave the option out")
     if target == "python":
         exports.require_free_name(output)
-    path = find.model_file(model if named is None else named)
+    path = find.model_file(model)
     require_no_input(output, [("the model", path)])
     is_replaced = require_free(output, force, replaces_own=True)
     classifier = load_model(path)

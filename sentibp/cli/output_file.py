@@ -11,7 +11,9 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
+
+import typer
 
 from sentibp.cli.interrupts import unwound_by_signals
 from sentibp.cli.output import print_message
@@ -43,6 +45,11 @@ _RECORDS = {  # the files of a folder with this file that other commands read
 }
 
 _NEUTRAL = ("", ".txt")  # suffixes that say nothing of the format
+
+
+def output_option(help: str, metavar: str = "FILE") -> Any:
+    """Return the option --output of a command, whose value is a path."""
+    return typer.Option("-o", "--output", metavar=metavar, parser=expand_home, help=help)
 
 
 def save_output(output: Path, content: bytes) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Json, NamedModel, SameModel
+from sentibp.cli import Json, NamedModel, SameModel, one_model
 from sentibp.cli.interrupts import raise_on_signals
 from sentibp.cli.output import print_json, print_message, print_text
 
@@ -52,9 +52,7 @@ def play(
     """
     from sentibp.errors import ConfigError
 
-    if named is not None and model is not None:
-        raise ConfigError(f"{named} and -m {model}: two models; give only one of them")
-    name = model if named is None else named
+    name = one_model(named, model)
     if article and name is not None:
         raise ConfigError(f"--article and {named or f'-m {model}'}: two models; leave one out")
     from sentibp.inspection.pages.play_server import Server

@@ -9,10 +9,9 @@ import typer
 
 from sentibp.cli import Data, Force, Json, LabelColumn, Offline, SetData, Split, TextColumn
 from sentibp.cli.output import print_json, print_message, print_text, size
-from sentibp.cli.output_file import format_of, require_free, require_no_input, save_output, tell_replaced
+from sentibp.cli.output_file import format_of, output_option, require_free, require_no_input, save_output, tell_replaced
 from sentibp.cli.short_options import tell_overruled
 from sentibp.cli.unlabelled import naming_predict
-from sentibp.utils.paths import expand_home
 
 
 def register(app: typer.Typer) -> None:
@@ -35,10 +34,7 @@ def report(
             "The page shows several side by side. Default: last.",
         ),
     ] = None,
-    output: Annotated[
-        Path,
-        typer.Option("-o", "--output", parser=expand_home, metavar="FILE", help="Where to write the page."),
-    ] = Path("report.html"),
+    output: Annotated[Path, output_option("Where to write the page.")] = Path("report.html"),
     data: Data = None,
     split: Split = None,
     text_column: TextColumn = None,

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from sentibp.cli import Cluster, Force, Json, MissingArgument, Offline, OptionalConfigName, Set
 from sentibp.cli.output import print_json, print_message, print_text, size
+from sentibp.cli.output_file import output_option
 from sentibp.cli.sweep_results import print_result, print_trials
 from sentibp.errors import ConfigError
 from sentibp.utils.messages import counted
@@ -293,12 +294,7 @@ def show(
     html: Annotated[
         bool, typer.Option("--html", help="Write a page with charts: sweep.html in the folder, or --output.")
     ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", parser=expand_home, metavar="FILE", help="With --html, where to write the page."
-        ),
-    ] = None,
+    output: Annotated[Path | None, output_option("With --html, where to write the page.")] = None,
     force: Force = False,
     json: Json = False,
 ) -> None:

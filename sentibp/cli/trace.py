@@ -14,9 +14,8 @@ import typer
 
 from sentibp.cli import Force, Json, Model
 from sentibp.cli.output import print_content, size
-from sentibp.cli.output_file import format_of, require_free, save_output, tell_written
+from sentibp.cli.output_file import format_of, output_option, require_free, save_output, tell_written
 from sentibp.cli.text_arguments import require_texts
-from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
     from sentibp.inspection.worksheet import Sheet
@@ -87,13 +86,7 @@ def trace(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            parser=expand_home,
-            help="Write to a file. With --blank, the key is written to a second file, such as sheet.key.html.",
-        ),
+        output_option("Write to a file. With --blank, the key is written to a second file, such as sheet.key.html."),
     ] = None,
     force: Force = False,
     json: Json = False,

@@ -201,9 +201,9 @@ def _only_try(resolved: Resolved, quiet: bool, json: bool, find_lr: bool) -> Non
 def _is_of_films(config: Config) -> bool:
     """Return whether the reviews are of films: the built-in ones."""
     from sentibp.data.sources import NAMES
+    from sentibp.utils.paths import names_of
 
-    source = config.data.source
-    return all(each in NAMES for each in ([source] if isinstance(source, str) else source or []))
+    return all(each in NAMES for each in names_of(config.data.source))
 
 
 def print_outcome(result: Outcome, saved: SavedModel | None, json: bool, resume: str, films: bool) -> None:

@@ -94,13 +94,8 @@ def load_config(name: str | Path, overrides: Sequence[str] = ()) -> Resolved:
     if str(name) == DEFAULT and not os.path.exists(name):
         path, source = Path(DEFAULT), _Source(DEFAULT, {}, {}, [])
     else:
-        path, shown = find_config(name)
-        source = _read(name if is_stream(name) else path, shown)
-    if path.name == "config.yaml" and path.with_name("run.json").is_file():
-        source = source._replace(settings=complete_settings(source.settings))
-    config = _resolve(source, overrides)
-    origins = _origins(config, source)
-    return Resolved(config, origins, path, (*shadow_note(name, path), *_without_effect(config, origins, path)))
+        path, source = _named(name)
+    return _resolved(source, path, shadow_note(name, path), overrides)
 
 
 def load_settings(config: str | Path | Mapping[str, Any], settings: Mapping[str, Any]) -> Resolved:
@@ -117,17 +112,28 @@ def load_settings(config: str | Path | Mapping[str, Any], settings: Mapping[str,
     elif str(config) == DEFAULT:
         path, source = Path(DEFAULT), _Source(DEFAULT, {}, {}, [])
     else:
-        path, shown = find_config(config)
-        source = _read(config if is_stream(config) else path, shown)
+        path, source = _named(config)
     for order, key in enumerate(sorted(settings, key=lambda key: key.count("."))):  # a section before its settings
         keys: Keys = tuple(key.split("."))
         keys = RENAMED.get(keys, keys)
         place = _Place(SIZE + order, f"{key.replace('.', '__')}={settings[key]!r:.200}", keys)
         _set(source, keys, deepcopy(settings[key]), place)
-    checked = _resolve(source, ())
-    origins = _origins(checked, source)
-    notes = () if isinstance(config, Mapping) else shadow_note(config, path)
-    return Resolved(checked, origins, path, (*notes, *_without_effect(checked, origins, path)))
+    return _resolved(source, path, () if isinstance(config, Mapping) else shadow_note(config, path))
+
+
+def _named(name: str | Path) -> tuple[Path, _Source]:
+    """Return the path of a config, and its settings; of a run those, too, that its version of sentibp did not have."""
+    path, shown = find_config(name)
+    source = _read(name if is_stream(name) else path, shown)
+    if path.name == "config.yaml" and path.with_name("run.json").is_file():
+        source = source._replace(settings=complete_settings(source.settings))
+    return path, source
+
+
+def _resolved(source: _Source, path: Path, notes: Sequence[str], overrides: Sequence[str] = ()) -> Resolved:
+    config = _resolve(source, overrides)
+    origins = _origins(config, source)
+    return Resolved(config, origins, path, (*notes, *_without_effect(config, origins, path)))
 
 
 def _without_effect(config: Config, origins: Mapping[str, str], path: Path) -> list[str]:

@@ -6,7 +6,7 @@ the documentation and the JSON schema for editors are generated from it. `load` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -47,6 +47,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     bare: ClassVar[str] = ""  # the key of a value that is not a mapping: `optimizer: adam`
     earlier: ClassVar[dict[str, str]] = {}  # earlier names of settings, which stay valid, and the current names
+    added: ClassVar[dict[str, Any]] = {}  # later settings, and the values with which all is as it was before them
 
     @model_validator(mode="before")
     @classmethod
@@ -59,6 +60,15 @@ class _Section(BaseModel):
         if cls.bare:
             return {cls.bare: value}
         return {} if value is None else value  # `train:` with nothing below it
+
+    def _left_out(self) -> Collection[str]:
+        """Return the settings that files do not have: what makes no difference leaves a model's bytes as they were."""
+        return [key for key, value in self.added.items() if getattr(self, key) == value]
+
+    @model_serializer(mode="wrap")
+    def _serialize(self, serialize: Any, info: SerializationInfo) -> dict[str, Any]:
+        left_out = self._left_out()
+        return {key: value for key, value in serialize(self).items() if key not in left_out}
 
 
 class _Choice(_Section):
@@ -75,10 +85,8 @@ class _Choice(_Section):
             return []
         return [key for key in cls.model_fields if key not in used[name] and any(key in keys for keys in used.values())]
 
-    @model_serializer(mode="wrap")
-    def _leave_out_unused(self, serialize: Any) -> dict[str, Any]:
-        unused = self.unused(getattr(self, self.bare))
-        return {key: value for key, value in serialize(self).items() if key not in unused}
+    def _left_out(self) -> Collection[str]:
+        return self.unused(getattr(self, self.bare))
 
 
 GIVE_A_SOURCE = "--set data.source=sample takes 320 short reviews for a demonstration, --set data.source=FILE your own"
@@ -88,6 +96,7 @@ GIVE_A_SOURCE = "--set data.source=sample takes 320 short reviews for a demonstr
 class Data(_Section):
     """The reviews to train on."""
 
+    added: ClassVar = {"ordered": True, "group_similar": None}
     source: Source = None
     """A built-in name (imdb, rotten_tomatoes, reviews, sample, sample3, sample5, xor), the id of a data set on the
     Hugging Face hub, the path of a file or folder, or a list of these, which are read one after the other. A training
@@ -150,10 +159,8 @@ class Data(_Section):
         return self.source
 
     @model_serializer(mode="wrap")
-    def _leave_out_default(self, serialize: Any, info: SerializationInfo) -> dict[str, Any]:
-        """Models of two classes keep their bytes."""
-        new = {"ordered": True, "group_similar": None}  # settings that earlier models do not have
-        plain = {key: value for key, value in serialize(self).items() if key not in new or value != new[key]}
+    def _serialize(self, serialize: Any, info: SerializationInfo) -> dict[str, Any]:
+        plain = super()._serialize(serialize, info)
         if not info.exclude_unset and plain.get("labels") is not None:
             plain["labels"] = plain["labels"] | {IGNORE: plain["labels"].get(IGNORE, [])}
         return plain
@@ -233,6 +240,7 @@ class Embedding(_Section):
 class Model(_Section):
     """The network: embedding, hidden layers, output."""
 
+    added: ClassVar = {"output": "auto"}
     embedding: Embedding = Embedding()
     """The table of feature vectors."""
     hidden: list[Count] = [16]
@@ -255,11 +263,6 @@ class Model(_Section):
     """How the network tells more than two classes apart. scale: by two numbers, polarity and neutrality, for ordered
     classes; softmax: by a number for each class; cumulative: by one number and thresholds, for comparison and teaching.
     auto: scale if data.ordered, else softmax. With negative and positive there is one number, whatever is set."""
-
-    @model_serializer(mode="wrap")
-    def _leave_out_default(self, serialize: Any) -> dict[str, Any]:
-        """Models of two classes keep their bytes."""
-        return {key: value for key, value in serialize(self).items() if (key, value) != ("output", "auto")}
 
 
 class Optimizer(_Choice):
@@ -426,11 +429,8 @@ class Train(_Section):
         batches = -(-n // (self.shards * self.batch_size))
         return batches if self.shards == 1 or self.sync == "average" else -(-batches // self.round_steps)
 
-    @model_serializer(mode="wrap")
-    def _leave_out_shards(self, serialize: Any) -> dict[str, Any]:
-        """Models that are trained in one piece keep their bytes."""
-        unused = ("shards", "sync", "shard_steps") if self.shards == 1 else ()
-        return {key: value for key, value in serialize(self).items() if key not in unused}
+    def _left_out(self) -> Collection[str]:
+        return ("shards", "sync", "shard_steps") if self.shards == 1 else ()
 
 
 BUILTIN_DIM = 100
@@ -440,6 +440,7 @@ BUILTIN_DIM = 100
 class Pretrain(_Section):
     """What to learn from reviews without labels before the training."""
 
+    added: ClassVar = {"lexicon": "none"}
     vectors: Literal["none", "reviews", "words", "builtin"] = "none"
     """The vectors to learn. none: no pretraining. reviews: vectors of n-grams that occur in the same reviews; a linear
     classifier on them is averaged with the network; for long reviews. words: vectors of words with the same neighbours;
@@ -491,11 +492,6 @@ class Pretrain(_Section):
         """The number of these columns."""
         vectors = self.vector_columns
         return vectors + (self.lexicon != "none") + 2 * (self.labelled is not None) if self.has_word_columns else 0
-
-    @model_serializer(mode="wrap")
-    def _leave_out_no_lexicon(self, serialize: Any) -> dict[str, Any]:
-        """Leave the lexicon out if there is none, as in the files of versions that did not have the setting."""
-        return {key: value for key, value in serialize(self).items() if key != "lexicon" or value != "none"}
 
 
 OF_SEVERAL_CLASSES: dict[tuple[str, ...], Any] = {

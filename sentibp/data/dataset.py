@@ -20,7 +20,7 @@ from sentibp.data.readers.table import LABELLED, MissingColumn, ReadOptions
 from sentibp.data.split import fold_corpus, split_corpus
 from sentibp.errors import DataError
 from sentibp.utils import rng
-from sentibp.utils.paths import shown
+from sentibp.utils.paths import names_of, shown
 from sentibp.utils.repair import set_option, set_text
 
 IN_MEMORY = "<memory>"
@@ -57,7 +57,7 @@ def _load_both(config: Config, validation: str, places: bool) -> tuple[Corpus, C
     try:
         return training, _load(config, "validation", validation)
     except MissingColumn as error:
-        others = [settings.given_source] if isinstance(settings.given_source, str) else settings.given_source
+        others = names_of(settings.given_source)
         raise sources.other_columns(error, others, options, settings.split, alternative) from None
 
 
@@ -118,9 +118,8 @@ def _load(config: Config, split: str, validation: str | None = None, *, places: 
         raise DataError(*error.as_classes) from None
     except NoSuchSplit as error:
         raise _with_files(error) if validation is None and canonical(split) == "train" else error from None
-    names = [source] if isinstance(source, str) else source
     if validation is None:
-        data_corpus.require_all_classes(corpus, ", ".join(map(shown, names)))
+        data_corpus.require_all_classes(corpus, ", ".join(map(shown, names_of(source))))
     else:
         repair = "scores need both; --set data.validation=0.1 holds out training reviews"
         data_corpus.require_all_classes(corpus, f"data.validation: {shown(validation)}", repair)

@@ -21,7 +21,7 @@ from sentibp.data.overlap import near_duplicates, near_duplicates_of
 from sentibp.data.tokenizer import Tokens, single_tokens, tokenize
 from sentibp.data.vocabulary import Vocabulary, merge, vocabulary_of_words
 from sentibp.data.vocabulary_build import build_vocabulary
-from sentibp.data.vocabulary_shards import Place, ShardedTokens, encode_shards, vocabulary_of_shards
+from sentibp.data.vocabulary_shards import ShardedTokens, Workers, encode_shards, vocabulary_of_shards
 from sentibp.errors import DataError
 from sentibp.nn import Ragged
 from sentibp.utils import cache, environment
@@ -54,14 +54,14 @@ def encode(
     initial: Vocabulary | None = None,
     occurrences: bool = False,
     words: Sequence[pa.LargeStringArray] = (),
-    place: Place | None = None,
+    workers: Workers | None = None,
 ) -> Encoded:
     """Return the features of all reviews, and the vocabulary of the `corpora`; the first is the training data.
 
     With `occurrences`, the features of the corpora are returned as often as they occur, whatever text.presence is.
     `fingerprints` identify the content of the data, and `name` describes them to people. An `initial` vocabulary keeps
     its ids and is extended; then the cache is not used. The `words` are features even if no review has them; they
-    follow the others. If a `place` is given, the reviews are counted and encoded there, with the same result.
+    follow the others. If `workers` are given, they count and encode the reviews, with the same result.
     DataError if no word is frequent enough.
     """
     if words:
@@ -74,7 +74,7 @@ def encode(
         learned, held_out = (Ragged(arrays[f"{k}.ids"], arrays[f"{k}.offsets"]) for k in ("training", "validation"))
     else:
         vocabulary, learned, held_out, near, names = _encode(
-            settings, corpora, validation, initial, occurrences, words, place
+            settings, corpora, validation, initial, occurrences, words, workers
         )
         if initial is None:
             arrays = vocabulary.tensors() | {"near_duplicate": near, "names": np.array([names])}
@@ -102,11 +102,11 @@ def _encode(
     initial: Vocabulary | None,
     occurrences: bool,
     words: Sequence[pa.LargeStringArray],
-    place: Place | None,
+    workers: Workers | None,
 ) -> tuple[Vocabulary, Ragged, Ragged, np.ndarray, float]:
     validation_tokens = tokenize(strings([]) if validation is None else validation.text, Spelling.of(settings))
-    if place is not None and settings.min_groups == 1:
-        shards = ShardedTokens(place, [corpus.text for corpus in corpora if corpus is not None], settings)
+    if workers is not None and settings.min_groups == 1:
+        shards = ShardedTokens(workers, [corpus.text for corpus in corpora if corpus is not None], settings)
         words = _without(words, pc.filter(shards.words, from_numpy(shards.left_out)))
         vocabulary = _with_known(vocabulary_of_shards(shards, settings), settings, corpora, initial, words)
         learned = encode_shards(shards, vocabulary, occurrences=occurrences)

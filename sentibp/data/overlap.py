@@ -116,28 +116,28 @@ class Holders:
 
     def __init__(self, sequences: int):
         self.count = np.zeros(sequences, np.int64)  # of the texts that have a sequence; more than MOST is not exact
-        self._place: list[np.ndarray] = []
+        self._sequence: list[np.ndarray] = []
         self._text: list[np.ndarray] = []
 
-    def add(self, place: np.ndarray, text: np.ndarray) -> None:
+    def add(self, sequence: np.ndarray, text: np.ndarray) -> None:
         """Add pairs (p,) of the number of a sequence and that of a text that has it; no pair is added twice."""
-        is_rare = self.count.take(place) <= MOST
-        np.add.at(self.count, place, 1)
-        self._place.append(place.compress(is_rare))
+        is_rare = self.count.take(sequence) <= MOST
+        np.add.at(self.count, sequence, 1)
+        self._sequence.append(sequence.compress(is_rare))
         self._text.append(text.compress(is_rare))
 
-    def add_shard(self, place: np.ndarray, text: np.ndarray, frequent: np.ndarray) -> None:
+    def add_shard(self, sequence: np.ndarray, text: np.ndarray, frequent: np.ndarray) -> None:
         """Add the pairs of other texts, and the numbers of the sequences that too many of these have."""
         self.count[frequent] += MOST + 1
-        self.add(place, text)
+        self.add(sequence, text)
 
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the pairs of the sequences that at most `MOST` texts have, by sequence and text: (p,), (p,) int64."""
-        place, text = (np.concatenate([np.zeros(0, np.int64), *each]) for each in (self._place, self._text))
-        kept = self.count.take(place) <= MOST
-        place, text = place.compress(kept), text.compress(kept)
-        order = np.argsort(place * (text.max(initial=0) + 1) + text)
-        return place.take(order), text.take(order)
+        sequence, text = (np.concatenate([np.zeros(0, np.int64), *each]) for each in (self._sequence, self._text))
+        kept = self.count.take(sequence) <= MOST
+        sequence, text = sequence.compress(kept), text.compress(kept)
+        order = np.argsort(sequence * (text.max(initial=0) + 1) + text)
+        return sequence.take(order), text.take(order)
 
     def frequent(self) -> np.ndarray:
         """Return the numbers of the sequences that more than `MOST` texts have: (f,) int64."""
@@ -161,34 +161,31 @@ def near_duplicates_of(
     if not len(compared):
         return result
     ids, offsets = Ragged(validation.ids, validation.offsets).take(compared)
-    counts = np.diff(offsets) - k + 1  # sequences of each review
-    starts = prefix_sums(counts)
-    inside = np.repeat(offsets[:-1] - starts[:-1], counts) + np.arange(starts[-1])  # others reach into the next review
-    sequences = sequence_hashes(number.take(ids), k).take(inside)
-    wanted = np.sort(sequences)
+    hashes, review = sequences_of(Ragged(number.take(ids), offsets), k)
+    wanted = np.sort(hashes)  # np.unique would take 50 times as long
     wanted = wanted.compress(np.concatenate(([True], wanted[1:] != wanted[:-1])))
-    result[compared] = _largest_shares(sequences, starts, wanted, find(k, wanted)) >= NEAR - _ROUNDING
+    result[compared] = _largest_shares(hashes, review, wanted, find(k, wanted)) >= NEAR - _ROUNDING
     return result
 
 
-def _largest_shares(sequences: np.ndarray, starts: np.ndarray, wanted: np.ndarray, found: Holders) -> np.ndarray:
+def _largest_shares(hashes: np.ndarray, review: np.ndarray, wanted: np.ndarray, found: Holders) -> np.ndarray:
     """Return the largest share of each review's sequences that one training text has: (m,) float64.
 
-    Review i has the hashes sequences[starts[i]:starts[i + 1]], at least one. `wanted` are all distinct ones.
+    `hashes` (s,) are those of all sequences, `review` (s,) is the number of the review of each, ascending and without
+    gaps, and `wanted` (v,) are the distinct hashes.
     """
     occurs = np.flatnonzero(found.count)
     count = found.count.take(occurs)
     weights = np.where(count <= MOST, np.minimum(1, _FEW / count), 0)
-    row = KeyTable(wanted.take(occurs).view(np.int64), np.arange(len(occurs))).find(sequences.view(np.int64))
+    row = KeyTable(wanted.take(occurs).view(np.int64), np.arange(len(occurs))).find(hashes.view(np.int64))
     at = np.flatnonzero(row != NONE)  # the sequences that training texts have
     row = row.take(at)
-    weight = np.ones(len(sequences))
+    weight = np.ones(len(hashes))
     weight[at] = value = weights.take(row)
-    total = np.add.reduceat(weight, starts[:-1])
-    pair_place, pair_text = found.pairs()
-    borders = np.searchsorted(pair_place, np.append(occurs, len(wanted)))  # of the pairs of each sequence
+    total, review = np.bincount(review, weight), review.take(at)
+    pair_sequence, pair_text = found.pairs()
+    borders = np.searchsorted(pair_sequence, np.append(occurs, len(wanted)))  # of the pairs of each sequence
     first, number = borders.take(row), np.diff(borders).take(row)
-    review = np.searchsorted(starts, at, "right") - 1
     ends = prefix_sums(np.bincount(review, number, len(total)).astype(np.int64))  # the pairs of each review
     cuts = np.unique(np.searchsorted(ends, [*range(0, int(ends[-1]), _PAIRS), int(ends[-1])]))
     largest = np.zeros(len(total))
@@ -224,6 +221,14 @@ def sequence_hashes(ids: np.ndarray, k: int) -> np.ndarray:
     return (value ^ (value >> np.uint64(32))) * _MIX
 
 
+def sequences_of(texts: Ragged, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the hashes of all sequences of k ids inside a text, and the text of each: (s,) uint64, (s,) int64."""
+    value = sequence_hashes(texts.ids, k)
+    text = texts.review[: len(value)]
+    inside = np.arange(len(text)) + k <= texts.offsets[1:].take(text)  # others reach into the next text
+    return value.compress(inside), text.compress(inside)
+
+
 def _joined(first: np.ndarray, length: int, second: np.ndarray, base: int) -> np.ndarray:
     """Return the hashes of sequences of `length` ids and those that follow. `base` belongs to the length of these."""
     return first[: max(len(second) - length, 0)] * np.uint64(base) + second[length:]
@@ -246,15 +251,16 @@ def holders(ids: np.ndarray, offsets: np.ndarray, k: int, wanted: np.ndarray) ->
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         value = sequence_hashes(np.asarray(ids[start:stop]), k)
         at = np.flatnonzero(table.take((value >> shift).view(np.int64)))
-        place = exact.find(value.take(at).view(np.int64))
-        kept = np.flatnonzero((place != NONE) & (found.count.take(place, mode="clip") <= MOST))  # the others are known
-        at, place = start + at.take(kept), place.take(kept).astype(np.int64)
+        sequence = exact.find(value.take(at).view(np.int64))
+        is_rare = found.count.take(sequence, mode="clip") <= MOST  # of the others nothing more is to be known
+        kept = np.flatnonzero((sequence != NONE) & is_rare)
+        at, sequence = start + at.take(kept), sequence.take(kept).astype(np.int64)
         text = np.searchsorted(offsets, at, "right") - 1
         is_inside = at + k <= offsets[text + 1]  # others reach into the next text
-        key = np.unique(text.compress(is_inside) * len(wanted) + place.compress(is_inside))
+        key = np.unique(text.compress(is_inside) * len(wanted) + sequence.compress(is_inside))
         return key % len(wanted), key // len(wanted)
 
     borders = np.searchsorted(offsets, np.arange(0, offsets[-1], _PIECE)).tolist()
-    for place, text in parallel_map(piece, pairwise(dict.fromkeys([*borders, len(offsets) - 1]))):
-        found.add(place, text)
+    for sequence, text in parallel_map(piece, pairwise(dict.fromkeys([*borders, len(offsets) - 1]))):
+        found.add(sequence, text)
     return found

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from sentibp.data.corpus import take_texts, text_hashes
 from sentibp.data.key_table import NONE, KeyTable
-from sentibp.data.overlap import MOST, NEAR, sequence_hashes, sequence_length
-from sentibp.data.tokenizer import Tokens, cuts, tokenize
+from sentibp.data.overlap import MOST, NEAR, sequence_length, sequences_of
+from sentibp.data.tokenizer import cuts, tokenize
 from sentibp.nn import Ragged
 
 _SHORTEST = 2  # words; one word alone is part of many texts
@@ -33,15 +33,16 @@ def similar_groups(text: pa.ChunkedArray) -> np.ndarray:
     """
     first, number = _distinct(text)
     tokens = tokenize(take_texts(text, first))
-    length = np.diff(tokens.offsets)
-    k = sequence_length(len(tokens.ids))
+    texts = Ragged(tokens.ids, tokens.offsets)
+    length = texts.lengths
+    k = sequence_length(len(texts.ids))
     rank = np.empty(len(length), np.int64)
     rank[np.lexsort((np.arange(len(length)), -length))] = np.arange(len(length))  # 0 is that of the longest text
     joined = np.arange(len(length))
     for size in range(k, _SHORTEST - 1, -1):
         wanted = length >= k if size == k else length == size
-        known = None if size == k else _sequences(tokens, size, np.flatnonzero(wanted))[0]
-        joining, longer = _longer_texts(_holders(tokens, size, known, rank), wanted, rank)
+        known = None if size == k else sequences_of(texts.take(np.flatnonzero(wanted)), size)[0]
+        joining, longer = _longer_texts(_holders(texts, size, known, rank), wanted, rank)
         joined[joining] = longer
     while not np.array_equal(joined, further := joined.take(joined)):
         joined = further
@@ -83,7 +84,7 @@ def _longer_texts(
 
 
 def _holders(
-    tokens: Tokens, size: int, known: np.ndarray | None, rank: np.ndarray
+    texts: Ragged, size: int, known: np.ndarray | None, rank: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield which texts have each sequence, once, the longest text of a sequence first.
 
@@ -95,13 +96,13 @@ def _holders(
     if known is not None:
         known = np.unique(known)
         table = KeyTable(known.view(np.int64), np.arange(len(known)))
-    parts = -(-len(tokens.ids) // _PART)
+    parts = -(-len(texts.ids) // _PART)
     for part in range(0 if known is not None and not len(known) else parts):
         found = [(np.zeros(0, np.uint64), np.zeros(0, np.int64))]
-        for start, stop in cuts(tokens.offsets, _PIECE):
-            value, text = _sequences(tokens, size, np.arange(start, stop))
+        for start, stop in cuts(texts.offsets, _PIECE):
+            value, text = sequences_of(texts.slice(start, stop), size)
             chosen = (value >> np.uint64(32)) * np.uint64(parts) >> np.uint64(32) == part
-            value, text = value.compress(chosen), text.compress(chosen)
+            value, text = value.compress(chosen), start + text.compress(chosen)
             if table is not None:
                 is_known = table.find(value.view(np.int64)) != NONE
                 value, text = value.compress(is_known), text.compress(is_known)
@@ -111,12 +112,3 @@ def _holders(
         value, text = value.take(order), text.take(order)
         again = np.flatnonzero((value[1:] == value[:-1]) & (text[1:] == text[:-1])) + 1
         yield np.delete(value, again), np.delete(text, again)
-
-
-def _sequences(tokens: Tokens, size: int, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the hashes of all sequences of some texts, and the text of each: (s,) uint64, (s,) int64."""
-    chosen = Ragged(tokens.ids, tokens.offsets).take(texts)
-    value = sequence_hashes(chosen.ids, size)
-    review = chosen.review[: len(value)]
-    inside = np.arange(len(review)) + size <= chosen.offsets[1:].take(review)  # others reach into the next text
-    return value[: len(review)].compress(inside), texts.take(review.compress(inside))

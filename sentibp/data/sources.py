@@ -67,7 +67,7 @@ def load_corpus(
     if not isinstance(source, str) and len(source) > 1:  # of several kinds, of which each has its own settings
         options = options._replace(inherited=frozenset(_OF_FILES.values()))
     reached = functools.cache(hub.is_hub_reachable)  # tested at most once, and only if necessary
-    names = [source] if isinstance(source, str) else list(source)
+    names = paths.names_of(source)
     if not names:
         raise DataError("data.source: is empty; give a path, a name or a hub id")
     shadowed = [note for name in names if name in NAMES for note in _shadow_note(name, None)]
@@ -161,7 +161,7 @@ def resolve_source(source: str | Sequence[str], base: Path | None) -> tuple[str 
     A path is relative to `base` first, then to the working directory. If `base` is None, because the source was given
     on the command line, it is relative to the working directory. What is no path stays as it is.
     """
-    names = [source] if isinstance(source, str) else source
+    names = paths.names_of(source)
     found = [(name, _shadow_note(name, base)) if name in NAMES else paths.resolve(name, base) for name in names]
     resolved, notes = [name for name, _ in found], tuple(note for _, notes in found for note in notes)
     return (resolved[0] if isinstance(source, str) else resolved), notes
@@ -188,7 +188,7 @@ def is_source(name: str | float, *folders: Path) -> bool:
 
 def require_splits(source: str | Sequence[str], repair: str) -> None:
     """Raise a DataError, with the repair, if one of the sources has no splits of which one could be chosen."""
-    for name in [source] if isinstance(source, str) else source:
+    for name in paths.names_of(source):
         path = Path(os.path.expanduser(name))
         if name in NAMES:
             what = f"the data set {name}" if name in SHIPPED and not SHIPPED[name].splits else None
@@ -208,7 +208,7 @@ def group_columns(source: str | Sequence[str], settings: Data) -> list[str]:
     Only those that all sources have. Empty if the columns cannot be read.
     """
     options, columns = read_options(settings), None
-    for name in [source] if isinstance(source, str) else source:
+    for name in paths.names_of(source):
         try:
             profile = profile_table(_open_source(name, options, settings.split, hub.is_hub_reachable))
         except (DataError, OSError):

@@ -204,6 +204,19 @@ def fold_groups(group: np.ndarray, label: np.ndarray, folds: int, rng: np.random
     return fold[number]
 
 
+def text_folds(text: np.ndarray, label: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the fold of each review (n,): about the same number of each class in each; equal texts are in one fold.
+
+    `text` (n,) is the number of the text of each review, from 0, as `text_groups` returns it.
+    """
+    first = np.unique(text, return_index=True)[1]  # one review of each text
+    order = rng.permutation(len(first))
+    order = order[np.argsort(label[first[order]], kind="stable")]  # the texts of a class follow each other
+    fold = np.empty(len(first), np.int64)
+    fold[order] = np.arange(len(first)) % folds
+    return fold[text]
+
+
 def fold_corpus(corpus: Corpus, folds: int, rng: np.random.Generator, data: Data | None = None) -> np.ndarray:
     """Return the fold of each review (n,): about the same number of each class in each.
 
@@ -230,12 +243,7 @@ def _fold(
     if group is not None:
         fold = fold_groups(group, label, folds, rng)
     else:
-        _, first, text = np.unique(text_groups(corpus), return_index=True, return_inverse=True)
-        order = rng.permutation(len(first))
-        order = order[np.argsort(label[first[order]], kind="stable")]  # the texts of a class follow each other
-        of_text = np.empty(len(first), np.int64)
-        of_text[order] = np.arange(len(first)) % folds
-        fold = of_text[text]
+        fold = text_folds(text_groups(corpus), label, folds, rng)
     counts = np.bincount(len(corpus.names) * fold + label, minlength=len(corpus.names) * folds)
     counts = counts.reshape(folds, -1)  # (folds, K)
     return fold if counts.all() and (counts < counts.sum(axis=0)).all() else None

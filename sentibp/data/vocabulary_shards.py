@@ -46,8 +46,8 @@ SAME_COMMAND = "then give the same command again"
 """What to do after a failure before a training has begun."""
 
 
-class Place(NamedTuple):
-    """Where the work is done, and in how many shards."""
+class Workers(NamedTuple):
+    """Who does the work, and in how many shards."""
 
     executor: Executor
     shards: int
@@ -55,8 +55,8 @@ class Place(NamedTuple):
 
 
 @contextmanager
-def place_beside(path: Path, executor: Executor | None, shards: int, advice: str = "") -> Iterator[Place | None]:
-    """Yield a place whose folder is in `path`, and removed at the end. None if this process does the work itself.
+def workers_beside(path: Path, executor: Executor | None, shards: int, advice: str = "") -> Iterator[Workers | None]:
+    """Yield the workers, whose folder is in `path` and removed at the end. None if this process does the work itself.
 
     WriteError, with the advice, if its files cannot be written.
     """
@@ -68,14 +68,14 @@ def place_beside(path: Path, executor: Executor | None, shards: int, advice: str
         folder = tempfile.TemporaryDirectory(dir=path.absolute(), prefix=".shards-", ignore_cleanup_errors=True)
     try:
         with folder as name:
-            yield Place(executor, shards, Path(name))
+            yield Workers(executor, shards, Path(name))
     except WriteError as error:
         *lines, last = error.lines
         raise WriteError(*lines, "; ".join(filter(None, [last, advice]))) from None
 
 
 def counting(executor: Executor | None, shards: int) -> str | None:
-    """Return a line that says what `place_beside` is for, which takes its time; None if this process does the work."""
+    """Return a line that says what the workers do, which takes its time; None if this process does the work."""
     if executor is None or isinstance(executor, Serial) or shards == 1:
         return None
     return f"the workers split the reviews into words and count them, in {shards:,} shards ..."
@@ -102,15 +102,15 @@ class Counted(NamedTuple):
 class ShardedTokens:
     """The tokens of all texts, on the workers; here are their distinct words (m,), in order of appearance."""
 
-    def __init__(self, place: Place, texts: Sequence[pa.ChunkedArray], settings: Text):
+    def __init__(self, workers: Workers, texts: Sequence[pa.ChunkedArray], settings: Text):
         """The first of the `texts` are those of the training reviews."""
-        self.place = place
-        written = [_write_texts(place, text, f"text-{number}") for number, text in enumerate(texts)]
+        self.workers = workers
+        written = [_write_texts(workers, text, f"text-{number}") for number, text in enumerate(texts)]
         self.shards = [shard for shards in written for shard in shards]
-        submit = place.executor.submit
+        submit = workers.executor.submit
         how = Spelling.of(settings), settings.names
         futures = [submit(tokenize_shard, shard, *how, name=shard.name) for shard in self.shards]
-        self.counted: list[Counted] = [place.executor.result(future) for future in futures]
+        self.counted: list[Counted] = [workers.executor.result(future) for future in futures]
         words = pa.concat_arrays([each.words for each in self.counted]).dictionary_encode()
         ends = np.cumsum([len(each.words) for each in self.counted])
         self.words: pa.LargeStringArray = words.dictionary
@@ -138,21 +138,21 @@ class ShardedTokens:
 
     def holders(self, k: int, wanted: np.ndarray) -> Holders:
         """Return which training texts have the sequences of k tokens with the hashes (v,), in ascending order."""
-        path = str(self.place.folder / "wanted.npy")
+        path = str(self.workers.folder / "wanted.npy")
         array_files.save(path, wanted)
-        submit = self.place.executor.submit
+        submit = self.workers.executor.submit
         futures = [submit(find_sequences, shard, k, path, name=shard.name) for shard in self.shards[self.training]]
         found, before = Holders(len(wanted)), 0
         for future, each in zip(futures, self.counted[self.training], strict=True):
-            place, text, frequent = self.place.executor.result(future)
-            found.add_shard(place, text + before, frequent)
+            sequence, text, frequent = self.workers.executor.result(future)
+            found.add_shard(sequence, text + before, frequent)
             before += each.texts
         return found
 
 
 def vocabulary_of_shards(tokens: ShardedTokens, settings: Text) -> Vocabulary:
     """Return the vocabulary of all texts that `vocabulary_build.build_vocabulary` returns, except for min_groups."""
-    place, shards = tokens.place, tokens.shards
+    workers, shards = tokens.workers, tokens.shards
     count = tokens.count
     kept = np.flatnonzero((count >= settings.min_count) & ~tokens.left_out)
     kept = kept[to_numpy(pc.sort_indices(tokens.words.take(from_numpy(kept))))]
@@ -166,10 +166,10 @@ def vocabulary_of_shards(tokens: ShardedTokens, settings: Text) -> Vocabulary:
     levels: list[str] = []  # for each length, the file with the keys of its n-grams, in ascending order
     start = 0
     for _ in range(1, settings.ngrams):
-        longer, keys = _extend(place, shards, by_length[-1], start, levels, m, settings)
+        longer, keys = _extend(workers, shards, by_length[-1], start, levels, m, settings)
         start += len(by_length[-1].last)
         by_length.append(longer)
-        levels.append(str(place.folder / f"level-{len(levels)}.npy"))
+        levels.append(str(workers.folder / f"level-{len(levels)}.npy"))
         array_files.save(levels[-1], keys)
     words = tokens.words.take(from_numpy(kept))
     vocabulary, _ = number_features(words, by_length, settings.max_features, settings.presence)
@@ -178,7 +178,7 @@ def vocabulary_of_shards(tokens: ShardedTokens, settings: Text) -> Vocabulary:
 
 
 def _extend(
-    place: Place,
+    workers: Workers,
     shards: Sequence[TextShard],
     shorter: Ngrams,
     start: int,
@@ -187,10 +187,10 @@ def _extend(
     settings: Text,
 ) -> tuple[Ngrams, np.ndarray]:
     """Return the n-grams that extend the `shorter` ones, whose numbers begin at `start`, and their keys, ascending."""
-    submit, result = place.executor.submit, place.executor.result
+    submit, result = workers.executor.submit, workers.executor.result
     parts = len(shards)
     pairs = [submit(count_pairs, shard, levels, m, parts, name=shard.name) for shard in shards]
-    place.executor.settle(pairs)
+    workers.executor.settle(pairs)
     paths = [f"{shard.path}.pairs-{len(levels)}" for shard in shards]
     merged = [result(each) for each in [submit(merge_counts, paths, part, settings.min_count) for part in range(parts)]]
     key, count = (np.concatenate(column) for column in zip(*merged, strict=True))
@@ -204,27 +204,27 @@ def _extend(
 
 def encode_shards(tokens: ShardedTokens, vocabulary: Vocabulary, *, occurrences: bool) -> Ragged:
     """Return the features of all texts, as `vocabulary.encode` does, or `occurrences`. They are mapped into memory."""
-    place = tokens.place
-    path = str(place.folder / "vocabulary")
+    workers = tokens.workers
+    path = str(workers.folder / "vocabulary")
     for name, array in vocabulary.tensors().items():
         array_files.save(f"{path}.{name}.npy", array)
     arguments = path, vocabulary.presence, occurrences
-    futures = [place.executor.submit(encode_shard, shard, *arguments, name=shard.name) for shard in tokens.shards]
-    place.executor.settle(futures)
+    futures = [workers.executor.submit(encode_shard, shard, *arguments, name=shard.name) for shard in tokens.shards]
+    workers.executor.settle(futures)
     names = (f"{shard.path}.features" for shard in tokens.shards)
     encoded = ((array_files.load(f"{name}.ids.npy"), array_files.load(f"{name}.lengths.npy")) for name in names)
     ids, lengths = build_arrays(encoded, np.int32, np.int64)
     return Ragged(ids, prefix_sums(lengths))
 
 
-def _write_texts(place: Place, text: pa.ChunkedArray, name: str) -> list[TextShard]:
+def _write_texts(workers: Workers, text: pa.ChunkedArray, name: str) -> list[TextShard]:
     """Write the texts in shards: each has the same number of successive texts, but for one."""
     shards = []
-    ends = np.linspace(0, len(text), place.shards + 1).astype(np.int64).tolist()
+    ends = np.linspace(0, len(text), workers.shards + 1).astype(np.int64).tolist()
     for number, (start, stop) in enumerate(pairwise(ends)):
-        path = str(place.folder / f"{name}-{number:04}")
+        path = str(workers.folder / f"{name}-{number:04}")
         digest = array_files.save_texts(f"{path}.arrow", text.slice(start, stop - start))
-        shards.append(TextShard(path, digest, f"{name} shard {number + 1} of {place.shards}"))
+        shards.append(TextShard(path, digest, f"{name} shard {number + 1} of {workers.shards}"))
     return shards
 
 

@@ -23,7 +23,6 @@ from concurrent.futures import wait as wait_for_any
 from itertools import chain
 from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
-from types import TracebackType
 from typing import Any, Self
 
 import distributed
@@ -170,9 +169,7 @@ class DaskExecutor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with contextlib.suppress(*_GONE):  # there may be nothing left to close
             self._stack.close()
 

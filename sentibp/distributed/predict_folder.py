@@ -11,7 +11,6 @@ import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 
 from sentibp.distributed.predict_file import Done
@@ -20,6 +19,7 @@ from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.files import (
     append_whole,
     data_error_on_failure,
+    lock_file,
     remove_temporary_files,
     unreadable,
     write_file,
@@ -48,9 +48,7 @@ class OutputFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     @property
@@ -140,15 +138,9 @@ def _line(entry: Mapping[str, Any]) -> bytes:
 @contextlib.contextmanager
 def _locked(path: Path) -> Any:
     """Keep other processes from this folder. ConfigError if one has it."""
-    with open(path / LOCK, "ab") as lock:
-        try:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(f"--output {path}: another process writes there; wait until it ends") from None
-        except (ImportError, OSError):  # Windows; a file system without locks
-            pass
+    with open(path / LOCK, "ab") as file:
+        if not lock_file(file):
+            raise ConfigError(f"--output {path}: another process writes there; wait until it ends")
         for folder in [path, *(each for each in path.rglob("*") if each.is_dir())]:
             remove_temporary_files(folder)
         yield

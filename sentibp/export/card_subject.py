@@ -15,6 +15,7 @@ from sentibp.runs import directory
 from sentibp.runs.find import builtin_file
 from sentibp.runs.trained_model import info_of_model, is_replaced
 from sentibp.utils.messages import print_message
+from sentibp.utils.paths import names_of
 
 
 class Subject(NamedTuple):
@@ -36,8 +37,7 @@ class Subject(NamedTuple):
     @property
     def sources(self) -> list[str]:
         """The names of the data that it was trained on."""
-        source = self.config.data.source
-        return [source] if isinstance(source, str) else list(source or [])
+        return names_of(self.config.data.source)
 
 
 def load_subject(path: Path) -> Subject:

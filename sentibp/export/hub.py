@@ -13,6 +13,7 @@ from sentibp.errors import ConfigError, DataError
 from sentibp.export.model_card import About, write_card
 from sentibp.model.file import load_model
 from sentibp.runs import hub_model
+from sentibp.utils.environment import version
 from sentibp.utils.files import read_small_file, unreadable
 from sentibp.utils.hub_client import LOG_IN, HubUnreachable, endpoint, errors_in_one_line, is_offline, prepare_client
 from sentibp.utils.near_names import near_or
@@ -60,8 +61,6 @@ def push(
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # a small file: one request, and no cache of its own
     with _naming_the_network(name), errors_in_one_line(name, revision):
         from huggingface_hub import HfApi, get_token
-
-        from sentibp.utils.environment import version
 
         if get_token() is None:
             raise ConfigError(f"{name}: the hub must know who you are; {LOG_IN}")

@@ -17,7 +17,7 @@ of what this row contributes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -248,15 +248,12 @@ def difference(explanation: Explanation, spec: NetworkSpec, label: str, other: s
     def total(values: Sequence[float]) -> float:
         return float(weights @ values)
 
+    def totals(lists: Iterable[list[Any]]) -> list[Any]:
+        rows = zip(*lists, strict=True)
+        return [row[0]._replace(contribution=total([each.contribution for each in row])) for row in rows]
+
     sums = explanation.sums
-    contributions = [
-        parts[0]._replace(contribution=total([part.contribution for part in parts]))
-        for parts in zip(*(each.contributions for each in sums), strict=True)
-    ]
-    words = [
-        parts[0]._replace(contribution=total([part.contribution for part in parts]))
-        for parts in zip(*(each.words for each in sums), strict=True)
-    ]
+    contributions, words = totals(each.contributions for each in sums), totals(each.words for each in sums)
     value, bias, residual = (total([getattr(each, name) for each in sums]) for name in ("value", "bias", "residual"))
     return Sum(f"{label} against {other}", value + constant, bias + constant, contributions, residual, words)
 

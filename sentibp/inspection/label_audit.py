@@ -35,7 +35,7 @@ from sentibp.data.encode import groups, learn_vocabulary, no_features, training_
 from sentibp.data.examples import Examples
 from sentibp.data.labels import classes_of
 from sentibp.data.overlap import has_many_near_duplicates, near_duplicates
-from sentibp.data.split import fold_groups, groups_of, without_groups
+from sentibp.data.split import fold_groups, groups_of, text_folds, without_groups
 from sentibp.data.tokenizer import Tokens
 from sentibp.errors import DataError
 from sentibp.inspection.explain import Contribution, difference, explain
@@ -51,6 +51,7 @@ from sentibp.training.loop import fit, initial_state
 from sentibp.training.paths import explained_if_changed, resolve_paths
 from sentibp.training.recorded_data import require_recorded_data
 from sentibp.training.validation_notes import how_to_group
+from sentibp.utils.paths import names_of
 from sentibp.utils.rng import random_stream
 
 _BLOCK = 4096  # reviews that are written at once
@@ -110,9 +111,7 @@ def resolve_target(name: str, overrides: list[str]) -> AuditTarget:
 def sources(target: AuditTarget) -> list[str]:
     """Return the paths and names of the audited data, and of the other data that the config names."""
     config = resolve_paths(target.resolved, SOURCES)[0]
-    named = [paths.get(config, key) for key in SOURCES]
-    names = [[each] if isinstance(each, str) else each for each in named if isinstance(each, str | list)]
-    return [path for each in names for path in each]
+    return [name for key in SOURCES for name in names_of(paths.get(config, key))]
 
 
 def audit_labels(
@@ -189,7 +188,7 @@ def _folds(corpus: Corpus, label: Array, folds: int, data: Data) -> Array:
     """Return the fold of each review (n,). Reviews of a group or block are in one fold, and else equal texts."""
     group, key = groups_of(corpus, data)
     if group is None:
-        return _split_folds(data_corpus.text_groups(corpus), label, folds)
+        return _text_folds(data_corpus.text_groups(corpus), label, folds)
     return _group_folds(group, label, folds, key)
 
 
@@ -254,18 +253,13 @@ def _rank(logits: Array, label: Array) -> Array:
     return np.argsort(np.where(label == 1, logits, -logits), kind="stable")
 
 
-def _split_folds(group: Array, label: Array, folds: int) -> Array:
-    """Return the fold of each review (n,), stratified by label. The reviews of a group are in one fold."""
-    first = np.unique(group, return_index=True)[1]  # one review of each group
-    counts = np.bincount(label[first], minlength=2)
+def _text_folds(text: Array, label: Array, folds: int) -> Array:
+    """Return the fold of each review (n,), as `text_folds` does; fewer folds if a label has fewer texts."""
+    counts = np.bincount(label[np.unique(text, return_index=True)[1]], minlength=2)  # the label of one review of each
     least = int(counts[counts > 0].min() if len(counts) > 2 else counts.min())  # of many labels some may have none
     if least < 2:
         raise DataError(f"only {least} distinct review of one label: an audit needs two of each label; add reviews")
-    order = random_stream(0, "folds").permutation(len(first))
-    order = order[np.argsort(label[first][order], kind="stable")]
-    fold = np.empty(len(first), np.int64)
-    fold[order] = np.arange(len(first)) % min(folds, least)
-    return fold[group]
+    return text_folds(text, label, min(folds, least), random_stream(0, "folds"))
 
 
 def _group_folds(group: Array, label: Array, folds: int, key: str) -> Array:

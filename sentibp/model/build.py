@@ -51,7 +51,7 @@ def require_memory(config: Config, features: int) -> None:
     shapes = parameter_shapes(NetworkSpec.from_config(config), features)
     sizes = {name: 4 * math.prod(shape) for name, shape in shapes.items()}  # float32
     available = environment.memory()
-    if available is None or (needed := config.train.members * sum(sizes.values())) <= available:
+    if (needed := config.train.members * sum(sizes.values())) <= available:
         return
     largest = max(sizes, key=lambda name: sizes[name])
     if sum(sizes.values()) <= available:

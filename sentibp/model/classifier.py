@@ -20,6 +20,7 @@ from sentibp.nn import layers as nn
 from sentibp.nn.layers import Array, Ragged
 from sentibp.nn.losses import logits_of
 from sentibp.utils import tensor_file
+from sentibp.utils.environment import version
 from sentibp.utils.limits import LARGEST_RECORD_MB, MB, RECORD_MB
 from sentibp.utils.sequences import Texts, as_texts
 from sentibp.utils.threads import one_core, parallel_map, single_threaded_blas
@@ -181,8 +182,6 @@ class Classifier:
 
     def pack_file(self, tensors: Mapping[str, Array], more: Mapping[str, Any] | None = None) -> bytes:
         """Return the content of a model file with the settings of the model and these tensors."""
-        from sentibp.utils.environment import version
-
         config = dict(self.trained_with)
         if "train" in config:  # how often a training writes checkpoints changes no weight
             config["train"] = {key: value for key, value in config["train"].items() if key != "checkpoint"}

@@ -59,23 +59,27 @@ def linear_start(
     loss_weight: Array | None = None,
     head: str = "sigmoid",
 ) -> LinearStart:
-    """Return the best linear classifier.
+    """Return the best linear classifier, scaled (`scaled_start`).
 
-    The columns are scaled as `naive_bayes_columns` are. `loss_weight` (n,) is the weight of each review in the loss,
-    with a mean near 1. The parameters of the head are fitted, too.
+    `loss_weight` (n,) is the weight of each review in the loss, with a mean near 1. The parameters of the head are
+    fitted, too.
     """
-    weights, bias, parameters = fit_linear_columns(
+    columns, bias, parameters = fit_linear_columns(
         examples, vocabulary.affix_pairs(), len(vocabulary), embedding.pooling, embedding.padding, loss_weight, head
     )
-    columns = [
-        scale_columns(each[:, None].astype(np.float32), examples.features, embedding, examples.weight)
-        for each in weights.T
-    ]
-    weight = [
-        np.abs(each).sum() / max(np.abs(column).sum(), 1e-6)
-        for each, column in zip(weights.T, (column[:, 0] for column in columns), strict=True)
-    ]
-    return LinearStart(np.concatenate(columns, axis=1), np.array(weight), bias, parameters)
+    return scaled_start(columns, bias, parameters, examples, embedding)
+
+
+def scaled_start(
+    columns: Array, bias: Array, head: Mapping[str, Array], examples: Examples, embedding: Embedding
+) -> LinearStart:
+    """Return the linear classifier with these columns (V, m), scaled as `naive_bayes_columns` are."""
+    scaled, weight = [], []
+    for each in columns.T:
+        column = scale_columns(each[:, None].astype(np.float32), examples.features, embedding, examples.weight)
+        scaled.append(column)
+        weight.append(float(np.abs(each).sum() / max(float(np.abs(column).sum()), 1e-6)))
+    return LinearStart(np.concatenate(scaled, axis=1), np.array(weight), bias, head)
 
 
 def fit_output_layer(
@@ -94,11 +98,8 @@ def fit_output_layer(
     None: two labels.
     """
     head = head or Head()
-    if weight is None:
-        mean, deviation = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
-    else:
-        mean = np.average(x, axis=0, weights=weight)
-        deviation = np.maximum(np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weight)), 1e-9)
+    mean = np.average(x, axis=0, weights=weight)
+    deviation = np.maximum(np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weight)), 1e-9)
     inputs = ((x - mean) / deviation).astype(np.float64)
     m = head.outputs
     layer = Linear(np.zeros((inputs.shape[1], m)), np.zeros(m))

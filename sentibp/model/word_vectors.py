@@ -23,6 +23,7 @@ from sentibp.nn.layers import Array
 from sentibp.utils import tensor_file
 from sentibp.utils.arrow import from_numpy, index_of, split_lines
 from sentibp.utils.damage import data_error_if_damaged
+from sentibp.utils.environment import version
 from sentibp.utils.resources import resource_folder
 from sentibp.utils.stored_settings import complete_settings
 
@@ -67,8 +68,6 @@ class VectorFile(NamedTuple):
 
 def vectors_to_bytes(vectors: Vectors, vocabulary: Vocabulary, config: dict[str, Any]) -> bytes:
     """Return the content of the file; the same input gives the same bytes. `config` are settings as plain values."""
-    from sentibp.utils.environment import version
-
     texts = vocabulary.features().take(from_numpy(vectors.features)).to_pylist()
     features = np.frombuffer("\n".join(texts).encode(), np.uint8)  # no word contains a line break
     header = {"format": 2, "version": version("sentibp"), "config": config, "exponent": vectors.exponent}
@@ -80,8 +79,6 @@ def pack_vectors(learned: VectorFile) -> bytes:
 
     So their lengths are lost. A training gives vectors of words the same length anyway.
     """
-    from sentibp.utils.environment import version
-
     rows = learned.vectors.rows(len(learned.texts))
     largest = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-30)
     features = np.frombuffer("\n".join(learned.texts.to_pylist()).encode(), np.uint8)

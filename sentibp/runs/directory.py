@@ -36,6 +36,7 @@ from sentibp.utils.files import (
     append_whole,
     data_error_if_unreadable,
     data_error_on_failure,
+    lock_file,
     make_folder,
     open_regular,
     read_small_file,
@@ -216,7 +217,7 @@ def create_run(
         raise ConfigError(f"--out {out}: already there, and never overwritten; choose a new directory") from None
     except OSError as error:
         raise write_error(error.filename, error, advice) from None
-    _lock(metrics)
+    lock_file(metrics)
     start = {"outcome": "running", "start": _now(), "end": None, "seed": config.train.seed}
     run = Run(path, {**start, "versions": versions(), "machine": machine(), **facts}, metrics, pointers)
     of_run, run.advice = run.advice, advice
@@ -241,7 +242,7 @@ def reopen_run(path: Path) -> Run:
     before = load_run_info(path)
     with data_error_on_failure(path / METRICS):
         metrics = open(path / METRICS, "ab", buffering=0)  # noqa: SIM115
-        if not _lock(metrics):
+        if not lock_file(metrics):
             metrics.close()
             raise ConfigError(f"{path}: another process is training it; wait until it ends, or stop it")
         remove_temporary_files(path)
@@ -306,26 +307,11 @@ def load_run_info(path: Path) -> dict[str, Any]:
         raise DataError(unreadable(error, str(file), "give a run directory")) from None
 
 
-def _lock(file: IO[Any], alone: bool = True) -> bool:
-    """Lock the run until this process ends or closes the file. Return False if another process holds the lock."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return True
-    try:
-        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
-
-
 def is_being_written(path: Path) -> bool:
     """Return whether a process is training this run now."""
     try:
         with open_regular(path / METRICS) as file:
-            return not _lock(file, alone=False)
+            return not lock_file(file, alone=False)
     except OSError:
         return False
 
@@ -380,8 +366,8 @@ def load_predictions(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | N
     with data_error_if_unreadable():
         open_regular(path / PREDICTIONS).close()
     with data_error_if_damaged(path / PREDICTIONS, "train its config again", (OSError,)):
-        rows, available = parquet.read_metadata(path / PREDICTIONS).num_rows, environment.memory()
-        if available is not None and _NEEDED * rows > available:
+        rows = parquet.read_metadata(path / PREDICTIONS).num_rows
+        if _NEEDED * rows > environment.memory():
             raise ValueError(f"{rows:,} rows do not fit in memory")
         table = parquet.read_table(path / PREDICTIONS)
         weight = table["weight"].to_numpy() if "weight" in table.column_names else None

@@ -150,9 +150,7 @@ def _fetch(name: HubName) -> Path:
 
 
 def _sender() -> dict[str, Any]:
-    from sentibp.utils.environment import version
-
-    return {"library_name": "sentibp", "library_version": version("sentibp")}
+    return {"library_name": "sentibp", "library_version": environment.version("sentibp")}
 
 
 def _require_plausible(name: HubName, size: int | None) -> None:
@@ -160,7 +158,7 @@ def _require_plausible(name: HubName, size: int | None) -> None:
     if size is None or size < _LARGE:
         return
     available = environment.memory()
-    if available is not None and _NEEDED * size > available:
+    if _NEEDED * size > available:
         there = environment.size(available)
         raise DataError(f"{name}: {environment.size(size)} do not fit in memory ({there}); name a smaller model")
     from huggingface_hub import HfApi

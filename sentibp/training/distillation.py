@@ -276,13 +276,9 @@ def examples_of(n: int, m: int) -> int:
 def start_from_teacher(student: Classifier, teacher: Classifier, examples: Examples) -> None:
     """Let a network start as its teacher, in place. The first columns of its embedding are the teacher's."""
     config, tensors = student.training_config(), teacher.tensors()
-    columns, weights = [], []
-    for own in tensors["embedding.weight"].T:
-        column = scale_columns(own[:, None], examples.features, config.model.embedding, examples.weight)
-        columns.append(column)
-        weights.append(float(np.abs(own).sum() / max(float(np.abs(column).sum()), 1e-6)))
+    columns, bias = tensors["embedding.weight"], tensors["output.bias"]
     head = {name: tensors[name] for name in ("scale.bias", "thresholds.gaps") if name in tensors}
-    start = linear.LinearStart(np.concatenate(columns, axis=1), np.array(weights), tensors["output.bias"], head)
+    start = linear.scaled_start(columns, bias, head, examples, config.model.embedding)
     initial.start_linear(student.tensors(), config, start)
 
 

@@ -13,7 +13,7 @@ from sentibp.config.load import Resolved
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
 from sentibp.data.in_memory import InMemory
-from sentibp.data.vocabulary_shards import SAME_COMMAND, place_beside
+from sentibp.data.vocabulary_shards import SAME_COMMAND, workers_beside
 from sentibp.errors import DataError, SentibpError
 from sentibp.model.fold import fold_classifiers
 from sentibp.runs.directory import MODEL, ROOT, VALIDATED, create_run
@@ -194,8 +194,8 @@ def train(
     The work on shards (train.shards) is done by the `executor`; None: in this process.
     """
     beside = ROOT if out is None else expand_home(out).parent
-    with place_beside(beside, executor, resolved.config.train.shards, SAME_COMMAND) as place:
-        data = prepare(resolved, place)
+    with workers_beside(beside, executor, resolved.config.train.shards, SAME_COMMAND) as workers:
+        data = prepare(resolved, workers)
     facts = {"data": data.facts, "notes": list(data.notes), "caveats": list(data.caveats)}
     run = create_run(data.config, resolved.path, out, command=list(command), **facts)
     return Training(data, run, condition=condition, executor=executor)

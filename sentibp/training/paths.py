@@ -85,8 +85,7 @@ def _text_of_origin(text: Text, origin: Path) -> Text:
 
 def _is_in(folder: Path, value: Any) -> bool:
     """Return whether one of the paths is below a folder."""
-    names = [value] if isinstance(value, str) else value
-    return any(os.path.exists(folder / name) for name in names)
+    return any(os.path.exists(folder / name) for name in paths.names_of(value))
 
 
 def _moved(value: Any, folder: Path) -> tuple[Any, list[str]]:
@@ -95,7 +94,7 @@ def _moved(value: Any, folder: Path) -> tuple[Any, list[str]]:
     The last names of such a path, as many as possible, must be there: the folder of the project was moved. The reviews
     that are kept in the run directory, `folder`, were moved with it.
     """
-    names, notes = [value] if isinstance(value, str) else list(value), []
+    names, notes = paths.names_of(value), []
     for i, name in enumerate(names):
         if os.path.isabs(name) and not os.path.exists(name):
             parts = Path(name).parts
@@ -110,8 +109,7 @@ def _moved(value: Any, folder: Path) -> tuple[Any, list[str]]:
 def repair_if_gone(config: Config) -> str | None:
     """Return how to run a command on data that a run directory names and that are gone; None if none are."""
     for key in SOURCES:
-        value = get(config, key)
-        for name in [value] if isinstance(value, str) else value if isinstance(value, list) else ():
+        for name in paths.names_of(get(config, key)):
             if os.path.isabs(name) and not os.path.exists(name):
                 return f"if the data were moved, work in the folder that has {os.path.basename(name)} now"
     return None

@@ -24,7 +24,7 @@ from sentibp.data.lexicon import Lexicon
 from sentibp.data.names import names_note
 from sentibp.data.overlap import has_many_near_duplicates, require_separate
 from sentibp.data.vocabulary import Vocabulary
-from sentibp.data.vocabulary_shards import Place
+from sentibp.data.vocabulary_shards import Workers
 from sentibp.errors import ConfigError
 from sentibp.model import word_vectors
 from sentibp.model.build import require_memory
@@ -75,14 +75,14 @@ class TrainingData(NamedTuple):
         )
 
 
-def prepare(resolved: Resolved, place: Place | None = None, rerun: Path | None = None) -> TrainingData:
-    """Resolve the paths of a config, then load and encode its data; in shards, if a `place` for that is given.
+def prepare(resolved: Resolved, workers: Workers | None = None, rerun: Path | None = None) -> TrainingData:
+    """Resolve the paths of a config, then load and encode its data; in shards, if there are `workers`.
 
     `rerun` is the run that is resumed or repeated, if one is.
     """
     config, notes = resolve_paths(resolved)
     with explained_if_changed(resolved, config, rerun):
-        return prepare_config(config, notes, place=place, is_rerun=rerun is not None)
+        return prepare_config(config, notes, workers=workers, is_rerun=rerun is not None)
 
 
 def prepare_config(
@@ -90,7 +90,7 @@ def prepare_config(
     notes: tuple[str, ...] = (),
     given: InMemory | None = None,
     fold: tuple[Corpus, Corpus] | None = None,
-    place: Place | None = None,
+    workers: Workers | None = None,
     is_rerun: bool = False,
 ) -> TrainingData:
     """Load and encode the data of a config whose paths are resolved. `notes` come before those about the data.
@@ -101,7 +101,7 @@ def prepare_config(
     DataError if the data cannot be read, ConfigError if the network is larger than the memory.
     """
     inputs = load_inputs(config, given, fold)
-    return prepare_inputs(config, inputs, notes, given, place, is_fold=fold is not None, is_rerun=is_rerun)
+    return prepare_inputs(config, inputs, notes, given, workers, is_fold=fold is not None, is_rerun=is_rerun)
 
 
 def prepare_inputs(
@@ -109,7 +109,7 @@ def prepare_inputs(
     inputs: Inputs,
     notes: tuple[str, ...] = (),
     given: InMemory | None = None,
-    place: Place | None = None,
+    workers: Workers | None = None,
     *,
     is_fold: bool = False,
     is_rerun: bool = False,
@@ -128,11 +128,11 @@ def prepare_inputs(
         _require_separate(config, reviews.validation, overlap, is_given=given is not None)
         suited += without_effect_note(config, is_given=given is not None)
     facts = reviews_facts(config, inputs)
-    encoded = _encode(config, reviews, facts, origin, known_words(pretrained, lexicon), place)
+    encoded = _encode(config, reviews, facts, origin, known_words(pretrained, lexicon), workers)
     near = encoded.near_duplicate
     cut = "" if is_fold or is_rerun else keep_similar_together(config, given, reviews, near, overlap.repeated)
     if not isinstance(cut, str):
-        return prepare_config(cut.config, (*notes, *suited, cut.note), given, cut.fold, place)
+        return prepare_config(cut.config, (*notes, *suited, cut.note), given, cut.fold, workers)
     require_memory(config, len(encoded.vocabulary))
     occurrences, labelled, unlabelled = encoded.learned
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
@@ -167,9 +167,9 @@ def _encode(
     facts: Mapping[str, Any],
     origin: Classifier | None,
     words: Sequence[pa.LargeStringArray],
-    place: Place | None,
+    workers: Workers | None,
 ) -> Encoded:
-    """Encode all reviews with one vocabulary, which has the `words`, too; in shards, if a `place` for that is given."""
+    """Encode all reviews with one vocabulary, which has the `words`, too; in shards, if there are `workers`."""
     return encode(
         config.text,
         (reviews.training, reviews.labelled, reviews.unlabelled),
@@ -179,7 +179,7 @@ def _encode(
         None if origin is None else origin.vocabulary,
         occurrences=config.pretrain.is_used,  # it counts them, and reads their order
         words=words,
-        place=place,
+        workers=workers,
     )
 
 

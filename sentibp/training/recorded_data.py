@@ -29,7 +29,7 @@ from sentibp.runs.trained_model import info_of_model
 from sentibp.training.initial_files import INITIAL_FILES
 from sentibp.training.paths import repair_if_gone, resolve_paths
 from sentibp.utils.messages import with_repair
-from sentibp.utils.paths import shown
+from sentibp.utils.paths import names_of, shown
 
 REPAIR = "restore them, or start a new training"
 
@@ -125,7 +125,7 @@ def require_recorded_data(run: Path, config: Config, corpus: Corpus) -> None:
 def _of_the_same_name(source: str | list[str]) -> list[str]:
     """Return a note for each file that the working directory has another one of the same name of."""
     notes = []
-    for path in [source] if isinstance(source, str) else source:
+    for path in names_of(source):
         here = os.path.basename(path)
         if os.path.isabs(path) and os.path.exists(here) and not os.path.samefile(here, path):
             notes.append(f"{here}: taken from {shown(path)}, as in training; the working directory has another file")

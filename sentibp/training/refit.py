@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sentibp.config.schema import Config
-from sentibp.data.vocabulary_shards import counting, place_beside
+from sentibp.data.vocabulary_shards import counting, workers_beside
 from sentibp.model.fold import scale_logit
 from sentibp.training.best_epoch import FixedSelection
 from sentibp.training.events import Event, Note
@@ -52,8 +52,8 @@ def refit(context: TrainingContext) -> Generator[Event, None, dict[str, Any]]:
     given = context.data.given
     if (line := counting(context.executor, context.data.config.train.shards)) is not None:
         yield Note(line)
-    with place_beside(context.run.path, context.executor, context.data.config.train.shards) as place:
-        data = prepare_config(refit_config(context.data.config), given=given, place=place)
+    with workers_beside(context.run.path, context.executor, context.data.config.train.shards) as workers:
+        data = prepare_config(refit_config(context.data.config), given=given, workers=workers)
     data = data._replace(before=len(context.data.vocabulary))
     yield Note(f"final training on all {len(data.training):,} reviews, with the settings that were best")
     fixed = FixedSelection(selection)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from sentibp.config.load import Resolved, load_config
 from sentibp.config.messages import show
 from sentibp.config.paths import FILES, SOURCES
 from sentibp.config.schema import Config
-from sentibp.data.vocabulary_shards import SAME_COMMAND, place_beside
+from sentibp.data.vocabulary_shards import SAME_COMMAND, workers_beside
 from sentibp.errors import ConfigError, DataError
 from sentibp.runs.compare import flatten
 from sentibp.runs.directory import MODEL, VECTORS, Run, reopen_run
@@ -54,9 +54,7 @@ class Completed(Generic[T]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         pass
 
     def __iter__(self) -> Iterator[Event]:
@@ -75,40 +73,33 @@ def resume(
     `resolved` are the settings to resume with, such as those of its config.yaml. Raises as `train` does, and
     ConfigError if a setting differs that may not.
     """
-    run = reopen_run(path)
-    try:
+    with _closed_on_error(reopen_run(path)) as run:
         checkpoint, resolved, differences = _compare_settings(run, resolved)
         if run.facts["outcome"] == "finished":
-            _require_whole(path / MODEL)
-            _close_finished(run)
-            values = _outcome_of(run, Outcome._fields[2:])
-            return Completed(path, Outcome(run=path, model=path / MODEL, **values))
-        with place_beside(path, executor, resolved.config.train.shards, SAME_COMMAND) as place:
-            data = prepare(resolved, place, path)
-        require_same_data(path, run.facts.get("data") or {}, data.facts)
+            return Completed(path, Outcome(path, *_end_again(run, MODEL, Outcome._fields)))
+        with workers_beside(path, executor, resolved.config.train.shards, SAME_COMMAND) as workers:
+            data = prepare(resolved, workers, path)
         data = _with_recorded_notes(data, run)
-        notes = _reopen(run, checkpoint, data.config, differences)
+        notes = _reopen(run, checkpoint, data, differences)
         return Training(data, run, checkpoint, condition, notes, executor)
-    except BaseException:
-        run.close()
-        raise
 
 
 def resume_pretraining(path: Path, resolved: Resolved) -> Pretraining | Completed[PretrainingOutcome]:
     """Resume a pretraining, as `resume` does a training."""
-    run = reopen_run(path)
-    try:
+    with _closed_on_error(reopen_run(path)) as run:
         checkpoint, resolved, differences = _compare_settings(run, resolved)
         if run.facts["outcome"] == "finished":
-            _require_whole(path / VECTORS)
-            _close_finished(run)
             run.facts.setdefault("explained_variance", run.facts.get("restored"))
-            values = _outcome_of(run, PretrainingOutcome._fields[2:])
-            return Completed(path, PretrainingOutcome(run=path, vectors=path / VECTORS, **values))
+            return Completed(path, PretrainingOutcome(path, *_end_again(run, VECTORS, PretrainingOutcome._fields)))
         data = prepare(resolved, rerun=path)
-        require_same_data(path, run.facts.get("data") or {}, data.facts)
-        notes = _reopen(run, checkpoint, data.config, differences)
+        notes = _reopen(run, checkpoint, data, differences)
         return Pretraining(data, run, checkpoint, None, notes)
+
+
+@contextmanager
+def _closed_on_error(run: Run) -> Iterator[Run]:
+    try:
+        yield run
     except BaseException:
         run.close()
         raise
@@ -163,26 +154,34 @@ def _check_settings(
     return differences
 
 
-def _require_whole(file: Path) -> None:
-    """Raise DataError if the file that a finished run has is gone, or is none."""
+def _end_again(run: Run, name: str, fields: Sequence[str]) -> list[Any]:
+    """Do what a process did not that was killed at the very end of its run. Return the fields of its outcome.
+
+    They are those after the run itself: its result, the file of that `name`, and what run.json has. DataError if the
+    file is gone, or is none.
+    """
+    file = run.path / name
     try:
         open_regular(file).close()
     except OSError as error:
         fault = f"{file}: {(error.strerror or str(error)).lower()}, although the run is finished"
         raise DataError(f"{fault}; restore it, or start a new training") from None
-
-
-def _close_finished(run: Run) -> None:
-    """Do what a process did not that was killed at the very end of its run."""
     remove_checkpoint(run.path)
     run.become_last()
     run.close()
+    with data_error_if_damaged(run.path / "run.json", "start a new training"):
+        facts = _OLDER | run.facts
+        return [file, *(facts[field] for field in fields[2:])]
 
 
 def _reopen(
-    run: Run, checkpoint: Checkpoint | None, settings: Config, differences: Mapping[str, list[Any]]
+    run: Run, checkpoint: Checkpoint | None, data: TrainingData, differences: Mapping[str, list[Any]]
 ) -> tuple[str, ...]:
-    """Mark the run as running, and forget what it recorded after the checkpoint. Return what the user should know."""
+    """Mark the run as running, and forget what it recorded after the checkpoint. Return what the user should know.
+
+    DataError if its data have changed.
+    """
+    require_same_data(run.path, run.facts.get("data") or {}, data.facts)
     now, notes = {"versions": versions(), "machine": machine()}, []
     if checkpoint is None:
         notes.append(f"{run.path}: no checkpoint yet; begins again")
@@ -200,7 +199,7 @@ def _reopen(
     }
     run.facts |= {"outcome": "running", "end": None, "resumed": [*run.facts.get("resumed", []), resumed]}
     run.keep(checkpoint.state["metrics"] if checkpoint else 0)
-    run.begin(settings)
+    run.begin(data.config)
     return tuple(notes)
 
 
@@ -228,10 +227,3 @@ def _differences(
 def in_words(changed: Mapping[str, list[Any]]) -> str:
     """Return what has changed, in a line."""
     return ", ".join(f"{name} {then} -> {now}" for name, (then, now) in changed.items())
-
-
-def _outcome_of(run: Run, names: Sequence[str]) -> dict[str, Any]:
-    """Return how the run ended, as run.json has it."""
-    with data_error_if_damaged(run.path / "run.json", "start a new training"):
-        facts = _OLDER | run.facts
-        return {name: facts[name] for name in names}

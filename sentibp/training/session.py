@@ -15,7 +15,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, Self
 
 from sentibp.errors import DataError, SentibpError
@@ -71,9 +70,7 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._close_events()
         if kind is not None and self.run.facts["outcome"] == "running":
             self.run.fail()

@@ -15,7 +15,6 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 
 from sentibp.config import paths
@@ -29,6 +28,7 @@ from sentibp.utils import json_types
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.files import (
     data_error_on_failure,
+    lock_file,
     make_folder,
     read_small_file,
     remove_temporary_files,
@@ -36,7 +36,7 @@ from sentibp.utils.files import (
     write_file,
 )
 from sentibp.utils.near_names import did_you_mean, near_paths
-from sentibp.utils.paths import require_folder_name, shown
+from sentibp.utils.paths import names_of, require_folder_name, shown
 from sentibp.utils.repair import as_yaml
 
 ROOT = Path("sweeps")
@@ -107,7 +107,7 @@ def _require_files(plan: Plan) -> None:
     config, keys = Config.model_validate(plan.config), (*paths.SOURCES, *paths.FILES)
     choices = [choice for each in plan.space.dimensions if each.key in keys for choice in each.choices]
     for value in (*(paths.get(config, key) for key in keys), *choices):
-        for name in [value] if isinstance(value, str) else value if isinstance(value, list) else ():
+        for name in names_of(value):
             if os.path.isabs(name) and not os.path.exists(name):
                 fact = f"{shown(name)}: no such file, although the sweep began with it"
                 raise DataError(f"{fact}; restore it, or begin anew with another --out")
@@ -123,9 +123,7 @@ class SweepFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._lock is not None:
             self._lock.close()
 
@@ -160,14 +158,8 @@ class SweepFolder:
         """Keep other processes from this sweep until this one ends. ConfigError if one has it."""
         with data_error_on_failure(self.path / ".lock"):
             self._lock = open(self.path / ".lock", "ab")  # noqa: SIM115
-        try:
-            import fcntl
-
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(f"{self.path}: another process runs it; wait until it ends, or stop it") from None
-        except (ImportError, OSError):  # Windows; a file system without locks
-            pass
+        if not lock_file(self._lock):
+            raise ConfigError(f"{self.path}: another process runs it; wait until it ends, or stop it")
         remove_temporary_files(self.path)
 
     def write(self, name: str, content: bytes) -> None:
@@ -210,15 +202,10 @@ class SweepFolder:
 def is_being_run(path: Path) -> bool:
     """Return whether a process of this machine runs the sweep in a folder now."""
     try:
-        import fcntl
-
         with open(path / ".lock", "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except (ImportError, OSError):  # Windows; no sweep; a file system without locks
-        pass
-    return False
+            return not lock_file(file, alone=False)
+    except OSError:  # no sweep
+        return False
 
 
 def running_sweep() -> Path | None:
@@ -256,6 +243,4 @@ def load_plan(path: Path) -> Plan:
             Config.model_validate(plan.config)
             return plan
     except OSError as error:
-        from sentibp.errors import DataError
-
         raise DataError(unreadable(error, str(file))) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,10 +49,10 @@ def machine() -> dict[str, Any]:
     }
 
 
-def memory() -> int | None:
+def memory() -> float:
     """Return how many bytes of memory this process may use: those of the machine, or fewer if a limit is set.
 
-    None if the system does not say.
+    Infinity if the system does not say.
     """
     limits = []
     with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -65,10 +66,10 @@ def memory() -> int | None:
         soft, _ = resource.getrlimit(resource.RLIMIT_AS)
         if soft != resource.RLIM_INFINITY:
             limits.append(soft)
-    return min(limits, default=None)
+    return min(limits, default=math.inf)
 
 
-def size(count: int) -> str:
+def size(count: float) -> str:
     """Return a number of bytes in kB, MB, GB or TB."""
     units = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"))
     unit, name = next((each for each in units if count >= each[0]), (1e3, "kB"))

@@ -12,7 +12,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from sentibp.errors import DataError
 from sentibp.utils.paths import address, shown
@@ -247,6 +247,25 @@ def read_small_file(path: Path, most: int = SMALL) -> bytes:
     if len(content) > most:
         raise OSError(errno.EFBIG, f"longer than {most / 1e6:.3g} MB", str(path))
     return content
+
+
+def lock_file(file: IO[Any], alone: bool = True) -> bool:
+    """Lock an open file until this process ends or closes it. Return False if another process holds its lock.
+
+    `alone`: no other process may hold it; else those may that are not alone either. Where there are no locks, all have
+    them.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 from sentibp.errors import ConfigError
 
@@ -50,6 +51,11 @@ def address(path: str) -> str:
     """Return what a path is if it is an address such as s3://bucket/a.csv (pathlib keeps one slash of it); else ""."""
     found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", path)
     return f"an address of {found[1]}" if found else ""
+
+
+def names_of(value: Any) -> list[str]:
+    """Return the paths and names that a setting such as data.source has: one, several, or none, as of a share."""
+    return [value] if isinstance(value, str) else list(value) if isinstance(value, list | tuple) else []
 
 
 def expand_home(path: str | os.PathLike[str]) -> Path:

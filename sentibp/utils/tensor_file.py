@@ -115,7 +115,7 @@ def require_plausible(path: Path, kind: str, repair: str) -> None:
     if header > HEADER:
         raise DataError(f"{path}: not a {kind}, or damaged (a header of {header:,} bytes); {repair}")
     available = environment.memory()
-    if available is not None and _NEEDED * size > available:
+    if _NEEDED * size > available:
         there = environment.size(available)
         raise DataError(f"{path}: a {kind} of {environment.size(size)} does not fit in memory ({there}); {repair}")
 

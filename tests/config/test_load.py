@@ -418,6 +418,15 @@ def test_a_file_with_the_name_of_a_shipped_config_is_said(here):
     )
 
 
+def test_the_settings_of_a_run_of_an_earlier_version_are_the_same_in_python(tmp_path):
+    """It folded characters in another way, and its config.yaml does not say so."""
+    (tmp_path / "config.yaml").write_text("text: {ngrams: 1}\n")
+    (tmp_path / "run.json").write_text("{}")
+    path = tmp_path / "config.yaml"
+    assert load_settings(path, {}) == load_config(path)
+    assert load_settings(path, {}).config.text.folding == 1
+
+
 def test_a_copy_of_a_shipped_config_is_not_worth_a_line(here):
     shutil.copy(here / "shipped" / "imdb.yaml", here / "imdb.yaml")
     assert load_config("imdb").notes == ()

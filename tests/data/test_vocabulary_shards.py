@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sentibp.config.schema import Text
 from sentibp.data import encode as encoding
 from sentibp.data.corpus import Corpus
-from sentibp.data.vocabulary_shards import Place, counting
+from sentibp.data.vocabulary_shards import Workers, counting
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
 from sentibp.utils.executor import Serial
@@ -53,8 +53,8 @@ def corpus(texts: list[str]) -> Corpus:
     return Corpus(pa.chunked_array([strings(texts[:half]), strings(texts[half:])], TEXT), None)
 
 
-def encoded(text: Text, corpora: list[Corpus], validation: Corpus, place: Place | None, occurrences: bool):
-    found = encoding.encode(text, corpora, validation, {}, "test", None, occurrences, [], place)
+def encoded(text: Text, corpora: list[Corpus], validation: Corpus, workers: Workers | None, occurrences: bool):
+    found = encoding.encode(text, corpora, validation, {}, "test", None, occurrences, [], workers)
     return {
         "features": found.vocabulary.features().to_pylist(),
         **{f"learned {i}": [array.tolist() for array in each] for i, each in enumerate(found.learned)},
@@ -68,9 +68,9 @@ def encoded(text: Text, corpora: list[Corpus], validation: Corpus, place: Place 
 @given(TEXTS, TEXTS, TEXTS, SETTINGS, st.integers(1, 5), st.booleans())
 def test_the_same_as_in_one_process(tmp_path_factory, texts, more, validation, text, shards, occurrences):
     corpora = [corpus(texts), corpus(more)]
-    place = Place(Elsewhere(), shards, tmp_path_factory.mktemp("shards"))
+    workers = Workers(Elsewhere(), shards, tmp_path_factory.mktemp("shards"))
     results = []
-    for each in None, place:
+    for each in None, workers:
         try:
             results.append(encoded(text, corpora, corpus(validation), each, occurrences))
         except DataError as error:  # no word is frequent enough
@@ -86,14 +86,14 @@ def test_near_duplicates_are_the_same_for_any_number_of_shards(tmp_path):
     whole = encoded(Text(), *texts, None, False)["near"]
     assert whole == [1, 0, 1, 0]
     for shards in 2, 5, len(training):
-        assert encoded(Text(), *texts, Place(Elsewhere(), shards, tmp_path), False)["near"] == whole
+        assert encoded(Text(), *texts, Workers(Elsewhere(), shards, tmp_path), False)["near"] == whole
 
 
 def test_a_rare_ngram_of_each_shard_may_be_frequent_in_all(tmp_path):
     """Counts are summed before they are compared with min_count."""
     texts = ["good film"] * 3 + ["bad plot"]
-    place = Place(Elsewhere(), 4, tmp_path)
-    found = encoded(Text(min_count=3, affixes=False), [corpus(texts)], corpus(["good film"]), place, False)
+    workers = Workers(Elsewhere(), 4, tmp_path)
+    found = encoded(Text(min_count=3, affixes=False), [corpus(texts)], corpus(["good film"]), workers, False)
     assert found["features"] == ["film", "good", "good film"]
 
 
@@ -113,13 +113,13 @@ def test_a_file_that_workers_do_not_see_is_an_error_with_the_repair(tmp_path, mo
             return super().submit(function, *args, name=name)
 
     with pytest.raises(DataError, match=rf"^{tmp_path}: this process does not see what the command writes there; all"):
-        encoded(Text(), [corpus(["a b"])], corpus(["a"]), Place(Blind(), 1, work), False)
+        encoded(Text(), [corpus(["a b"])], corpus(["a"]), Workers(Blind(), 1, work), False)
 
 
 def test_indices_of_large_shards_are_not_mixed(tmp_path):
     rng = np.random.default_rng(3)
     texts = [" ".join(rng.choice([f"w{i}" for i in range(200)], 30)) for _ in range(200)]
     text = Text(ngrams=3, min_count=2, max_features=500)
-    place = Place(Elsewhere(), 7, tmp_path)
+    workers = Workers(Elsewhere(), 7, tmp_path)
     arguments = text, [corpus(texts)], corpus(texts[:20])
-    assert encoded(*arguments, None, False) == encoded(*arguments, place, False)
+    assert encoded(*arguments, None, False) == encoded(*arguments, workers, False)

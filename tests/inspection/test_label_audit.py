@@ -168,17 +168,17 @@ def test_features_of_the_held_out_fold_only_have_zero_rows(here, monkeypatch):
     assert all(size == 0 and n for size, n in sums.values())
 
 
-def test_split_folds():
+def test_text_folds():
     label = np.array([0] * 50 + [1] * 20, np.int8)
-    fold = label_audit._split_folds(np.arange(70), label, 5)
+    fold = label_audit._text_folds(np.arange(70), label, 5)
     assert np.bincount(fold[:50]).tolist() == [10] * 5
     assert np.bincount(fold[50:]).tolist() == [4] * 5
-    assert (label_audit._split_folds(np.arange(70), label, 5) == fold).all()
-    assert label_audit._split_folds(np.arange(4), np.array([0, 0, 1, 1]), 5).max() == 1, (
+    assert (label_audit._text_folds(np.arange(70), label, 5) == fold).all()
+    assert label_audit._text_folds(np.arange(4), np.array([0, 0, 1, 1]), 5).max() == 1, (
         "at most one fold for each review of a label"
     )
     with pytest.raises(DataError, match="an audit needs two"):
-        label_audit._split_folds(np.array([0, 1, 1]), np.array([0, 1, 1]), 5)
+        label_audit._text_folds(np.array([0, 1, 1]), np.array([0, 1, 1]), 5)
 
 
 def test_folds_of_groups(write_config, complaint, monkeypatch):

@@ -12,6 +12,7 @@ from sentibp.config.dump import dump
 from sentibp.config.schema import Config
 from sentibp.errors import ConfigError, DataError
 from sentibp.runs import directory, watch
+from sentibp.utils.files import lock_file
 
 SCORES = {"accuracy": 0.75, "log_loss": 0.5}
 
@@ -25,7 +26,7 @@ class Writer:
         settings = Config.model_validate({"train": {"batch_size": 5, "epochs": 2, **train}})
         (path / "config.yaml").write_text(dump(settings))
         self.file = open(path / "metrics.jsonl", "a", buffering=1)  # noqa: SIM115
-        assert directory._lock(self.file)
+        assert lock_file(self.file)
         self.facts()
 
     def facts(self, outcome: str = "running", **more: object) -> None:

@@ -57,8 +57,8 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     value that was saved with it. Rows without content are skipped. DataError if the workbook cannot be read, or a
     formula among texts, labels, weights or groups has no value.
     """
-    total, available = sum(info.file_size for info in zip_members(data, name).values()), environment.memory()
-    if total > LIMIT or (available is not None and _NEEDED * total > available):
+    total = sum(info.file_size for info in zip_members(data, name).values())
+    if total > LIMIT or _NEEDED * total > environment.memory():
         raise DataError(f"{name}: {environment.size(total)} of XML, which may not fit in memory; save it as CSV")
     require_unset(name, "cells of Excel are no text", options, ("separator", "quoting", "encoding"))
     sheet, of_sheet = _choose_sheet(_sheets(data, name), name, options)

@@ -60,7 +60,7 @@ def _require_memory(data: memoryview, name: str) -> None:
     """Raise a DataError if a document, which is held in memory as a whole, needs more than there is."""
     needed = (_LIST if first_bytes(data, 1) == b"[" else _OBJECT) * len(data)
     available = environment.memory()
-    if available is not None and needed > available:
+    if needed > available:
         fact = f"a JSON document of {size(len(data))} needs {size(needed)} of memory, and there are {size(available)}"
         raise DataError(f"{name}: {fact}; write an object a line, for example with jq -c, as JSON lines")
 

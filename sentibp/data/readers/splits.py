@@ -64,10 +64,15 @@ _SHOWN = 8  # files that a message lists
 
 def format_suffix(name: str) -> str:
     """Return the suffix of the format in lower case, without that of a compression: ".csv" of "Reviews.CSV.gz"."""
+    return PurePosixPath(_unpacked(name)).suffix
+
+
+def _unpacked(name: str) -> str:
+    """Return the name of a file without its folder, in lower case, and without the suffix of a compression."""
     name = PurePosixPath(name).name.lower()
     for packed in PACKED:
         name = name.removesuffix(packed)
-    return PurePosixPath(name).suffix
+    return name
 
 
 def canonical(split: str) -> str:
@@ -114,10 +119,7 @@ def are_parts(files: Sequence[str]) -> bool:
 
 
 def _stem(name: str) -> str:
-    file = PurePosixPath(name).name.lower()
-    for packed in PACKED:
-        file = file.removesuffix(packed)
-    return file.removesuffix(format_suffix(name))
+    return _unpacked(name).removesuffix(format_suffix(name))
 
 
 def choose_files(names: Iterable[str], split: str, name: str, repair: str) -> tuple[list[str], tuple[str, ...]]:

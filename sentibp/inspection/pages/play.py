@@ -34,6 +34,7 @@ from sentibp.nn.layers import Array, path
 from sentibp.nn.optim import OPTIMIZERS
 from sentibp.runs import find
 from sentibp.utils.label_key import is_binary
+from sentibp.utils.tensor_file import checksum
 
 _UNDO_STEPS = 200
 _MAX_WEIGHT = 1e6  # a step that makes a weight larger counts as diverged
@@ -338,8 +339,6 @@ class Session:
 
 def fingerprint(classifier: Classifier) -> str:
     """Return a hash of the weights and the labels."""
-    from sentibp.utils.tensor_file import checksum
-
     return checksum({"labels": list(classifier.spec.labels)}, classifier.tensors())
 
 

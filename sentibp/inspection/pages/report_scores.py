@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from sentibp import metrics
+from sentibp.config.load import load_config
 from sentibp.inspection.pages.report_data import Predictions, Subject, reviews_fingerprint
 from sentibp.model import head
 from sentibp.runs import compare
@@ -181,8 +182,6 @@ def setting_rows(subjects: Sequence[Subject]) -> list[tuple[str, list[str], bool
 
 def subject_config(subject: Subject) -> Config | None:
     """Return the settings of a run; of a model file those that it has."""
-    from sentibp.config.load import load_config
-
     path = subject.path / "config.yaml"
     if path.is_file() and (subject.facts or subject.classifier is None):
         return load_config(path).config
