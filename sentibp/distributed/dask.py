@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures import wait as wait_for_any
 from itertools import chain
-from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Self
@@ -32,7 +31,16 @@ from distributed.scheduler import KilledWorker
 
 from sentibp.distributed.certificates import security_of, start_worker
 from sentibp.distributed.reach import unreachable, wait_for_scheduler
-from sentibp.distributed.worker import LOGGERS, differences, identity, other_version, run, sendable, silence_loggers
+from sentibp.distributed.worker import (
+    LOGGERS,
+    differences,
+    identity,
+    other_version,
+    run,
+    sendable,
+    silence_loggers,
+    start_resource_tracker,
+)
 from sentibp.utils.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied
 from sentibp.utils.messages import print_message
 from sentibp.utils.paths import working_folder
@@ -66,7 +74,7 @@ def start(processes: int) -> DaskExecutor:
     with _closed_on_error(stack):
         stack.enter_context(_quiet())
         stack.enter_context(dask_config.set(_SETTINGS))
-        resource_tracker.ensure_running()  # it unblocks SIGINT where it starts
+        start_resource_tracker()
         with interrupts_blocked():  # in the thread that starts the workers, and so in these: this process decides
             cluster = distributed.LocalCluster(
                 n_workers=0,  # they are started below: here, one that dies at its start would be an error
