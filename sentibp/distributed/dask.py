@@ -173,7 +173,7 @@ class DaskExecutor:
         """The stack closes the connection. `local` are the workers if they are processes of this machine."""
         self.client, self.address, self._stack, self._local = client, address, stack, local
         self._slots, self._looked, self._worked = 0, -_POLL, -_POLL
-        self._warned = False
+        self._warned = self._has_told_pause = False
 
     def __enter__(self) -> Self:
         return self
@@ -371,7 +371,8 @@ class DaskExecutor:
         before, now = self._looked, time.monotonic()
         if now - before < _POLL:
             return
-        had, self._slots, self._looked = self._slots, len(self.workers()), now
+        workers = self.workers()
+        had, self._slots, self._looked = self._slots, len(workers), now
         if now - before > 10 * _POLL or not self._is_stalled():  # nobody looked for long, because nobody waited
             self._worked = now
         elif now - self._worked > _STALLED:
@@ -383,6 +384,10 @@ class DaskExecutor:
         elif not self._slots and not self._warned:
             fact = "no worker is left" if had else "no worker has joined yet"
             print_message(f"{self.address}: {fact}; waiting for one to join")
+        elif workers and not self._has_told_pause and all(each["status"] == "paused" for each in workers.values()):
+            self._has_told_pause = True  # once: it may come and go
+            fact = "all workers are paused, as their memory is nearly full; waiting until some is free"
+            print_message(f"{self.address}: {fact}, or for another worker with a larger --memory-limit")
         self._warned = not self._slots
 
     def _is_stalled(self) -> bool:
