@@ -80,7 +80,8 @@ EXIT_CODES = {
     2: "Wrong usage or a mistake in the config.",
     3: "A file, data set or model cannot be read, or a result cannot be written.",
     4: "The numbers are no longer finite: the training diverged.",
-    130: "Interrupted by Ctrl-C. The best model so far is kept. A server that SIGTERM ended has the code 0.",
+    130: "Interrupted by Ctrl-C, SIGTERM or a closed terminal. The best model so far is kept. A server that SIGTERM "
+    "ended has the code 0.",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -13,8 +14,7 @@ def main() -> None:
     """Run the command line."""
     gc.set_threshold(10_000)  # most objects live until a command ends: collect rarely
     _occupy_standard_streams()
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # it may be ignored, as after nohup
-        signal.signal(signal.SIGINT, _leave)
+    _leave_on_signals()
     if sys.stdout is None:  # the shell's >&-
         os.write(2, b"standard output is closed; there is no place for results\n")
         sys.exit(3)
@@ -41,9 +41,20 @@ def _occupy_standard_streams() -> None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
+def _leave_on_signals() -> None:
+    """Let Ctrl-C, SIGTERM and a terminal that is closed end this process with a line, until a command knows better.
+
+    Without a handler, SIGTERM would do nothing at all to the first process of a container.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGINT)):  # Windows has no SIGHUP
+        if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):  # not ignored, as after nohup
+            signal.signal(number, _leave)
+
+
 def _leave(number: int, frame: FrameType | None) -> None:
     """End at once: only a training has something to save, and libraries swallow a KeyboardInterrupt while they load."""
-    os.write(2, b"interrupted\n")
+    with contextlib.suppress(OSError):  # the terminal was closed
+        os.write(2, b"interrupted\n")
     os._exit(130)
 
 

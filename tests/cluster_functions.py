@@ -24,6 +24,13 @@ from sentibp.utils import threads
 from sentibp.utils.files import WriteError
 
 
+def set_status(name: str, dask_worker: Any) -> None:
+    """Pause this worker, as Dask does if its memory is nearly full, or let it go on."""
+    from distributed.core import Status
+
+    dask_worker.status = Status[name]
+
+
 def double(number: int) -> int:
     return 2 * number
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json
-from sentibp.cli.output import print_json, print_text, size, table
+from sentibp.cli.output import even_if_unread, print_json, print_text, size, table
 from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
@@ -62,10 +62,11 @@ def check(
         from sentibp.distributed.check import check as check_cluster
 
         report = check_cluster(executor, paths or [])  # type: ignore[arg-type]  # connect(None) alone is another kind
-    if json:
-        print_json(report.to_json())
-    else:
-        print_report(report)
+    with even_if_unread():
+        if json:
+            print_json(report.to_json())
+        else:
+            print_report(report)
     if not report.is_good:
         raise typer.Exit(1)
 

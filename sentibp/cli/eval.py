@@ -27,6 +27,7 @@ from sentibp.cli import (
 )
 from sentibp.cli.output import (
     distinct_names,
+    even_if_unread,
     fields,
     one_line,
     print_json,
@@ -228,6 +229,7 @@ def _failed_check(value: float | None, metric: str, bound: float, better: str) -
     return None
 
 
+@even_if_unread()
 def print_scores(result: Evaluation, json: bool, origin: Mapping[str, str]) -> None:
     """Print the scores of a model. `origin` is what the JSON object says of a model of the hub."""
     from sentibp.metrics import BETTER, CLASS_BETTER
@@ -317,6 +319,7 @@ def _weighted(scores: Mapping[str, Any]) -> str:
     return f"  (weighted; worth {scores['effective_n']:,.0f} of equal weight)" if "effective_n" in scores else ""
 
 
+@even_if_unread()
 def print_paired_scores(result: Comparison, a: str, b: str, json: bool, origin: Mapping[str, str]) -> None:
     """Print the scores of two models on the same reviews, and whether they differ. `origin` is as in print_scores."""
     for note in result.notes:
@@ -337,6 +340,7 @@ def print_paired_scores(result: Comparison, a: str, b: str, json: bool, origin: 
     print_text(f"\n{verdict(result.paired)}")
 
 
+@even_if_unread()
 def print_probes(
     result: dict[str, Any], further: dict[str, Any], failures: bool, json: bool, origin: Mapping[str, str]
 ) -> None:

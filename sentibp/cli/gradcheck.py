@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import shlex
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sentibp.cli import Json
-from sentibp.cli.output import print_json, print_message, print_text, table
+from sentibp.cli.output import even_if_unread, print_json, print_message, print_text, table
 from sentibp.cli.unlabelled import naming_predict
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
@@ -137,12 +138,13 @@ def _check_network(
         resolved = load_config(config, overrides)
         classifier, examples = inspection_gradcheck.build_with_sample(resolved, reviews, print_message)
     result = inspection_gradcheck.check_gradients(classifier, examples, tolerance or TOLERANCE)
-    if json:
-        tensors = [tensor._asdict() | {"error": _finite(tensor.error)} for tensor in result.tensors]
-        values = {name: value for name, value in result._asdict().items() if name != "labels"}
-        print_json(values | {"tensors": tensors, "ok": result.ok})
-    else:
-        _print_network(result)
+    with even_if_unread():
+        if json:
+            tensors = [tensor._asdict() | {"error": _finite(tensor.error)} for tensor in result.tensors]
+            values = {name: value for name, value in result._asdict().items() if name != "labels"}
+            print_json(values | {"tensors": tensors, "ok": result.ok})
+        else:
+            _print_network(result)
     return result.ok
 
 
@@ -195,9 +197,15 @@ def _check_layers(path: Path, tolerance: float | None, json: bool) -> bool:
 
     results = layer_check.check_file(path, tolerance or TOLERANCE)
     ok = all(result.ok for result in results)
-    if json:
-        print_json({"layers": [_layer_dict(result) for result in results], "ok": ok})
-        return ok
+    with even_if_unread():
+        if json:
+            print_json({"layers": [_layer_dict(result) for result in results], "ok": ok})
+        else:
+            _print_layers(results)
+    return ok
+
+
+def _print_layers(results: Sequence[LayerResult]) -> None:
     for result in results:
         print_text(f"{result.layer}: {'every gradient is right' if result.ok else 'wrong'}")
         table(
@@ -207,7 +215,6 @@ def _check_layers(path: Path, tolerance: float | None, json: bool) -> bool:
         for each in result.tensors:
             if each.mistake:
                 print_text(textwrap.fill(f"{each.name}: {each.mistake}", 80, subsequent_indent="  "))
-    return ok
 
 
 def _layer_dict(result: LayerResult) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json as jsons
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sentibp.errors import ESCAPES, shortened
-from sentibp.utils.messages import TEXT_ESCAPES, print_message  # noqa: F401  # commands find all output here
+from sentibp.utils.messages import TEXT_ESCAPES, discard, print_message  # noqa: F401  # commands find all output here
 
 _JOINERS = "\u200c\u200d"  # part of words in Persian and of emoji
 
@@ -33,6 +34,18 @@ def print_text(text: str = "", end: str = "\n", styled: bool = False) -> None:
     """
     sys.stdout.write((text if styled else text.translate(TEXT_ESCAPES)) + end)
     sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def even_if_unread() -> Iterator[None]:
+    """Let what follows this block, or decorated function, run although nobody reads what it prints (`| head`).
+
+    It is for results that are followed by a verdict: the exit code must be that of the check.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        discard(sys.stdout)
 
 
 def print_content(content: str, styled: bool = False) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json, MissingArgument, Offline, OptionalConfigName, Out, Seed, Set
-from sentibp.cli.output import duration, print_json, print_message, print_text, size
+from sentibp.cli.output import duration, even_if_unread, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
 from sentibp.utils.messages import counted
 
@@ -86,6 +86,7 @@ def pretrain(
         raise typer.Exit(130)
 
 
+@even_if_unread()
 def print_pretraining(result: PretrainingOutcome, json: bool) -> None:
     """Print how a pretraining ended."""
     if result.outcome == "interrupted":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentibp.cli import Json, RunName
-from sentibp.cli.output import print_json, print_text
+from sentibp.cli.output import even_if_unread, print_json, print_text
 from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def reproduce(
         raise typer.Exit(1)
 
 
+@even_if_unread()
 def print_comparison(result: Comparison, json: bool) -> None:
     """Print what training a run again has shown."""
     if json:

@@ -81,6 +81,7 @@ Examples:
   sentibp sweep show sweeps/mine-1a2b3c --html"""
 )
 def run(
+    ctx: typer.Context,
     config: OptionalConfigName = None,
     space: Annotated[
         Path | None,
@@ -154,7 +155,7 @@ def run(
     if timeout is not None and not timeout > 0:
         raise typer.BadParameter("a number of seconds above 0", param_hint="--timeout")
     if resume is not None:
-        _require_alone(config, space, out, set_, folds, metric)
+        _require_alone(ctx)
         plan, notes, path = _planned(resume, trials)
     else:
         _require_no_folder(config, space)
@@ -216,10 +217,19 @@ def _is_space(name: str | Path) -> bool:
         return False
 
 
-def _require_alone(*others: Any) -> None:
-    if any(others):
+_WITH_RESUME = {"resume", "trials", "timeout", "jobs", "cluster", "offline", "json", "quiet"}
+
+
+def _require_alone(ctx: typer.Context) -> None:
+    """Raise ConfigError if something is given beside --resume that the sweep has already."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params.keys() - _WITH_RESUME}
+    given = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+    if others := [each for each in ctx.command.params if each.name in given]:
+        names = ", ".join(
+            each.opts[0] if each.param_type_name == "option" else str(each.name).upper() for each in others
+        )
         raise ConfigError(
-            "--resume has the config, the space and the options of the sweep; leave out all but --trials, "
+            f"{names}: --resume has the config, the space and the options of the sweep; leave out all but --trials, "
             "--timeout, --jobs and --cluster"
         )
 

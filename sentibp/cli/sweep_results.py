@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentibp.cli.output import duration, print_json, print_message, print_text, size, table
+from sentibp.cli.output import duration, even_if_unread, print_json, print_message, print_text, size, table
 from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sentibp.training.trial import TrialRecord
 
 
+@even_if_unread()
 def print_result(result: Result, plan: Plan, json: bool, options: str) -> None:
     """Print how a sweep ended, and what to do next. `options` say where its trials ran, to resume it."""
     done, folder = sum(result.states.values()), shlex.quote(str(result.folder))

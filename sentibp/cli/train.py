@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Cluster, Json, MissingArgument, Offline, OptionalConfigName, Out, Seed, Set
-from sentibp.cli.output import duration, fields, print_json, print_message, print_text, size
+from sentibp.cli.output import duration, even_if_unread, fields, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
 from sentibp.utils.messages import counted
 
@@ -168,7 +168,8 @@ def _train(
             outcome = training.finish()
     except TrainingStopped as error:
         if json and error.facts is not None:
-            print_json(error.facts)
+            with even_if_unread():
+                print_json(error.facts)
         raise
     if training.note is not None:
         print_message(training.note)
@@ -206,6 +207,7 @@ def _is_of_films(config: Config) -> bool:
     return all(each in NAMES for each in names_of(config.data.source))
 
 
+@even_if_unread()
 def print_outcome(result: Outcome, saved: SavedModel | None, json: bool, resume: str, films: bool) -> None:
     """Print how a training ended. `resume`: the command that resumes it; `films`: whether its reviews are of films."""
     from sentibp.cli.saved_model import lines

@@ -32,6 +32,9 @@ from sentibp.utils.near_names import nearest
 from sentibp.utils.paths import expand_home
 
 _KINDS = ("int", "uniform", "log")
+_ENDS = ("min", "max", "low", "high", "lower", "upper", "start", "stop", "from", "to")
+_LISTS = ("values", "choice", "choices", "categorical", "grid_search", "grid", "one_of")
+_LOGS = ("loguniform", "log_uniform", "log_uniform_values", "lograndint", "logarithmic", "reciprocal")
 _TRIED = 300  # combinations that are looked at to find one that is accepted
 _MOST = 50  # mistakes shown
 
@@ -268,10 +271,9 @@ def _is_number(value: Any) -> bool:
 
 def _fault_of_range(below: Mapping[str, Any], types: Set[str]) -> tuple[str, str]:
     """Return the key of a range that is wrong, and what is wrong; of a right one, both are empty."""
-    for key in below:
+    for key, value in below.items():
         if key not in (*_KINDS, "step"):
-            repair = nearest(key, (*_KINDS, "step")) or f"; choose from {', '.join(_KINDS)}, step"
-            return key, f"{key}: unknown key of a range{repair}"
+            return key, f"{key}: unknown key of a range{_repair_of_range(key, value)}"
     kinds = [kind for kind in _KINDS if kind in below]
     if len(kinds) != 1:
         return "", f"a range is one of {', '.join(_KINDS)}, such as {{log: [0.01, 1]}}"
@@ -283,6 +285,19 @@ def _fault_of_range(below: Mapping[str, Any], types: Set[str]) -> tuple[str, str
     whole = kind == "int" or numbers == {"integer"}
     fault = _fault_of_ends(ends, kind, whole) or _fault_of_step(below, ends, kind, whole)
     return kind, fault or ""
+
+
+def _repair_of_range(key: str, value: Any) -> str:
+    """Return what to write for a key that a range does not have, perhaps as other programs for sweeps call it."""
+    if key in _LISTS:
+        return (
+            f"; to try some values, write the list alone, such as {show(value if isinstance(value, list) else [1, 2])}"
+        )
+    if key in _LOGS:
+        return f"; write {{log: {show(value if isinstance(value, list) else [0.01, 1])}}}"
+    if key in _ENDS:
+        return "; write both ends as {uniform: [LOW, HIGH]}, {log: [LOW, HIGH]} or {int: [LOW, HIGH]}"
+    return nearest(key, (*_KINDS, "step")) or f"; choose from {', '.join(_KINDS)}, step"
 
 
 def _fault_of_ends(ends: Any, kind: str, whole: bool) -> str | None:

@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures import wait as wait_for_any
 from itertools import chain
-from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
 from typing import Any, Self
 
@@ -31,7 +30,16 @@ from distributed.scheduler import KilledWorker
 
 from sentibp.distributed.certificates import security_of, start_worker
 from sentibp.distributed.reach import unreachable, wait_for_scheduler
-from sentibp.distributed.worker import LOGGERS, differences, identity, other_version, run, sendable, silence_loggers
+from sentibp.distributed.worker import (
+    LOGGERS,
+    differences,
+    identity,
+    other_version,
+    run,
+    sendable,
+    silence_loggers,
+    start_resource_tracker,
+)
 from sentibp.utils.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied
 from sentibp.utils.messages import print_message
 from sentibp.utils.paths import working_folder
@@ -65,7 +73,7 @@ def start(processes: int) -> DaskExecutor:
     with _closed_on_error(stack):
         stack.enter_context(_quiet())
         stack.enter_context(dask_config.set(_SETTINGS))
-        resource_tracker.ensure_running()  # it unblocks SIGINT where it starts
+        start_resource_tracker()
         with interrupts_blocked():  # in the thread that starts the workers, and so in these: this process decides
             cluster = distributed.LocalCluster(
                 n_workers=0,  # they are started below: here, one that dies at its start would be an error
@@ -164,7 +172,7 @@ class DaskExecutor:
         """The stack closes the connection. `local` are the workers if they are processes of this machine."""
         self.client, self.address, self._stack, self._local = client, address, stack, local
         self._slots, self._looked, self._worked = 0, -_POLL, -_POLL
-        self._warned = False
+        self._warned = self._has_told_pause = False
 
     def __enter__(self) -> Self:
         return self
@@ -360,7 +368,8 @@ class DaskExecutor:
         before, now = self._looked, time.monotonic()
         if now - before < _POLL:
             return
-        had, self._slots, self._looked = self._slots, len(self.workers()), now
+        workers = self.workers()
+        had, self._slots, self._looked = self._slots, len(workers), now
         if now - before > 10 * _POLL or not self._is_stalled():  # nobody looked for long, because nobody waited
             self._worked = now
         elif now - self._worked > _STALLED:
@@ -372,6 +381,10 @@ class DaskExecutor:
         elif not self._slots and not self._warned:
             fact = "no worker is left" if had else "no worker has joined yet"
             print_message(f"{self.address}: {fact}; waiting for one to join")
+        elif workers and not self._has_told_pause and all(each["status"] == "paused" for each in workers.values()):
+            self._has_told_pause = True  # once: it may come and go
+            fact = "all workers are paused, as their memory is nearly full; waiting until some is free"
+            print_message(f"{self.address}: {fact}, or for another worker with a larger --memory-limit")
         self._warned = not self._slots
 
     def _is_stalled(self) -> bool:

@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from multiprocessing import resource_tracker
 from typing import Any
 
 from sentibp.errors import SentibpError
@@ -27,6 +28,16 @@ def silence_loggers() -> None:
     """Keep what Dask logs off the terminal, where our own messages say what matters."""
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def start_resource_tracker() -> None:
+    """Start the process of Python that removes what this one leaves. It unblocks SIGINT, so it comes first.
+
+    What a command leaves that was killed, or ended by a second Ctrl-C, is no news for the terminal.
+    """
+    with _environment_restored():
+        os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"
+        resource_tracker.ensure_running()
 
 
 def dask_setup(worker: Any) -> None:
@@ -104,7 +115,7 @@ def _errors_that_can_be_sent() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _environment_restored() -> Iterator[None]:
-    """Undo what a task changes of the environment variables: a later task in this process must not see it."""
+    """Undo what the block changes of the environment variables: a later task in this process must not see it."""
     before = dict(os.environ)
     try:
         yield

@@ -91,6 +91,36 @@ def test_while_the_program_is_still_loading(environment, module):
     assert done.stderr.splitlines()[-1].startswith("interrupted")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [
+        ("sentibp.inspection.label_audit", ["audit", "quickstart"]),
+        ("sentibp.export.compress", ["compress", "builtin"]),
+        ("sentibp.model.classifier", ["predict", "-m", "builtin", "good"]),
+    ],
+)
+def test_a_command_that_has_nothing_to_keep_says_that_it_was_interrupted(environment, number, module, command):
+    """SIGTERM and a closed terminal ended it without a word, and without an exit code of its own."""
+    raising = (
+        f"import signal; signal.signal({number}, {'signal.default_int_handler' if number == 2 else 'signal.SIG_DFL'})"
+    )
+    code = raising + SIGNAL.replace("signal.SIGINT", str(int(number)))
+    done = subprocess.run(
+        [sys.executable, "-c", code, module, *command], env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+    assert [each.name for each in Path().iterdir() if each.name != "cache"] == []
+
+
+def test_a_command_that_nohup_started_outlives_its_terminal(environment):
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)" + SIGNAL.replace("SIGINT", "SIGHUP")
+    command = [sys.executable, "-c", code, "sentibp.model.classifier", "predict", "-m", "builtin", "good"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["label"] == "positive"
+
+
 def test_a_broken_pipe_on_stderr_does_not_end_a_training_with_success(start):
     """`sentibp train ... 2>&1 | head -1` must train to the end or fail, not stop with exit code 0."""
     running = start("train", "quickstart", "--out", "run")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from sentibp.cli import output
@@ -64,6 +67,44 @@ def test_text_is_escaped_and_content_in_a_pipe_is_not(capsys):
     out, err = capsys.readouterr()
     assert out == "a\\x1b[2J\tb\\u202e\nc\na\x1b[2J\na\nx\\x0ay\\x07\n"
     assert err == "no\\x1b[31m\\x0d\n"
+
+
+WRONG_LAYER = """
+from sentibp.nn.layers import Layer
+class Mine(Layer):
+    def forward(self, x, train=False):
+        return 2 * x
+    def backward(self, dy):
+        return 3 * dy
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "command"),
+    [
+        (1, "eval --fail-under accuracy=1"),
+        (1, "eval --fail-under accuracy=1 --json"),
+        (1, "eval --probes --fail-under probes=1"),
+        (1, "eval --against builtin --fail-under accuracy=1"),
+        (1, "gradcheck --layer layer.py"),
+        (1, "gradcheck --layer layer.py --json"),
+        (1, "cluster check --cluster local:1 nosuch"),
+        (4, "train quickstart --set train.optimizer.learning_rate=1e300 --json --quiet"),
+        (4, "sweep quickstart space.yaml --json"),
+        (0, "predict good"),
+    ],
+)
+def test_a_verdict_is_the_exit_code_even_if_nobody_reads_the_results(start, trained, code, command):
+    """`sentibp eval --fail-under accuracy=0.9 | head -1` ended with 0 whatever the accuracy was."""
+    Path("layer.py").write_text(WRONG_LAYER)
+    Path("space.yaml").write_text("train.optimizer.learning_rate: [1e300]\n")
+    reader, writer = os.pipe()
+    os.close(reader)
+    running = start(*command.split(), stdout=writer)
+    os.close(writer)
+    err = running.communicate()[1].decode()
+    assert running.returncode == code, err
+    assert "Traceback" not in err
 
 
 def test_long_names_that_begin_alike_are_told_apart():

@@ -117,7 +117,11 @@ def test_resume_with_more_trials(sentibp, swept, fails):
     result = sentibp("sweep", "--resume", swept, "--trials", 5)
     assert result.err.splitlines()[0] == "found: 3 trials of before; 2 left"
     assert len(load_sweep(swept).trials) == 5
-    assert fails(2, "sweep", "mine.yaml", "--resume", swept).startswith("--resume has the config, the space")
+    message = fails(2, "sweep", "mine.yaml", "--resume", swept)
+    assert message.startswith("CONFIG: --resume has the config, the space and the options of the sweep; leave out all")
+    options = {"--seed": "--seed 0", "--prune": "--no-prune", "--sampler": "--sampler tpe", "--folds": "--folds 2"}
+    for name, words in options.items():  # --seed, --sampler and --no-prune were dropped in silence
+        assert fails(2, "sweep", "--resume", swept, *words.split()).startswith(f"{name}: --resume has the config")
     assert fails(2, "sweep", "--resume", "gone") == (
         "gone: not the folder of a sweep; name one that `sentibp sweep` made"
     )

@@ -35,6 +35,15 @@ WRONG = {
     "train.epochs: {int: [1, 2.5]}": "1: train.epochs: [1, 2.5] are not whole numbers",
     "train.epochs: {int: [0, 3]}": "1: train.epochs: 0 is too small",
     "train.epochs: {it: [1, 3]}": "1: train.epochs: it: unknown key of a range; did you mean 'int'?",
+    "train.word_dropout: {loguniform: [0.1, 0.5]}": (
+        "1: train.word_dropout: loguniform: unknown key of a range; write {log: [0.1, 0.5]}"
+    ),
+    "train.word_dropout: {min: 0.1, max: 0.5}": (
+        "1: train.word_dropout: min: unknown key of a range; write both ends as {uniform: [LOW, HIGH]}, {log: "
+    ),
+    "train.word_dropout: {values: [0.1, 0.5]}": (
+        "1: train.word_dropout: values: unknown key of a range; to try some values, write the list alone, such as"
+    ),
     "train.epochs: {step: 1}": "1: train.epochs: a range is one of int, uniform, log",
     "train.word_dropout: {uniform: [0, 1]}": "1: train.word_dropout: 1 is too large",
     "train.word_dropout: {uniform: [0.5, 0.1]}": "1: train.word_dropout: [0.5, 0.1] is no range; write the lower",

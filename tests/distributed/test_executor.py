@@ -215,6 +215,25 @@ def test_work_that_no_worker_takes_up_ends_in_an_error(local: DaskExecutor, monk
     assert local.result(local.submit(functions.double, 2)) == 4
 
 
+def test_workers_that_are_paused_for_lack_of_memory_are_told_once(
+    local: DaskExecutor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command waited for them without a word."""
+    try:
+        local.run_everywhere(functions.set_status, "paused")
+        wait_until(lambda: all(each["status"] == "paused" for each in local.workers().values()))
+        future = local.submit(functions.double, 3)
+        for _ in range(2):
+            local._looked = 0.0
+            assert local.slots == 2
+        fact = "all workers are paused, as their memory is nearly full; waiting until some is free"
+        assert capsys.readouterr().err == f"local:2: {fact}, or for another worker with a larger --memory-limit\n"
+    finally:
+        local.run_everywhere(functions.set_status, "running")
+        local._has_told_pause = False
+    assert local.result(future) == 6
+
+
 def test_tasks_leave_nothing_behind_in_their_process(local: DaskExecutor) -> None:
     before = _settings(local)
     list(local.unordered(functions.fail_if_odd, range(10)))
