@@ -122,6 +122,15 @@ def test_dz_is_the_derivative_of_the_loss(loss, soft, weighted):
     assert error["z"] < gradcheck.TOLERANCE
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("target", [np.array([0, 2], np.int8), np.full((2, 3), 1 / 3)], ids=["labels", "soft labels"])
+@every_loss
+def test_dz_has_the_dtype_of_z_whatever_labels_and_weights_are(loss, target, dtype):
+    value, dz = loss(np.ones((2, 3), dtype), target, np.ones(2))
+    assert dz.dtype == dtype
+    assert type(value) is float
+
+
 def test_a_network_of_one_column_has_the_loss_of_one_logit():
     y, target = np.array([[0.5], [-1.0]]), np.array([1, 0])
     for name, loss in LOSSES.items():

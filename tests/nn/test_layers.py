@@ -327,6 +327,7 @@ def test_pooling_by_hand():
     assert EmbeddingBag(weight, "sqrt").forward(x).tolist() == [[11, 22], [0, 0], [10, 20]]
     assert EmbeddingBag(weight, "mean", padding=1).forward(x).tolist() == [[4.4, 8.8], [0, 0], [5, 10]]
     assert EmbeddingBag(weight, "sum", padding=1).forward(x).tolist() == [[22, 44], [0, 0], [10, 20]]
+    assert EmbeddingBag(weight, "sqrt", padding=5).forward(x.slice(0, 1)).tolist() == [[22 / 3, 44 / 3]]
 
 
 def test_an_empty_review_does_not_affect_the_gradients():
@@ -458,12 +459,13 @@ def test_batch_norm_standardizes_each_column_of_the_batch():
 
 def test_batch_norm_keeps_running_averages_for_prediction():
     layer = BatchNorm(np.ones(1), np.zeros(1), np.zeros(1), np.ones(1))
-    x = np.array([[1.0], [3.0]])  # mean 2, variance 1
+    x = np.array([[0.0], [4.0]])  # mean 2, variance 4
     layer.forward(x, train=True)
     assert layer.buffers["mean"] == pytest.approx(0.9 * 0 + 0.1 * 2)
-    assert layer.buffers["variance"] == pytest.approx(0.9 * 1 + 0.1 * 1)
+    assert layer.buffers["variance"] == pytest.approx(0.9 * 1 + 0.1 * 4)
     layer.forward(x, train=True)
     assert layer.buffers["mean"] == pytest.approx(0.9 * 0.2 + 0.1 * 2)
+    assert layer.buffers["variance"] == pytest.approx(0.9 * 1.3 + 0.1 * 4)
     for _ in range(300):
         layer.forward(x, train=True)
     assert layer.forward(x) == pytest.approx(np.array([[-1.0], [1.0]]), abs=1e-4)

@@ -18,6 +18,7 @@ from sentibp.data import dataset, sources, vocabulary_build
 from sentibp.data.corpus import Corpus
 from sentibp.data.examples import Examples
 from sentibp.data.labels import Classes
+from sentibp.data.lexicon import Lexicon
 from sentibp.data.readers.table import ReadOptions
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
@@ -25,6 +26,7 @@ from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model import initial, linear
 from sentibp.model.file import load_model
 from sentibp.model.head import probability
+from sentibp.model.word_vectors import to_half_precision
 from sentibp.runs import directory
 from sentibp.training import distillation, loop, prepare
 from sentibp.training.best_epoch import calibrate
@@ -146,6 +148,29 @@ def test_classifiers_on_pretrained_vectors(weight, seed, class_weight):
         for each in (Examples(x, label, weight.astype(np.float32)), Examples(x.take(copies), label[copies]))
     )
     np.testing.assert_allclose(a, b, rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("class_weight", [None, {"positive": 3.0}], ids=str)
+def test_what_pretraining_contributes(class_weight):
+    """The classifiers on vectors, the columns of words, and a student that starts from its teacher."""
+    texts, label = drawn(0, 30)
+    weight = np.arange(30) * 7 % 5
+    vocabulary, x = encoded(texts)
+    copies = np.repeat(np.arange(30), weight)
+    examples = Examples(x, label, weight.astype(np.float32)), Examples(x.take(copies), label[copies])
+    ids, settings = np.arange(len(vocabulary), dtype=np.int32), config("normal", class_weight)
+    vectors = to_half_precision(ids, np.random.default_rng(0).standard_normal((len(ids), 3)))
+    lexicon = Lexicon(strings(["good", "dull"]), np.array([1, -0.5], np.float32), "")
+    none = PretrainingData(x, None, x.slice(0, 0))
+    found = []
+    for each in examples:
+        teacher = distillation.review_classifier(settings, vocabulary, each, vectors, 0)
+        student = initial.build_classifier(settings, vocabulary, 0)
+        distillation.start_from_teacher(student, teacher, each)
+        columns = distillation.word_columns(settings, vocabulary, each, none, vectors, lexicon)
+        found.append({**teacher.tensors(), "columns": columns, "student": student.tensors()["embedding.weight"]})
+    for name, wanted in found[1].items():
+        np.testing.assert_allclose(found[0][name], wanted, rtol=5e-3, atol=5e-3, err_msg=name)
 
 
 @pytest.mark.parametrize("names", [("negative", "positive"), ("a", "b", "c")], ids=len)
