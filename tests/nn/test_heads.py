@@ -30,6 +30,18 @@ every_loss = pytest.mark.parametrize("loss", CLASS_LOSSES.values(), ids=CLASS_LO
 def test_the_shares_of_three_and_five_classes_by_hand():
     assert scale_shares(3).tolist() == [[0, 0.5, 1], [0, 0.5, 0]]
     np.testing.assert_allclose(scale_shares(5), [[0, 0.25, 0.5, 0.75, 1], [0, 0.375, 0.5, 0.375, 0]])
+    np.testing.assert_array_equal(Scale(4, np.zeros(2)).forward(np.eye(2)), scale_shares(4))  # not rounded to float32
+
+
+@pytest.mark.parametrize(
+    "head", [Scale(3), Scale(4, np.zeros(2)), Cumulative(np.zeros(2))], ids=["3", "4", "cumulative"]
+)
+def test_a_head_goes_back_once_per_forward(head):
+    x = np.ones((2, 1 if isinstance(head, Cumulative) else 2))
+    dy = np.ones(head.forward(x, train=True).shape)
+    head.backward(dy)
+    with pytest.raises(RuntimeError, match=r"needs a forward\(train=True\)"):
+        head.backward(dy)
 
 
 def test_three_classes_have_the_logits_0_half_the_sum_and_z():

@@ -41,7 +41,7 @@ from sentibp.nn import (
     gradcheck,
     sigmoid,
 )
-from sentibp.nn.arrays import add_row_gradients
+from sentibp.nn.arrays import add_row_gradients, put_rows, take_rows
 from sentibp.nn.layers import DroppedWords
 from sentibp.nn.sparse import Indexed
 
@@ -248,6 +248,14 @@ def test_slice_works_like_a_slice_of_a_list(batch, data):
     start = data.draw(st.integers(0, len(batch)))
     stop = data.draw(st.integers(start, len(batch)))
     assert same(ragged(*batch).slice(start, stop), ragged(*batch[start:stop]))
+
+
+def test_rows_are_taken_and_put_whatever_their_order_in_memory():
+    matrix = np.arange(12.0).reshape(4, 3)
+    rows = np.array([3, 0])
+    assert take_rows(matrix, rows).tolist() == [[9, 10, 11], [0, 1, 2]]
+    put_rows(matrix, rows, np.array([[-1.0, -4], [-2, -5], [-3, -6]]).T)
+    assert matrix.tolist() == [[-4, -5, -6], [3, 4, 5], [6, 7, 8], [-1, -2, -3]]
 
 
 def test_the_ids_of_a_slice_are_a_view():
