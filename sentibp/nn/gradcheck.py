@@ -11,6 +11,7 @@ of 0 put a network at this point, so change the biases before the check.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,7 +34,7 @@ def compare(
     rng: np.random.Generator,
     directions: int = 3,
 ) -> dict[str, float]:
-    """Return the largest relative error of each gradient over some random directions.
+    """Return the largest relative error of each gradient over some random directions; infinity if its shape is wrong.
 
     f() computes the loss from the current numbers of `tensors`. The check changes each tensor in place and restores
     the same bits. Raises ValueError if one is not float64.
@@ -50,10 +51,10 @@ def compare(
 def _error(f: Callable[[], float], tensor: Array, gradient: Gradient, rng: np.random.Generator) -> float:
     start = tensor.copy()
     direction = rng.standard_normal(tensor.shape)
-    if isinstance(gradient, RowGrad):
-        expected = float((gradient.values * direction[gradient.rows]).sum())
-    else:
-        expected = float((gradient * direction).sum())
+    rows, values = gradient if isinstance(gradient, RowGrad) else (..., gradient)
+    if np.shape(values) != direction[rows].shape:
+        return math.inf  # the product would repeat it: a bias gradient that is not summed over the batch would pass
+    expected = float((values * direction[rows]).sum())
     tensor += _STEP * direction
     above = f()
     tensor[...] = start - _STEP * direction
@@ -62,7 +63,7 @@ def _error(f: Callable[[], float], tensor: Array, gradient: Gradient, rng: np.ra
     measured = (above - below) / (2 * _STEP)
     # Relative to the norm of the gradient, because the derivative along one direction may be small by chance; and at
     # least to the rounding error of the differences.
-    norm = float(np.linalg.norm(gradient.values if isinstance(gradient, RowGrad) else gradient))
+    norm = float(np.linalg.norm(values))
     rounding = np.finfo(float).eps * max(abs(above), abs(below), 1.0) / _STEP
     return abs(expected - measured) / max(abs(expected), abs(measured), norm, 10 * rounding / TOLERANCE)
 

@@ -107,7 +107,7 @@ class EmbeddingBag(Layer):
         y = np.zeros((n, weight.shape[1]), weight.dtype)
         blocks = []
         for start in range(0, n, self._BLOCK):
-            block = slice(start, min(start + self._BLOCK, n))
+            block = slice(start, start + self._BLOCK)  # the last may be shorter
             rows, shares = self._shares(x.slice(block.start, block.stop))
             y[block] = shares @ weight[rows]  # (n, k) @ (k, d) -> (n, d)
             if train:

@@ -31,14 +31,25 @@ def named(vocabulary: Vocabulary, rows: packing.Rows) -> dict[str, list[float]]:
     return dict(zip(vocabulary.features().to_pylist(), rows.weight().tolist(), strict=True))
 
 
+@pytest.mark.parametrize("levels", [packing._LEVELS, (1, 2, 4, 7)], ids=["in the first level", "in each level"])
 @pytest.mark.parametrize("affixes", [False, True])
 @pytest.mark.parametrize("ngrams", [1, 2, 3])
-def test_features_and_rows_come_back(ngrams, affixes):
+def test_features_and_rows_come_back(ngrams, affixes, levels, monkeypatch):
+    monkeypatch.setattr(packing, "_LEVELS", levels)
     vocabulary = vocabulary_of(TEXTS, ngrams, affixes)
     rows = rows_of(vocabulary)
     again, read = packing.unpack(packing.pack(vocabulary, rows), 3)
     assert named(again, read) == named(vocabulary, rows)
     assert read.weight().dtype == np.float32
+
+
+def test_codes_of_more_than_16_bits_come_back():
+    vocabulary = vocabulary_of(TEXTS)
+    codes = rows_of(vocabulary).codes
+    codes[[0, 3], [2, 0]] = 1 << 15, -(1 << 20)
+    rows = packing.Rows(codes, 0.25)
+    again, read = packing.unpack(packing.pack(vocabulary, rows), 3)
+    assert named(again, read) == named(vocabulary, rows)
 
 
 @settings(max_examples=25, deadline=None)
@@ -79,6 +90,13 @@ def test_bytes_that_shrink_too_far_are_stored_as_they_are():
     assert packing._inflate(packed).tobytes() == content
 
 
+def test_other_bytes_shrink():
+    content = np.random.default_rng(0).choice([*b"abcd"], 10_000).astype(np.uint8).tobytes()
+    packed = packing._deflate(content)
+    assert len(packed) < len(content) / 2
+    assert packing._inflate(packed).tobytes() == content
+
+
 def test_a_bomb_is_refused_before_it_is_inflated():
     bomb = np.frombuffer(zlib.compress(bytes(50_000_000), 9), np.uint8)
     with pytest.raises(ValueError, match="far too large"):
@@ -89,6 +107,10 @@ def test_a_bomb_is_refused_before_it_is_inflated():
 def test_varints(values):
     content = np.frombuffer(packing.to_varints(np.array(values, np.int64)), np.uint8)
     assert packing._from_varints(content).tolist() == values
+
+
+def test_each_varint_is_as_short_as_it_can_be():
+    assert packing.to_varints(np.array([1, 300, 1 << 14])) == bytes([1, 0xAC, 2, 0x80, 0x80, 1])
 
 
 def damaged() -> list[tuple[str, object]]:
@@ -104,6 +126,7 @@ def damaged() -> list[tuple[str, object]]:
 
     shared, endings = (packing._inflate(tensors[f"vocabulary.{name}"]) for name in ("shared", "endings"))
     counts = tensors["vocabulary.levels"]
+    ngrams = int(counts[:, 1].sum())
     return [
         ("vocabulary.levels", counts + 1),
         ("vocabulary.levels", counts.astype(np.int32)),
@@ -117,8 +140,10 @@ def damaged() -> list[tuple[str, object]]:
         ("vocabulary.endings", raw(endings.tobytes() + b"x\n")),
         ("vocabulary.endings", raw(b"")),
         ("vocabulary.prefixes", varints(*range(100))),
-        ("vocabulary.prefixes", varints(*[n] * int(counts[:, 1].sum()))),
-        ("vocabulary.ngrams", varints(*[2**50] * int(counts[:, 1].sum()))),
+        ("vocabulary.prefixes", varints(*[n] * ngrams)),
+        ("vocabulary.prefixes", varints(*[0] * (ngrams + 1))),
+        ("vocabulary.ngrams", varints(*[2**50] * ngrams)),
+        ("vocabulary.ngrams", varints(*[0] * (ngrams + 1))),
         ("vocabulary.ngrams", raw(b"\xff" * 30)),
         ("vocabulary.ngrams", np.zeros(3, np.uint8)),
         ("vocabulary.ngrams", tensors["vocabulary.ngrams"][:-2]),
@@ -130,6 +155,7 @@ def damaged() -> list[tuple[str, object]]:
         ("embedding.long", np.zeros((2, 1))),
         ("embedding.step", np.array([np.nan], np.float32)),
         ("embedding.step", np.array([0], np.float32)),
+        ("embedding.step", np.array([0.25])),
         ("embedding.step", np.ones(2, np.float32)),
     ]
 
@@ -139,5 +165,5 @@ def test_damage_is_a_value_error(case):
     name, value = damaged()[case]
     vocabulary = vocabulary_of(TEXTS)
     tensors = packing.pack(vocabulary, rows_of(vocabulary)) | {name: value}
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"^(its|a|the) "):  # our words, not those of numpy
         packing.unpack(tensors, 3)

@@ -91,6 +91,15 @@ class ForgetsToDivideByTheLength(EmbeddingBag):
         super().backward(dy * self.lengths[:, None])
 
 
+class ForgetsToSumOverTheBatch(Linear):
+    """Times a direction, such a gradient is repeated as if it were right."""
+
+    def backward(self, dy):
+        dx = super().backward(dy)
+        self.grads = {**self.grads, "bias": dy}
+        return dx
+
+
 class ForgetsItsBias(Linear):
     def backward(self, dy):
         dx = super().backward(dy)
@@ -202,6 +211,7 @@ PLANTED = {  # the bug -> the layer that is right, and the tensors that must be 
     PoolsTheDistinctWords: (bag, {"weight"}),
     PoolsWithReduceat: (bag, {"weight"}),
     ForgetsToDivideByTheLength: (bag, {"weight"}),
+    ForgetsToSumOverTheBatch: (square, {"bias"}),
     ForgetsItsBias: (square, {"bias"}),
     HasTheWrongSign: (square, {"weight"}),
     ForgetsToTranspose: (square, {"x"}),

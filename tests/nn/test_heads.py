@@ -30,6 +30,18 @@ every_loss = pytest.mark.parametrize("loss", CLASS_LOSSES.values(), ids=CLASS_LO
 def test_the_shares_of_three_and_five_classes_by_hand():
     assert scale_shares(3).tolist() == [[0, 0.5, 1], [0, 0.5, 0]]
     np.testing.assert_allclose(scale_shares(5), [[0, 0.25, 0.5, 0.75, 1], [0, 0.375, 0.5, 0.375, 0]])
+    np.testing.assert_array_equal(Scale(4, np.zeros(2)).forward(np.eye(2)), scale_shares(4))  # not rounded to float32
+
+
+@pytest.mark.parametrize(
+    "head", [Scale(3), Scale(4, np.zeros(2)), Cumulative(np.zeros(2))], ids=["3", "4", "cumulative"]
+)
+def test_a_head_goes_back_once_per_forward(head):
+    x = np.ones((2, 1 if isinstance(head, Cumulative) else 2))
+    dy = np.ones(head.forward(x, train=True).shape)
+    head.backward(dy)
+    with pytest.raises(RuntimeError, match=r"needs a forward\(train=True\)"):
+        head.backward(dy)
 
 
 def test_three_classes_have_the_logits_0_half_the_sum_and_z():
@@ -120,6 +132,15 @@ def test_dz_is_the_derivative_of_the_loss(loss, soft, weighted):
     target = rng.dirichlet(np.ones(4), 6) if soft else rng.integers(0, 4, 6)
     error = gradcheck.check_loss(loss, 2 * numbers(rng, 6, 4), target, weight, rng)
     assert error["z"] < gradcheck.TOLERANCE
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("target", [np.array([0, 2], np.int8), np.full((2, 3), 1 / 3)], ids=["labels", "soft labels"])
+@every_loss
+def test_dz_has_the_dtype_of_z_whatever_labels_and_weights_are(loss, target, dtype):
+    value, dz = loss(np.ones((2, 3), dtype), target, np.ones(2))
+    assert dz.dtype == dtype
+    assert type(value) is float
 
 
 def test_a_network_of_one_column_has_the_loss_of_one_logit():

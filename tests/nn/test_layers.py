@@ -41,7 +41,7 @@ from sentibp.nn import (
     gradcheck,
     sigmoid,
 )
-from sentibp.nn.arrays import add_row_gradients
+from sentibp.nn.arrays import add_row_gradients, put_rows, take_rows
 from sentibp.nn.layers import DroppedWords
 from sentibp.nn.sparse import Indexed
 
@@ -250,6 +250,14 @@ def test_slice_works_like_a_slice_of_a_list(batch, data):
     assert same(ragged(*batch).slice(start, stop), ragged(*batch[start:stop]))
 
 
+def test_rows_are_taken_and_put_whatever_their_order_in_memory():
+    matrix = np.arange(12.0).reshape(4, 3)
+    rows = np.array([3, 0])
+    assert take_rows(matrix, rows).tolist() == [[9, 10, 11], [0, 1, 2]]
+    put_rows(matrix, rows, np.array([[-1.0, -4], [-2, -5], [-3, -6]]).T)
+    assert matrix.tolist() == [[-4, -5, -6], [3, 4, 5], [6, 7, 8], [-1, -2, -3]]
+
+
 def test_the_ids_of_a_slice_are_a_view():
     assert np.shares_memory(AWKWARD.slice(1, 3).ids, AWKWARD.ids)
 
@@ -327,6 +335,7 @@ def test_pooling_by_hand():
     assert EmbeddingBag(weight, "sqrt").forward(x).tolist() == [[11, 22], [0, 0], [10, 20]]
     assert EmbeddingBag(weight, "mean", padding=1).forward(x).tolist() == [[4.4, 8.8], [0, 0], [5, 10]]
     assert EmbeddingBag(weight, "sum", padding=1).forward(x).tolist() == [[22, 44], [0, 0], [10, 20]]
+    assert EmbeddingBag(weight, "sqrt", padding=5).forward(x.slice(0, 1)).tolist() == [[22 / 3, 44 / 3]]
 
 
 def test_an_empty_review_does_not_affect_the_gradients():
@@ -458,12 +467,13 @@ def test_batch_norm_standardizes_each_column_of_the_batch():
 
 def test_batch_norm_keeps_running_averages_for_prediction():
     layer = BatchNorm(np.ones(1), np.zeros(1), np.zeros(1), np.ones(1))
-    x = np.array([[1.0], [3.0]])  # mean 2, variance 1
+    x = np.array([[0.0], [4.0]])  # mean 2, variance 4
     layer.forward(x, train=True)
     assert layer.buffers["mean"] == pytest.approx(0.9 * 0 + 0.1 * 2)
-    assert layer.buffers["variance"] == pytest.approx(0.9 * 1 + 0.1 * 1)
+    assert layer.buffers["variance"] == pytest.approx(0.9 * 1 + 0.1 * 4)
     layer.forward(x, train=True)
     assert layer.buffers["mean"] == pytest.approx(0.9 * 0.2 + 0.1 * 2)
+    assert layer.buffers["variance"] == pytest.approx(0.9 * 1.3 + 0.1 * 4)
     for _ in range(300):
         layer.forward(x, train=True)
     assert layer.forward(x) == pytest.approx(np.array([[-1.0], [1.0]]), abs=1e-4)

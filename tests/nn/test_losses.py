@@ -56,6 +56,12 @@ def test_the_loss_of_a_confident_wrong_prediction_is_finite(dtype):
     assert dz.tolist() == [0, 0, 0, 0]  # the flaw that its docstring names: wrong, and it learns nothing
 
 
+def test_the_mean_of_large_losses_does_not_overflow_in_float32():
+    loss, dz = cross_entropy(np.full(4, 2e38, np.float32), np.zeros(4, np.int8))
+    assert loss == pytest.approx(2e38)
+    assert dz.tolist() == [1 / 4] * 4
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("target", [[0, 1, 1, 0, 1], [0.1, 0.9, 0.5, 0.0, 1.0]], ids=["labels", "soft labels"])
 @every_loss

@@ -221,6 +221,15 @@ def test_rows_without_a_gradient_do_not_move(optimizer, settings):
     assert not np.any(w[[2, 3]] == before[[2, 3]])
 
 
+@every_optimizer
+def test_a_step_keeps_what_it_has_updated(optimizer):
+    """Who looks for numbers that are not finite need not look at all rows of an embedding."""
+    stepping, w, bias = optimizer(), np.ones((ROWS, DIM)), np.ones(2)
+    stepping.step([("w", w, row_gradients(1)[0]), ("bias", bias, np.ones(2))], learning_rate=0.1)
+    assert same(stepping.updated["w"], w[[4, 1]])
+    assert same(stepping.updated["bias"], bias)
+
+
 def test_a_dense_gradient_would_move_all_rows():
     stepping = Momentum()
     w = take_steps(stepping, np.ones((2, 2)), [np.ones((2, 2))])
@@ -382,12 +391,14 @@ def test_warm_up_is_a_ramp_to_one(schedule):
 def test_warm_up_may_last_to_the_end(schedule):
     warming = schedule(STEPS, PER_EPOCH, warmup=1.0)
     assert warming.factor(STEPS - 1) == pytest.approx(100 / 101)
+    assert 0 < warming.factor(STEPS) <= 1, "no step is left to divide by"
 
 
 def test_the_steps_of_warm_up_are_rounded():
     """29 % of 100 steps are 28.999999999999996 in floating point."""
     assert Constant(100, 10, warmup=0.29).factor(28) == pytest.approx(29 / 30)
     assert Constant(100, 10, warmup=0.29).factor(29) == 1
+    assert Constant(100, 10, warmup=0.056).factor(5) == pytest.approx(6 / 7)
 
 
 def test_constant_stays():
@@ -425,6 +436,11 @@ def test_step_drops_at_the_end_of_epochs():
     assert [dropping.factor(step) for step in (0, 19, 20, 39, 40)] == pytest.approx([1, 1, 0.1, 0.1, 0.01])
 
 
+def test_step_counts_the_epochs_of_warm_up_too():
+    dropping = Step(STEPS, PER_EPOCH, warmup=0.25, every=2, factor=0.1)
+    assert [dropping.factor(step) for step in (25, 39, 40)] == pytest.approx([0.1, 0.1, 0.01])
+
+
 def test_plateau_drops_when_patience_is_over_and_not_before():
     listening = Plateau(STEPS, PER_EPOCH, patience=1, factor=0.5)
 
@@ -457,3 +473,19 @@ def test_other_schedules_ignore_the_validation_loss(schedule):
     for _ in range(5):
         deaf.epoch_ended(1.0)
     assert [deaf.factor(step) for step in range(STEPS)] == before
+
+
+@every_schedule
+@pytest.mark.parametrize("done", range(9))
+def test_a_schedule_resumes_from_its_state(schedule, done):
+    """Interrupted before, while and after it waits for a better loss."""
+    losses = [2.0, 1.0, 3.0, 3.0, 0.5, 0.7, 0.5, 0.6, 0.6]
+    whole, resumed = schedule(STEPS, PER_EPOCH), schedule(STEPS, PER_EPOCH)
+    for loss in losses[:done]:
+        whole.epoch_ended(loss)
+    resumed.load_state_dict(whole.state_dict())
+    for loss in losses[done:]:
+        assert resumed.factor(0) == whole.factor(0)
+        whole.epoch_ended(loss)
+        resumed.epoch_ended(loss)
+    assert resumed.factor(0) == whole.factor(0)

@@ -111,13 +111,13 @@ EVERY_KIND = {
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
 def test_a_killed_training_resumes_to_the_same_bytes(small, killed, kind):
-    """Killed before the first checkpoint, in the middle, and near the end."""
+    """Killed before the first checkpoint, in the middle of an epoch, in the middle of all, and near the end."""
     resolved = small(*EVERY_KIND[kind])
     events = []
     whole = runner.train_model(
         resolved, Path("whole"), watch=lambda e: events.extend([e] * isinstance(e, Step | Epoch))
     )
-    for n in 3, len(events) // 2, len(events) - 1:
+    for n in 3, len(events) // 3, len(events) // 2, len(events) - 1:
         path = killed(resolved, Path(f"broken-{n}"), n)
         outcome = resume_run(path)
         assert outcome.digest == whole.digest

@@ -18,6 +18,7 @@ from sentibp.data import dataset, sources, vocabulary_build
 from sentibp.data.corpus import Corpus
 from sentibp.data.examples import Examples
 from sentibp.data.labels import Classes
+from sentibp.data.lexicon import Lexicon
 from sentibp.data.readers.table import ReadOptions
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
@@ -25,6 +26,7 @@ from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model import initial, linear
 from sentibp.model.file import load_model
 from sentibp.model.head import probability
+from sentibp.model.word_vectors import to_half_precision
 from sentibp.runs import directory
 from sentibp.training import distillation, loop, prepare
 from sentibp.training.best_epoch import calibrate
@@ -146,6 +148,54 @@ def test_classifiers_on_pretrained_vectors(weight, seed, class_weight):
         for each in (Examples(x, label, weight.astype(np.float32)), Examples(x.take(copies), label[copies]))
     )
     np.testing.assert_allclose(a, b, rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("class_weight", [None, {"positive": 3.0}], ids=str)
+def test_what_pretraining_contributes(class_weight):
+    """The classifiers on vectors, the columns of words, and a student that starts from its teacher."""
+    texts, label = drawn(0, 30)
+    weight = np.arange(30) * 7 % 5
+    vocabulary, x = encoded(texts)
+    copies = np.repeat(np.arange(30), weight)
+    examples = Examples(x, label, weight.astype(np.float32)), Examples(x.take(copies), label[copies])
+    ids, settings = np.arange(len(vocabulary), dtype=np.int32), config("normal", class_weight)
+    vectors = to_half_precision(ids, np.random.default_rng(0).standard_normal((len(ids), 3)))
+    lexicon = Lexicon(strings(["good", "dull"]), np.array([1, -0.5], np.float32), "")
+    extra = PretrainingData(x, Examples(x, label), x.slice(0, 0))
+    found = []
+    for each in examples:
+        teacher = distillation.review_classifier(settings, vocabulary, each, vectors, 0)
+        student = initial.build_classifier(settings, vocabulary, 0)
+        distillation.start_from_teacher(student, teacher, each)
+        np.testing.assert_allclose(student.logits(x), teacher.logits(x), rtol=1e-3, atol=1e-4)
+        columns = distillation.word_columns(settings, vocabulary, each, extra, vectors, lexicon)
+        found.append({**teacher.tensors(), "columns": columns, "student": student.tensors()["embedding.weight"]})
+    for name, wanted in found[1].items():
+        np.testing.assert_allclose(found[0][name], wanted, rtol=5e-3, atol=5e-3, err_msg=name)
+
+
+def test_an_output_layer_whose_inputs_are_larger_in_heavy_reviews():
+    rng = np.random.default_rng(0)
+    weight, label = np.arange(60) % 4, (np.arange(60) // 4 % 2).astype(np.int8)
+    x = rng.standard_normal((60, 2)) + 3 * weight[:, None] + label[:, None]
+    copies = np.repeat(np.arange(60), weight)
+    found = linear.fit_output_layer(x, label, weight=weight, loss_weight=weight / weight.mean())
+    for ours, theirs in zip(found, linear.fit_output_layer(x[copies], label[copies]), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3)
+
+
+def test_what_few_reviews_say_counts_little_however_often_they_occur():
+    """Copies are one review; the same text with the other label is another."""
+    vocabulary, x = encoded(["good film", "bad film"])
+    label = np.array([1, 0], np.int8)
+    both = np.array([0, 0, 1])
+    assert distillation.effective_reviews(Examples(x.take(both), label[both])) == pytest.approx(9 / 5)
+    assert distillation.effective_reviews(Examples(x.take(both), np.array([1, 0, 0], np.int8))) == pytest.approx(3)
+    columns, none = np.zeros((len(vocabulary), 1), np.float32), PretrainingData(x, None, x.slice(0, 0))
+    for copies in 1, 50:
+        examples = Examples(x.take(np.tile([0, 1], copies)), np.tile(label, copies))
+        found = distillation.word_classifier(config("normal"), vocabulary, examples, none, columns, 0)
+        assert 0 < found.logits(x)[0] < 1
 
 
 @pytest.mark.parametrize("names", [("negative", "positive"), ("a", "b", "c")], ids=len)
