@@ -164,9 +164,11 @@ def class_numbers(labels: Any, data: Data, name: str = "labels") -> np.ndarray:
 
     IGNORED for one that data.labels ignores. InvalidInput with the position for one that means none.
     """
-    values, names, number = label_list(labels, name), categories_of(labels).names, _meaning(data.labels)
-    keys = [label_key(names.get(value, value)) for value in values]
-    keys = keys if names and number.keys() >= set(keys) else list(map(label_key, values))
+    values, number = label_list(labels, name), _meaning(data.labels)
+    keys = list(map(label_key, values))
+    if names := categories_of(labels).names:
+        named = {value: label_key(names.get(value)) for value in set(values)}
+        keys = [named[value] for value in values] if number.keys() >= set(named.values()) else keys
     unknown = next((i for i, key in enumerate(keys) if number.get(key) is None), None)
     if unknown is not None:
         names = ", ".join(class_names(data.labels))
