@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from sentibp.data.labels import IGNORED, class_names, default_class
+from sentibp.data.labels import IGNORED, USUAL, Labels, class_names, default_class
 from sentibp.errors import InvalidInput
 from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key, label_value
 from sentibp.utils.label_mapping import class_order, suggest, worse_first
@@ -24,10 +25,11 @@ _MOST = 100  # classes, as config/conflicts.py has it
 
 
 class Categories(NamedTuple):
-    """The labels that a type lists, and whether it says that they are in this order."""
+    """The labels that a type lists, and whether it says that they are in this order; or the names of its numbers."""
 
     values: tuple[Any, ...] = ()
     ordered: bool = False
+    names: Mapping[int, str] = MappingProxyType({})
 
 
 NO_CATEGORIES = Categories()
@@ -58,17 +60,24 @@ class LabelEncoder:
             raise InvalidInput(f"{name}[{unknown}] is {values[unknown]!r:.60}, and the labels are {known}")
         return np.array([self.numbers[value] for value in values], np.int64)
 
-    def numbers_of(self, values: Sequence[Any]) -> list[int]:
-        """Return the number of the class of each label, or of none for one that training had not.
+    def numbers_of(self, values: Sequence[Any], setting: Callable[[], Labels | None]) -> list[int]:
+        """Return the number of the class that each label means, IGNORED, or a number of none if it means no class.
 
-        InvalidInput for a label of another type than those of the training, which no prediction can be equal to.
+        Training may have seen a part of the labels, as in a fold. The others mean what `setting()`, the model's
+        data.labels, or the usual names say. InvalidInput for what is no label, and for a label of another type than
+        those of the training, which no prediction can be equal to.
         """
         is_text = isinstance(next(iter(self.numbers)), str)
         other = next((i for i, value in enumerate(values) if isinstance(value, str) is not is_text), None)
         if other is not None:
             known = ", ".join(map(repr, self.numbers))
             raise InvalidInput(f"y[{other}] is {values[other]!r:.60}, and the labels of the training are {known}")
-        return [self.numbers.get(value, -len(self.classes) - 1) for value in values]
+        _require_labels(values, "y")
+        numbers = self.numbers
+        if others := set(values) - numbers.keys():
+            meaning, none = _meaning(setting()), -len(self.classes) - 1
+            numbers = numbers | {value: meaning.get(label_key(value), none) for value in others}
+        return [numbers[value] for value in values]
 
     def decode(self, numbers: np.ndarray) -> np.ndarray:
         """Return the labels (n,) of numbers of classes (n,)."""
@@ -95,6 +104,8 @@ def label_encoder(labels: Any, data: Data, name: str = "y", categories: Categori
     keys = [label_key(value) for value in distinct.tolist()]
     if len(distinct) == 1:
         raise InvalidInput(f"all labels are {distinct.tolist()[0]!r}, one class; training needs at least two classes")
+    if categories.names.keys() >= set(values):
+        return _of_names(distinct, categories.names, data, name)
     _require_separate(distinct.tolist(), keys, name)
     order = [label_key(value) for value in categories.values if label_key(value) in keys]
     categories = Categories(tuple(order) if len(order) == len(keys) else (), categories.ordered)
@@ -107,8 +118,11 @@ def categories_of(labels: Any) -> Categories:
     """Return the categories of labels whose type lists them, in that order; else none.
 
     These are a Categorical of pandas, a Series of them, an Enum of polars, and an ordered dictionary array of Arrow,
-    which Parquet files have. An Enum lists what occurs, and may or may not mean an order.
+    which Parquet files have. An Enum lists what occurs, and may or may not mean an order. A column of a data set of the
+    Hugging Face library has numbers, and may name them.
     """
+    if names := getattr(getattr(labels, "features", None), "names", None):  # datasets.ClassLabel
+        return Categories(names=dict(enumerate(names)))
     if type(kind := getattr(labels, "dtype", None)).__name__ == "Enum":
         return Categories(tuple(getattr(kind, "categories", ())))
     if hasattr(getattr(labels, "dtype", None), "pyarrow_dtype"):  # a Series of pandas whose values are Arrow's
@@ -150,9 +164,11 @@ def class_numbers(labels: Any, data: Data, name: str = "labels") -> np.ndarray:
 
     IGNORED for one that data.labels ignores. InvalidInput with the position for one that means none.
     """
-    values = label_list(labels, name)
+    values, number = label_list(labels, name), _meaning(data.labels)
     keys = list(map(label_key, values))
-    number = {key: default_class(key) for key in set(keys)} if data.labels is None else _meaning(data.labels)
+    if names := categories_of(labels).names:
+        named = {value: label_key(names.get(value)) for value in set(values)}
+        keys = [named[value] for value in values] if number.keys() >= set(named.values()) else keys
     unknown = next((i for i, key in enumerate(keys) if number.get(key) is None), None)
     if unknown is not None:
         names = ", ".join(class_names(data.labels))
@@ -160,8 +176,10 @@ def class_numbers(labels: Any, data: Data, name: str = "labels") -> np.ndarray:
     return np.array([number[key] for key in keys], np.int64)
 
 
-def _meaning(setting: Mapping[str, Sequence[Any]]) -> dict[str, int]:
-    """Return the number of the class of each normalized label in data.labels."""
+def _meaning(setting: Labels | None) -> dict[str, int]:
+    """Return the number of the class of each normalized label in data.labels, or of the usual ones if it is not set."""
+    if setting is None:
+        return USUAL
     names = class_names(setting)
     return {
         label_key(value): IGNORED if each == IGNORE else names.index(each)
@@ -199,8 +217,7 @@ def _conversion_warning() -> type[Warning]:
 
 def _distinct(values: Sequence[Any], name: str) -> np.ndarray:
     """Return the labels in ascending order, as an array of their type."""
-    if (other := next((value for value in values if not isinstance(value, str | int | float)), None)) is not None:
-        raise InvalidInput(f"Unknown label type: {name} has {other!r:.60}; give labels of bool, int or str")
+    _require_labels(values, name)
     found = set(values)
     if (share := next((value for value in found if isinstance(value, float) and value % 1), None)) is not None:
         repair = "for classes such as 4.5 stars, write the numbers as text"
@@ -210,6 +227,12 @@ def _distinct(values: Sequence[Any], name: str) -> np.ndarray:
     if len(found) > _MOST:
         raise InvalidInput(f"{name} has {len(found):,} different labels; give at most {_MOST}")
     return label_array(sorted(found))
+
+
+def _require_labels(values: Sequence[Any], name: str) -> None:
+    """Raise InvalidInput for a value that is no label."""
+    if (other := next((value for value in values if not isinstance(value, str | int | float)), None)) is not None:
+        raise InvalidInput(f"Unknown label type: {name} has {other!r:.60}; give labels of bool, int or str")
 
 
 def label_array(values: list[Any]) -> np.ndarray:
@@ -239,6 +262,18 @@ def _of_setting(distinct: np.ndarray, setting: dict[str, list[Any]], name: str) 
         classes = np.array(names)
     number = np.argsort(classes, kind="stable")
     return LabelEncoder(classes[number], number, numbers)
+
+
+def _of_names(distinct: np.ndarray, names: Mapping[int, str], data: Data, name: str) -> LabelEncoder:
+    """Return the encoder of numbers that mean what their names do."""
+    values = distinct.tolist()
+    named = label_encoder([names[value] for value in values], data, name)
+    numbers = {value: named.numbers[names[value]] for value in values}
+    order = sorted(values, key=numbers.__getitem__)
+    lists = {each: [value] for each, value in zip(named.setting or LABELS, order, strict=True)}
+    is_usual = named.setting is None and all(USUAL.get(label_key(value)) == numbers[value] for value in values)
+    number = np.array([numbers[value] for value in values])
+    return LabelEncoder(distinct, number, numbers, None if is_usual else lists, named.ordered, named.notes)
 
 
 def _binary(distinct: np.ndarray, keys: Sequence[str], given: Sequence[str]) -> LabelEncoder:

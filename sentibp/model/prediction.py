@@ -12,6 +12,7 @@ from sentibp.data.labels import Classes
 from sentibp.model.decision import Decision
 from sentibp.model.head import each_probability, expected_number, place, score_of
 from sentibp.nn.layers import Array
+from sentibp.utils.arrow import from_numpy, strings
 from sentibp.utils.table import Table
 
 if TYPE_CHECKING:
@@ -75,16 +76,22 @@ class Prediction:
 
     def table(self) -> Table:
         """Return the predictions as a table, with a column for the probability of each of more than two classes."""
-        columns = table_columns(answer_columns(self.decision.classes), self.decision.classes)
+        columns = self._columns
         return Table(dict(zip(columns, table_values(self.to_dicts(), columns), strict=True)))
 
     def to_arrow(self) -> pa.Table:
-        """Return the predictions as an Arrow table, with the columns of `table`."""
-        return self.table().to_arrow()
+        """Return the predictions as an Arrow table, with the columns of `table`. Their types are always the same."""
+        import pyarrow as pa
+
+        return pa.table(table_arrays(self.to_dicts(), self._columns))
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the predictions as a data frame of pandas, with the columns of `table`."""
-        return self.table().to_pandas()
+        return self.to_arrow().to_pandas()
+
+    @property
+    def _columns(self) -> list[str]:
+        return table_columns(answer_columns(self.decision.classes), self.decision.classes)
 
 
 def answers(prediction: Prediction, decision: Decision) -> list[dict[str, Any]]:
@@ -135,6 +142,17 @@ def table_values(records: Sequence[dict[str, Any]], columns: Sequence[str]) -> l
         own = [{_probability_column(key): value for key, value in each["probabilities"].items()} for each in records]
         records = [each | probabilities for each, probabilities in zip(records, own, strict=True)]
     return [[record.get(column) for record in records] for column in columns]
+
+
+def table_arrays(records: Sequence[dict[str, Any]], columns: Sequence[str]) -> dict[str, pa.Array]:
+    """Return the columns of a table of predictions as Arrow arrays, whose types do not depend on the predictions."""
+
+    def array(column: str, values: list[Any]) -> pa.Array:
+        if column in ("label", "note"):
+            return strings(values)
+        return from_numpy(np.array(values, np.int64 if column in ("tokens", "unknown") else np.float64))
+
+    return {column: array(column, each) for column, each in zip(columns, table_values(records, columns), strict=True)}
 
 
 def _probability_column(name: str) -> str:

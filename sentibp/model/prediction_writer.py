@@ -207,9 +207,11 @@ class _Parquet:
         import pyarrow as pa
         from pyarrow import parquet
 
+        from sentibp.model.prediction import table_arrays
+
         if self._writer is None:
             self._names = _Names(self._tell).among(piece.names, self._columns)
-        own = {self._names[name]: array for name, array in _answer_arrays(answers, self._columns).items()}
+        own = {self._names[name]: array for name, array in table_arrays(answers, self._columns).items()}
         table = pa.table(piece.columns | own)
         self._writer = self._writer or parquet.ParquetWriter(_ArrowFile(self._sink), table.schema)
         self._writer.write_table(table.cast(self._writer.schema))
@@ -247,20 +249,6 @@ class _ArrowFile:
 
     def close(self) -> None:
         self.closed = True
-
-
-def _answer_arrays(answers: Sequence[dict[str, Any]], columns: Sequence[str]) -> dict[str, pa.Array]:
-    import numpy as np
-
-    from sentibp.model.prediction import table_values
-    from sentibp.utils.arrow import from_numpy, strings
-
-    def array(column: str, values: list[Any]) -> pa.Array:
-        if column in ("label", "note"):
-            return strings(values)
-        return from_numpy(np.array(values, np.int64 if column in ("tokens", "unknown") else np.float64))
-
-    return {column: array(column, each) for column, each in zip(columns, table_values(answers, columns), strict=True)}
 
 
 def _cell(value: str | float | None) -> str | None:

@@ -178,11 +178,12 @@ class SentimentClassifier(_Estimator):
     def score(self, X: Texts, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy: the share of the texts, or of their weight, whose label is predicted.
 
-        Labels that data.labels ignores are left out.
+        Labels mean what they mean in `sentibp.evaluate`, also those that training has not seen. Those that data.labels
+        ignores are left out.
         """
         require_same_order(X, "X", {"y": y, "sample_weight": sample_weight})
         number = predicted(self._probability(X))
-        right = np.array(self._encoder.numbers_of(label_list(y)))
+        right = np.array(self._encoder.numbers_of(label_list(y), lambda: self.model_.training_config().data.labels))
         if len(right) != len(number):
             raise InvalidInput(f"y has {len(right):,} values, and X {len(number):,}; give one for each text")
         weight = np.ones(len(right)) if sample_weight is None else weight_array(sample_weight, len(right), "X")

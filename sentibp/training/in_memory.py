@@ -21,7 +21,15 @@ from sentibp.data import sources
 from sentibp.data.corpus import Corpus, require_all_classes
 from sentibp.data.dataset import IN_MEMORY, load_validation_source
 from sentibp.data.in_memory import InMemory, corpus_in_memory, fitting_validation, write_reviews
-from sentibp.data.label_encoder import NO_CATEGORIES, Categories, LabelEncoder, categories_of, label_encoder, label_list
+from sentibp.data.label_encoder import (
+    NO_CATEGORIES,
+    Categories,
+    LabelEncoder,
+    categories_of,
+    class_numbers,
+    label_encoder,
+    label_list,
+)
 from sentibp.data.labels import class_names
 from sentibp.errors import ConfigError, InvalidInput, InvalidSetting, SentibpError, SentibpWarning
 from sentibp.model.classifier import Classifier
@@ -256,7 +264,7 @@ def prepare_reviews(resolved: Resolved, given: Given, out: Path | None) -> Prepa
     corpus = corpus_in_memory(given.texts, number, names, given.weight, given.groups, given.names)
     require_all_classes(corpus, given.names[1], f"training needs both{' classes' * (len(names) == 2)}")
     config, notes = _with_paths(resolved._replace(config=config))
-    config, validation, more = _with_validation(resolved, config, given, corpus, encoder)
+    config, validation, more = _with_validation(resolved, config, given, corpus)
     source = _source(resolved, config) if out is None else absolute(out / REVIEWS)
     config = paths.replace(config, "data.source", source)
     if out is not None and given.validation is not None:
@@ -332,12 +340,12 @@ def _is_shipped(resolved: Resolved) -> bool:
 
 
 def _with_validation(
-    resolved: Resolved, config: Config, given: Given, corpus: Corpus, encoder: LabelEncoder
+    resolved: Resolved, config: Config, given: Given, corpus: Corpus
 ) -> tuple[Config, Corpus | None, tuple[str, ...]]:
     """Return the settings with what is held out, the validation reviews if they are given apart, and notes."""
     key, value, notes = "data.validation", config.data.validation, ()
     if given.validation is not None:
-        validation = _given_validation(given, config.data, encoder)
+        validation = _given_validation(given, config.data)
         return paths.replace(config, key, IN_MEMORY), validation, ()
     if isinstance(value, str) and sources.is_source(value):
         return config, load_validation_source(config), ()
@@ -349,13 +357,15 @@ def _with_validation(
     return paths.replace(config, key, share), None, (*notes, *([note] if note else []))
 
 
-def _given_validation(given: Given, data: Data, encoder: LabelEncoder) -> Corpus:
+def _given_validation(given: Given, data: Data) -> Corpus:
     if not isinstance(given.validation, tuple | list) or len(given.validation) not in (2, 3):
         raise InvalidInput("validation: give (texts, labels) or (texts, labels, weights)")
     texts, labels, *weight = given.validation
     names = ("validation[0]", "validation[1]")
     require_same_order(texts, names[0], {names[1]: labels, "validation[2]": weight[0] if weight else None})
-    corpus = corpus_in_memory(texts, encoder.encode(labels, names[1]), class_names(data.labels), *weight, names=names)
+    corpus = corpus_in_memory(
+        texts, class_numbers(labels, data, names[1]), class_names(data.labels), *weight, names=names
+    )
     require_all_classes(corpus, "validation", "scores need both")
     return corpus
 

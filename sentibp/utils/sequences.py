@@ -68,7 +68,7 @@ def require_sequence(values: Any, name: str, what: str) -> None:
         raise InvalidInput(f"{name} is a single {what}; give a list, also of one: [{_short(values).split(' (')[0]}]")
     if isinstance(values, Mapping | set | frozenset):
         raise InvalidInput(f"{name} is a {type(values).__name__}; give a list, whose order is that of the result")
-    if hasattr(values, "columns") or isinstance(values, pa.Table) or getattr(values, "ndim", 1) > 1:
+    if hasattr(type(values), "columns") or isinstance(values, pa.Table) or getattr(values, "ndim", 1) > 1:
         raise InvalidInput(f"{name} is a table; give one of its columns")
     if not isinstance(values, Iterable) and not hasattr(values, "__array__"):
         raise InvalidInput(f"{name} is {_short(values)}; give a list")
@@ -102,12 +102,22 @@ def read_once(values: Any) -> Any:
 
 
 def to_list(values: Any, name: str) -> list[Any]:
-    """Return the values of a sequence as a list. numpy's numbers become Python's."""
+    """Return the values of a sequence as a list. Numbers of numpy and members of an enumeration become plain values."""
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values.to_pylist()
     if hasattr(values, "__array__") and not isinstance(values, list | tuple):
         array = np.asanyarray(values)  # a masked array stays one: its list has None where it is masked
         if array.ndim != 1:
             raise InvalidInput(f"{name} has the shape {array.shape}; give an array of one dimension")
-        return array.tolist()
-    return [value.item() if isinstance(value, np.generic) else value for value in values]
+        return array.tolist() if array.dtype != object else list(map(_plain, array.tolist()))
+    return list(map(_plain, values))
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of numpy or torch, or of a type derived from str, int or float, as one of Python's own."""
+    value = value.item() if getattr(value, "ndim", None) == 0 else value
+    if type(value) is str or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    return int(value) if isinstance(value, int) else float(value) if isinstance(value, float) else value

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import safetensors.numpy
@@ -265,6 +266,17 @@ def test_any_text_is_legal(new_classifier, text):
 def test_no_text_at_all(new_classifier):
     assert [len(part) for part in new_classifier(TEXTS).predict(to_arrow([]))] == [0, 0, 0]
     assert len(new_classifier(TEXTS).predict(pa.chunked_array([], pa.large_string())).positive) == 0
+
+
+@pytest.mark.parametrize("labels", [None, {"1": [1], "2": [2], "3": [3]}], ids=["two", "three"])
+def test_tables_of_predictions_have_the_same_types(labels, new_classifier):
+    """Batches become one file, whether or not a text of a batch has a note, or there is none."""
+    classifier = new_classifier(TEXTS, data={"source": "x.csv", "labels": labels})
+    batches = [classifier.predict(texts).to_arrow() for texts in (["good"], ["zebra"], [])]
+    assert len({str(batch.schema) for batch in batches}) == 1
+    assert pa.concat_tables(batches).column("note").to_pylist() == [None, "no known word"]
+    together = pd.concat([classifier.predict(texts).to_pandas() for texts in ([], TEXTS)])
+    assert {"tokens": "int64", "score": "float64"}.items() <= together.dtypes.astype(str).to_dict().items()
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import enum
 import hashlib
 import json
 import pickle
@@ -12,6 +13,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import datasets
 import joblib
 import numpy as np
 import pandas as pd
@@ -475,6 +477,66 @@ def test_labels_of_another_type_are_not_scored():
     for texts, weight, message in ([], None, "X: no text is left"), (["good"], [0], "sample_weight: .* are zero;"):
         with pytest.raises(InvalidInput, match=f"^{message}"):
             estimator.score(texts, [1] * len(texts), weight)
+
+
+def test_labels_that_training_has_not_seen_are_scored_by_what_they_mean(tmp_path):
+    """A fold may have a part of the ratings. The others were all wrong, also those to ignore."""
+    estimator = small(data__labels={"negative": [1, 2], "positive": [4, 5], "ignore": [3]})
+    estimator.fit(TEXTS, [5 if label else 1 for label in LABELS])
+    estimator.save(tmp_path / "m.safetensors")
+    for fitted in estimator, SentimentClassifier.load(tmp_path / "m.safetensors"):
+        assert fitted.score(["good fun", "bad and dull", "zzz", "good fun"], [4, 2, 3, 2]) == pytest.approx(2 / 3)
+        assert fitted.score(["good fun", "bad and dull"], [9, 1]) == 0.5, "9 is no class"
+    usual = small().fit(TEXTS, ["pos" if label else "neg" for label in LABELS])
+    assert usual.score(["good fun", "bad and dull"], ["Positive", "neg"]) == 1, "as `evaluate` has it"
+    with pytest.raises(InvalidInput, match=r"^Unknown label type: y has \[0, 1\]; "):
+        small().fit(TEXTS, LABELS).score(["good fun", "bad and dull"], [[0, 1], [1, 0]])
+
+
+def named(names, number):
+    """Return the column of labels of a data set that has names for its numbers."""
+    features = datasets.Features({"label": datasets.ClassLabel(names=names)})
+    return datasets.Dataset.from_dict({"label": number}, features=features)["label"]
+
+
+def test_named_numbers_of_a_data_set_mean_their_names():
+    """As in a file of the Hugging Face hub: 0 was always negative, and of several classes the names were lost."""
+    turned = named(["pos", "neg"], 1 - LABELS)
+    estimator = small().fit(TEXTS, turned)
+    assert estimator.predict(["good fun", "bad and dull"]).tolist() == [0, 1]
+    assert estimator.model_.predict(["good fun", "bad and dull"]).label.tolist() == ["positive", "negative"]
+    usual = small().fit(TEXTS, named(["neg", "pos"], LABELS))
+    assert usual.digest_ == small().fit(TEXTS, LABELS).digest_
+    for fitted in estimator, usual:
+        assert sentibp.evaluate(fitted.model_, texts=TEXTS, labels=turned).scores["accuracy"] == 1
+    several = small().fit(
+        TEXTS, named(["great", "bad", "unused", "ok"], [i % 3 and i % 3 * 2 - 1 for i in range(len(TEXTS))])
+    )
+    assert several.model_.spec.labels == ("bad", "ok", "great")
+    assert several.model_.spec.ordered and several.classes_.tolist() == [0, 1, 3]
+
+
+class Answer(str, enum.Enum):  # noqa: UP042  # of which str() is another text
+    """Labels as programs name them."""
+
+    good, bad = "b", "a"
+
+
+class Stars(enum.IntEnum):
+    """The same with numbers."""
+
+    good, bad = 5, 1
+
+
+@pytest.mark.parametrize("kind", [Answer, Stars])
+def test_labels_may_be_members_of_an_enumeration(kind):
+    """They cannot be written in settings; the labels are the values."""
+    labels = [kind.good if label else kind.bad for label in LABELS]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SentibpWarning)  # the order of a and b
+        fitted = small().fit(TEXTS, labels)
+    assert fitted.classes_.tolist() == [kind.bad.value, kind.good.value]
+    assert fitted.score(TEXTS, labels) == 1
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,24 @@ def test_other_reviews_to_validate_on(here):
             sentibp.train(SMALL, TEXTS, LABELS, validation=wrong)
 
 
+def test_labels_of_validation_reviews_mean_what_they_do_in_evaluate(here):
+    """Those that data.labels lists were refused if the training reviews had none of them."""
+    new, ratings = ["a good end", "fun", "a bad end", "dull", "so so"], [4, 5, 2, 1, 3]
+    stars = [5 if label == "pos" else 1 for label in LABELS]
+    settings = {"data__labels": {"negative": [1, 2], "positive": [4, 5], "ignore": [3]}}
+    for out in None, "mine":
+        trained = sentibp.train(SMALL, TEXTS, stars, validation=(new, ratings), out=out, **settings)
+        assert trained.scores["n"] == 4
+        evaluation = sentibp.evaluate(trained.model, texts=new, labels=ratings)
+        assert evaluation.scores["accuracy"] == trained.scores["accuracy"]
+    assert sentibp.evaluate(load_model("mine")).scores["accuracy"] == trained.scores["accuracy"]
+    for wrong in (9, [1]):
+        with pytest.raises(
+            InvalidInput, match=r"^validation\[1\]\[0\] is .*, and the classes of the model are negative, "
+        ):
+            sentibp.train(SMALL, TEXTS, stars, validation=(new, [wrong, *ratings[1:]]), **settings)
+
+
 def test_a_split_is_not_in_memory():
     trained = sentibp.train({**SMALL, "data": {"validation": "dev"}}, TEXTS, LABELS)
     assert trained.scores["n"] == 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -40,6 +42,7 @@ TEXTS = ["good", "", "ünï 🙂", "a\nb", "x" * 100]
         pa.array(TEXTS, pa.string_view()),
         pa.array(TEXTS).dictionary_encode(),
         pa.chunked_array([TEXTS[:2], TEXTS[2:]]),
+        pd.Series(TEXTS, index=["columns", *range(1, len(TEXTS))]),  # no table, though it has `columns`
         pa.array(["no", *TEXTS])[1:],
         strings(TEXTS),
     ],
@@ -123,11 +126,22 @@ def test_what_is_no_list_of_texts_is_refused(values, message):
     assert str(caught.value) == message
 
 
+class Named(str, enum.Enum):  # noqa: UP042  # of which str() is another text
+    """A name with a value."""
+
+    a = "a"
+
+
 def test_values_are_plain():
     for values in np.array([1, 2]), pd.Series([1, 2]), pl.Series([1, 2]), pa.array([1, 2]), [np.int8(1), 2]:
         found = to_list(values, "y")
         assert found == [1, 2]
         assert {type(value) for value in found} == {int}
+    objects = [np.int64(1), np.str_("a"), Named.a, 2.5, True]
+    for values in pd.Series(objects, dtype=object), [np.array(1), *objects[1:]]:  # so has torch single numbers
+        found = to_list(values, "y")
+        assert found == [1, "a", "a", 2.5, True]
+        assert [type(value) for value in found] == [int, str, str, float, bool]
     assert not is_missing("nan")
     assert not is_missing(0)
 

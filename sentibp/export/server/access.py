@@ -40,6 +40,9 @@ class Gate:
         await (self.app if refusal is None else refusal)(scope, receive, send)
 
     def _refusal(self, headers: Headers, path: str) -> Response | None:
+        if "content-length" in headers and "transfer-encoding" in headers:  # RFC 9112, section 6.3: request smuggling
+            reason = "the body has two lengths; leave out the header Content-Length, or Transfer-Encoding"
+            return error(400, reason, {"Connection": "close"})
         if self.access.token is not None:
             if path in OPEN or _has_token(headers.getlist("authorization"), self.access.token):
                 return None

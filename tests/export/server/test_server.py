@@ -238,6 +238,12 @@ def test_a_chunked_body_that_becomes_too_large(server):
     assert refusals(server.send(head + b'6\r\n"good"\r\n0\r\n\r\n')) == [200]
 
 
+def test_a_body_with_two_lengths_is_refused_and_nothing_behind_it_is_answered(server):
+    """A proxy may take the other length, and the rest for the request of another client (RFC 9112, section 6.3)."""
+    head = server.head(6).replace(b"Content-Type", b"Transfer-Encoding: chunked\r\nContent-Type")
+    assert refusals(server.send(head + b'6\r\n"good"\r\n0\r\n\r\n' + server.head(6) + b'"good"')) == [400]
+
+
 @pytest.mark.parametrize("close", [{}, {"Connection": "close"}])
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
