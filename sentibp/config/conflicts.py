@@ -144,7 +144,7 @@ def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
 
 def _pretraining(config: Config) -> Iterator[Conflict]:
     pretrain, dim = config.pretrain, config.model.embedding.dim
-    needed = pretrain.columns + _outputs(config)  # columns to learn
+    needed = pretrain.columns + outputs_of(config)  # columns to learn
     if pretrain.has_word_columns and dim < needed:
         key = {"words": "dim", "builtin": "vectors"}.get(pretrain.vectors, "lexicon")
         lower = "lower this, or " * (key == "dim")
@@ -255,7 +255,7 @@ def _shards(config: Config) -> Iterator[Conflict]:
         yield Conflict(("model", "batch_norm"), message, reads)
 
 
-def _outputs(config: Config) -> int:
+def outputs_of(config: Config) -> int:
     """Return the number of outputs of the network, below its head."""
     classes, output = class_count(config), config.model.output
     if are_binary(config.data.labels) or output == "cumulative":

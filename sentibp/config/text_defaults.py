@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sentibp.config.conflicts import find_conflicts
+from sentibp.config.class_conflicts import are_binary
+from sentibp.config.conflicts import find_conflicts, outputs_of
 from sentibp.config.schema import BUILTIN_DIM, Config, with_default
 
 LONG = 60
@@ -44,9 +45,11 @@ OF_SHORT_TEXTS: dict[tuple[str, ...], Any] = {
     ("model", "hidden"): [],
     ("train", "epochs"): 1,
 }
-"""The defaults that are others for negative and positive short texts in English. Most of their words occur too seldom
-to be learned from them, and the vectors and the lexicon that come with sentibp know these words (docs/log,
-2026-11-30)."""
+"""The defaults that are others for short texts in English with the labels negative and positive. Most of their words
+occur too seldom to be learned from them, and the vectors and the lexicon that come with sentibp know these words
+(docs/log, 2026-11-30)."""
+
+_OF_TWO_CLASSES = {("text", "shifters"), ("pretrain", "lexicon")}  # of these; they say what is negative and positive
 
 _RATES = {"optimizer", "schedule", "learning_rates", "batch_size"}  # of train: the learning rate suits no others
 
@@ -63,11 +66,15 @@ def for_long_texts(config: Config) -> Config:
 def for_short_texts(config: Config) -> Config:
     """Return the config with the defaults of short texts in English, as `for_long_texts` does.
 
-    It is also returned as it is if another setting excludes these: classes that are not negative and positive, shards,
-    or a limit to the features, as each word of which something is known is one.
+    With classes that are not negative and positive, these are the vectors alone. The config is also returned as it is
+    if another setting excludes them: shards, or a limit to the features, as each word that is known is one.
     """
     has_limit = config.text.max_features is not None or config.text.min_groups > 1
-    changed = _with_defaults(config, OF_SHORT_TEXTS)
+    values = OF_SHORT_TEXTS
+    if not are_binary(config.data.labels):
+        values = {path: value for path, value in values.items() if path not in _OF_TWO_CLASSES}
+        values |= {("model", "embedding", "dim"): BUILTIN_DIM + outputs_of(config)}
+    changed = _with_defaults(config, values)
     return config if has_limit or config.train.shards > 1 or list(find_conflicts(changed)) else changed
 
 

@@ -41,6 +41,8 @@ def suited_defaults(config: Config, inputs: Inputs) -> tuple[Config, Inputs, lis
     if _known_share(tokens, pretrained.texts) < _ENGLISH:
         return config, inputs, []
     note = "short texts in English: the default settings are those of the config short_texts"
+    if short.pretrain.lexicon == "none":
+        note += ", without what is for negative and positive"
     files = initial_file_facts(short)
     return short, inputs._replace(pretrained=pretrained, lexicon=load_lexicon(short), files=files), [note]
 

@@ -93,7 +93,6 @@ def test_each_of_short_texts_is_set(path, value):
 @pytest.mark.parametrize(
     "setting",
     [
-        "data.labels=[1,2,3,4,5]",
         "train.linear_member=true",
         "train.shards=2",
         "train.freeze=[hidden.0]",
@@ -101,9 +100,20 @@ def test_each_of_short_texts_is_set(path, value):
     ],
 )
 def test_what_does_not_fit_the_settings_of_short_texts(setting):
-    """They have a lexicon for two classes, a linear classifier of their own, and no hidden layer."""
+    """They have a linear classifier of their own, and no hidden layer."""
     given = config(setting)
     assert for_short_texts(given) is given
+
+
+@pytest.mark.parametrize(
+    ("settings", "columns"),
+    [(["data.labels=[1,2,3,4,5]"], 102), (["data.labels=[food,price,staff]", "data.ordered=false"], 103)],
+)
+def test_other_classes_have_the_vectors_of_short_texts_alone(settings, columns):
+    """The lexicon and the words with a negation are for negative and positive."""
+    changed = for_short_texts(config(*settings))
+    assert (changed.pretrain.vectors, changed.pretrain.lexicon, changed.text.shifters) == ("builtin", "none", False)
+    assert (changed.model.embedding.dim, changed.model.embedding.pooling) == (columns, "sqrt")
 
 
 def test_few_labels_has_them_and_a_final_training():

@@ -444,17 +444,25 @@ def test_short_texts_in_english_have_defaults_of_their_own(here):
         ("хорошо плохо телефон который купили здесь прошлой неделе вместе другими", []),
         ("works broken the phone that I bought here last week", ["model.hidden=[4]"]),
         ("works broken the phone that I bought here last week", ["pretrain.vectors=none"]),
-        ("works broken the phone that I bought here last week", ["data.labels=[0,1,2]"]),
         ("1 2 3 4 5 6 7 8 9", []),
     ],
 )
 def test_other_short_texts_have_the_usual_defaults(here, words, settings):
-    more = ["the phone,2"] * 20 if settings == ["data.labels=[0,1,2]"] else []
-    write("r.csv", "text,label", [*short_rows(words), *more])
+    write("r.csv", "text,label", short_rows(words))
     outcome = train_model(load_config("default", ["data.source=r.csv", "train.epochs=1", *settings]))
     assert SHORT not in outcome.notes
     recorded = load_config(outcome.run / "config.yaml").config
     assert (recorded.pretrain.vectors, recorded.text.shifters) == ("none", False)
+
+
+def test_words_that_no_text_has_are_known_with_more_classes_too(here):
+    rows = [f"{word} {i},{label}" for i in range(20) for word, label in (("bad", 0), ("average", 1), ("great", 2))]
+    write("r.csv", "text,label", rows)
+    outcome = train_model(load_config("default", ["data.source=r.csv", "data.labels=[0,1,2]"]))
+    assert outcome.notes[0] == f"{SHORT}, without what is for negative and positive"
+    predicted = load_model(outcome.model).predict(strings(["terrible", "wonderful"])).probabilities
+    assert predicted[0, 0] > predicted[1, 0]
+    assert predicted[1, 2] > predicted[0, 2]
 
 
 def test_many_short_texts_say_enough_about_their_words(here, monkeypatch):
