@@ -18,7 +18,7 @@ from sentibp.data.corpus import Corpus
 from sentibp.data.folding import Spelling
 from sentibp.data.names import Names, find_names, tokenize_with_capitals
 from sentibp.data.overlap import near_duplicates, near_duplicates_of
-from sentibp.data.tokenizer import Tokens, single_tokens, tokenize
+from sentibp.data.tokenizer import Tokens, tokenize
 from sentibp.data.vocabulary import Vocabulary, merge, vocabulary_of_words
 from sentibp.data.vocabulary_build import build_vocabulary
 from sentibp.data.vocabulary_shards import ShardedTokens, Workers, encode_shards, vocabulary_of_shards
@@ -143,8 +143,7 @@ def _with_known(
     if not len(vocabulary):
         raise no_features(settings, f"the {_count(corpora[0]):,} training reviews")
     for each in words:
-        _, known = single_tokens(each, Spelling.of(settings))
-        vocabulary = merge(vocabulary, vocabulary_of_words(pc.unique(known), settings.presence))
+        vocabulary = merge(vocabulary, vocabulary_of_words(pc.unique(each), settings.presence))
     return vocabulary
 
 

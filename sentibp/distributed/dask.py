@@ -383,8 +383,8 @@ class DaskExecutor:
             print_message(f"{self.address}: {fact}; waiting for one to join")
         elif workers and not self._has_told_pause and all(each["status"] == "paused" for each in workers.values()):
             self._has_told_pause = True  # once: it may come and go
-            fact = "all workers are paused, as their memory is nearly full; waiting until some is free"
-            print_message(f"{self.address}: {fact}, or for another worker with a larger --memory-limit")
+            fact = "all workers are paused, as their memory is nearly full"
+            print_message(f"{self.address}: {fact}; waiting until some is free, or for a worker with more memory")
         self._warned = not self._slots
 
     def _is_stalled(self) -> bool:

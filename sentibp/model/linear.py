@@ -201,7 +201,7 @@ def fit_linear_columns(
         return loss, np.concatenate((d_weights.ravel(), np.atleast_1d(dy.sum(axis=0)), d_head))
 
     with single_threaded_blas:
-        theta = _minimize_by_steps(loss_and_gradient, np.zeros(k + m + head.size), _DECAY, k)
+        theta = _minimize_by_steps(loss_and_gradient, np.zeros(k + m + head.size), _DECAY, k, _TOLERANCE)
     head.set(theta[k + m :])
     return rows @ (scale * theta[:k].reshape(scale.shape)).reshape(-1, m), theta[k : k + m], head.parameters
 
@@ -291,7 +291,7 @@ def _with_penalty(loss_and_gradient: LossAndGradient, decay: float, count: int) 
 
 
 def _minimize_by_steps(
-    loss_and_gradient: LossAndGradient, start: Array, decay: float, penalized: int, tolerance: float = _TOLERANCE
+    loss_and_gradient: LossAndGradient, start: Array, decay: float, penalized: int, tolerance: float
 ) -> Array:
     """Return a point near the minimum, after some steps of L-BFGS (Liu & Nocedal, 1989) with backtracking.
 

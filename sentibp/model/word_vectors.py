@@ -9,6 +9,7 @@ The vectors that come with sentibp have 8 bits a number.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,8 +90,9 @@ def pack_vectors(learned: VectorFile) -> bytes:
     return tensor_file.pack_tensor_file(header, tensors, KEY)
 
 
+@cache
 def load_builtin() -> VectorFile:
-    """Read the vectors of English words that come with sentibp."""
+    """Read the vectors of English words that come with sentibp; once, as the final training needs them, too."""
     return load_vectors(builtin_vectors())
 
 

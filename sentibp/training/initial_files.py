@@ -10,7 +10,9 @@ import pyarrow as pa
 
 from sentibp.config import paths
 from sentibp.config.schema import Config
+from sentibp.data.folding import Spelling
 from sentibp.data.lexicon import Lexicon
+from sentibp.data.tokenizer import single_tokens
 from sentibp.errors import ConfigError
 from sentibp.model import file as model_file
 from sentibp.model import word_vectors
@@ -57,10 +59,16 @@ def require_suitable(config: Config, vectors: word_vectors.VectorFile | None) ->
         raise ConfigError(*wrong)
 
 
-def known_words(pretrained: word_vectors.VectorFile | None, lexicon: Lexicon | None) -> list[pa.LargeStringArray]:
-    """Return the words of which something is known, so that they are features even if no review has them."""
+def known_words(
+    config: Config, pretrained: word_vectors.VectorFile | None, lexicon: Lexicon | None
+) -> list[pa.LargeStringArray]:
+    """Return the words of which something is known, as tokens: they are features even if no review has them."""
     words = [] if lexicon is None else [lexicon.words]
-    return words if pretrained is None or pretrained.kind != "words" else [*words, pretrained.texts]
+    if pretrained is None or pretrained.kind != "words":
+        return words
+    spelling = Spelling.of(config.text)
+    tokens = pretrained.texts if pretrained.spelling == spelling else single_tokens(pretrained.texts, spelling)[1]
+    return [*words, tokens]
 
 
 def initial_file_facts(config: Config) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def prepare_inputs(
         _require_separate(config, reviews.validation, overlap, is_given=given is not None)
         suited += without_effect_note(config, is_given=given is not None)
     facts = reviews_facts(config, inputs)
-    encoded = _encode(config, reviews, facts, origin, known_words(pretrained, lexicon), workers)
+    encoded = _encode(config, reviews, facts, origin, known_words(config, pretrained, lexicon), workers)
     near = encoded.near_duplicate
     cut = "" if is_fold or is_rerun else keep_similar_together(config, given, reviews, near, overlap.repeated)
     if not isinstance(cut, str):

@@ -50,7 +50,7 @@ _NO_TEXT = (  # how contents begin, and what they are
         rb"--\r?\n-- postgresql",
         "a dump in SQL; load it into a database, and write its table to a CSV file",
     ),
-    (rb"\+-{2,}[+-]*\+\s", "a table with a frame, as mysql shows it; write it as TSV, as mysql --batch does"),
+    (rb"\+-{2,}[+-]*\+\s", "a table with a frame, as mysql shows it; write it as TSV, as `mysql -B` does"),
     (rb"(?i)(\s|%[^\n]*\n)*@relation\s", "an ARFF file of Weka; write it as CSV"),
     (rb"Rar!|7z\xbc\xaf", "an archive; unpack it, and give the file in it"),
 )

@@ -19,7 +19,7 @@ Row = tuple[int, list[str]]  # its number, and its fields
 def is_rule(fields: Sequence[str]) -> bool:
     """Return whether a row of several fields is a line of dashes below the names of the columns.
 
-    The table may have a bar at both ends of its lines, as Markdown has it, outside of which there is nothing.
+    A Markdown table may have a bar at both ends of its lines; the fields outside of them are empty.
     """
     inner = fields[1:-1] if len(fields) > 2 and not fields[0] + fields[-1] else fields
     return len(fields) > 1 and all(map(_RULE.fullmatch, inner))
