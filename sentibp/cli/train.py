@@ -173,8 +173,7 @@ def _train(
         raise
     if training.note is not None:
         print_message(training.note)
-    ran = load_config(outcome.run / "config.yaml").config  # with the defaults that suit its texts
-    saved = saved_model(ran, outcome._asdict())
+    saved = saved_model(load_config(outcome.run / "config.yaml").config, outcome._asdict())  # as its texts decided
     print_outcome(outcome, saved, json, training.resume_command, _is_of_films(resolved.config))
     if not (quiet or json):
         data = None if isinstance(training, training_resume.Completed) else training.context.data

@@ -139,6 +139,7 @@ def prepare_inputs(
     found = [] if lexicon is None else [*lexicon.coverage(occurrences, encoded.vocabulary).notes()]
     found += names_note(encoded.names)
     independent, more = _judge_validation(config, reviews, overlap, near, given, cut)
+    all_notes = [*notes, *suited, *_data_notes(config, reviews, overlap), *overlap.notes, *found, *more]
     classes = classes_of(config.data)
     return TrainingData(
         config=config,
@@ -152,9 +153,7 @@ def prepare_inputs(
         vocabulary=encoded.vocabulary,
         facts=facts | files,
         hashes=overlap.hashes,
-        notes=tuple(
-            dict.fromkeys([*notes, *suited, *_data_notes(config, reviews, overlap), *overlap.notes, *found, *more])
-        ),
+        notes=tuple(dict.fromkeys(all_notes)),
         caveats=(*overlap.caveats, *more),
         given=given,
         seconds=seconds + time.monotonic() - start,
