@@ -227,7 +227,7 @@ def test_workers_that_are_paused_for_lack_of_memory_are_told_once(
             local._looked = 0.0
             assert local.slots == 2
         fact = "all workers are paused, as their memory is nearly full; waiting until some is free"
-        assert capsys.readouterr().err == f"local:2: {fact}, or for another worker with a larger --memory-limit\n"
+        assert capsys.readouterr().err == f"local:2: {fact}, or for a worker with more memory\n"
     finally:
         local.run_everywhere(functions.set_status, "running")
         local._has_told_pause = False
