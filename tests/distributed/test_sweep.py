@@ -107,9 +107,8 @@ def test_a_trial_that_kills_every_worker_has_failed_and_the_rest_goes_on(
     assert (done.folder / "deaths").stat().st_size == 2
     assert found.pop(1)[0].state == FAILED
     assert "trial 1: given up: 2 workers that ran it died" in load_sweep(done.folder).trials[1][0].message
-    assert {record.state for record, _ in found.values()} == {FINISHED}, [
-        record.message for record, _ in found.values()
-    ]
+    rest = [record for record, _ in found.values()]
+    assert {record.state for record in rest} == {FINISHED}, [record.message for record in rest]
 
 
 def test_a_full_disk_on_a_worker_ends_the_sweep(
