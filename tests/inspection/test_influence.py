@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
+from pathlib import Path
 
 import heads
 import numpy as np
@@ -172,6 +174,20 @@ def test_mistakes(train, complaint, here):
     assert "'zzzq': no word or n-gram of the model" in complaint(ConfigError, influence.of_word, str(run), "zzzq", 3)
     file = str(run / "model.safetensors")
     assert "give the run directory" in complaint(ConfigError, influence.of_text, file, "film", 3)
+
+
+def test_the_command_for_a_run_of_short_texts_trains_a_network_that_knows_as_much(here, complaint):
+    """Without the words that come with sentibp, its embedding starts as a linear classifier, not from zeros."""
+    rows = [f"it {('broke', 'works')[i % 2]} after {i} days,{i % 2}" for i in range(60)]
+    Path("r.csv").write_text("\n".join(["text,label", *rows]))
+    outcome = runner.train_model(load_config("default", ["data.source=r.csv"]), Path("run"))
+    message = complaint(DataError, influence_log.load_influence_log, outcome.run)
+    command = shlex.split(message.rpartition("`sentibp ")[2].rstrip("`"))
+    assert command[:2] == ["train", "run/config.yaml"]
+    again = runner.train_model(load_config(command[1], command[3::2]), Path("again"))
+    assert influence_log.load_influence_log(again.run)
+    good, bad = model_file.load_model(again.model).predict(strings(["works", "broke"])).positive
+    assert good > 0.6 > 0.4 > bad
 
 
 def test_training_data_that_changed_or_is_gone(here, complaint):
