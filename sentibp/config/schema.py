@@ -440,7 +440,7 @@ BUILTIN_DIM = 100
 class Pretrain(_Section):
     """What to learn from reviews without labels before the training."""
 
-    added: ClassVar = {"lexicon": "none"}
+    added: ClassVar = {"lexicon": "none", "decay": 1.0}
     vectors: Literal["none", "reviews", "words", "builtin"] = "none"
     """The vectors to learn. none: no pretraining. reviews: vectors of n-grams that occur in the same reviews; a linear
     classifier on them is averaged with the network; for long reviews. words: vectors of words with the same neighbours;
@@ -471,6 +471,9 @@ class Pretrain(_Section):
     (`pip install 'sentibp[lexicon]'`). They are features whether the training data have them or not, and a column of
     the embedding, before those of the vectors, starts from the polarities. Use it with up to a few thousand labelled
     reviews in English, with vectors: none, words or builtin. Predictions do not need the package. none: no lexicon."""
+    decay: Positive = 1.0
+    """How strongly the weights of the linear classifier on the columns of words are pulled towards zero: a multiple of
+    the usual penalty. Lower it for labels that words tell apart well, such as those of subjects."""
 
     @property
     def is_used(self) -> bool:

@@ -49,7 +49,7 @@ def encode(
     settings: Text,
     corpora: Sequence[Corpus | None],
     validation: Corpus | None,
-    fingerprints: Mapping[str, Any],
+    fingerprints: Mapping[str, Any] | None,
     name: str,
     initial: Vocabulary | None = None,
     occurrences: bool = False,
@@ -60,14 +60,16 @@ def encode(
 
     With `occurrences`, the features of the corpora are returned as often as they occur, whatever text.presence is.
     `fingerprints` identify the content of the data, and `name` describes them to people. An `initial` vocabulary keeps
-    its ids and is extended; then the cache is not used. The `words` are features even if no review has them; they
-    follow the others. If `workers` are given, they count and encode the reviews, with the same result.
-    DataError if no word is frequent enough.
+    its ids and is extended; then, and without `fingerprints`, the cache is not used. The `words` are features even if
+    no review has them; they follow the others. If `workers` are given, they count and encode the reviews, with the same
+    result. DataError if no word is frequent enough.
     """
-    if words:
-        fingerprints = {**fingerprints, "words": [_digest(each) for each in words]}
-    key = cache_key(settings, fingerprints, occurrences)
-    arrays = cache.load(key) if initial is None else None
+    key = None
+    if fingerprints is not None and initial is None:
+        if words:
+            fingerprints = {**fingerprints, "words": [_digest(each) for each in words]}
+        key = cache_key(settings, fingerprints, occurrences)
+    arrays = None if key is None else cache.load(key)
     if arrays is not None:
         vocabulary = Vocabulary.from_tensors(arrays["words"], arrays["features"], settings.presence)
         near, names = arrays["near_duplicate"], float(arrays["names"][0])
@@ -76,7 +78,7 @@ def encode(
         vocabulary, learned, held_out, near, names = _encode(
             settings, corpora, validation, initial, occurrences, words, workers
         )
-        if initial is None:
+        if key is not None:
             arrays = vocabulary.tensors() | {"near_duplicate": near, "names": np.array([names])}
             for k, ragged in ("training", learned), ("validation", held_out):
                 arrays |= {f"{k}.ids": ragged.ids, f"{k}.offsets": ragged.offsets}

@@ -129,26 +129,31 @@ def fit_linear_network(
     decay: float = 0.005,
     loss_weight: Array | None = None,
     head: Head | None = None,
+    shared: SharedWeights | None = None,
 ) -> tuple[Array, Array, Array]:
     """Fit a network without hidden layers on m columns of an embedding and on fixed pooled vectors x (n, k).
 
     Return the columns (V, m), the weight of x (k, m), and the bias (m,). There is a column for each output of the head,
     whose parameters are fitted, too; None: two labels. The loss is that of `fit_output_layer`. The penalty is on the
-    columns divided by `scale` (V, m), so that a feature with a large scale moves further.
+    weights of the columns divided by `scale` (V, m), so that one with a large scale moves further. The weights are the
+    rows of the columns, unless features share some of them (`shared`). A feature that no review has, has a row then,
+    too, if it shares the weight of an affix with others.
     """
-    head = head or Head()
+    head, shared = head or Head(), shared or SharedWeights(NO_PAIRS, len(scale))
     m = head.outputs
     bag = FastEmbeddingBag(np.zeros(scale.shape), pooling, padding)
     batch = bag.index(features)
     layer = Linear(np.zeros((x.shape[1], m)), np.zeros(m))
     columns, weight, bias = bag.params["weight"], layer.params["weight"], layer.params["bias"]
-    inputs, row_scale = x.astype(np.float64), scale[batch.rows].astype(np.float64)
-    k = row_scale.size
+    used, to_rows = shared.restricted(batch.rows)
+    to_weights = csr_array(to_rows.T)
+    inputs, weight_scale = x.astype(np.float64), scale[used].astype(np.float64)
+    k = weight_scale.size
     w, b = k + weight.size, k + weight.size + m  # where the bias begins, and the parameters of the head
 
     def loss_and_gradient(theta: Array) -> tuple[float, Array]:
-        columns[batch.rows], bias[:] = row_scale * theta[:k].reshape(row_scale.shape), theta[w:b]
-        weight[:] = theta[k:w].reshape(weight.shape)
+        columns[batch.rows] = to_rows @ (weight_scale * theta[:k].reshape(weight_scale.shape))
+        weight[:], bias[:] = theta[k:w].reshape(weight.shape), theta[w:b]
         head.set(theta[b:])
         y = bag.forward(batch, train=True) + layer.forward(inputs, train=True)
         loss, dy, d_head = head.loss(y, label, loss_weight)
@@ -156,11 +161,14 @@ def fit_linear_network(
         layer.backward(dy)
         d_columns = bag.grads["weight"]
         assert isinstance(d_columns, RowGrad)
-        d_rows, d_weight = row_scale * d_columns.values, np.asarray(layer.grads["weight"])
-        return loss, np.concatenate((d_rows.ravel(), d_weight.ravel(), np.asarray(layer.grads["bias"]), d_head))
+        d_weights, d_weight = weight_scale * (to_weights @ d_columns.values), np.asarray(layer.grads["weight"])
+        return loss, np.concatenate((d_weights.ravel(), d_weight.ravel(), np.asarray(layer.grads["bias"]), d_head))
 
-    _minimize_by_steps(loss_and_gradient, np.zeros(b + head.size), decay, w, _EXACT)
-    return columns.astype(np.float32), weight.astype(np.float32), bias.copy()
+    theta = _minimize_by_steps(loss_and_gradient, np.zeros(b + head.size), decay, w, _EXACT)
+    loss_and_gradient(theta)  # leaves the layers and the head at the minimum
+    weights = np.zeros(scale.shape)
+    weights[used] = weight_scale * theta[:k].reshape(weight_scale.shape)
+    return (shared.rows @ weights).astype(np.float32), weight.astype(np.float32), bias.copy()
 
 
 def fit_linear_columns(
@@ -174,36 +182,84 @@ def fit_linear_columns(
 ) -> tuple[Array, Array, dict[str, Array]]:
     """Fit a linear classifier on n reviews. Return its embedding (features, m), bias (m,), and what the head learns.
 
-    `shares` are pairs (feature, affix). The row of a feature is the sum of a weight of its own and the weights of the
-    affixes that it begins or ends with, so that words with the same beginning or ending have similar rows. A weight
-    moves further if the log-count ratio of its feature is large: naive-Bayes logistic regression (Wang & Manning,
-    2012). `loss_weight` (n,) is the weight of each review in the loss, with a mean near 1. `kind` is the head.
+    `shares` are pairs (feature, affix), as `SharedWeights` has them. A weight moves further if the log-count ratio of
+    its feature is large: naive-Bayes logistic regression (Wang & Manning, 2012). `loss_weight` (n,) is the weight of
+    each review in the loss, with a mean near 1. `kind` is the head.
     """
     x, label = examples.features, examples.label
-    identity = np.arange(features, dtype=np.int32)
-    row, weight = (np.concatenate((identity, each)) for each in shares)
-    rows = csr_array((np.ones(len(row)), (row, weight)), shape=(features, features))  # weights -> rows
-    rows.data[:] = 1  # an affix begins or ends with itself: it counts once
-    is_affix = np.zeros(features, bool)
-    is_affix[shares[1]] = True
-    entry = np.repeat(1 / FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(x)[:, 0], x.lengths)
+    shared, entry = SharedWeights(shares, features), entries(x, pooling, padding)
     inputs = csr_array((entry, x.ids.astype(np.int32), x.offsets.astype(np.int64)), shape=(len(label), features))
-    inputs_transposed, rows_transposed = csr_array(inputs.T), csr_array(rows.T)
-    scale, head = _scales(examples, rows_transposed, is_affix, entry, kind), Head(kind, examples.classes.number)
+    inputs_transposed = csr_array(inputs.T)
+    scale, head = _scales(examples, shared, entry, kind), Head(kind, examples.classes.number)
     k, m = scale.size, scale.size // features
 
     def loss_and_gradient(theta: Array) -> tuple[float, Array]:
         head.set(theta[k + m :])
-        y = inputs @ (rows @ (scale * theta[:k].reshape(scale.shape))) + theta[k : k + m]  # (n,) or (n, m)
+        y = inputs @ (shared.rows @ (scale * theta[:k].reshape(scale.shape))) + theta[k : k + m]  # (n,) or (n, m)
         loss, dy, d_head = head.loss(y.reshape(len(y), -1), label, loss_weight)
         dy = dy.reshape(y.shape)
-        d_weights = scale * (rows_transposed @ (inputs_transposed @ dy))
+        d_weights = scale * (shared.transposed @ (inputs_transposed @ dy))
         return loss, np.concatenate((d_weights.ravel(), np.atleast_1d(dy.sum(axis=0)), d_head))
 
     with single_threaded_blas:
         theta = _minimize_by_steps(loss_and_gradient, np.zeros(k + m + head.size), _DECAY, k, _TOLERANCE)
     head.set(theta[k + m :])
-    return rows @ (scale * theta[:k].reshape(scale.shape)).reshape(-1, m), theta[k : k + m], head.parameters
+    rows = shared.rows @ (scale * theta[:k].reshape(scale.shape)).reshape(-1, m)
+    return rows, theta[k : k + m], head.parameters
+
+
+NO_PAIRS = np.zeros(0, np.int32), np.zeros(0, np.int32)
+"""Of features and affixes, where no feature has one."""
+
+
+class SharedWeights:
+    """Weights that are shared by the features with the same beginning or ending, so that their rows are similar.
+
+    The row of each of V features is the sum of a weight of its own and the weights of its affixes. `pairs` are those of
+    feature and affix, as `Vocabulary.affix_pairs` returns them.
+    """
+
+    def __init__(self, pairs: tuple[Array, Array], features: int):
+        identity = np.arange(features, dtype=np.int32)
+        row, weight = (np.concatenate((identity, each)) for each in pairs)
+        self.rows = csr_array((np.ones(len(row)), (row, weight)), shape=(features, features))  # weights -> rows
+        self.rows.data[:] = 1  # an affix begins or ends with itself: it counts once
+        self.transposed = csr_array(self.rows.T)
+        self.is_affix = np.zeros(features, bool)
+        self.is_affix[pairs[1]] = True
+
+    def restricted(self, rows: Array) -> tuple[Array, csr_array]:
+        """Return the k weights of some rows (r,), and the matrix (r, k) from these to the rows."""
+        matrix = self.rows[rows]
+        used = np.unique(matrix.indices)
+        return used, csr_array(matrix[:, used])
+
+    def log_count_ratio(self, task: Examples) -> Array:
+        """Return the log-count ratio of each weight (V,). That of an affix counts all features that share it."""
+        positive, negative = (self.transposed @ count for count in class_counts(task, len(self.is_affix)))
+        return log_ratio(positive, negative, positive_share(task))
+
+    def factor(self, scale: Array, examples: Examples, entry: Array, word: float, affix: float) -> Array:
+        """Return what the scales (V,) are multiplied by, so that weights move as far as is wanted: (V,).
+
+        The inputs of the weights, which are those of the features by `entry` times the scale, have a root mean square
+        of `word` and, for those of affixes, of `affix`.
+        """
+        x, features = examples.features, len(scale)
+        weight = None if examples.weight is None else np.repeat(examples.weight, x.lengths)
+        square = entry**2 if weight is None else entry**2 * weight
+        squares = self.transposed @ np.bincount(x.ids, square, minlength=features)
+        counts = self.transposed @ np.bincount(x.ids, weight, minlength=features)
+        factor = np.ones(features)
+        for chosen, target in (~self.is_affix, word), (self.is_affix, affix):
+            mean = (scale**2 * squares)[chosen].sum() / max(counts[chosen].sum(), 1)
+            factor[chosen] = target / max(np.sqrt(mean), 1e-6)
+        return factor
+
+
+def entries(x: Ragged, pooling: str, padding: int) -> Array:
+    """Return what each occurrence of a feature in reviews x counts, if their rows are pooled: (len(x.ids),)."""
+    return np.repeat(1 / FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(x)[:, 0], x.lengths)
 
 
 class Head:
@@ -244,23 +300,16 @@ class Head:
         return loss, dy, np.concatenate([np.zeros(0), *map(np.asarray, self.layer.grads.values())])
 
 
-def _scales(examples: Examples, rows_transposed: csr_array, is_affix: Array, entry: Array, head: str) -> Array:
+def _scales(examples: Examples, shared: SharedWeights, entry: Array, head: str) -> Array:
     """Return how far each weight can move: (features,), or (features, m) for m outputs.
 
     The weights of neutrality are on the same scale as those of polarity, as in `naive_bayes_columns`.
     """
-    x, weight, features = examples.features, examples.weight, len(is_affix)
-    square = entry**2 if weight is None else entry**2 * np.repeat(weight, x.lengths)
-    squares = rows_transposed @ np.bincount(x.ids, square, minlength=features)
-    columns: list[Array] = []
+    columns, factor = list[Array](), np.ones(0)
     for task in binary_tasks(examples, head):
-        positive, negative = (rows_transposed @ count for count in class_counts(task, features))
-        ratio = np.abs(log_ratio(positive, negative, positive_share(task))).astype(np.float64)
+        ratio = np.abs(shared.log_count_ratio(task)).astype(np.float64)
         if not columns or head != "scale":
-            factor = np.ones(features)
-            for chosen, target in (~is_affix, _WORD_SCALE), (is_affix, _AFFIX_SCALE):
-                mean = (ratio**2 * squares)[chosen].sum() / max((positive + negative)[chosen].sum(), 1)
-                factor[chosen] *= target / max(np.sqrt(mean), 1e-6)
+            factor = shared.factor(ratio, examples, entry, _WORD_SCALE, _AFFIX_SCALE)
         columns.append(ratio * factor)
     return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 

@@ -19,7 +19,7 @@ from sentibp.model import initial, linear
 from sentibp.model.classifier import Classifier
 from sentibp.model.fold import fold_classifiers
 from sentibp.model.logistic_regression import fit_class_regression, fit_logistic_regression
-from sentibp.model.naive_bayes import log_count_ratio, log_count_ratios, scale_columns
+from sentibp.model.naive_bayes import binary_tasks, log_count_ratio, scale_columns
 from sentibp.model.spec import NetworkSpec
 from sentibp.model.word_vectors import Vectors
 from sentibp.nn import Ragged
@@ -31,6 +31,7 @@ from sentibp.utils.arrow import to_numpy
 _BLOCK = 256  # reviews that are pooled at once
 _MIN_COUNT = 2  # occurrences in the labelled reviews that a feature needs for an embedding row that it does not share
 _COLUMN_SCALE = 2.5  # the root mean square of the inputs of the trained column; that of the fixed columns is about 1
+_AFFIX_SCALE = 1.0  # the same of the weights that words share with others of the same beginning or ending
 _LEXICON_SCALE = 3.0  # the same of the column of a lexicon, so that its weight is found with few reviews
 _DECAY = 0.005  # the L2 penalty of a teacher
 _SUM_DECAY = 24.0  # the same for the sum of the losses instead of their mean: it counts with fewer than 4,800 reviews
@@ -86,15 +87,17 @@ def word_classifier(
 
     It has two inputs: the fixed `word_columns`, and a column of weights for each output, which it learns. A weight
     moves further if the log-count ratio of its feature is large, in the training reviews or in the additional ones.
-    This is naive-Bayes logistic regression (Wang & Manning, 2012) with vectors as additional inputs.
+    This is naive-Bayes logistic regression (Wang & Manning, 2012) with vectors as additional inputs. Words with the
+    same beginning or ending share weights, as in `linear.SharedWeights`.
     """
     n, head = len(vocabulary), _head(config)
+    shared = linear.SharedWeights(vocabulary.affix_pairs(), n)
     labelled = [] if extra.labelled is None else [log_count_ratio(_as_encoded(extra.labelled, vocabulary), n)]
-    ratios = log_count_ratios(training, n, NetworkSpec.from_config(config).head)
+    ratios = [shared.log_count_ratio(task) for task in binary_tasks(training, head.kind)]
     scales = [np.sqrt(np.sum(np.square([ratio, *labelled]), axis=0) + _BASE_SCALE) for ratio in ratios]
     loss_weight = example_weights(config.train, training)
-    decay = max(_DECAY, _SUM_DECAY / effective_reviews(training))
-    column, bias = _fit_columns(config, training, scales, columns, loss_weight, decay, head)
+    decay = config.pretrain.decay * max(_DECAY, _SUM_DECAY / effective_reviews(training))
+    column, bias = _fit_columns(config, training, scales, columns, loss_weight, decay, head, shared)
     return _linear(config, vocabulary, column, bias, head, seed)
 
 
@@ -116,23 +119,20 @@ def _fit_columns(
     loss_weight: Array | None = None,
     decay: float = _DECAY,
     head: linear.Head | None = None,
+    shared: linear.SharedWeights | None = None,
 ) -> tuple[Array, Array]:
     """Fit a network without hidden layers on a trained column for each output, and on the fixed `columns` (V, k).
 
     Return it as a column for each output (V, m), and their biases (m,). `scales` are m arrays (V,): a weight moves
-    further if its scale is large. Only the ratios between the scales of an output matter. `head` is as in `linear`.
+    further if its scale is large. Only the ratios between the scales of an output matter. `head` and `shared` are as in
+    `linear`.
     """
-    x, lengths, weight = examples.features, examples.features.lengths, examples.weight
-    ones = np.ones((len(columns), 1), np.float32)
-    divided = np.repeat(_pool(ones, x, config)[:, 0] / np.maximum(lengths, 1), lengths)  # 1 / the divisor
-    scaled = []
-    for scale in scales:
-        inputs = scale[x.ids] * divided
-        square = np.mean(inputs**2) if weight is None else np.average(inputs**2, weights=np.repeat(weight, lengths))
-        scaled.append(scale * (_COLUMN_SCALE / max(float(np.sqrt(square)), 1e-6)))
-    embedding, fixed, label = config.model.embedding, _pool(columns, x, config), examples.label
+    x, pooling, padding = examples.features, config.model.embedding.pooling, config.model.embedding.padding
+    shared, entry = shared or linear.SharedWeights(linear.NO_PAIRS, len(columns)), linear.entries(x, pooling, padding)
+    scaled = [scale * shared.factor(scale, examples, entry, _COLUMN_SCALE, _AFFIX_SCALE) for scale in scales]
+    scale, fixed = np.stack(scaled, axis=1), _pool(columns, x, config)
     trained, weight, bias = linear.fit_linear_network(
-        x, np.stack(scaled, axis=1), fixed, label, embedding.pooling, embedding.padding, decay, loss_weight, head
+        x, scale, fixed, examples.label, pooling, padding, decay, loss_weight, head, shared
     )
     return trained + _product(columns, weight), bias
 

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.config.schema import Config
+from sentibp.config.schema import Config, with_default
 from sentibp.config.text_defaults import LONG, MANY, for_long_texts, for_short_texts
-from sentibp.data.corpus import Corpus, take_texts
+from sentibp.data.corpus import Corpus
 from sentibp.data.lexicon import load_lexicon
 from sentibp.data.tokenizer import Tokens, tokenize
-from sentibp.model.word_vectors import load_builtin
+from sentibp.errors import DataError
+from sentibp.model.word_vectors import VectorFile, load_builtin
 from sentibp.training.initial_files import initial_file_facts
 from sentibp.training.inputs import Inputs
+from sentibp.training.start_loss import start_losses
 from sentibp.utils.arrow import index_of, to_numpy
 
-_SAMPLE = 1000  # training texts from which their length and language are estimated
+_SAMPLE = 1500  # training texts from which their length and language are estimated, and what helps with their labels
+_DECAYS = 1.0, 0.1  # of which one becomes pretrain.decay; the first is the usual one
+_CLEARLY = 0.98  # the ratio of the log losses of both, below which the second one is used
+_FEW = 100  # training texts, below which they say too little about what helps
 _ENGLISH = 0.75  # of the words are in the built-in vectors, at least; 0.92 of English texts, 0.46 of others at most
 
 
 def suited_defaults(config: Config, inputs: Inputs) -> tuple[Config, Inputs, list[str]]:
     """Return the config with the defaults for these texts, the inputs it needs then, and notes on the choice."""
-    training, start = inputs.reviews.training, config.model.embedding
+    training, start = _sample(inputs.reviews.training), config.model.embedding
     long, short = for_long_texts(config), for_short_texts(config)
     is_other = config.pretrain.is_used or config.model.init_from is not None or "init" in start.model_fields_set
     if long is config and is_other:
         return config, inputs, []
-    tokens = _sample(training)
+    tokens = tokenize(training.text)
     mean = float(np.diff(tokens.offsets).mean())
     note = f"long texts, {mean:.0f} tokens on average: the default settings are those of "
     if mean >= LONG and long is config:
@@ -35,22 +42,47 @@ def suited_defaults(config: Config, inputs: Inputs) -> tuple[Config, Inputs, lis
         return config, inputs, [note]
     if mean >= LONG:
         return long, inputs, [f"{note}the config long_texts"]
-    if short is config or len(training) > MANY:
+    if short is config or len(inputs.reviews.training) > MANY:
         return config, inputs, []
+    return _with_known_words(config, short, inputs, training, tokens)
+
+
+def _with_known_words(
+    config: Config, short: Config, inputs: Inputs, training: Corpus, tokens: Tokens
+) -> tuple[Config, Inputs, list[str]]:
+    """Return what `suited_defaults` does, with the settings of `short` if what is known of English words helps."""
     pretrained = load_builtin()
     if _known_share(tokens, pretrained.texts) < _ENGLISH:
         return config, inputs, []
+    losses = _losses(config, short, training, pretrained)
+    if losses is not None and losses[0] < losses[1:].min():
+        note = "short texts in English, but what is known of English words does not help with these labels: "
+        return config, inputs, [f"{note}log loss {losses[1:].min():.3f} with it, {losses[0]:.3f} without"]
+    decay = _DECAYS[losses is not None and bool(losses[2] < _CLEARLY * losses[1])]
     note = "short texts in English: the default settings are those of the config short_texts"
     if short.pretrain.lexicon == "none":
         note += ", without what is for negative and positive"
+    if decay != _DECAYS[0]:
+        note += f", with pretrain.decay {decay}"
+    short = with_default(short, ("pretrain", "decay"), decay, given=True)
     files = initial_file_facts(short)
     return short, inputs._replace(pretrained=pretrained, lexicon=load_lexicon(short), files=files), [note]
 
 
-def _sample(training: Corpus) -> Tokens:
-    """Return the tokens of texts at equal distances. There is at least one text."""
-    rows = np.linspace(0, len(training) - 1, min(len(training), _SAMPLE)).astype(np.int64)
-    return tokenize(take_texts(training.text, rows))
+def _sample(corpus: Corpus) -> Corpus:
+    """Return reviews at equal distances. There is at least one."""
+    return corpus.take(np.linspace(0, len(corpus) - 1, min(len(corpus), _SAMPLE)).astype(np.int64))
+
+
+def _losses(config: Config, short: Config, corpus: Corpus, pretrained: VectorFile) -> np.ndarray | None:
+    """Return the log loss without what is known of words, and with it for each of _DECAYS: (3,).
+
+    None if there are too few texts to tell.
+    """
+    informed = [with_default(short, ("pretrain", "decay"), decay, given=True) for decay in _DECAYS]
+    with suppress(DataError):  # a class has hardly any text
+        return start_losses(config, informed, corpus, pretrained) if len(corpus) >= _FEW else None
+    return None
 
 
 def _known_share(tokens: Tokens, known: pa.LargeStringArray) -> float:

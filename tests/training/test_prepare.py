@@ -13,18 +13,21 @@ import pytest
 from runner import reproduce, resume, train_model
 
 from sentibp.config.load import load_config
-from sentibp.config.text_defaults import LONG
+from sentibp.config.text_defaults import LONG, for_short_texts
 from sentibp.data import dataset
 from sentibp.data.corpus import Corpus, independent_weights
+from sentibp.data.lexicon import load_lexicon
 from sentibp.data.readers.table import MissingColumn
 from sentibp.errors import DataError
 from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model.file import load_model
+from sentibp.model.word_vectors import load_builtin
 from sentibp.training import suited_defaults
 from sentibp.training.events import Epoch
 from sentibp.training.inputs import load_inputs
 from sentibp.training.paths import resolve_paths
 from sentibp.training.prepare import prepare, prepare_inputs
+from sentibp.training.start_loss import start_losses
 from sentibp.training.validation_notes import few_notes
 from sentibp.utils.arrow import strings
 
@@ -412,10 +415,10 @@ def test_long_texts_have_defaults_of_their_own(here):
 SHORT = "short texts in English: the default settings are those of the config short_texts"
 
 
-def short_rows(words: str) -> list[str]:
-    """Return 40 short texts of these words, of which the first is in positive ones only and the second in negative."""
+def short_rows(words: str, count: int = 40) -> list[str]:
+    """Return short texts of these words, of which the first is in positive ones only and the second in negative."""
     good, bad, *others = words.split()
-    return [f"{' '.join(others[i % 5 :])} {(bad, good)[i % 2]} {i},{i % 2}" for i in range(40)]
+    return [f"{' '.join(others[i % 5 :])} {(bad, good)[i % 2]} {i},{i % 2}" for i in range(count)]
 
 
 def test_short_texts_in_english_have_defaults_of_their_own(here):
@@ -463,6 +466,54 @@ def test_words_that_no_text_has_are_known_with_more_classes_too(here):
     predicted = load_model(outcome.model).predict(strings(["terrible", "wonderful"])).probabilities
     assert predicted[0, 0] > predicted[1, 0]
     assert predicted[1, 2] > predicted[0, 2]
+
+
+def test_labels_that_known_words_say_nothing_about_have_the_usual_defaults(here):
+    """Cross-validation on some of the texts decides: each label has a word here, which all texts of it have."""
+    write("en.csv", "text,label", short_rows("works broken the phone that I bought here last week", 160))
+    outcome = train_model(load_config("default", ["data.source=en.csv"]))
+    note = "short texts in English, but what is known of English words does not help with these labels: log loss "
+    found = re.fullmatch(re.escape(note) + r"(0\.\d{3}) with it, (0\.\d{3}) without", outcome.notes[0])
+    assert found is not None
+    assert float(found[1]) > float(found[2])
+    recorded = load_config(outcome.run / "config.yaml")
+    assert (recorded.config.pretrain.vectors, recorded.config.text.shifters) == ("none", False)
+    again = train_model(recorded)
+    assert (again.digest, [each for each in again.notes if "known" in each]) == (outcome.digest, [])
+
+
+def opinion_rows(count: int) -> list[str]:
+    """Return short texts with an opinion that no other text has in these words."""
+    words = load_lexicon(load_config("short_texts").config)
+    order = np.argsort(words.polarity)
+    bad, good = (words.words.take(pa.array(chosen)).to_pylist() for chosen in (order[:count], order[::-1][:count]))
+    return [
+        f"I think that this one is {(bad, good)[i % 2][i]} {(bad, good)[i % 2][-i - 1]},{i % 2}" for i in range(count)
+    ]
+
+
+def test_labels_that_known_words_predict(here):
+    """No opinion is in two texts, so that only what is known of the words tells anything."""
+    write("en.csv", "text,label", opinion_rows(160))
+    outcome = train_model(load_config("default", ["data.source=en.csv"]))
+    assert outcome.notes[0].startswith(SHORT)
+    config = load_config("default", ["data.source=en.csv"]).config
+    informed = for_short_texts(config)
+    corpus = load_inputs(config).reviews.training
+    plain, known = start_losses(config, [informed], corpus, load_builtin())
+    assert known < 0.6 < plain
+    assert start_losses(config, [informed], corpus, load_builtin()).tolist() == [plain, known]
+    taught = load_config(outcome.run / "config.yaml").config.pretrain.decay
+    assert taught in (1.0, 0.1)
+    assert reproduce(outcome.run).same
+
+
+def test_a_weaker_penalty_for_labels_that_words_tell_apart(here, monkeypatch):
+    write("en.csv", "text,label", opinion_rows(160))
+    for losses, decay in (([0.5, 0.4, 0.393], 1.0), ([0.5, 0.4, 0.391], 0.1), ([0.4, 0.5, 0.391], 0.1)):
+        monkeypatch.setattr(suited_defaults, "start_losses", lambda *_, losses=losses: np.array(losses))
+        config = prepare(load_config("default", ["data.source=en.csv"])).config
+        assert (config.pretrain.vectors, config.pretrain.decay) == ("builtin", decay)
 
 
 def test_many_short_texts_say_enough_about_their_words(here, monkeypatch):

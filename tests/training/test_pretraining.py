@@ -191,6 +191,25 @@ def test_the_linear_network_is_at_the_minimum_of_loss_and_penalty():
         assert objective(unscaled + step[:7], weight + step[7:9], bias + step[9]) > minimum - 1e-6
 
 
+def test_the_linear_network_shares_the_weights_of_affixes():
+    """It is the network of texts in which each word is followed by its affixes, if all values are summed."""
+    rng = np.random.default_rng(0)
+    words = [rng.choice([0, 1, 5], rng.integers(1, 5)).tolist() for _ in range(200)]
+    pairs = np.array([0, 0, 1, 2, 3, 3, 4]), np.array([3, 4, 4, 4, 3, 4, 4])  # feature and affix, as below
+    affixes = {word: pairs[1][pairs[0] == word].tolist() for word in (0, 1, 5)}
+    spelled_out = [[each for word in text for each in (word, *affixes[word])] for text in words]
+    x = rng.standard_normal((200, 2)).astype(np.float32)
+    label = np.array([0 in text for text in words], np.int8) ^ (rng.random(200) < 0.2)
+    scale = np.array([1, 2, 1, 0.5, 1, 1], np.float32)[:, None]
+    shared = linear.SharedWeights(pairs, 6)
+    ours = linear.fit_linear_network(ragged(*words), scale, x, label, "sum", 0, decay=0.02, shared=shared)
+    theirs = linear.fit_linear_network(ragged(*spelled_out), scale, x, label, "sum", 0, decay=0.02)
+    np.testing.assert_allclose(ours[1], theirs[1], atol=2e-3)
+    sums = [theirs[0][[feature, *affixes[feature]], 0].sum() for feature in (0, 1, 5)]
+    np.testing.assert_allclose(ours[0][[0, 1, 5], 0], sums, atol=2e-3)
+    assert ours[0][2] == ours[0][4] != 0, "a feature that does not occur has the weight of its affix"
+
+
 def test_the_linear_column_is_at_a_minimum_with_shared_affix_weights(monkeypatch):
     """Features 0 to 2 have the affix 4. Feature 0 also has 3, a longer one. Feature 5 has none."""
     monkeypatch.setattr(linear, "_TOLERANCE", 1e-12)
