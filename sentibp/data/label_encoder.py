@@ -104,7 +104,11 @@ def label_encoder(labels: Any, data: Data, name: str = "y", categories: Categori
     keys = [label_key(value) for value in distinct.tolist()]
     if len(distinct) == 1:
         raise InvalidInput(f"all labels are {distinct.tolist()[0]!r}, one class; training needs at least two classes")
-    if categories.names.keys() >= set(values):
+    if categories.names:
+        nameless = next((i for i, value in enumerate(values) if value not in categories.names), None)
+        if nameless is not None:  # -1 means no label in data sets of the Hugging Face library
+            fact = f"{name}[{nameless}] is {values[nameless]!r}, which the data set has no name for"
+            raise InvalidInput(f"{fact}; leave it out")
         return _of_names(distinct, categories.names, data, name)
     _require_separate(distinct.tolist(), keys, name)
     order = [label_key(value) for value in categories.values if label_key(value) in keys]
@@ -164,15 +168,15 @@ def class_numbers(labels: Any, data: Data, name: str = "labels") -> np.ndarray:
 
     IGNORED for one that data.labels ignores. InvalidInput with the position for one that means none.
     """
-    values, number = label_list(labels, name), _meaning(data.labels)
-    keys = list(map(label_key, values))
-    if names := categories_of(labels).names:
-        named = {value: label_key(names.get(value)) for value in set(values)}
-        keys = [named[value] for value in values] if number.keys() >= set(named.values()) else keys
+    values, number, names = label_list(labels, name), _meaning(data.labels), categories_of(labels).names
+    keys, named = list(map(label_key, values)), [label_key(names.get(value)) for value in values] if names else []
+    if named and (data.labels is None or number.keys() >= set(named) or not number.keys() >= set(keys)):
+        keys = named  # without data.labels, 0 does not mean negative if its name is happy
     unknown = next((i for i, key in enumerate(keys) if number.get(key) is None), None)
     if unknown is not None:
-        names = ", ".join(class_names(data.labels))
-        raise InvalidInput(f"{name}[{unknown}] is {values[unknown]!r:.60}, and the classes of the model are {names}")
+        value, known = values[unknown], ", ".join(class_names(data.labels))
+        shown = f"{value!r:.60}" + (f" ({names[value]})" if value in names else "")
+        raise InvalidInput(f"{name}[{unknown}] is {shown}, and the classes of the model are {known}")
     return np.array([number[key] for key in keys], np.int64)
 
 

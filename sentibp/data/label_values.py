@@ -138,7 +138,7 @@ class _Unknown:
         if others is not None and others.taken:
             column = self.records.label_column
             raise NoLabels(f"{name}: {column!r} has no labels ({others.taken}); {self._other_column()}")
-        if self.declared and self.classes == {_UNKNOWN}:
+        if self.declared and all(key in self.unknown for key in self.rows if key):
             raise NoKnownLabel(self._which_is_which(", none of them in data.labels"))
         if not self.declared and self.unknown != [""] and not self._are_few_among_known():
             return [self._which_is_which()]

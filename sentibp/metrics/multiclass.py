@@ -67,7 +67,7 @@ def class_scores(
     classes, likely = p.shape[1], p.argmax(axis=1)
     confusion = _confusion(y, likely if given is None else given, w, classes)
     n = len(y) if weight is None else effective_number(w)
-    accuracy = float(np.trace(confusion) / confusion.sum())
+    accuracy = min(float(np.trace(confusion) / confusion.sum()), 1.0)  # the sums are rounded otherwise
     of_right = p[np.arange(len(y)), y]
     per_class = _per_class(confusion, whole=weight is None)
     f1 = [
@@ -78,7 +78,7 @@ def class_scores(
         "n": len(y),
         **({} if weight is None else {"effective_n": n}),
         "accuracy": accuracy,
-        "accuracy_interval": list(wilson_interval(min(accuracy * n, n), n)),
+        "accuracy_interval": list(wilson_interval(accuracy * n, n)),
         "macro_f1": float(np.mean(f1)),
         **(_ordered_scores(y, p, w, given) if ordered else {}),
         "log_loss": abs(float(np.average(np.log(np.maximum(of_right, np.finfo(np.float64).tiny)), weights=w))),
@@ -159,13 +159,13 @@ def _checked(
         raise ValueError("there is nothing to score: n = 0")
     if not (np.isfinite(p).all() and (p >= 0).all() and (np.abs(p.sum(axis=1) - 1) <= _ROUNDED).all()):
         raise ValueError("each row of probability must be probabilities with the sum 1")
-    y = y.astype(np.int64)
-    if y.min() < 0 or y.max() >= p.shape[1]:
-        raise ValueError(f"label must be from 0 to {p.shape[1] - 1}")
+    wrong = np.flatnonzero(~np.isin(y, np.arange(p.shape[1])))
+    if len(wrong):
+        raise ValueError(f"label must be from 0 to {p.shape[1] - 1}; label[{wrong[0]}] is {y[wrong[0]]}")
     w = np.ones(len(y)) if weight is None else np.asarray(weight, np.float64)
     if w.shape != y.shape or not (np.isfinite(w) & (w >= 0)).all():
         raise ValueError("weight must be (n,), each finite and at least 0")
     kept = w > 0
     if not kept.any():
         raise ValueError("there is nothing to score: every weight is 0")
-    return y[kept], p[kept], w[kept]
+    return y[kept].astype(np.int64), p[kept], w[kept]

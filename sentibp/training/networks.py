@@ -35,6 +35,7 @@ from sentibp.training.shards.files import FOLDER
 from sentibp.training.shards.loop import fit_shards
 from sentibp.training.shifters import with_shifters
 from sentibp.utils.executor import Executor, Serial
+from sentibp.utils.messages import counted
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
 from sentibp.utils.threads import in_background
@@ -326,9 +327,10 @@ def _word_task(
     if columns is None:
         return Task(data.training, data.validation)
     examples, review = distillation.distillation_set(data.vocabulary, data.training, data.extra, classifier)
-    count, students = np.count_nonzero(review < 0), data.config.train.members
+    count = int(np.count_nonzero(review < 0))
+    students = counted(data.config.train.members, "network", "learns", "learn")
     if count:
-        yield Note(f"distillation: {students} networks learn from a classifier's answers to {count:,} sentences, too")
+        yield Note(f"distillation: {students} from a classifier's answers to {counted(count, 'sentence')}, too")
     has_start = data.lexicon is not None or not count  # networks with random weights learn too little from few reviews
     return Task(examples, data.validation, review, columns=columns, teacher=classifier if has_start else None)
 

@@ -97,11 +97,12 @@ def test_each_of_short_texts_is_set(path, value):
         "train.shards=2",
         "train.freeze=[hidden.0]",
         "text.max_features=100",
+        "text.min_groups=2 data.group_column=film",
     ],
 )
 def test_what_does_not_fit_the_settings_of_short_texts(setting):
     """They have a linear classifier of their own, and no hidden layer."""
-    given = config(setting)
+    given = config(*setting.split())
     assert for_short_texts(given) is given
 
 

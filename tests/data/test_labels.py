@@ -112,6 +112,10 @@ UNKNOWN = {
     ("pos", "neg", "Bad"): f"r.csv:4: label 'Bad' {NEITHER}; correct it, or leave such rows out with "
     + mapping("neg, bad", "pos"),
     (0, 1, "so  so " * 100): f"r.csv:4: label '{'so ' * 13}…' {NEITHER}\nr.csv: correct the file",
+    ("pos", "neg", 7): f"r.csv:4: label '7' {NEITHER}; correct it, or leave such rows out with "
+    + mapping("neg", "pos", "7"),
+    ("warm", "cold", "COLD", "hot"): "r.csv: labels cold (2), hot (1), warm (1); say which is which: "
+    + mapping("...", "..."),
     ("", ""): "r.csv: no row has a label; give data with labels",
     tuple(f"id{row}" for row in range(10, 40)): IDS,
     (*(f"id{row}" for row in range(10, 40)), "id10"): "r.csv: 30 different labels: id10 (2), id11 (1), id12 (1), "
@@ -171,13 +175,16 @@ def test_numbers_of_another_scale_do_not_mean_what_data_labels_says(labels):
 @pytest.mark.parametrize("labels", [(0, 1, 2, 4, 5), (1, 2, 4, 5, 60), (1.5, 1, 5), (1, 2, "x", 0), (1, 5, "")])
 def test_some_numbers_beside_those_of_the_scale(labels):
     assert "scale" not in complaint(*labels, mapping=TWO_OF_FIVE)
+    assert "scale" not in complaint(0, 1, 2, mapping={"negative": [1], "positive": [5]}), (
+        "of two, the best may be missing"
+    )
 
 
 def test_a_row_with_the_total_is_no_class():
     """Nor is a label that says that nothing is known."""
     for labels, of in ((0, 1), "0, 1"), (("neg", "pos"), "neg, pos"):
         negative, positive = of.split(", ")
-        message = complaint(*labels * 20, 60)
+        message = as_classes(*labels * 20, 60)
         assert message == f"r.csv:42: label '60' {NEITHER}; correct it, or leave such rows out with " + mapping(
             negative, positive, "60"
         )
@@ -187,16 +194,19 @@ def test_a_row_with_the_total_is_no_class():
         f"{mapping('neg', 'pos', 'mixed, n/a')}, or make them classes, from the worst to the best: "
         "--set 'data.labels={neg: [neg], mixed: [mixed], pos: [pos], ignore: [n/a]}'"
     )
-    assert "make them classes" not in complaint(*("pos", "neg", "?") * 3)
+    for no_classes in ("pos", "neg", "?"), ("pos", "positive", "neg", "odd"), ("pos", "positive", "neg", ""):
+        assert "class" not in as_classes(*no_classes * 3), "one of them is none, or two are one"
 
 
 def test_a_mapping_with_none_of_the_labels():
-    with pytest.raises(NoKnownLabel) as caught:
-        sources.load_corpus(labelled("fresh", "rotten", "fresh"), labels={"negative": [0], "positive": [4]})
-    assert str(caught.value) == (
-        "r.csv: labels fresh (2), rotten (1), none of them in data.labels; say which is which: "
-        + mapping("0, rotten", "4, fresh")
-    ), "another source may have 0 and 4"
+    """That it lists the empty label, which is left out, makes none of the others known."""
+    for labels, listed, ignored in (("fresh rotten fresh", {}, ""), ("fresh|rotten|fresh|", {"ignore": [""]}, '""')):
+        with pytest.raises(NoKnownLabel) as caught:
+            sources.load_corpus(labelled(*split(labels)), labels={"negative": [0], "positive": [4], **listed})
+        assert str(caught.value) == (
+            "r.csv: labels fresh (2), rotten (1), none of them in data.labels; say which is which: "
+            + mapping("0, rotten", "4, fresh", ignored)
+        ), "another source may have 0 and 4"
     with pytest.raises(
         NoKnownLabel, match=r"--set 'data\.labels=\{negative: \[0, \.\.\.\], positive: \[4, \.\.\.\]\}'$"
     ):
@@ -423,6 +433,7 @@ def test_a_mapping_that_reverses_its_words_is_told(labels, is_told):
     notes = label_notes(Data.model_validate({"labels": labels}))
     assert bool(notes) == is_told
     if is_told:
+        assert notes[0].startswith("data.labels: pos taken as negative, and neg, bad as positive, the reverse of what")
         assert notes[0].endswith(mapping("neg, bad", "pos"))
 
 

@@ -494,6 +494,8 @@ def test_built_in_names_prefer_the_hub(hub):
 def test_class_names_of_the_hub(hub):
     hub.classes(["a", "b"], [0, 1], ["positive", "negative"])
     assert load("user/set").label.tolist() == [1, 0]
+    hub.classes(["a", "b"], [0, 1], ["1", "0"])  # where both may be meant, the names count
+    assert load("user/set", labels=mapping((0,), (1,))).label.tolist() == [1, 0]
     hub.classes(["a", "b"], [0, 1], ["happy", "sad"])
     assert complaint("user/set").endswith("say which is which: --set 'data.labels={negative: [...], positive: [...]}'")
     for feelings in (mapping(("sad",), ("happy",)), mapping((1,), (0,))):

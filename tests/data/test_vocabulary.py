@@ -139,6 +139,28 @@ def test_from_real_tokens():
     assert unknown.tolist() == [1, 0, 3, 1]
 
 
+@pytest.mark.parametrize(
+    ("words", "features", "fault"),
+    [
+        ("a", [[-1, 0, 0]], "no pairs of numbers"),
+        ("a", [[-1.0, 0.0]], "no pairs of numbers"),
+        ("a\nb\nc", [[-1, 0]], "more words than features"),
+        ("a", [[-2, 0]], "not in order"),
+        ("a", [[0, 0]], "not in order"),
+        ("a\nb", [[-1, 0], [-1, 2]], "does not hold"),
+        ("a\nb", [[-1, 0], [-1, -1]], "does not hold"),
+        ("a\nb", [[-1, 1], [-1, 0]], "not each a feature, in order"),
+        ("a\nb", [[-1, 0], [0, 1]], "not each a feature, in order"),
+        ("a", [[-1, 0], [0, 0], [1, 0], [2, 0]], "more than 3 words"),
+    ],
+)
+def test_arrays_that_are_no_vocabulary(words, features, fault):
+    array = np.array(features)
+    array = array if array.dtype == np.float64 else array.astype(np.int32)
+    with pytest.raises(ValueError, match=fault):
+        Vocabulary.from_tensors(np.frombuffer(words.encode(), np.uint8), array)
+
+
 def test_the_form_of_the_arrays():
     for vocabulary in (make(split("a b a b"), ngrams=3), make([]), make([[]], ngrams=2)):
         assert vocabulary.words.type == TEXT

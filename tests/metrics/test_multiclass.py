@@ -72,6 +72,7 @@ def test_the_scores_by_hand():
         "b": {"a": 0, "b": 0, "c": 0},
         "c": {"a": 1, "b": 0, "c": 0},
     }
+    assert {type(count) for row in found["confusion"].values() for count in row.values()} == {int}
     assert found["macro_f1"] == pytest.approx((1 / 2 + 0) / 2), "b neither occurs nor is predicted"
     assert set(CLASS_BETTER) - set(found) == set()
     unordered = class_scores([0, 0, 2], p, names=("a", "b", "c"), ordered=False)
@@ -89,6 +90,13 @@ def test_a_weight_of_k_is_k_copies(seed):
     repeated = class_scores(np.repeat(label, copies), np.repeat(p, copies, axis=0), names=NAMES)
     for name in CLASS_BETTER:
         assert weighted[name] == pytest.approx(repeated[name]), name
+
+
+def test_no_accuracy_is_above_1():
+    """The sum over the right classes is rounded otherwise than that over all."""
+    right = np.eye(6)[[4, 5, 0, 2]]
+    found = class_scores([4, 5, 0, 2], right, [0.6, 0.1, 0.5, 0.6], names="abcdef")
+    assert (found["accuracy"], found["accuracy_interval"][1]) == (1, 1)
 
 
 def test_two_classes_may_be_given_as_two_probabilities():
@@ -163,8 +171,11 @@ def test_bad_weights_of_several_classes_are_named(function, weight, problem):
     ("label", "probability", "weight", "problem"),
     [
         ([0, 1], [[0.5, 0.5]], None, "must be"),
-        ([3], [[0.2, 0.3, 0.5]], None, "label must be from 0 to 2"),
+        ([0, 3], np.eye(3)[:2], None, r"label must be from 0 to 2; label\[1\] is 3"),
+        ([-1], [[0.2, 0.3, 0.5]], None, r"label\[0\] is -1"),
+        ([0.5], [[0.2, 0.3, 0.5]], None, r"label\[0\] is 0.5"),
         ([0], [[0.2, 0.3, 0.4]], None, "the sum 1"),
+        ([0], [[-0.2, 0.3, 0.9]], None, "the sum 1"),
         ([], np.zeros((0, 3)), None, "n = 0"),
         ([0], [[1.0]], None, r"not \(1,\) and \(1, 1\)"),
         ([0], [[0.2, 0.3, 0.5]], [0], "every weight is 0"),

@@ -45,6 +45,8 @@ from sklearn.utils.validation import validate_data
 import sentibp
 from sentibp import SentibpError, SentibpWarning, SentimentClassifier
 from sentibp.config.load import load_config
+from sentibp.config.schema import Data
+from sentibp.data.label_encoder import class_numbers
 from sentibp.errors import DataError, InvalidInput, InvalidSetting
 from sentibp.utils import tensor_file
 
@@ -514,6 +516,24 @@ def test_named_numbers_of_a_data_set_mean_their_names():
     )
     assert several.model_.spec.labels == ("bad", "ok", "great")
     assert several.model_.spec.ordered and several.classes_.tolist() == [0, 1, 3]
+
+
+def test_a_number_that_its_data_set_has_no_name_for_is_no_label():
+    """-1 has none: it was read as negative, and the others by their numbers, whatever their names said."""
+    turned, happy = ["pos", "neg"], named(["happy", "sad"], [0, 1])
+    with pytest.raises(InvalidInput, match=r"^y\[1\] is -1, which the data set has no name for; leave it out$"):
+        small().fit(["good", "fine", "bad"], named(turned, [0, -1, 1]))
+    with pytest.raises(InvalidInput, match=r"^labels\[1\] is -1, and the classes of the model are negative, positive$"):
+        class_numbers(named(turned, [0, -1, 1]), Data())
+    with pytest.raises(InvalidInput, match=r"^labels\[0\] is 0 \(happy\), and the classes of the model are"):
+        class_numbers(happy, Data())
+    for labels, numbers in (
+        ({"negative": [1], "positive": [0]}, [1, 0]),
+        ({"negative": ["sad", 0], "positive": ["happy", 1]}, [1, 0]),  # where both may be meant, the names count
+    ):
+        assert class_numbers(happy, Data(labels=labels)).tolist() == numbers
+    ignored = Data(labels={"negative": [0], "positive": [1], "ignore": [-1]})
+    assert class_numbers(named(["x", "y"], [0, -1, 1]), ignored).tolist() == [0, -1, 1]
 
 
 class Answer(str, enum.Enum):  # noqa: UP042  # of which str() is another text

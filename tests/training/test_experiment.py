@@ -352,8 +352,8 @@ def test_no_network_of_an_ensemble_has_the_seed_of_another(small):
     """Else the ensembles of several seeds would share networks, and differ too little."""
     events: list[Any] = []
     train_model(small("train.seeds=2", "train.members=3", "train.seed=4", "train.epochs=1"), watch=events.append)
-    seeds = [event.seed for event in events if isinstance(event, NetworkStarted)]
-    assert seeds == [4, 6, 8, 5, 7, 9]
+    begun = [(event.seed, event.number, event.networks) for event in events if isinstance(event, NetworkStarted)]
+    assert begun == [(4, 1, 6), (6, 2, 6), (8, 3, 6), (5, 4, 6), (7, 5, 6), (9, 6, 6)]
 
 
 def test_patience_is_reset_for_each_seed(small):

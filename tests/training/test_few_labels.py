@@ -73,7 +73,10 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_word_that_no_review_has_moves_the_prediction(few, kind):
-    outcome = runner.train_model(few(*KINDS[kind]), Path("run"))
+    events = []
+    outcome = runner.train_model(few(*KINDS[kind]), Path("run"), watch=events.append)
+    learns = "distillation: 1 network learns from a classifier's answers to "
+    assert any(isinstance(event, Note) and event.text.startswith(learns) for event in events) == ("sentences" in kind)
     nothing, good, bad = positive(outcome, "it is", "it is splendid", "it is dreadful")
     assert good > nothing + 0.02 > nothing - 0.02 > bad
     for text in ("a splendid film , good", "dreadful", "it is"):

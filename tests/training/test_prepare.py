@@ -523,6 +523,12 @@ def test_many_short_texts_say_enough_about_their_words(here, monkeypatch):
         assert (SHORT in train_model(load_config("default", ["data.source=en.csv"])).notes) == is_chosen
 
 
+def test_the_texts_that_tell_the_language_are_from_the_whole_file(monkeypatch):
+    monkeypatch.setattr(suited_defaults, "_SAMPLE", 3)
+    corpus = Corpus(pa.chunked_array([strings(["one", *["other"] * 3, "two", *["other"] * 3, "three"])]), None)
+    assert suited_defaults._sample(corpus).words.to_pylist() == ["one", "two", "three"]
+
+
 def test_vectors_of_another_language_than_the_texts(here, complaint):
     write("r.csv", "text,label", ["хорошо,1", "плохо,0"] * 20)
     config = load_config("short_texts", ["data.source=r.csv", "pretrain.lexicon=none", "text.ngrams=1"])

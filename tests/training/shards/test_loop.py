@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +11,16 @@ from elsewhere import Elsewhere
 from runner import fit
 
 from sentibp.data.examples import Examples
+from sentibp.data.labels import Classes
 from sentibp.model.classifier import Classifier
 from sentibp.nn.losses import LOSSES
 from sentibp.nn.optim import norm
 from sentibp.training.diverged import Diverged
 from sentibp.training.events import Epoch, Step
-from sentibp.training.loop import backward, evaluate, forward, initial_state, update
-from sentibp.training.shards.files import reviews_of_shards
+from sentibp.training.loop import backward, clipped, evaluate, forward, initial_state, update
+from sentibp.training.shards.files import Shard, reviews_of_shards
 from sentibp.training.shards.loop import fit_shards
+from sentibp.training.shards.work import Span, _dropout_stream
 from sentibp.utils.executor import Serial
 from sentibp.utils.rng import random_stream
 
@@ -155,19 +157,21 @@ def test_the_gradient_norm_of_a_round_is_the_mean_over_its_steps_and_shards(toy,
     assert step.gradient_norm == pytest.approx(np.mean(norms), rel=1e-5)
 
 
-def test_each_step_of_a_round_has_its_own_learning_rate(toy, tmp_path):
-    train = {"optimizer": SGD, "epochs": 1, "schedule": "linear", "batch_size": 4}
+def test_each_step_of_a_round_has_its_own_learning_rate_and_is_clipped(toy, tmp_path):
+    train = {"optimizer": SGD | {"clip_norm": 0.02}, "epochs": 1, "schedule": "linear", "batch_size": 4}
     one, other = toy(train=train), toy(train=train)
     events = trained(one, tmp_path)
     classifier, examples = other
-    state = initial_state(classifier.training_config().train, len(examples), 0)
+    settings = classifier.training_config().train
+    state = initial_state(settings, len(examples), 0)
     rates = []
     for step, chosen in enumerate(batches_of_shards(len(examples), 1, 4)[0]):
         batch = Examples(examples.features.take(chosen), examples.label[chosen], None)
         _, dz = forward(classifier.network, batch, LOSSES["cross_entropy"])
         rates.append(0.5 * state.schedule.factor(step))
         factors = dict.fromkeys(classifier.network.params, 1.0)
-        update(state.optimizer, classifier.network.params, backward(classifier.network, dz), rates[-1], factors)
+        gradients = clipped(backward(classifier.network, dz), settings)
+        update(state.optimizer, classifier.network.params, gradients, rates[-1], factors)
     assert len(set(rates)) == 6
     assert [(event.step, event.learning_rate) for event in events[:-1]] == [(6, rates[-1])]
     assert_close(tensors(one), tensors(other))
@@ -199,6 +203,14 @@ def test_the_model_depends_on_the_shards_and_the_seed(toy, tmp_path):
     assert not np.array_equal(models[1], models[2])
 
 
+def test_no_two_rounds_have_the_same_dropout():
+    drawn = [
+        _dropout_stream(seed, Shard(number, 2, "", 9, {}, Classes()), Span(epoch, first, 0, (0.1,))).random()
+        for seed, number, epoch, first in product((0, 1), repeat=4)
+    ]
+    assert len(set(drawn)) == 16
+
+
 def test_frozen_layers_stay(toy, tmp_path):
     for sync in "average", "sync":
         small = toy(train={"epochs": 2, "shards": 3, "sync": sync, "freeze": ["embedding"]})
@@ -222,7 +234,7 @@ def test_a_training_that_diverges_names_the_shard(toy, tmp_path):
     optimizer = {"name": "sgd", "learning_rate": 1e30}
     for sync in "average", "sync":
         small = toy(train={"epochs": 2, "shards": 3, "batch_size": 2, "sync": sync, "optimizer": optimizer})
-        with pytest.raises(Diverged, match=r"^(shard [123] of 3: )?diverged (at|after) .*learning_rate=0\.03"):
+        with pytest.raises(Diverged, match=r"^shard [123] of 3: diverged at step 2 \(epoch 1\).*learning_rate=0\.03"):
             trained(small, tmp_path, Elsewhere())
 
 
