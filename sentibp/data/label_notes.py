@@ -1,4 +1,4 @@
-"""Notes on what labels are taken to mean, where data.labels or the name of their column says the opposite, or nothing."""
+"""Notes on what labels are taken to mean, where data.labels or their column says nothing, or the opposite."""
 
 from __future__ import annotations
 
