@@ -19,7 +19,7 @@ from sentibp.cli.interrupts import unwound_by_signals
 from sentibp.cli.output import print_message
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils.files import is_stream, missing_folder, open_output
-from sentibp.utils.paths import expand_home, has_data_suffix
+from sentibp.utils.paths import expand_home, for_a_shell, has_data_suffix
 
 AnyFormat = TypeVar("AnyFormat", bound=str)
 
@@ -101,7 +101,7 @@ def require_free(output: Path | None, force: bool, *, makes_folder: bool = False
     if output is None or not output.name or is_stream(output):
         return False
     require_no_record(output, "--output")
-    if not makes_folder and (folder := missing_folder(output)):
+    if folder := for_a_shell(str(output)) if makes_folder else missing_folder(output):
         raise DataError(f"--output {output}: {folder}")
     if force or not os.path.isfile(output) or not os.path.getsize(output):
         return False

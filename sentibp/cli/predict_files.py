@@ -33,7 +33,7 @@ from sentibp.model.prediction_writer import SUFFIXES, Format
 from sentibp.runs.find import BUILTIN, builtin_file
 from sentibp.utils.files import data_error_if_unreadable, is_stream
 from sentibp.utils.messages import counted
-from sentibp.utils.paths import address, expand_home
+from sentibp.utils.paths import address, expand_home, for_a_shell
 
 if TYPE_CHECKING:
     from sentibp.data.readers.table import ReadOptions
@@ -146,6 +146,8 @@ def _folder(output: str | None, input: str) -> Path:
     if output is None or output == "-":
         raise ConfigError(f"--input {input}: many files need a folder; add --output predictions/")
     path = expand_home(output)
+    if what := for_a_shell(output):
+        raise ConfigError(f"--output {output}: {what}")
     if what := address(output):
         raise ConfigError(f"--output {output}: {what}, and not a folder; write a folder here, and copy it there")
     if os.path.isdir(path) or output.endswith(os.sep):

@@ -12,7 +12,7 @@ from sentibp.config.shipped import shipped
 from sentibp.errors import ConfigError
 from sentibp.utils import resources
 from sentibp.utils.near_names import did_you_mean, near_paths
-from sentibp.utils.paths import expand_home, has_data_suffix
+from sentibp.utils.paths import expand_home, for_a_shell, has_data_suffix
 
 _YAML = (".yaml", ".yml")
 
@@ -62,6 +62,8 @@ def shadow_note(name: str | Path, path: Path) -> tuple[str, ...]:
 def _missing(name: str) -> str:
     """Return the message that there is no such config: a file by its suffix or folder, or the name of a shipped one."""
     names = [shipped_name for shipped_name, _ in shipped()]
+    if what := for_a_shell(name):
+        return f"{name}: no such file; {what}"
     if _is_data(name):
         return f"{name}: no such file; {_instead_of_data(near_paths(name, has_data_suffix, most=1))}"
     if os.path.basename(name) != name or name.lower().endswith((*_YAML, ".json")):

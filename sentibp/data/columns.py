@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from sentibp.data.readers.table import USUAL_NAMES, Table, WrongKind
 from sentibp.utils.arrow import TEXT, scalar, to_numpy
 from sentibp.utils.label_key import is_number, label_key
-from sentibp.utils.label_mapping import class_spellings, suggest
+from sentibp.utils.label_mapping import class_spellings, column_polarity, suggest
 
 _SAMPLE = 100_000  # rows from which a column is judged, except that labels are counted in all
 
@@ -212,7 +212,7 @@ def usual_label_name(name: str) -> bool:
     return _plain(name) in USUAL_NAMES["label"]
 
 
-def label_rank(column: Column) -> tuple[bool, bool, bool, bool, int]:
+def label_rank(column: Column) -> tuple[bool, bool, bool, bool, int, int]:
     """Return how likely a column has labels, by its name and values: the least is the likeliest."""
     name, usual = _plain(column.name), USUAL_NAMES["label"]
     words = {word.casefold() for word in re.split(r"[\W_]+|(?<=[a-z])(?=[A-Z])", column.name)}
@@ -221,6 +221,7 @@ def label_rank(column: Column) -> tuple[bool, bool, bool, bool, int]:
         not _have_meaning(column),
         not any(each in name for each in usual),
         not words.isdisjoint(_NOT_LABELS),
+        ("positive", None, "negative").index(column_polarity(column.name)),
         len(column.labels),
     )
 

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from sentibp.data.blank import all_blank, blank_note, count_blank
 from sentibp.data.columns import is_id_like
 from sentibp.data.garbled import LOOK, count_garbled, garbled_notes
+from sentibp.data.label_notes import reversed_column_notes
 from sentibp.data.label_values import parse_labels
 from sentibp.data.labels import (
     IGNORED,
@@ -256,7 +257,7 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
         raise OpenLabels(*wrong, as_classes=[*as_classes, *wrong[about_labels:]])
     if wrong:
         raise DataError(*wrong)
-    notes = (*records.notes, *_id_note(records, labels))
+    notes = (*records.notes, *_id_note(records, labels), *reversed_column_notes(records, labels))
     corpus = Corpus(records.text, label, weight, notes, group, class_names(labels), records.place)
     if not kept.all():
         notes = (*notes, *_left_out(records.name, kept, weightless))

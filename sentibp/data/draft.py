@@ -90,9 +90,9 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
 def _as_classes_advice(profile: Profile) -> list[str]:
     """Return how to get a config with a class for each label, if these are not known to be negative and positive."""
     keys = list(profile.label.labels) if profile.label is not None else []
-    if len(keys) < 2 or _mapping(keys).is_complete:
+    if profile.label is None or len(keys) < 2 or _mapping(keys, profile.label.name).is_complete:
         return []
-    assert profile.label is not None and profile.label.counts is not None
+    assert profile.label.counts is not None
     classes = label_mapping.class_spellings(keys)
     option = set_option("data.labels", _class_setting(keys, any(not label_key(each) for each in profile.label.counts)))
     unordered = f" {set_option('data.ordered', False)}" * (classes is None)
@@ -185,7 +185,7 @@ def _validation(path: Path, name: str, profile: Profile, given: Mapping[str, Any
 def _class_counts(profile: Profile, given: Mapping[str, Any]) -> list[int]:
     """Return the number of rows of each class; of the two most frequent labels if the classes are not known."""
     found = {} if profile.label is None else {key: count for key, (_, count) in profile.label.labels.items()}
-    mapping = _mapping(list(found))
+    mapping = _mapping(list(found), "" if profile.label is None else profile.label.name)
     setting = given.get("labels") or (mapping.to_setting() if mapping.is_complete else None)
     if setting is None:
         return sorted(found.values())[-2:]
@@ -266,7 +266,7 @@ def _labels(profile: Profile) -> Iterator[Line]:
         few = _printable(", ".join(value for value, _ in other.labels.values()))
         yield f"  # label_column: {as_yaml(other.name)}  # {few}", ""
     empty = sum(count for value, count in label.counts.items() if not label_key(value))
-    yield from _meanings([label_key(value) for value, _ in values], empty)
+    yield from _meanings(label.name, [label_key(value) for value, _ in values], empty)
 
 
 def _no_label_column(profile: Profile) -> Line:
@@ -279,10 +279,10 @@ def _no_label_column(profile: Profile) -> Line:
     )
 
 
-def _meanings(keys: list[str], empty: int) -> Iterator[Line]:
+def _meanings(column: str, keys: list[str], empty: int) -> Iterator[Line]:
     """Yield which labels are negative and positive, as far as that is known. `empty` rows have no label."""
     without = f"{counted(empty, 'row')} without a label"
-    mapping = _mapping(keys)
+    mapping = _mapping(keys, column)
     settings = mapping.to_setting()
     if len(keys) > 2 or not mapping.is_complete:
         yield from _as_classes(keys, bool(empty))
@@ -308,10 +308,16 @@ def _meanings(keys: list[str], empty: int) -> Iterator[Line]:
         yield f"    {'' if empty else '# '}ignore: {example}", ""
 
 
-def _mapping(keys: Sequence[str]) -> label_mapping.LabelMapping:
-    """Return what the labels mean: as words and numbers say, or by the usual names, such as true and false."""
+def _mapping(keys: Sequence[str], column: str) -> label_mapping.LabelMapping:
+    """Return what the labels of a column mean: as words and numbers say, or by the usual names, such as true and false.
+
+    In a column whose name means negative, such as `is_negative`, 1 and true do.
+    """
     mapping = label_mapping.suggest(keys)
     usual = [[key for key in keys if default_class(key) == number] for number in (0, 1)]
+    if label_mapping.says_the_reverse(column, keys) and all(usual):
+        why = f"{_printable(usual[1][0])} is taken as negative, as the name of the column says"
+        return label_mapping.LabelMapping(usual[1], usual[0], [], why)
     return mapping if mapping.is_complete or not all(usual) else label_mapping.LabelMapping(usual[0], usual[1], [])
 
 

@@ -1,16 +1,17 @@
-"""Notes on what the setting data.labels says, where its words do not say it, or say the opposite."""
+"""Notes on what labels are taken to mean, where data.labels or their column says nothing, or the opposite."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sentibp.data.labels import class_names
+from sentibp.data.labels import Labels, class_names, distinct
 from sentibp.utils.label_key import LABELS, label_key
-from sentibp.utils.label_mapping import class_order, polarity
+from sentibp.utils.label_mapping import LabelMapping, class_order, polarity, says_the_reverse
 from sentibp.utils.repair import set_option
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Data
+    from sentibp.data.readers.records import Records
 
 
 def label_notes(data: Data) -> list[str]:
@@ -43,3 +44,18 @@ def _reversed_note(data: Data) -> str | None:
         f"data.labels: {', '.join(map(str, first))} taken as negative, and {', '.join(map(str, second))} as positive, "
         f"the reverse of what these words say; to turn it round, write {set_option('data.labels', dict(right))}"
     )
+
+
+def reversed_column_notes(records: Records, labels: Labels | None) -> list[str]:
+    """Return a note if 1 is read as positive, as usual, in a column whose name says that it means negative."""
+    column = records.label_column
+    if not column or records.label is None or records.fixed_labels or labels is not None:
+        return []
+    keys = {label_key(value) for value in distinct(records.label)[0]}
+    if not says_the_reverse(column, keys):
+        return []
+    no, yes = ("0", "1") if keys & {"0", "1"} else ("false", "true")
+    return [
+        f"{records.name}: {yes} is taken as positive, the reverse of what the name of its column, {column!r}, says; "
+        f"to turn it round, write {LabelMapping([yes], [no], []).option()}"
+    ]

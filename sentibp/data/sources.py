@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 _WITHOUT = {"weight": "every review counts the same", "group": "its reviews may be of groups in the training data"}
 
 _GROUP_COLUMNS = 4  # that are suggested, at most
+_GIVE = "give the path of a file or folder of reviews"
 _LISTED = 20  # files in a message, at most
 
 
@@ -278,7 +279,7 @@ def _open_source(
     if source and os.path.exists(path):  # False, not an error, for names that no file can have
         return readers.open_table(Path(path), paths.shown(source), options, split)
     dataset = re.fullmatch(r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?", source)
-    if not source or not names or _looks_like_path(source) or _several(Path(path), source):
+    if not source or not names or _looks_like_path(source) or "$" in source or _several(Path(path), source):
         raise DataError(no_such_file(source))
     if dataset is None or not ("/" in source or ":" in source):
         near = did_you_mean(near_paths(source, _may_be_source, NAMES))
@@ -308,8 +309,9 @@ def no_such_file(source: str) -> str:
         listed = listed if len(several) <= _LISTED else "list them in a config under data.source"
         fact = f"{source}: no such file, but the names of {counted(len(several), 'file')}"
         return f"{fact}; give one of them, or, to train on all, {listed}"
-    if not path.parent.is_dir():
-        missing = "no such file, and no such folder; give the path of a file or folder of reviews"
+    unread = paths.for_a_shell(source)
+    if unread or not path.parent.is_dir():
+        missing = f"no such file; {unread}" if unread else f"no such file, and no such folder; {_GIVE}"
         what = paths.address(source)
         return f"{source}: {what}, and not a file; fetch it, and give the file" if what else f"{source}: {missing}"
     if near := near_paths(source, _may_be_source):
@@ -318,7 +320,7 @@ def no_such_file(source: str) -> str:
         return f"{source}: no such file; to score the built-in data set of this name: `sentibp eval --data {source}`"
     files = sorted(name for name in list_folder(path.parent) if name.lower().endswith(readers.SUFFIXES))
     there = f"; its folder has {', '.join(files[:5])}" if files else ""
-    return f"{source}: no such file; give the path of a file or folder of reviews{there}"
+    return f"{source}: no such file; {_GIVE}{there}"
 
 
 def _several(path: Path, source: str) -> list[str]:

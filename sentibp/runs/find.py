@@ -32,7 +32,7 @@ from sentibp.runs.trained_model import is_replaced
 from sentibp.utils.files import open_regular
 from sentibp.utils.messages import print_message
 from sentibp.utils.near_names import did_you_mean, near_paths
-from sentibp.utils.paths import expand_home, has_data_suffix, shown
+from sentibp.utils.paths import expand_home, for_a_shell, has_data_suffix, shown
 from sentibp.utils.repair import MODEL_OPTION, set_option
 from sentibp.utils.resources import resource_folder
 
@@ -128,6 +128,8 @@ def names_run(name: str) -> bool:
 def _missing(name: str, builtin: bool) -> str:
     """Return the message that there is no such run, or no such model if `builtin`, with what may have been meant."""
     fact, see = f"{name or repr(name)}: no such run or model", "see `sentibp runs list`"
+    if what := for_a_shell(name):
+        return f"{fact}; {what}"
     if has_data_suffix(name):
         return f"{fact}: the name is that of a file of reviews; {see}"
     in_runs = [os.path.basename(path) for path in near_paths(str(ROOT / name), os.path.isdir)]

@@ -52,6 +52,8 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
             continue
         if base is not None and not _is_in(folder, value) and _is_in(target, value):
             base = target
+        elif base is not None:
+            notes += _notes_on_link(value, folder, target)
         if is_stored:
             value, more = _moved(value, folder)
             notes += more
@@ -81,6 +83,19 @@ def _text_of_origin(text: Text, origin: Path) -> Text:
     spec = model_file.load_spec(origin)
     known = {"folding": spec.folding, "classes": list(spec.classes), "presence": spec.presence}
     return text.model_copy(update={key: value for key, value in known.items() if key not in text.model_fields_set})
+
+
+def _notes_on_link(value: Any, folder: Path, target: Path) -> Iterator[str]:
+    """Yield a note for each file in the folder of a link to a config, of which that of the config itself has another.
+
+    The config may have been written for either.
+    """
+    for name in paths.names_of(value):
+        here, there = folder / name, target / name
+        both = os.path.exists(here) and os.path.exists(there)  # never an error
+        if both and name not in sources.NAMES and not os.path.samefile(here, there):
+            what = f"{name}: taken from the folder of the link to the config ({paths.shown(os.path.abspath(here))})"
+            yield f"{what}, not from that of the config itself ({there}), which has another file of that name"
 
 
 def _is_in(folder: Path, value: Any) -> bool:

@@ -57,10 +57,9 @@ def folder() -> Path | None:
         return None
     named = chosen or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "sentibp")
     path = expand_home(os.path.expandvars(named))
-    if chosen and re.match(r"~|.*\$(\w|\{\w+\})", str(path)):
-        raise ConfigError(
-            f"SENTIBP_CACHE: {chosen!r} names a user or a variable that does not exist; write a whole path"
-        )
+    if re.match(r"~|.*\$(\w|\{\w+\})", str(path)):
+        which, value = ("SENTIBP_CACHE", chosen) if chosen else ("XDG_CACHE_HOME", os.environ.get("XDG_CACHE_HOME"))
+        raise ConfigError(f"{which}: {value!r} names a user or a variable that does not exist; write a whole path")
     if what := address(chosen):
         raise ConfigError(f"SENTIBP_CACHE: {chosen!r} is {what}; name a folder of this machine, or write off")
     return path.absolute()

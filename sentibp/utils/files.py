@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from sentibp.errors import DataError
-from sentibp.utils.paths import address, shown
+from sentibp.utils.paths import address, for_a_shell, shown
 
 _REPAIRS = {
     errno.ENOSPC: "make room on that disk",
@@ -88,6 +88,8 @@ def missing_folder(path: Path) -> str:
     folder = path.parent
     if os.path.isdir(folder):
         return ""
+    if what := for_a_shell(str(path)):
+        return what
     if what := address(str(path)):
         return f"{what}, and not a file; write a file here, and copy it there"
     if os.path.lexists(folder):

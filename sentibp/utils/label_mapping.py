@@ -90,6 +90,24 @@ def polarity(key: str) -> str | None:
     return None if level is None else "negative" if level < 0 else "positive" if level > 0 else IGNORE
 
 
+def column_polarity(name: str) -> str | None:
+    """Return the class that 1 and true mean in a column of this name: negative in `neg`, `is_negative` or `disliked`.
+
+    None for a name that does not say so, or names both classes.
+    """
+    words = [label_key(word) for word in re.split(r"[\W_]+|(?<=[a-z])(?=[A-Z])", name)]
+    if (whole := polarity(" ".join(words))) is not None or {"not", "no", "non"} & {*words}:
+        return whole
+    kinds = {polarity(word) for word in words} & {"negative", "positive"}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def says_the_reverse(column: str, keys: Iterable[str]) -> bool:
+    """Return whether 1 or true means negative, as the name of the column says. The labels are normalized."""
+    keys = {*keys} - {""}
+    return (keys <= {"0", "1"} or keys <= {"false", "true"}) and column_polarity(column) == "negative"
+
+
 def worse_first(first: str, second: str) -> tuple[str, str] | None:
     """Return two normalized labels, the worse one first, as far as words or numbers say so; None if they do not."""
     if order := class_order((first, second)):

@@ -29,8 +29,11 @@ _FILE_SUFFIXES = (*DATA_SUFFIXES, ".safetensors", ".yaml", ".yml", ".html", ".ht
 def require_folder_name(out: Path) -> None:
     """Raise ConfigError for a new folder with the name of a file, such as model.safetensors, which is perhaps meant.
 
-    Likewise for an address such as s3://bucket/run, of which a folder `s3:` would be made here.
+    Likewise for an address such as s3://bucket/run, of which a folder `s3:` would be made here, and for what only a
+    shell replaces, such as $HOME.
     """
+    if what := for_a_shell(str(out)):
+        raise ConfigError(f"--out {out}: {what}")
     if what := address(str(out)):
         raise ConfigError(f"--out {out}: {what}, and not a folder; write a folder here, and copy it there")
     name = out
@@ -51,6 +54,23 @@ def address(path: str) -> str:
     """Return what a path is if it is an address such as s3://bucket/a.csv (pathlib keeps one slash of it); else ""."""
     found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", path)
     return f"an address of {found[1]}" if found else ""
+
+
+def for_a_shell(path: str) -> str:
+    """Return what is wrong with a path in which only a shell replaces a variable, or ~ has no such user; else "".
+
+    A name that begins with `$` may be that of a file or folder: nothing is wrong if this is there.
+    """
+    place = re.search(r"(^|/)\$(\w+|\{\w+\})", path)
+    user = path.split("/", 1)[0]
+    if re.fullmatch(r"~[\w.-]+", user) and os.path.expanduser(user) == user and not os.path.lexists(user):
+        return f"there is no user {user[1:]}; write the whole path"
+    if place is None or os.path.lexists(path[: place.end()]):
+        return ""
+    variable = place[0].lstrip("/")
+    meant = os.path.expandvars(path)
+    repair = "the whole path" if "$" in meant else shlex.quote(meant)
+    return f"{variable} is a variable, and only a shell replaces it, outside single quotes; write {repair}"
 
 
 def names_of(value: Any) -> list[str]:

@@ -188,6 +188,17 @@ def test_the_labels_are_in_the_column_that_is_most_like_labels(sentibp, here):
 
 
 @pytest.mark.parametrize(
+    ("header", "column", "negative"), [(["text", "neg", "pos"], "pos", 0), (["text", "is_negative"], "is_negative", 1)]
+)
+def test_1_in_a_column_called_negative_is_negative(sentibp, here, header, column, negative):
+    write("r.csv", header, [[text, i % 2, 1 - i % 2][: len(header)] for i, text in enumerate(texts())])
+    sentibp("init", "r.csv")
+    data = yaml.safe_load(Path("r.yaml").read_text())["data"]
+    assert data["label_column"] == column
+    assert data["labels"] == {"negative": [negative], "positive": [1 - negative]}
+
+
+@pytest.mark.parametrize(
     "options",
     [
         ["--label-column", "Customer", "--text-column", "ticket text"],

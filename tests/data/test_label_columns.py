@@ -138,3 +138,24 @@ def test_a_folder_of_texts():
         NoLabels, match=r"^texts: its 2 text files have no labels; put them into folders pos/ and neg/$"
     ):
         sources.load_corpus("texts", ReadOptions(label="label"))
+
+
+@pytest.mark.parametrize(("column", "no", "yes"), [("neg", 0, 1), ("is_negative", False, True)])
+def test_1_in_a_column_called_negative_is_told(column, no, yes):
+    """One of several columns of 0 and 1, one for each class; the other one is named first."""
+    flags = [(no, yes)[i % 2 == 0] for i in range(ROWS)]
+    name = write("r.csv", **{column: flags, "pos": [(no, yes)[i % 2] for i in range(ROWS)]})
+    assert f"data.label_column=NAME, one of: pos, {column}" in complaint(name)[1]
+    options = ReadOptions(text="comment", label=column)
+    corpus = sources.load_corpus(name, options)
+    values = [f"{value}".lower() for value in (yes, no)]
+    labels = {"negative": values[:1], "positive": values[1:]}
+    quoted = [value if value.isdigit() else f'"{value}"' for value in values]
+    assert corpus.notes == (
+        f"r.csv: {values[0]} is taken as positive, the reverse of what the name of its column, {column!r}, says; "
+        f"to turn it round, write --set 'data.labels={{negative: [{quoted[0]}], positive: [{quoted[1]}]}}'",
+    )
+    turned = sources.load_corpus(name, options, labels=labels)
+    assert turned.notes == ()
+    assert (turned.label == 1 - corpus.label).all()
+    assert sources.load_corpus(name, ReadOptions(text="comment", label="pos")).notes == ()

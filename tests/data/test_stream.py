@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import os
+import re
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -126,9 +127,17 @@ def test_what_is_assumed_is_told():
             "<stdin>: read as plain text, a review a line; if the first line names columns"
         )
         assert header.split(",")[0].split("\t")[0].split(";")[0] in piece.notes[0]
+    (note,) = pieces("Review Text\ngood\n")[0].notes
+    assert note.endswith("if the first line names the column of the texts: --set 'data.text_column=\"Review Text\"'")
     assert pieces("text\ngood\n")[0].notes == ("<stdin>: the first line, 'text', is read as a CSV header",)
     for content in ("id,text\n1,good\n", "a good film\n", '{"text": "a"}\n', "Well, it was long, and rather dull.\n"):
         assert pieces(content)[0].notes == ()
+
+
+@pytest.mark.parametrize("header", ["id,text", "text\tlabel", "text"])
+def test_a_table_without_rows_has_its_columns(header):
+    (piece,) = pieces(f"{header}\n", Kept.text)
+    assert (piece.names, len(piece.text)) == (re.split("[,\t]", header), 0)
 
 
 def test_the_columns_are_kept():

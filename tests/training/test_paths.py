@@ -44,6 +44,27 @@ def test_the_folder_of_the_config_has_precedence(write_config):
     assert not any("taken from" in note for note in data.notes)
 
 
+def test_a_file_beside_a_link_to_a_config_and_another_beside_the_config(write_config, here):
+    write_config("real/c.yaml", data={"source": ["d.csv", "imdb"]})
+    Path("links").mkdir()
+    Path("links/c.yaml").symlink_to("../real/c.yaml")
+    resolved = load_config("links/c.yaml")
+    reviews("real/d.csv", 10)
+    config, notes = resolve_paths(resolved)
+    assert (config.data.source, notes) == ([str(here / "real" / "d.csv"), "imdb"], ())
+    reviews("links/d.csv", 12)
+    config, notes = resolve_paths(resolved)
+    assert config.data.source == [str(here / "links" / "d.csv"), "imdb"]
+    assert notes == (
+        "d.csv: taken from the folder of the link to the config (links/d.csv), not from that of the config itself "
+        f"({here / 'real' / 'd.csv'}), which has another file of that name",
+    )
+    assert resolve_paths(load_config("real/c.yaml"))[1] == ()
+    os.remove("links/d.csv")
+    Path("links/d.csv").symlink_to("../real/d.csv")
+    assert resolve_paths(resolved)[1] == (), "the same file"
+
+
 @pytest.mark.parametrize("key", [*config_paths.SOURCES, *config_paths.FILES])
 def test_each_setting_that_names_a_file_becomes_absolute(write_config, here, key):
     resolved = write_config("cfg/c.yaml", data={"source": "imdb"})

@@ -219,6 +219,10 @@ def test_a_user_or_variable_that_does_not_exist_makes_no_folder(named, monkeypat
     monkeypatch.setenv("SENTIBP_CACHE", named)
     with pytest.raises(ConfigError, match=r"^SENTIBP_CACHE: '.*/c' names a user or a variable that does not exist; "):
         cache.store("a", "about", ARRAYS)
+    monkeypatch.delenv("SENTIBP_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", named)
+    with pytest.raises(ConfigError, match=r"^XDG_CACHE_HOME: '.*/c' names a user or a variable that does not exist; "):
+        cache.store("a", "about", ARRAYS)
     assert stored(tmp_path) == []
 
 

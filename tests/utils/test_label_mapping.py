@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sentibp.utils.label_key import label_key
-from sentibp.utils.label_mapping import class_order, class_spellings, suggest, worse_first
+from sentibp.utils.label_mapping import class_order, class_spellings, column_polarity, suggest, worse_first
 
 WORSE_FIRST = ["neg pos", "negative positive", "bad good", "no yes", "n y", "1 5", "-1 1", "false true", "bad ok"]
 WORSE_FIRST += [
@@ -54,3 +54,18 @@ def test_synonyms_are_one_class():
 @pytest.mark.parametrize("keys", ["1 star|2 points", "4/5|8/10", "7|4/5", "1|five", "1|x", "good|x"])
 def test_labels_of_several_scales_have_no_order(keys):
     assert class_spellings(keys.split("|")) is None
+
+
+@pytest.mark.parametrize(
+    ("column", "means"),
+    [
+        *(
+            (each, "negative")
+            for each in ("neg", "Negative", "is_negative", "isNegative", "label-neg", "not_recommended")
+        ),
+        *((each, "positive") for each in ("pos", "is_positive", "recommended", "thumbs up")),
+        *((each, None) for each in ("label", "sentiment", "neg_or_pos", "not_negative", "id", "", "negation")),
+    ],
+)
+def test_what_1_means_in_a_column_by_its_name(column, means):
+    assert column_polarity(column) == means

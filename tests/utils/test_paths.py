@@ -46,6 +46,33 @@ def test_a_path_is_shown_relative_to_the_working_directory(here):
         assert paths.shown(path) == path
 
 
+@pytest.mark.parametrize(
+    ("folder", "meant"), [("$PLACE", "/elsewhere"), ("${PLACE}", "/elsewhere"), ("$NOSUCH", ""), ("~nosuchuser", "")]
+)
+def test_what_only_a_shell_replaces_makes_no_folder(folder, meant, here, monkeypatch):
+    """No shell reads the options of a unit of systemd, a Docker CMD in brackets, or a config."""
+    monkeypatch.setenv("PLACE", "/elsewhere")
+    Path("in.csv").write_text("text,label\ngood,1\nbad,0\n")
+    Path("in.yaml").write_text(f"data: {{source: '{folder}/a.csv'}}\n")
+    repair = f"write {meant}/a" if meant else "write the whole path"
+    for code, *command in (
+        (2, "train", "in.yaml", "--set", "data.source=in.csv", "--set", "data.validation=0", "--out", f"{folder}/a"),
+        (2, "predict", "-m", "builtin", "-i", "in.csv", "-o", f"{folder}/a/"),
+        (3, "predict", "-m", "builtin", "-i", "in.csv", "-o", f"{folder}/a.csv"),
+        (3, "compress", "builtin", "--max-size", "900kB", "-o", f"{folder}/a/"),
+        (2, "init", "in.csv", "--out", f"{folder}/a.yaml"),
+        (3, "train", "in.yaml", "--dry-run"),
+        (3, "eval", "-m", "builtin", "--data", f"{folder}/a"),
+        (2, "predict", "-m", f"{folder}/a", "good"),
+        (2, "config", "show", f"{folder}/a.yaml"),
+    ):
+        assert repair in invoke(*command, code=code).err
+    assert sorted(os.listdir()) == ["in.csv", "in.yaml"]
+    Path(folder).mkdir()
+    invoke("predict", "-m", "builtin", "-i", "in.csv", "-o", f"{folder}/a.csv")
+    assert os.listdir(folder) == ["a.csv"], "a name like any other, if it is there"
+
+
 @pytest.mark.parametrize("address", ["s3://bucket/new", "https://a.b/new", "file:///tmp/new"])
 def test_an_address_is_told_and_makes_no_folder(address, here, monkeypatch):
     """As pathlib reads it, s3://bucket/new is a file in a folder `s3:` of the working directory."""

@@ -242,7 +242,7 @@ def _decodes(contents: Sequence[memoryview], encoding: str) -> bool:
 
 
 _SCRIPTS = {  # characters that make up nearly all of the letters that are not ASCII, if the encoding is right
-    "cp932": (r"[\u3040-\u30ff]", r"[^\x00-\x7f]", 0.3),  # Japanese has many kana between its Chinese characters
+    "cp932": (r"[\u3040-\u30ff]", r"[^\x00-\x7f]", 0.15),  # Japanese has kana between its Chinese characters
     "euc_jp": (r"[\u3040-\u30ff]", r"[^\x00-\x7f]", 0.3),
     "cp949": (r"[\uac00-\ud7a3]", r"[^\W\x00-\x7f]", 0.95),
     "gb18030": (r"[\u4e00-\u9fff]", r"[^\W\x00-\x7f]", 0.95),
@@ -263,7 +263,7 @@ _FREQUENT = {  # the characters that make up most of a text that is not in Latin
     "iso8859-6": _ARABIC,
     "cp874": "านรอกเงมยลวดทสตะปบ\u0e31\u0e34\u0e35\u0e48\u0e49แไหใ",
 }
-_WESTERN = ("cp1252", "mac_roman", "cp850")  # in the order in which they are preferred
+_WESTERN = ("cp1252", "iso8859-15", "mac_roman", "cp850")  # in the order in which they are preferred
 _CENTRAL = ("cp1250", "iso8859-2", "cp852")
 _ALL_WESTERN = "äöüßàâæçéèêëîïôœùûÿáíñóúãõìòåøð"
 _LANGUAGES = (  # the small letters of a language that are not ASCII, and the encodings that it is written in
@@ -296,12 +296,14 @@ def guess_encoding(sample: bytes) -> str | None:
     text = sample.decode("utf-8", "replace")
     if len(re.findall(r"[^\x00-\x7f\ufffd]", text)) > 3 * text.count("\ufffd"):
         return "utf-8"
+    shares = {each: _share(_decode(sample, each), f"[{few}]", r"[^\x00-\x7f]", 3) for each, few in _FREQUENT.items()}
+    best = max(shares, key=shares.__getitem__)
+    if shares[best] >= 0.85:  # a few words of Greek are Chinese characters, too, though not frequent ones
+        return best
     for encoding, (usual, letters, least) in _SCRIPTS.items():
         text = _decode(sample, "gb2312" if encoding == "gb18030" else encoding)
         if _share(text, usual, letters) >= least:
             return encoding
-    shares = {each: _share(_decode(sample, each), f"[{few}]", r"[^\x00-\x7f]", 3) for each, few in _FREQUENT.items()}
-    best = max(shares, key=shares.__getitem__)
     if shares[best] >= 0.5:
         return best
     sample = sample[: _SAMPLE // 4]  # of many languages, each takes its time

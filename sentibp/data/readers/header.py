@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sentibp.data.readers.dialect import fields_of
-from sentibp.data.readers.table import ReadOptions, is_set, resolved
+from sentibp.data.readers.table import USUAL_NAMES, ReadOptions, is_set, resolved
 from sentibp.errors import DataError
 from sentibp.utils.near_names import folded_name
 from sentibp.utils.repair import set_option
@@ -195,6 +195,10 @@ def possible_table(lines: Sequence[str], name: str, options: ReadOptions) -> tup
         if all(len(row) == width for row in rows) and (quoted or alike):
             repair = set_option("data.columns", suggested_names(rows, options))
             return (f"{what}; if its lines have columns, but no header, name these: {repair}",)
+    first = lines[0].strip() if len(lines) > 1 else ""
+    is_wanted = folded_name(first) == folded_name(options.wanted()[0][1])
+    if re.sub(r"[\W_]+", "", first).casefold() in USUAL_NAMES["text"] and not is_wanted:
+        return (f"{what}; if the first line names the column of the texts: {set_option('data.text_column', first)}",)
     return ()
 
 

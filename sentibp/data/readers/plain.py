@@ -92,11 +92,12 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     if options.label is not None:
         raise _no_labels(data, name, options)
     text = options.wanted()[0][1]  # lines have no columns: this one has the name that the options give it
+    rest = _below_name(data, name, text, len(lines))
 
     def batches(wanted: list[str]) -> Generator[Batch]:
-        yield from ({text: lines} for lines in lines_of(data))
+        yield from ({text: lines} for lines in lines_of(rest.data))
 
-    return Table(name, (text,), batches, partial(_places, _Lines(data), name, _all), header=name, notes=notes)
+    return Table(name, (text,), batches, partial(_places, rest, name, _all), header=name, notes=(*rest.notes, *notes))
 
 
 class _Lines(NamedTuple):
@@ -123,6 +124,18 @@ def _without_titles(data: memoryview, name: str, mark: str) -> _Lines:
     while (line := _LINE.match(data, end)) and (found < len(titles) or not line[0].strip()):
         end, before, found = line.end(), before + 1, found + bool(line[0].strip())
     return _Lines(data[end:], before, (unmarked_note(name, [[each] for each in titles], mark),))
+
+
+def _below_name(data: memoryview, name: str, text: str, lines: int) -> _Lines:
+    """Return the lines below the first one, with a note, if this is the name of the column with the texts; else all.
+
+    `lines` is how many are not blank, as far as was looked: a single line is a text.
+    """
+    first = _LINE.match(data)
+    if first is None or lines < 2 or folded_name(bytes(first[0]).decode("utf-8", "replace")) != folded_name(text):
+        return _Lines(data)
+    note = f"{name}: the first line, {text!r}, is read as the name of the column, and not as a text"
+    return _Lines(data[first.end() :], 1, (note,))
 
 
 def _fit(lines: list[str], options: ReadOptions) -> bool:

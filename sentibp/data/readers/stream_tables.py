@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 import re
 import sys
 from collections import Counter
@@ -79,7 +80,8 @@ def row_pieces(blocks: Blocks, name: str, options: ReadOptions, kept: Kept) -> I
         layout.notes.append(f"{name}: the first line, {layout.columns[0]!r}, is read as a CSV header")
     layout.notes.extend(similar_names(name, layout.columns, options))
     rows, told = _Rows(layout), 0
-    for found, error in rows.read(_from_layout(texts, blocks, layout)):
+    arrived = rows.read(_from_layout(texts, blocks, layout))
+    for found, error in itertools.chain([next(arrived, ([], None))], arrived):  # a table without rows has its columns
         lines, content = zip(*found, strict=True) if found else ((), ())
         columns = dict(zip(layout.columns, map(strings, zip(*content, strict=True)), strict=True)) if content else {}
         columns = columns or {column: strings([]) for column in layout.columns}

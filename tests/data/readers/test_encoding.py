@@ -136,6 +136,9 @@ OTHERS = {  # languages that share an encoding with one above, where letters of 
         "Priča je dosadna, preduga i još više. Glumci su loši, žao mi je, sviđa mi se glazba.",
     ),
     "iso8859-2": ("Skvělý film. Herci hrají špatně. Příběh je nudný, ale dětem se líbilo, těžko říct.",),
+    "iso8859-15": ("Für 8 € ein Schnäppchen",),  # with the euro sign, which is another sign in cp1252
+    "cp932": ("良い映画", "最低の脚本"),  # few kana
+    "cp1253": ("Πολύ καλή ταινία", "Βαρετό και αργό"),  # a few words of Greek are Chinese characters in gb18030
     "cp1251": ("Чудовий фільм, мені дуже сподобалося. Історія нудна.", "Много скучен и дълъг, не го препоръчвам."),
 }
 

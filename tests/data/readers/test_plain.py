@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import BOTH, complaint, parse, rows, texts
@@ -232,6 +235,26 @@ def test_a_first_line_that_may_name_columns_is_noted():
         "--set data.text_column=NAME: review, stars",
     )
     assert texts(parse(data, "x.txt", ReadOptions(text="review"))) == ["good film"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("column", ["review", "Review Text", "comment"])
+def test_a_first_line_that_names_the_only_column(column, end):
+    """The texts below it are whole lines, whatever commas and quotes they have."""
+    data = end.join([column, "good, very good", '"bad"', ""])
+    as_text = parse(data, "x.txt", TEXTS)
+    assert texts(as_text) == [column, "good, very good", '"bad"']
+    (note,) = as_text.notes
+    assert note.startswith(
+        "x.txt: read as plain text, a review a line; if the first line names the column of the texts"
+    )
+    (_, option) = shlex.split(note[note.index("--set") :])
+    as_name = parse(data, "x.txt", ReadOptions(text=yaml.safe_load(option.partition("=")[2])))
+    assert texts(as_name) == ["good, very good", '"bad"']
+    assert as_name.notes == (
+        f"x.txt: the first line, {column!r}, is read as the name of the column, and not as a text",
+    )
+    assert as_name.where(0) == "x.txt:2"
 
 
 @pytest.mark.parametrize("data", ["text\n", "Nice, warm\nI like it, really\n", "a\tb\n", "good film\tgood\nbad\tbad\n"])
