@@ -27,15 +27,12 @@ from sentibp.data.labels import (
 )
 from sentibp.data.readers.records import Records
 from sentibp.data.serialized import count_serialized, serialized_notes
-from sentibp.data.tokenizer import pieces
+from sentibp.data.text_hashes import blank_hash, text_ids
 from sentibp.errors import DataError
 from sentibp.metrics import effective_number
 from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, scalar, to_numpy
 from sentibp.utils.label_key import LABELS, label_key
 from sentibp.utils.messages import counted
-
-_SPACE = b" \t\n\r\v\f"
-_LOWER = bytes(range(256)).lower()
 
 _NO_GROUP = {"", "nan", "na", "n/a", "<na>", "none", "null"}
 
@@ -161,21 +158,8 @@ def _design_effect(corpus: Corpus, weight: np.ndarray) -> float:
 
 
 def text_groups(corpus: Corpus) -> np.ndarray:
-    """Return a group number from 0 for each review (n,); equal texts share one, as `text_hashes` compares them."""
-    return np.unique(text_hashes(corpus.text), return_inverse=True)[1]
-
-
-def text_hashes(text: pa.ChunkedArray) -> np.ndarray:
-    """Return a hash of 64 bits of each text: (n,) int64. White space and capitals (of ASCII) make no difference.
-
-    A file that was saved in another format, or by another program, has the same reviews in other lines.
-    """
-    digests = [b"".join(map(_text_digest, piece.to_pylist())) for piece in pieces(text)]
-    return np.frombuffer(b"".join(digests), np.int64)
-
-
-def _text_digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode().translate(_LOWER, _SPACE), digest_size=8).digest()
+    """Return a group number from 0 for each review (n,); those with the same text (`text_ids`) share one."""
+    return np.unique(text_ids(corpus.text), return_inverse=True)[1]
 
 
 def repeated_note(corpus: Corpus, hashes: np.ndarray, kind: str = "") -> list[str]:
@@ -189,7 +173,7 @@ def repeated_note(corpus: Corpus, hashes: np.ndarray, kind: str = "") -> list[st
 
 def contradiction_note(corpus: Corpus, hashes: np.ndarray) -> list[str]:
     """Return a note if several reviews have the same text and different labels: no model can learn both."""
-    label, blank = _labels_of(corpus), np.frombuffer(_text_digest(""), np.int64)[0]
+    label, blank = _labels_of(corpus), blank_hash()
     order = np.lexsort((label, hashes))
     starts = np.flatnonzero(np.diff(hashes[order], prepend=hashes[order[:1]] - 1))
     ends = np.append(starts[1:], len(order)) - 1
@@ -319,7 +303,7 @@ def _groups(column: pa.ChunkedArray, text: pa.ChunkedArray) -> np.ndarray:
     is_missing = np.array([name in _NO_GROUP for name in names])
     group = name[code]
     missing = np.flatnonzero(is_missing[code])
-    group[missing] = text_hashes(take_texts(text, missing))
+    group[missing] = text_ids(take_texts(text, missing))
     return group
 
 
