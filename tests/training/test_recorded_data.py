@@ -257,7 +257,8 @@ def test_hashes_of_an_earlier_version_count(run, write_config):
     assert evaluate(load_model(run / "model.safetensors"), "copy.csv").scores["in_training"] == 2
     write("books.csv", rows(60, "book")[30:])
     config = write_config(
-        data={"source": "books.csv", "validation": "copy.csv"}, **(SMALL | {"model": {"init_from": str(run)}})
+        data={"source": "books.csv", "validation": "copy.csv"},
+        **(SMALL | {"model": SMALL["model"] | {"init_from": str(run)}}),
     )
     outcome = train_model(config)
     assert any(note.startswith("2 of 32 validation reviews are in the training data of") for note in outcome.notes)
