@@ -27,6 +27,7 @@ from sentibp.data.labels import (
 )
 from sentibp.data.readers.records import Records
 from sentibp.data.serialized import count_serialized, serialized_notes
+from sentibp.data.seven_bit import count_seven_bit, seven_bit_notes
 from sentibp.data.text_hashes import blank_hash, text_ids
 from sentibp.errors import DataError
 from sentibp.metrics import effective_number
@@ -252,6 +253,7 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     start = corpus.text.slice(0, LOOK)
     damaged = garbled_notes(records.name, *count_garbled(start), len(start))
     damaged += serialized_notes(records.name, *count_serialized(start), len(start))
+    damaged += seven_bit_notes(records.name, *count_seven_bit(start), len(start))
     return replace(corpus, notes=(*notes, *blank_note(records.name, blank, len(corpus), what), *damaged))
 
 
