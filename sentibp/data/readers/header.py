@@ -29,6 +29,8 @@ _LONGEST_NAME = 60  # characters of the name of a column below a title
 
 _SEPARATORS = ",;\t|"
 
+_CONTROLS = r"[\x01-\x08\x0e-\x1a\x1c-\x1f]"  # some programs separate columns by one, such as Hive by the first
+
 _SHOWN = 40  # characters of a title in a note
 
 Rows = Sequence[Sequence[str]]
@@ -46,6 +48,8 @@ def require_header(first: Sequence[str], rows: Rows, place: str, options: ReadOp
             raise DataError(f"{place}: {_quoted_lines(separator, place.rpartition(':')[0])}")
         repair = set_option("data.separator", separator)
         raise DataError(f"{place}: no {missing[0]!r}; the columns seem to be separated by {separator!r}: {repair}")
+    if missing and len(first) == 1 and (repair := control_separator([first[0], *(row[0] for row in rows)], options)):
+        raise DataError(f"{place}: no {missing[0]!r}; {repair}")
     if missing and looks_like_data(first, rows):
         repair = set_option("data.columns", suggested_names([first, *rows], options))
         raise DataError(
@@ -80,7 +84,7 @@ def _other_separator(line: str, options: ReadOptions) -> str | None:
     wanted = {folded_name(column) for _, column in options.wanted()}
     if '"' in line and wanted <= set(map(folded_name, line.replace('"', "").split(" "))):
         return " "
-    for separator in filter(str.isascii, dict.fromkeys(re.findall(r"[^\w\s\"'\\]", line))):
+    for separator in filter(str.isascii, dict.fromkeys(re.findall(rf"[^\w\s\"'\\]|{_CONTROLS}", line))):
         if wanted <= set(map(folded_name, line.split(separator))):
             return separator
     return None
@@ -174,6 +178,8 @@ def possible_table(lines: Sequence[str], name: str, options: ReadOptions) -> tup
     Texts in quotes, as a table or JSON has them, are told, too.
     """
     what = f"{name}: read as plain text, a review a line"
+    if repair := control_separator(lines, options):
+        return (f"{what}; {repair}",)
     if lines and all(re.fullmatch(r'\s*"(\\.|""|[^"\\])*"\s*', line) for line in lines):
         is_json = any("\\" in line for line in lines)
         columns = set_option("data.columns", [options.wanted()[0][1]])
@@ -196,6 +202,22 @@ def possible_table(lines: Sequence[str], name: str, options: ReadOptions) -> tup
             repair = set_option("data.columns", suggested_names(rows, options))
             return (f"{what}; if its lines have columns, but no header, name these: {repair}",)
     return ()
+
+
+def control_separator(lines: Sequence[str], options: ReadOptions) -> str:
+    """Return how to read lines whose columns are separated by a control character that all of them have; else ""."""
+    found = [Counter(re.findall(_CONTROLS, line)) for line in lines]
+    common = [each for each in (found[0] if found else ()) if all(line[each] for line in found)]
+    if not common or len(lines) < 2:
+        return ""
+    separator = max(common, key=found[0].__getitem__)
+    rows = [line.split(separator) for line in lines]
+    repair = set_option("data.separator", separator)
+    texts = {folded_name(column) for role, column in options.wanted() if role == "text"}
+    if not texts <= set(map(folded_name, rows[0])):
+        names = suggested_names([row for row in rows if len(row) == len(rows[0])], options)
+        repair = f"{repair} {set_option('data.columns', names)}"
+    return f"its lines seem to have columns between {separator!r}; to read these: {repair}"
 
 
 def are_names(fields: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shlex
 from dataclasses import replace
 
@@ -290,3 +291,19 @@ def test_signs_that_are_no_quotes_hold_no_text_together(text):
         f"x.csv:2: 3 fields where the header has 2; put a text that contains ',' in double quotes: "
         f"{mark} is read as a plain character"
     )
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x.csv", "x.tsv"])
+@pytest.mark.parametrize("separator", ["\x01", "\x1e", "\x1f"])
+def test_columns_between_control_characters(name, separator):
+    """As Hive writes them; there is no header, and the repair names the columns."""
+    data = f"good film{separator}pos\nbad film{separator}neg\n"
+    option = f"--set 'data.separator={json.dumps(separator)}'"
+    fact = f"its lines seem to have columns between {separator!r}"
+    assert complaint(data, name).endswith(f"{fact}; to read these: {option} --set data.columns=[text,label]")
+    records = parse(data, name, BOTH._replace(separator=separator, names=("text", "label")))
+    assert rows(records) == [("good film", "pos"), ("bad film", "neg")]
+    if name == "x.txt":
+        (note,) = parse(data, name, ReadOptions()).notes
+        assert note.startswith(f"x.txt: read as plain text, a review a line; {fact}; ")
+        assert option in parse(f"text{separator}id\ngood{separator}1\n", name, ReadOptions()).notes[0]
