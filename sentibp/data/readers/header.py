@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sentibp.data.readers.dialect import fields_of
-from sentibp.data.readers.table import ReadOptions, is_set, resolved
+from sentibp.data.readers.table import ID_NAMES, ReadOptions, is_set, resolved
 from sentibp.errors import DataError
 from sentibp.utils.near_names import folded_name
 from sentibp.utils.repair import set_option
@@ -67,7 +67,18 @@ def has_row_names(names: Sequence[str], rows: Rows) -> bool:
     if len(rows) < 2 or {len(row) for row in rows} != {len(names) + 1} or not all(row[0].isdecimal() for row in rows):
         return False
     numbers = [int(row[0]) for row in rows]
-    return all(before < after for before, after in itertools.pairwise(numbers))
+    return all(before < after for before, after in itertools.pairwise(numbers)) and not _is_cut(names, rows)
+
+
+def _is_cut(names: Sequence[str], rows: Rows) -> bool:
+    """Return whether rows seem to have a field more than names because a text with the separator is not in quotes.
+
+    A space follows the separator in it, or its beginning stands where the first column has its ids.
+    """
+    if any(field.startswith(" ") for row in rows for field in row[1:]):
+        return True
+    is_id = re.sub(r"[\W_]+", "", names[0]).casefold() in ID_NAMES
+    return is_id and not all(re.search(r"\d", row[1]) for row in rows)
 
 
 def _quoted_lines(separator: str, name: str) -> str:

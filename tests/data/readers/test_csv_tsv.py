@@ -268,6 +268,41 @@ def test_numbers_of_rows_that_the_header_does_not_name(data, name):
     assert f"{name}:1: names the columns but the first one, which has the numbers of the rows" in records.notes
 
 
+@pytest.mark.parametrize(
+    "texts", [("'good, really'", "'bad, very'"), ("good, really", "bad, very"), ("good,really", "bad,very")]
+)
+@pytest.mark.parametrize("name", ["id", "nr", "#"])
+def test_a_comma_in_each_text_makes_no_numbers_of_rows(name, texts):
+    """The ids were taken for numbers that the header does not name, and the text after its comma for the text."""
+    data = f"{name},text\n" + "".join(f"{i},{text}\n" for i, text in enumerate(texts))
+    said = complaint(data, options=ReadOptions())
+    assert said.startswith("x.csv:2: 3 fields where the header has 2; "), said
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        ('1,"good 5" pizza"\n2,"bad 6" one"\n', 2),
+        ('1,"good"\n2,"bad, ""so"" bad"\n3,"it is "fine" so"\n', 4),
+        ('1,"good"\n2,"two\nlines"\n3,"a "b"c"\n', 5),
+        ('1,"Good" film\n', 2),
+    ],
+)
+def test_a_quote_in_a_quoted_text_that_is_not_doubled_is_told(rows, line):
+    records = parse(f"id,text\n{rows}", "x.csv", ReadOptions())
+    assert texts(records)
+    (note,) = records.notes
+    assert note.startswith(f'x.csv:{line}: a quote inside a quoted text is left out; write it as ""')
+
+
+def test_quotes_that_are_as_csv_has_them_are_not_told():
+    rows = (
+        '1,5" pizza and 6" one\n2,"a ""good"" one"\n3,"""so"", they said"\n4,""\n5,he said "yes"\n6,"two\n""lines"""\n'
+    )
+    records = parse(f"id,text\n{rows}", "x.csv", ReadOptions())
+    assert records.notes == () and texts(records)[:3] == ['5" pizza and 6" one', 'a "good" one', '"so", they said']
+
+
 def test_a_table_with_spaces_between_its_fields_that_is_read_as_plain_text():
     records = parse(R, "x.txt", ReadOptions())
     assert len(texts(records)) == 4
