@@ -13,21 +13,22 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
-from sentibp.data.tokenizer import normalize, pieces
+from sentibp.data.tokenizer import ENTITY, normalize, pieces
+from sentibp.utils import compute as pc
+from sentibp.utils.arrow import apply_where, from_numpy, to_numpy
 from sentibp.utils.threads import parallel_map
 
 _LOWER = bytes(range(256)).lower()
-_TABLE = bytes.maketrans(b"`", b"'")  # the tokenizer takes both for an apostrophe
+_LINE_BREAKS = (b"<br/>", b"<br>")
+_TABLE = _LOWER.replace(b"`", b"'")  # the tokenizer takes both for an apostrophe
 _SPACE = b" \t\n\r\v\f"
 _BLANK = bytes([*range(33), 0x7F])  # as the tokenizer has it
-_MARKS = str.maketrans(
-    dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\xab\xbb", '"') | dict.fromkeys("\u2012\u2013\u2014\u2015\u2212", "-")
-)
+_QUOTES, _DASHES = r"[\x{201C}-\x{201F}\x{2033}\x{AB}\x{BB}]", r"[\x{2012}-\x{2015}\x{2212}]"
 
 
 def text_hashes(text: pa.ChunkedArray) -> np.ndarray:
     """Return a hash of each text: (n,) int64. Texts that are the same review have the same one."""
-    return _hashes(text, _as_read, _TABLE, _BLANK)
+    return _hashes(text, _as_read, _TABLE, _BLANK, _LINE_BREAKS)
 
 
 def occur_in(text: pa.ChunkedArray, hashes: np.ndarray) -> np.ndarray:
@@ -50,7 +51,14 @@ def blank_hash() -> int:
 
 
 def _as_read(piece: pa.LargeStringArray) -> list[str]:
-    return [each if each.isascii() else each.translate(_MARKS) for each in normalize(piece).to_pylist()]
+    """Return the texts (n,) as the tokenizer reads them, but for capitals and line breaks of those in plain ASCII."""
+    has_entity, is_plain = pc.match_substring_regex(piece, ENTITY), pc.string_is_ascii(piece)
+    return apply_where(piece, from_numpy(to_numpy(has_entity) | ~to_numpy(is_plain)), _with_plain_marks).to_pylist()
+
+
+def _with_plain_marks(text: pa.LargeStringArray) -> pa.LargeStringArray:
+    text = pc.replace_substring_regex(normalize(text), _QUOTES, '"')
+    return pc.replace_substring_regex(text, _DASHES, "-")
 
 
 def _earlier_hashes(text: pa.ChunkedArray) -> np.ndarray:
@@ -58,10 +66,20 @@ def _earlier_hashes(text: pa.ChunkedArray) -> np.ndarray:
 
 
 def _hashes(
-    text: pa.ChunkedArray, spelled: Callable[[pa.LargeStringArray], list[str]], table: bytes, removed: bytes
+    text: pa.ChunkedArray,
+    spelled: Callable[[pa.LargeStringArray], list[str]],
+    table: bytes,
+    removed: bytes,
+    breaks: tuple[bytes, ...] = (),
 ) -> np.ndarray:
+    def content(text: str) -> bytes:
+        result = text.encode().translate(table, removed)
+        for each in breaks:
+            result = result.replace(each, b"")
+        return result
+
     def digests(piece: pa.LargeStringArray) -> bytes:
-        return b"".join(_digest(each.encode().translate(table, removed)) for each in spelled(piece))
+        return b"".join(_digest(content(each)) for each in spelled(piece))
 
     return np.frombuffer(b"".join(parallel_map(digests, pieces(text))), np.int64)
 
