@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.readers.table import USUAL_NAMES, Table, WrongKind
+from sentibp.data.readers.table import ID_NAMES, USUAL_NAMES, Table, WrongKind
 from sentibp.utils.arrow import TEXT, scalar, to_numpy
 from sentibp.utils.label_key import is_number, label_key
 from sentibp.utils.label_mapping import class_spellings, column_polarity, suggest
@@ -26,8 +26,6 @@ _LONGEST_LABEL = 40  # characters
 ONE_VALUE = "one value only"  # as labels in a file of one class, too
 TEXTS = "texts"
 MANY = f"more than {_MOST_LABELS} different values"
-
-_ID_NAMES = ("id", "ids", "uid", "rowid", "row", "index", "idx", "nr", "no", "number", "key", "unnamed0", "")
 
 _FEW_ROWS = 4  # with fewer, different values in all rows say nothing
 
@@ -199,7 +197,7 @@ def is_id_like(different: int, rows: int, name: str) -> bool:
     """Return whether so many different values in so many rows are ids; in few rows, the name of the column counts."""
     if different != rows or rows < 2:
         return False
-    return rows > _MOST_LABELS or _plain(name) in _ID_NAMES or (rows >= _FEW_ROWS and not usual_label_name(name))
+    return rows > _MOST_LABELS or _plain(name) in ID_NAMES or (rows >= _FEW_ROWS and not usual_label_name(name))
 
 
 def has_clear_name(column: Column) -> bool:

@@ -28,15 +28,13 @@ from sentibp.data.labels import (
 )
 from sentibp.data.readers.records import Records
 from sentibp.data.serialized import count_serialized, serialized_notes
-from sentibp.data.tokenizer import pieces
+from sentibp.data.seven_bit import count_seven_bit, seven_bit_notes
+from sentibp.data.text_hashes import blank_hash, text_ids
 from sentibp.errors import DataError
 from sentibp.metrics import effective_number
 from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, scalar, to_numpy
 from sentibp.utils.label_key import LABELS, label_key
 from sentibp.utils.messages import counted
-
-_SPACE = b" \t\n\r\v\f"
-_LOWER = bytes(range(256)).lower()
 
 _NO_GROUP = {"", "nan", "na", "n/a", "<na>", "none", "null"}
 
@@ -162,21 +160,8 @@ def _design_effect(corpus: Corpus, weight: np.ndarray) -> float:
 
 
 def text_groups(corpus: Corpus) -> np.ndarray:
-    """Return a group number from 0 for each review (n,); equal texts share one, as `text_hashes` compares them."""
-    return np.unique(text_hashes(corpus.text), return_inverse=True)[1]
-
-
-def text_hashes(text: pa.ChunkedArray) -> np.ndarray:
-    """Return a hash of 64 bits of each text: (n,) int64. White space and capitals (of ASCII) make no difference.
-
-    A file that was saved in another format, or by another program, has the same reviews in other lines.
-    """
-    digests = [b"".join(map(_text_digest, piece.to_pylist())) for piece in pieces(text)]
-    return np.frombuffer(b"".join(digests), np.int64)
-
-
-def _text_digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode().translate(_LOWER, _SPACE), digest_size=8).digest()
+    """Return a group number from 0 for each review (n,); those with the same text (`text_ids`) share one."""
+    return np.unique(text_ids(corpus.text), return_inverse=True)[1]
 
 
 def repeated_note(corpus: Corpus, hashes: np.ndarray, kind: str = "") -> list[str]:
@@ -190,7 +175,7 @@ def repeated_note(corpus: Corpus, hashes: np.ndarray, kind: str = "") -> list[st
 
 def contradiction_note(corpus: Corpus, hashes: np.ndarray) -> list[str]:
     """Return a note if several reviews have the same text and different labels: no model can learn both."""
-    label, blank = _labels_of(corpus), np.frombuffer(_text_digest(""), np.int64)[0]
+    label, blank = _labels_of(corpus), blank_hash()
     order = np.lexsort((label, hashes))
     starts = np.flatnonzero(np.diff(hashes[order], prepend=hashes[order[:1]] - 1))
     ends = np.append(starts[1:], len(order)) - 1
@@ -243,7 +228,7 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     """
     if not len(records.text):
         raise DataError(f"{records.name}: empty; give at least one review")
-    records = _without_empty(records, labels)
+    records, weightless = _without_weightless(_without_empty(records, labels))
     wrong: list[str] = []
     as_classes: list[str] = []
     label = None if records.label is None else parse_labels(records, labels, wrong, as_classes)
@@ -251,17 +236,15 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     kept = np.ones(len(records.text), bool) if label is None else label != IGNORED
     weight = None if records.weight is None else _weights(records, records.weight, kept, wrong)
     group = None if records.group is None else _groups(records.group, records.text)
-    weightless = np.zeros(len(kept), bool) if weight is None else kept & (weight == 0)  # they are as if absent
-    kept &= ~weightless
     if as_classes:
         raise OpenLabels(*wrong, as_classes=[*as_classes, *wrong[about_labels:]])
     if wrong:
         raise DataError(*wrong)
     notes = (*records.notes, *_id_note(records, labels), *reversed_column_notes(records, labels))
     corpus = Corpus(records.text, label, weight, notes, group, class_names(labels), records.place)
-    if not kept.all():
+    if weightless or not kept.all():
         notes = (*notes, *_left_out(records.name, kept, weightless))
-        corpus = replace(corpus.take(np.flatnonzero(kept)), notes=notes)
+        corpus = replace(corpus if kept.all() else corpus.take(np.flatnonzero(kept)), notes=notes)
     blank = count_blank(corpus.text)
     if blank == len(corpus) and label is not None:
         raise DataError(all_blank(records.name, blank, records.other_columns, "fill them in"))
@@ -269,6 +252,7 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     start = corpus.text.slice(0, LOOK)
     damaged = garbled_notes(records.name, *count_garbled(start), len(start))
     damaged += serialized_notes(records.name, *count_serialized(start), len(start))
+    damaged += seven_bit_notes(records.name, *count_seven_bit(start), len(start))
     return replace(corpus, notes=(*notes, *blank_note(records.name, blank, len(corpus), what), *damaged))
 
 
@@ -301,12 +285,31 @@ def _without_empty(records: Records, labels: Labels | None) -> Records:
     kept = np.setdiff1d(np.arange(len(records.text)), rows)
     if not len(kept):
         raise DataError(f"{records.name}: all {counted(len(rows), 'row')} are empty; give at least one review")
+    note = f"{records.name}: {counted(len(rows), 'row')} left out: neither text nor label"
+    return _take(replace(records, notes=(*records.notes, note)), kept)
+
+
+def _without_weightless(records: Records) -> tuple[Records, int]:
+    """Return the records without the rows of weight 0, and their number. They are as if absent, whatever their labels.
+
+    DataError if no row is left.
+    """
+    if records.weight is None:
+        return records, 0
+    kept = np.flatnonzero(_numbers(records.weight) != 0)
+    count = len(records.text) - len(kept)
+    if not len(kept):
+        raise DataError(f"{records.name}: the weights of all {counted(count, 'review')} are 0; give one above 0")
+    return (_take(records, kept), count) if count else (records, 0)
+
+
+def _take(records: Records, kept: np.ndarray) -> Records:
+    """Return the rows at these positions."""
     columns = {role: getattr(records, role) for role in ("label", "weight", "group", "place")}
     return replace(
         records,
         text=take_texts(records.text, kept),
         where=lambda row: records.where(int(kept[row])),
-        notes=(*records.notes, f"{records.name}: {counted(len(rows), 'row')} left out: neither text nor label"),
         **{role: None if column is None else column.take(from_numpy(kept)) for role, column in columns.items()},
     )
 
@@ -320,7 +323,7 @@ def _groups(column: pa.ChunkedArray, text: pa.ChunkedArray) -> np.ndarray:
     is_missing = np.array([name in _NO_GROUP for name in names])
     group = name[code]
     missing = np.flatnonzero(is_missing[code])
-    group[missing] = text_hashes(take_texts(text, missing))
+    group[missing] = text_ids(take_texts(text, missing))
     return group
 
 
@@ -329,25 +332,19 @@ def _group_name(value: object) -> str:
     return re.sub(r"^(-?[0-9]+)\.0+$", r"\1", " ".join(str(value).split()).casefold())
 
 
-def _left_out(name: str, kept: np.ndarray, weightless: np.ndarray) -> list[str]:
+def _left_out(name: str, kept: np.ndarray, weightless: int) -> list[str]:
     """Return a line for each reason to leave reviews out: labels, or a weight of 0. DataError if none are left."""
-    ignored, n = int((~kept & ~weightless).sum()), int(weightless.sum())
-    if not kept.any() and not n:
-        raise DataError(f"{name}: data.labels ignores all {counted(ignored, 'review')}; change it")
+    ignored = int((~kept).sum())
     if not kept.any():
-        raise DataError(f"{name}: the weights of all {counted(n, 'review')} are 0; give one above 0")
+        others = f" but {weightless:,} of weight 0" if weightless else ""
+        raise DataError(f"{name}: data.labels ignores all {counted(ignored, 'review')}{others}; change it")
     lines = [f"{name}: {counted(ignored, 'review')} left out, as data.labels says"] if ignored else []
-    return lines + ([f"{name}: {counted(n, 'review')} left out: weight 0"] if n else [])
+    return lines + ([f"{name}: {counted(weightless, 'review')} left out: weight 0"] if weightless else [])
 
 
 def _weights(records: Records, column: pa.ChunkedArray, kept: np.ndarray, wrong: list[str]) -> np.ndarray:
-    if pa.types.is_large_string(column.type):
-        column = pc.utf8_trim_whitespace(column)
-    try:
-        weight = column.cast(pa.float64()).to_numpy()
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        weight = np.array([_number(value) for value in column.to_pylist()])
-    is_usable = (weight == 0) | ((weight >= _SMALLEST_WEIGHT) & (weight <= _LARGEST_WEIGHT))  # False for NaN
+    weight = _numbers(column)
+    is_usable = (weight >= _SMALLEST_WEIGHT) & (weight <= _LARGEST_WEIGHT)  # False for NaN
     invalid = np.flatnonzero(kept & ~is_usable)
     if len(invalid):
         value = column[int(invalid[0])].as_py()
@@ -356,6 +353,16 @@ def _weights(records: Records, column: pa.ChunkedArray, kept: np.ndarray, wrong:
             repair = f"give 0, or a number from {_SMALLEST_WEIGHT:g} to {_LARGEST_WEIGHT:g}"
         wrong.append(f"{first_place(records, invalid)}: weight {value!r}{row_count(invalid)}; {repair}")
     return np.where(is_usable, weight, np.nan).astype(np.float32)
+
+
+def _numbers(column: pa.ChunkedArray) -> np.ndarray:
+    """Return the values as numbers (n,) float64, NaN for those that are none."""
+    if pa.types.is_large_string(column.type):
+        column = pc.utf8_trim_whitespace(column)
+    try:
+        return column.cast(pa.float64()).to_numpy()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return np.array([_number(value) for value in column.to_pylist()])
 
 
 def _number(value: object) -> float:

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pyarrow as pa
 
-from sentibp.data.corpus import take_texts, text_hashes
+from sentibp.data.corpus import take_texts
 from sentibp.data.key_table import NONE, KeyTable
 from sentibp.data.overlap import MOST, NEAR, sequence_length, sequences_of
+from sentibp.data.text_hashes import text_hashes
 from sentibp.data.tokenizer import cuts, tokenize
 from sentibp.nn import Ragged
 

@@ -12,13 +12,14 @@ from sentibp.config.load import override_data
 from sentibp.config.python import in_python
 from sentibp.config.schema import Data
 from sentibp.data import sources
-from sentibp.data.corpus import Corpus, repeated_note, text_hashes
+from sentibp.data.corpus import Corpus, repeated_note
 from sentibp.data.dataset import IN_MEMORY
 from sentibp.data.examples import Examples
 from sentibp.data.in_memory import corpus_in_memory
 from sentibp.data.label_encoder import class_numbers
 from sentibp.data.labels import NoKnownLabel, class_names
 from sentibp.data.readers.splits import NoSuchSplit, canonical
+from sentibp.data.text_hashes import text_hashes
 from sentibp.errors import ConfigError, DataError
 from sentibp.model.classifier import Classifier, require_classifier
 from sentibp.model.decision import Decision
@@ -178,9 +179,9 @@ def score_corpus(
         scores = _scores_of(decision, corpus, positive)
     scores["calibration_error_by_chance"] = metrics.calibration_error_by_chance(positive, corpus.weight)
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
-    hashes = text_hashes(corpus.text)
-    scores["in_training"] = seen = recorded.count_training_reviews(hashes)
-    notes = tuple(repeated_note(corpus, hashes))
+    known = recorded.in_training(corpus.text)
+    scores["in_training"] = seen = None if known is None else int(known.sum())
+    notes = tuple(repeated_note(corpus, text_hashes(corpus.text)))
     if seen:
         of = f"{seen:,} of {counted(len(corpus), 'review')}"
         what = f"{of} {'is' if seen == 1 else 'are'} in the training data of {model}"

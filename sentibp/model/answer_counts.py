@@ -10,6 +10,7 @@ import pyarrow as pa
 from sentibp.data.blank import blank_note, count_blank
 from sentibp.data.garbled import LOOK, count_garbled, garbled_notes
 from sentibp.data.serialized import count_serialized, serialized_notes
+from sentibp.data.seven_bit import count_seven_bit, seven_bit_notes
 from sentibp.data.totals import count_totals, totals_note
 from sentibp.utils.messages import counted
 
@@ -25,6 +26,8 @@ class AnswerCounts(NamedTuple):
     totals: int = 0  # the row with the totals of a table, or a footer
     values: int = 0  # of the first LOOK: values of JSON or Python
     escapes: int = 0  # of the first LOOK: with escapes such as \n
+    utf7: int = 0  # of the first LOOK: in UTF-7
+    quoted: int = 0  # of the first LOOK: in quoted-printable
 
     def plus(self, other: AnswerCounts) -> AnswerCounts:
         """Return the counts of these texts and of others together."""
@@ -37,6 +40,7 @@ class AnswerCounts(NamedTuple):
         looked = min(self.texts, LOOK)
         notes += garbled_notes(name, self.read_wrong, self.lost, looked)
         notes += serialized_notes(name, self.values, self.escapes, looked)
+        notes += seven_bit_notes(name, self.utf7, self.quoted, looked)
         return notes + [f"{name}: {note}" for note in self.unfamiliar_note()]
 
     def unfamiliar_note(self) -> list[str]:
@@ -54,5 +58,5 @@ def count_answers(
     """Return the counts of texts (n,) and their n answers. `before` texts have been counted."""
     unfamiliar = sum(2 * record["unknown"] > record["tokens"] for record in records)
     first = text.slice(0, max(0, LOOK - before))
-    damaged = (*count_garbled(first), count_totals(text), *count_serialized(first))
+    damaged = (*count_garbled(first), count_totals(text), *count_serialized(first), *count_seven_bit(first))
     return AnswerCounts(len(records), count_blank(text), unfamiliar, *damaged)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json as jsons
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -266,24 +267,32 @@ def _as_text(column: pa.Array) -> pa.LargeStringArray:
         return column.cast(TEXT)
     except pa.ArrowException:  # nested, or bytes that are no text
         values = column.to_pylist()
-        return strings(v if v is None else jsons.dumps(v, ensure_ascii=False, default=_plain) for v in values)
+        return strings(v if v is None else jsons.dumps(_for_json(v), ensure_ascii=False) for v in values)
 
 
 def _json_values(column: pa.Array) -> list[Any]:
-    """Return the values of a column for JSON: dates and times as text, and null for what is no number."""
+    """Return the values of a column for JSON: dates and times as text."""
     import pyarrow as pa
 
     kind = column.type
     if pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
         return _as_text(column).to_pylist()
     values = column.to_pylist()
-    if pa.types.is_floating(kind):
-        return [None if value is not None and value - value != 0 else value for value in values]
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_dictionary(kind):
-        return [jsons.loads(jsons.dumps(value, default=_plain)) for value in values]
-    return values
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind):
+        return values
+    return list(map(_for_json, values))
 
 
-def _plain(value: Any) -> Any:
-    """Return what JSON can hold in place of a value that it cannot."""
+def _for_json(value: Any) -> Any:
+    """Return what JSON can hold in place of a value: null for what is no number, text for what it has no sign for."""
+    if isinstance(value, float):
+        if math.isinf(value):
+            return "Infinity" if value > 0 else "-Infinity"  # as Protocol Buffers write them in JSON
+        return None if math.isnan(value) else value
+    if isinstance(value, dict):
+        return {str(key): _for_json(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return list(map(_for_json, value))
+    if isinstance(value, str | int | None):
+        return value
     return value.hex() if isinstance(value, bytes) else str(value)

@@ -18,11 +18,13 @@ from sentibp.utils.damage import data_error_if_damaged
 
 FILE = "review_hashes.safetensors"
 _KEY = "review_hashes"
-_VERSION = 2  # of the hash; those of another version cannot be compared
+_VERSION = 3  # of the hash, as data/text_hashes.py has it
+_VERSIONS = (2, 3)  # which it can compare with texts
 
 
 class ReviewHashes(NamedTuple):
-    """Hashes of reviews, as data/corpus.py computes them, in any order."""
+    """Hashes of reviews, as data/text_hashes.py computes them, in any order; those of a model that an earlier version
+    trained are of the earlier kind, also where `model.init_from` has passed them on."""
 
     training: Array  # (n,) int64: reviews that the best model was trained on, those of pretrain.labelled included
     validation: Array  # (m,) int64: validation reviews, which a refit trains on, too
@@ -43,7 +45,7 @@ def load_review_hashes(run: Path) -> ReviewHashes | None:
     with data_error_if_damaged(path, repair):
         header, tensors = tensor_file.read_tensor_file(path, _KEY, "file of hashes", repair, repair)
         tensor_file.verify_checksum(header, tensors)
-        if header.get("version") != _VERSION:
+        if header.get("version") not in _VERSIONS:
             return None
         hashes = ReviewHashes(tensors["training"], tensors["validation"])
         if any(values.dtype != np.int64 or values.ndim != 1 for values in hashes):

@@ -23,6 +23,7 @@ from sentibp.data.labels import BINARY, Classes, classes_of
 from sentibp.data.lexicon import Lexicon
 from sentibp.data.names import names_note
 from sentibp.data.overlap import has_many_near_duplicates, require_separate
+from sentibp.data.text_hashes import occur_in, text_hashes
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.data.vocabulary_shards import Workers
 from sentibp.errors import ConfigError
@@ -241,13 +242,13 @@ def _judge_validation(
 
 def _find_overlap(config: Config, reviews: Reviews, origin: Classifier | None) -> _Overlap:
     """Find the validation reviews that training has, or that the model of init_from was trained on."""
-    known = data_corpus.text_hashes(reviews.training.text)
-    held_out = np.zeros(0, np.int64) if reviews.validation is None else data_corpus.text_hashes(reviews.validation.text)
+    known = text_hashes(reviews.training.text)
+    held_out = np.zeros(0, np.int64) if reviews.validation is None else text_hashes(reviews.validation.text)
     repeated = np.flatnonzero(np.isin(held_out, known))
     if reviews.labelled is not None:
-        known = np.concatenate((known, data_corpus.text_hashes(reviews.labelled.text)))
+        known = np.concatenate((known, text_hashes(reviews.labelled.text)))
     overlap = _Overlap(ReviewHashes(known, held_out), repeated, np.zeros(0, np.int64), [], [])
-    return overlap if origin is None else _with_origin(overlap, origin, config)
+    return overlap if origin is None else _with_origin(overlap, reviews.validation, origin, config)
 
 
 def _require_separate(config: Config, validation: Corpus | None, overlap: _Overlap, *, is_given: bool) -> None:
@@ -257,7 +258,7 @@ def _require_separate(config: Config, validation: Corpus | None, overlap: _Overl
         require_separate(validation, overlap.repeated, shown(config.data.validation), repair)
 
 
-def _with_origin(overlap: _Overlap, origin: Classifier, config: Config) -> _Overlap:
+def _with_origin(overlap: _Overlap, validation: Corpus | None, origin: Classifier, config: Config) -> _Overlap:
     """Add the reviews that the model of init_from was trained on: the new model has learned from them, too."""
     hashes, repeated, name, notes = overlap.hashes, overlap.repeated, shown(str(config.model.init_from)), []
     if origin.spec.folding == config.text.folding != FOLDING:
@@ -266,7 +267,9 @@ def _with_origin(overlap: _Overlap, origin: Classifier, config: Config) -> _Over
     if learned is None:
         notes.append(f"{name}: no run directory says on which reviews it was trained")
         return overlap._replace(notes=notes)
-    known, caveats = np.flatnonzero(np.isin(hashes.validation, learned)), list[str]()
+    known, caveats = np.zeros(0, np.int64), list[str]()
+    if validation is not None:
+        known = np.flatnonzero(occur_in(validation.text, learned))
     if len(known):
         few = f"{len(known):,} of {len(hashes.validation):,} validation reviews are in the training data of {name}"
         caveats.append(f"{few}, which the training starts from: expect lower scores")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from sentibp.config import paths
 from sentibp.config.load import load_config
@@ -21,6 +22,7 @@ from sentibp.config.paths import SOURCES
 from sentibp.config.schema import Config, Data
 from sentibp.data import dataset
 from sentibp.data.corpus import Corpus
+from sentibp.data.text_hashes import occur_in
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.runs import directory
@@ -98,10 +100,10 @@ class RecordedData:
         assert training is not None
         return training, validation
 
-    def count_training_reviews(self, hashes: np.ndarray) -> int | None:
-        """Return how many of the reviews with these hashes the model was trained on; None if no run directory tells."""
+    def in_training(self, text: pa.ChunkedArray) -> np.ndarray | None:
+        """Return whether the model was trained on each text, (n,) bool; None if no run directory tells."""
         known = self.training_hashes()
-        return None if known is None else int(np.isin(hashes, known).sum())
+        return None if known is None else occur_in(text, known)
 
     def training_hashes(self) -> np.ndarray | None:
         """Return the hashes (n,) of the reviews that the model was trained on; None if no run directory tells."""

@@ -8,6 +8,7 @@ import decimal
 import gzip
 import io
 import json
+import math
 import re
 from pathlib import Path
 
@@ -185,6 +186,19 @@ def test_numbers_of_json_stay_as_they_are_written(sentibp, input):
     assert {key: row[key] for key in written} == TYPED
 
 
+def test_minus_zero_and_large_integers_of_json(sentibp):
+    """No column of Parquet has both an integer beyond 2^53 and 1.5: they are text."""
+    rows = (
+        '{"text": "good", "z": -0, "n": [-0, 1], "k": 9007199254740993}\n{"text": "bad", "z": 1, "n": [], "k": 1.5}\n'
+    )
+    Path("i.jsonl").write_text(rows)
+    first, _ = sentibp("predict", "-i", "i.jsonl", "--format", "csv").csv
+    assert (first["z"], first["n"], first["k"]) == ("-0", "[-0, 1]", "9007199254740993")
+    sentibp("predict", "-i", "i.jsonl", "-o", "o.parquet")
+    found = parquet.read_table("o.parquet").select(["z", "n", "k"]).to_pydict()
+    assert str(found) == "{'z': [-0.0, 1.0], 'n': ['[-0, 1]', '[]'], 'k': ['9007199254740993', '1.5']}"
+
+
 def test_json_that_is_nested_deeply_is_written_anew(sentibp):
     Path("deep.json").write_text(f'[{{"text": "good", "d": {"[" * 600}1.5{"]" * 600}}}]')
     assert sentibp("predict", "-i", "deep.json").out.startswith('{"text": "good", "d": [[[[')
@@ -265,6 +279,22 @@ def test_parquet_as_text(sentibp, table):
     first, second = sentibp("predict", "-i", "i.parquet").jsonl
     assert (first["day"], first["cost"], first["raw"]) == ("2026-01-02", "1.50", "ff00")
     assert (second["price"], second["id"], second["text"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_infinite_numbers_of_parquet_are_valid_json(sentibp, format):
+    values = [math.inf, -math.inf, math.nan, None, 1.5]
+    columns = {"x": values, "inner": [{"v": value} for value in values], "list": [[value] for value in values]}
+    columns["coded"] = pa.array(values).dictionary_encode()
+    parquet.write_table(pa.table({"text": ["good"] * len(values)} | columns), "i.parquet")
+    rows = getattr(sentibp("predict", "-i", "i.parquet", "--format", format), format)
+    expected = ["Infinity", "-Infinity", None, None, 1.5]
+    if format == "csv":  # of which cells with lists are JSON
+        for row in rows:
+            row |= {name: json.loads(row[name], parse_constant=pytest.fail) for name in ("inner", "list")}
+    else:
+        assert [row["x"] for row in rows] == [row["coded"] for row in rows] == expected
+    assert [row["inner"]["v"] for row in rows] == [row["list"][0] for row in rows] == expected
 
 
 def test_an_empty_table_has_its_columns(sentibp):

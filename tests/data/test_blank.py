@@ -10,8 +10,9 @@ import pytest
 
 from sentibp.data import sources
 from sentibp.data.blank import count_blank
-from sentibp.data.corpus import Corpus, contradiction_note, text_hashes
+from sentibp.data.corpus import Corpus, contradiction_note
 from sentibp.data.readers.table import ReadOptions
+from sentibp.data.text_hashes import text_hashes
 from sentibp.errors import DataError
 
 

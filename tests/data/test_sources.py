@@ -23,6 +23,7 @@ from sentibp.data import sources
 from sentibp.data.corpus import Corpus
 from sentibp.data.readers.table import ReadOptions
 from sentibp.data.split import split_corpus
+from sentibp.data.text_hashes import text_hashes
 from sentibp.errors import DataError
 from sentibp.utils import spill
 
@@ -392,7 +393,7 @@ def test_sample():
     for found in (train, test):
         data_corpus.require_all_classes(found, "sample")
         assert found.notes == ()
-    assert not np.isin(data_corpus.text_hashes(test.text), data_corpus.text_hashes(train.text)).any()
+    assert not np.isin(text_hashes(test.text), text_hashes(train.text)).any()
     assert (
         complaint("sample", split="dev")
         == "sample: no split 'dev'; name another, such as --set data.split=train; there are: train, test"
@@ -738,13 +739,6 @@ def test_split_needs_enough_of_each_class():
         split_corpus(corpus(["a"] * 7, [0, 0, 0, 1, 1, 1, 1]), 0.1, np.random.default_rng(0))
     with pytest.raises(DataError, match=r"^data.validation: 0.9 of 1 negative review leaves none for training;"):
         split_corpus(whole, 0.9, np.random.default_rng(0))
-
-
-def test_equal_texts_have_equal_hashes():
-    a, b = (data_corpus.text_hashes(corpus(texts).text) for texts in (["a", " b\n", ""], ["b ", "A", "a", "c", " "]))
-    assert np.isin(b, a).tolist() == [True, True, True, False, True]
-    crlf = data_corpus.text_hashes(corpus(["One line.\r\nAnother", "one line.\nanother ", "one line. an other!"]).text)
-    assert crlf[0] == crlf[1] != crlf[2], "a file that was saved by another program has other white space"
 
 
 def test_text_groups():

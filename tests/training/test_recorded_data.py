@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sentibp import evaluate, load_model, train_model
 from sentibp.config.load import load_config
 from sentibp.data import sources
-from sentibp.data.corpus import text_hashes
 from sentibp.data.dataset import load_data
 from sentibp.errors import DataError
 from sentibp.export.model_card import write_card
@@ -25,6 +26,7 @@ from sentibp.runs.review_hashes import FILE, load_review_hashes
 from sentibp.training.recorded_data import RecordedData
 from sentibp.training.reproduce import Reproduction
 from sentibp.training.resume import resume
+from sentibp.utils import tensor_file
 
 SMALL = {"model": {"embedding": {"dim": 4}, "hidden": []}, "train": {"epochs": 1}, "text": {"ngrams": 1}}
 
@@ -162,7 +164,7 @@ def test_the_reviews_of_pretraining_with_labels_are_training_reviews(write_confi
     settings = SMALL | {"pretrain": {"vectors": "words", "dim": 1, "labelled": "sample"}}
     run = train_model(write_config(data={"source": "d.csv"}, **settings)).run
     recorded = RecordedData(load_model(run / "model.safetensors"))
-    assert recorded.count_training_reviews(text_hashes(sources.load_corpus("sample").text)) == 320
+    assert recorded.in_training(sources.load_corpus("sample").text).sum() == 320
 
 
 def test_a_run_resumes_with_data_that_were_moved(run):
@@ -226,6 +228,41 @@ def test_a_split_with_training_reviews_is_refused(write_config, complaint):
     assert outcome.scores["n"] == 40
     assert "2 of 40 validation reviews also occur in the training data" in outcome.notes
     assert evaluate(load_model(outcome.model)).scores["in_training"] == 2
+
+
+def test_training_reviews_are_known_however_they_are_spelled(write_config, complaint):
+    """As another program saves them, such as with no-break spaces and soft hyphens."""
+    write("d.csv", rows(60, "author's film"))
+    spelled = [
+        row.replace("'", "\u2019").replace("the", "the\u00a0").replace("fil", "fi\u00adl")
+        for row in rows(60, "author's film")
+    ]
+    write("copy.csv", spelled[:20])
+    config = write_config(data={"source": "d.csv", "validation": "copy.csv"}, **SMALL)
+    assert "copy.csv: 20 of its 20 reviews are also training reviews" in complaint(DataError, train_model, config)
+    write("copy.csv", [*spelled[:2], *rows(30, "book")])
+    outcome = train_model(config)
+    assert "2 of 32 validation reviews also occur in the training data" in outcome.notes
+    assert evaluate(load_model(outcome.model), "copy.csv").scores["in_training"] == 2
+
+
+def test_hashes_of_an_earlier_version_count(run, write_config):
+    """Also if a model that starts from that of the earlier run has passed them on."""
+    text = [row.partition(",")[0] for row in rows(60)]
+    digests = (hashlib.blake2b(each.replace(" ", "").encode(), digest_size=8).digest() for each in text)
+    hashes = np.frombuffer(b"".join(digests), np.int64)
+    tensors = {"training": np.sort(hashes), "validation": np.zeros(0, np.int64)}
+    (run / FILE).write_bytes(tensor_file.pack_tensor_file({"version": 2}, tensors, "review_hashes"))
+    write("copy.csv", [rows(60)[0].replace("the", "THE\u00a0"), rows(60)[1].upper(), *rows(30, "book")])
+    assert evaluate(load_model(run / "model.safetensors"), "copy.csv").scores["in_training"] == 2
+    write("books.csv", rows(60, "book")[30:])
+    config = write_config(
+        data={"source": "books.csv", "validation": "copy.csv"},
+        **(SMALL | {"model": SMALL["model"] | {"init_from": str(run)}}),
+    )
+    outcome = train_model(config)
+    assert any(note.startswith("2 of 32 validation reviews are in the training data of") for note in outcome.notes)
+    assert evaluate(load_model(outcome.model), "a/d.csv").scores["in_training"] == 60
 
 
 def test_groups_lie_on_one_side(write_config):

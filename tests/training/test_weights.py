@@ -258,10 +258,26 @@ def test_a_label_that_is_ignored_and_a_weight_of_0_are_counted_apart(write_confi
     resolved = write_config(data=data | {"labels": {"negative": 0, "positive": 1, "ignore": 2}})
     corpus, _ = dataset.load_data(resolved.config)
     assert corpus.notes == (
-        "mixed.csv: 2 reviews left out, as data.labels says",
-        "mixed.csv: 1 review left out: weight 0",
+        "mixed.csv: 1 review left out, as data.labels says",
+        "mixed.csv: 2 reviews left out: weight 0",
     )
     assert len(corpus) == 2
+
+
+def test_the_labels_of_rows_of_weight_0_are_not_read(here):
+    """They are as if absent: unknown ones, missing ones, and those beside an empty text."""
+    options = ReadOptions(label="label", weight="w")
+    Path("odd.csv").write_text("text,label,w\ngood,1,1\nx,weird,0\ny,,0.0\n,,0\nbad,0,2\nz,nan,-0\n")
+    corpus = sources.load_corpus("odd.csv", options)
+    assert corpus.text.to_pylist() == ["good", "bad"] and corpus.label.tolist() == [1, 0]
+    assert corpus.weight.tolist() == [1, 2]
+    assert corpus.notes == (
+        "odd.csv: 1 row left out: neither text nor label",
+        "odd.csv: 3 reviews left out: weight 0",
+    )
+    Path("odd.csv").write_text("text,label,w\nx,weird,0\ngood,1,1\nbad,0,2\ny,often,2\n")
+    with pytest.raises(DataError, match=r"^odd\.csv:5: label 'often' is"):
+        sources.load_corpus("odd.csv", options)
 
 
 def test_eval_uses_the_weights_of_a_file_or_says_that_it_has_none(write_config):

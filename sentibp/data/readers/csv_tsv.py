@@ -13,7 +13,7 @@ from typing import Any
 
 from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.batches import arrow_batches, batched, continued, row_size
-from sentibp.data.readers.content import count_bytes
+from sentibp.data.readers.content import count_bytes, line_chunks
 from sentibp.data.readers.dialect import Dialect, LongRow, MisplacedQuote, all_lines_have, head_lines, rows
 from sentibp.data.readers.header import (
     has_row_names,
@@ -353,6 +353,28 @@ def _check_quotes(layout: Layout, found: int) -> None:
     if quotes % 2 or dialect.quoting == "backslash":  # Arrow reads an open quote as text up to the end of the file
         for _ in checked_rows(layout):
             pass
+    elif quotes and (line := _misplaced_quote(layout)):
+        repair = 'write it as ""'
+        if all_lines_have(data, dialect.separator, len(layout.columns)):
+            repair += f", or if quotes are plain characters: {set_option('data.quoting', 'none')}"
+        layout.notes.append(f"{layout.name}:{line}: a quote inside a quoted text is left out; {repair}")
+
+
+def _misplaced_quote(layout: Layout) -> int | None:
+    """Return the line of the first quote inside a quoted text that is not doubled; None if there is none.
+
+    Arrow leaves it out. Only files are read again that have a quote between two signs which begin or end no field.
+    """
+    around = bytes({*range(256)} - {*b'"\r\n', *layout.dialect.separator.encode()})
+    lone = re.compile(rb'"(?<=[%b]")[%b]' % (re.escape(around), re.escape(around)))
+    if not any(map(lone.search, line_chunks(layout.data))):
+        return None
+    try:
+        for _ in _short_rows(*_whole(layout), one_column=len(layout.columns) == 1, strict=True):
+            pass
+    except MisplacedQuote as error:
+        return error.line
+    return None
 
 
 def typical_values(first: Sequence[tuple[int, list[str]]], layout: Layout) -> list[list[str]]:

@@ -25,6 +25,10 @@ _HTML = frozenset(
 )
 """Elements of HTML that a review may begin with."""
 
+_YAML = "a YAML file; write its texts and labels as CSV or JSON lines"
+
+_KEY = rb"[\"']?\w[\w.-]*[\"']?:"
+
 _NO_TEXT = (  # how contents begin, and what they are
     (
         rb"version https://git-lfs\.github\.com/",
@@ -51,6 +55,14 @@ _NO_TEXT = (  # how contents begin, and what they are
         "a dump in SQL; load it into a database, and write its table to a CSV file",
     ),
     (rb"\+-{2,}[+-]*\+\s", "a table with a frame, as mysql shows it; write it as TSV, as `mysql -B` does"),
+    (rb"%YAML ", _YAML),
+    (rb"---[ \t]*\r?\n(- )?" + _KEY + rb"\s", _YAML),
+    (rb"- (" + _KEY + rb") .*\r?\n(- \1| +" + _KEY + rb")\s", _YAML),  # a list of mappings
+    (rb"\w[\w.-]*:[ \t]*\r?\n *- " + _KEY + rb" .*\r?\n +" + _KEY, _YAML),  # the same under a key
+    (
+        rb"([+-]?\d[\d.]*( qid:\d+)?( +\d+:[-+.\deE]+)+[ \t]*(#.*)?\r?\n){2}",
+        "in the format of libsvm, which has numbers of features and no texts; give the texts",
+    ),
     (rb"(?i)(\s|%[^\n]*\n)*@relation\s", "an ARFF file of Weka; write it as CSV"),
     (rb"Rar!|7z\xbc\xaf", "an archive; unpack it, and give the file in it"),
 )

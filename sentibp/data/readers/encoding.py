@@ -19,7 +19,11 @@ from sentibp.utils.repair import set_option
 _LOOK = 64  # bytes from which an encoding with several bytes a character is detected, if most letters are ASCII
 _LOOK_LONGER = 1 << 12  # if only spaces and line ends are
 
-_ESCAPE = re.compile(rb"\x1b\$[@B]")  # begins Japanese letters in ISO-2022-JP, all bytes of which are ASCII
+_ESCAPES = (  # what begins letters in encodings all bytes of which are ASCII
+    ("iso2022_jp", re.compile(rb"\x1b\$[@B]"), b"\x1b(B"),
+    ("iso2022_kr", re.compile(rb"\x1b\$\)C"), b"\x0f"),
+    ("hz", re.compile(rb"~\{(?:[!-w][!-~]){2,}~\}"), b""),
+)
 
 _SAMPLE = 1 << 18  # bytes from which other encodings are guessed
 
@@ -186,7 +190,12 @@ def _wide_beyond_latin(start: bytes) -> str | None:
 
 def _escaping_encoding(start: bytes) -> str | None:
     """Return the encoding that escape sequences reveal, or None."""
-    return "iso2022_jp" if _ESCAPE.search(start) and _decode(start + b"\x1b(B", "iso2022_jp") else None
+    for encoding, escape, end in _ESCAPES:
+        if escape.search(start) and (
+            _decode(start + end, encoding) or _decode(start[: start.rfind(b"\n") + 1], encoding)
+        ):
+            return encoding
+    return None
 
 
 def encoding_advice(contents: Sequence[memoryview], looks: str = "it looks") -> str:
@@ -263,6 +272,9 @@ _FREQUENT = {  # the characters that make up most of a text that is not in Latin
     "iso8859-6": _ARABIC,
     "cp874": "านรอกเงมยลวดทสตะปบ\u0e31\u0e34\u0e35\u0e48\u0e49แไหใ",
 }
+_ODD = r"(?<=\w)[{0}]|[{0}](?=\w)|[{1}]".format(  # signs beside letters, and letters of few languages
+    "\xa1-\xaa\xac-\xba\xbc-\xbf\u2020-\u2025\u2027-\u2115\u2117-\u2bff", "ЂЃѓЌЏђќџЎ"
+)
 _WESTERN = ("cp1252", "iso8859-15", "mac_roman", "cp850")  # in the order in which they are preferred
 _CENTRAL = ("cp1250", "iso8859-2", "cp852")
 _ALL_WESTERN = "äöüßàâæçéèêëîïôœùûÿáíñóúãõìòåøð"
@@ -296,7 +308,7 @@ def guess_encoding(sample: bytes) -> str | None:
     text = sample.decode("utf-8", "replace")
     if len(re.findall(r"[^\x00-\x7f\ufffd]", text)) > 3 * text.count("\ufffd"):
         return "utf-8"
-    shares = {each: _share(_decode(sample, each), f"[{few}]", r"[^\x00-\x7f]", 3) for each, few in _FREQUENT.items()}
+    shares = {each: _frequent_share(_decode(sample, each), few) for each, few in _FREQUENT.items()}
     best = max(shares, key=shares.__getitem__)
     if shares[best] >= 0.85:  # a few words of Greek are Chinese characters, too, though not frequent ones
         return best
@@ -322,6 +334,16 @@ def _usual(sample: bytes, encoding: str, small: str) -> float:
     # a capital does not follow a small letter, and a sign does not stand between two
     found = len(re.findall(usual, re.sub(r"[\x00-\x1f]", " ", text))) - len(re.findall(r"[\x80-\x9f]", text))
     return found / max(1, len(re.findall(r"[^\x00-\x7f]", text)))
+
+
+def _frequent_share(text: str, few: str) -> float:
+    """Return the share of the frequent letters among those that are not ASCII, less that of what stands inside no word.
+
+    Where a wrong encoding has the small letters in the right places, capitals are others, or signs.
+    """
+    beyond = r"[^\x00-\x7f]"
+    share = _share(text, rf"[{few}]|(?<!\w)[{few.upper()}]", beyond, 3)
+    return share and share - len(re.findall(_ODD, text)) / len(re.findall(beyond, text))
 
 
 def _share(text: str, usual: str, letters: str, length: int = 2) -> float:

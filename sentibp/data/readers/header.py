@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sentibp.data.readers.dialect import fields_of
-from sentibp.data.readers.table import USUAL_NAMES, ReadOptions, is_set, resolved
+from sentibp.data.readers.table import ID_NAMES, USUAL_NAMES, ReadOptions, is_set, resolved
 from sentibp.errors import DataError
 from sentibp.utils.near_names import folded_name
 from sentibp.utils.repair import set_option
@@ -29,6 +29,8 @@ _LONGEST_NAME = 60  # characters of the name of a column below a title
 
 _SEPARATORS = ",;\t|"
 
+_CONTROLS = r"[\x01-\x08\x0e-\x1a\x1c-\x1f]"  # some programs separate columns by one, such as Hive by the first
+
 _SHOWN = 40  # characters of a title in a note
 
 Rows = Sequence[Sequence[str]]
@@ -46,6 +48,8 @@ def require_header(first: Sequence[str], rows: Rows, place: str, options: ReadOp
             raise DataError(f"{place}: {_quoted_lines(separator, place.rpartition(':')[0])}")
         repair = set_option("data.separator", separator)
         raise DataError(f"{place}: no {missing[0]!r}; the columns seem to be separated by {separator!r}: {repair}")
+    if missing and len(first) == 1 and (repair := control_separator([first[0], *(row[0] for row in rows)], options)):
+        raise DataError(f"{place}: no {missing[0]!r}; {repair}")
     if missing and looks_like_data(first, rows):
         repair = set_option("data.columns", suggested_names([first, *rows], options))
         raise DataError(
@@ -63,7 +67,18 @@ def has_row_names(names: Sequence[str], rows: Rows) -> bool:
     if len(rows) < 2 or {len(row) for row in rows} != {len(names) + 1} or not all(row[0].isdecimal() for row in rows):
         return False
     numbers = [int(row[0]) for row in rows]
-    return all(before < after for before, after in itertools.pairwise(numbers))
+    return all(before < after for before, after in itertools.pairwise(numbers)) and not _is_cut(names, rows)
+
+
+def _is_cut(names: Sequence[str], rows: Rows) -> bool:
+    """Return whether rows seem to have a field more than names because a text with the separator is not in quotes.
+
+    A space follows the separator in it, or its beginning stands where the first column has its ids.
+    """
+    if any(field.startswith(" ") for row in rows for field in row[1:]):
+        return True
+    is_id = re.sub(r"[\W_]+", "", names[0]).casefold() in ID_NAMES
+    return is_id and not all(re.search(r"\d", row[1]) for row in rows)
 
 
 def _quoted_lines(separator: str, name: str) -> str:
@@ -80,7 +95,7 @@ def _other_separator(line: str, options: ReadOptions) -> str | None:
     wanted = {folded_name(column) for _, column in options.wanted()}
     if '"' in line and wanted <= set(map(folded_name, line.replace('"', "").split(" "))):
         return " "
-    for separator in filter(str.isascii, dict.fromkeys(re.findall(r"[^\w\s\"'\\]", line))):
+    for separator in filter(str.isascii, dict.fromkeys(re.findall(rf"[^\w\s\"'\\]|{_CONTROLS}", line))):
         if wanted <= set(map(folded_name, line.split(separator))):
             return separator
     return None
@@ -173,33 +188,73 @@ def possible_table(lines: Sequence[str], name: str, options: ReadOptions) -> tup
 
     Texts in quotes, as a table or JSON has them, are told, too.
     """
-    what = f"{name}: read as plain text, a review a line"
-    if lines and all(re.fullmatch(r'\s*"(\\.|""|[^"\\])*"\s*', line) for line in lines):
-        is_json = any("\\" in line for line in lines)
-        columns = set_option("data.columns", [options.wanted()[0][1]])
-        repair = "if jq has printed it, use jq -r" if is_json else f"to read it without these: {columns}"
-        return (f"{what}, with the quotes that each is in; {repair}",)
-    if len(lines) > 1 and are_spaced(lines):
-        return (f"{what}; if spaces separate columns in its lines: {set_option('data.separator', ' ')}",)
+    if repair := control_separator(lines, options):
+        hint = f"; {repair}"
+    else:
+        find = _in_quotes, _spaced, _separated, _named
+        hint = next(filter(None, (each(lines, options) for each in find)), "")
+    return (f"{name}: read as plain text, a review a line{hint}",) if hint else ()
+
+
+def _in_quotes(lines: Sequence[str], options: ReadOptions) -> str:
+    """Return what to do about lines that are all in quotes as a whole; else ""."""
+    if not lines or not all(re.fullmatch(r'\s*"(\\.|""|[^"\\])*"\s*', line) for line in lines):
+        return ""
+    is_json = any("\\" in line for line in lines)
+    columns = set_option("data.columns", [options.wanted()[0][1]])
+    repair = "if jq has printed it, use jq -r" if is_json else f"to read it without these: {columns}"
+    return f", with the quotes that each is in; {repair}"
+
+
+def _spaced(lines: Sequence[str], _: ReadOptions) -> str:
+    """Return how to read lines whose columns may be separated by spaces; else ""."""
+    if len(lines) < 2 or not are_spaced(lines):
+        return ""
+    return f"; if spaces separate columns in its lines: {set_option('data.separator', ' ')}"
+
+
+def _separated(lines: Sequence[str], options: ReadOptions) -> str:
+    """Return how to read lines that may have columns between commas or the like, with a header or without; else ""."""
     for separator in _SEPARATORS:
         rows = [fields_of(line, separator) for line in lines]
         width = len(rows[0]) if rows else 0
         if width < 2:
             continue
         if are_names(rows[0]):
-            choice = ", ".join(rows[0])
             repair = set_option("data.text_column", "NAME")
-            return (f"{what}; if the first line names columns, name the one of the reviews with {repair}: {choice}",)
+            choice = ", ".join(rows[0])
+            return f"; if the first line names columns, name the one of the reviews with {repair}: {choice}"
         quoted = all(line.startswith('"') and f'"{separator}"' in line for line in lines)
         alike = len(rows) > 1 and looks_like_data(rows[0], [row for row in rows[1:] if len(row) == width])
         if all(len(row) == width for row in rows) and (quoted or alike):
             repair = set_option("data.columns", suggested_names(rows, options))
-            return (f"{what}; if its lines have columns, but no header, name these: {repair}",)
+            return f"; if its lines have columns, but no header, name these: {repair}"
+    return ""
+
+
+def _named(lines: Sequence[str], options: ReadOptions) -> str:
+    """Return how to read lines of which the first may be the name of their only column; else ""."""
     first = lines[0].strip() if len(lines) > 1 else ""
     is_wanted = folded_name(first) == folded_name(options.wanted()[0][1])
-    if re.sub(r"[\W_]+", "", first).casefold() in USUAL_NAMES["text"] and not is_wanted:
-        return (f"{what}; if the first line names the column of the texts: {set_option('data.text_column', first)}",)
-    return ()
+    if is_wanted or re.sub(r"[\W_]+", "", first).casefold() not in USUAL_NAMES["text"]:
+        return ""
+    return f"; if the first line names the column of the texts: {set_option('data.text_column', first)}"
+
+
+def control_separator(lines: Sequence[str], options: ReadOptions) -> str:
+    """Return how to read lines whose columns are separated by a control character that all of them have; else ""."""
+    found = [Counter(re.findall(_CONTROLS, line)) for line in lines]
+    common = [each for each in (found[0] if found else ()) if all(line[each] for line in found)]
+    if not common or len(lines) < 2:
+        return ""
+    separator = max(common, key=found[0].__getitem__)
+    rows = [line.split(separator) for line in lines]
+    repair = set_option("data.separator", separator)
+    texts = {folded_name(column) for role, column in options.wanted() if role == "text"}
+    if not texts <= set(map(folded_name, rows[0])):
+        names = suggested_names([row for row in rows if len(row) == len(rows[0])], options)
+        repair = f"{repair} {set_option('data.columns', names)}"
+    return f"its lines seem to have columns between {separator!r}; to read these: {repair}"
 
 
 def are_names(fields: Sequence[str]) -> bool:

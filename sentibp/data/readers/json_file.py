@@ -20,6 +20,7 @@ from sentibp.data.readers.json_lines import (
     json_reason,
     known_repair,
     open_json_lines,
+    parse_lines,
     record_table,
     require_once,
     value_at,
@@ -51,6 +52,9 @@ def open_json(data: memoryview, name: str, options: ReadOptions) -> Table:
     require_unset(name, "JSON has no separators, and quotes of its own", options, ("separator", "quoting"))
     if _has_lines(data, options):
         require_unset(name, _NAMED, options, ("names",))
+        if first_bytes(data, 1) == b"{":
+            records = (record for _, record, _ in parse_lines(data, name))
+            _reject_inner_lists(records, name, options, in_list=False)
         return open_json_lines(data, name, options)
     _require_memory(data, name)
     return record_table(_find_rows(data, name, options), name, options)
@@ -202,6 +206,8 @@ def _find_rows(data: memoryview, name: str, options: ReadOptions) -> Rows:
         lists = not isinstance(first, dict | list) and len(list(itertools.islice(document.values(), 2))) == 2
         return functools.partial(_concatenated if lists else _listed, data, name, options)
     value, end = document.value(start)
+    if isinstance(value, dict) and document.skip(end) < len(document.text):
+        _reject_inner_lists([value], name, options, in_list=False)
     if document.skip(end) < len(document.text) or isinstance(value, str) or _has_texts(value, options):
         return functools.partial(_concatenated, data, name, options)
     for key in value:
@@ -243,8 +249,12 @@ def _find_list(value: Record, data: memoryview, name: str, options: ReadOptions)
     return functools.partial(_by_key, data, name, options)
 
 
-def _reject_inner_lists(records: Iterable[Any], name: str, options: ReadOptions, path: tuple[str, ...] = ()) -> None:
+def _reject_inner_lists(
+    records: Iterable[Any], name: str, options: ReadOptions, path: tuple[str, ...] = (), *, in_list: bool = True
+) -> None:
     """Raise a DataError if the records have the texts only in lists within them. `path` leads to the records.
+
+    `in_list`: they are the elements of a list, and not one after the other.
 
     A record that has a text itself, such as a review with its replies, is a review.
     """
@@ -255,7 +265,7 @@ def _reject_inner_lists(records: Iterable[Any], name: str, options: ReadOptions,
         for key, inner in record.items():
             if isinstance(inner, list) and _any_has_texts(inner, options):
                 wanted = " and ".join(repr(column) for role, column in options.wanted() if role == "text")
-                command = _jq((*path, None, key, None), name)
+                command = _jq((*path, *[None] * in_list, key, None), name)
                 raise DataError(f"{name}: each object has a list {key!r} with {wanted}; give these objects: {command}")
 
 

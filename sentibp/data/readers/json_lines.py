@@ -29,7 +29,7 @@ LOOK = 100  # records whose keys are the columns: a record may lack some
 
 
 class WrittenNumber(float):
-    """A number with a point or an exponent, and how it is written: `1.10`, `1e400`."""
+    """A number with a point or an exponent, and how it is written: `1.10`, `1e400`. So is `-0`, which no integer is."""
 
     __slots__ = ("written",)
     written: str
@@ -184,7 +184,11 @@ def _written(value: Any) -> str:
     return value.written if isinstance(value, WrittenNumber) else _encode(value)
 
 
-DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_object, parse_float=WrittenNumber)
+def _integer(written: str) -> int | WrittenNumber:
+    return WrittenNumber(written) if written == "-0" else int(written)
+
+
+DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_object, parse_float=WrittenNumber, parse_int=_integer)
 """json.loads would make a decoder for each line."""
 
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from sentibp.data.pieces import Kept, Piece
@@ -192,7 +193,7 @@ def json_columns(rows: Iterable[JsonRow], typed: bool) -> dict[str, Any]:
 def _kind(value: Any) -> type:
     """Return the type of a value; text for a number that no column of numbers holds."""
     if type(value) is int:
-        return int if -(1 << 63) <= value < 1 << 63 else str
+        return int if abs(value) <= 1 << 53 else np.int64 if -(1 << 63) <= value < 1 << 63 else str
     if isinstance(value, WrittenNumber):
         return str if math.isinf(value) else float
     return type(value)
@@ -201,6 +202,8 @@ def _kind(value: Any) -> type:
 _TYPES = {
     frozenset((bool,)): pa.bool_(),
     frozenset((int,)): pa.int64(),
+    frozenset((np.int64,)): pa.int64(),  # integers that are no float64
+    frozenset((int, np.int64)): pa.int64(),
     frozenset((float,)): pa.float64(),
     frozenset((int, float)): pa.float64(),
 }

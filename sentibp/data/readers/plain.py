@@ -19,6 +19,7 @@ from sentibp.data.readers.header import (
     are_labels,
     are_names,
     are_spaced,
+    control_separator,
     label_column,
     possible_table,
     title_count,
@@ -217,6 +218,8 @@ def _no_labels(data: memoryview, name: str, options: ReadOptions) -> DataError:
     fact, lines = f"{name}: plain text has no labels", head_lines(data)
     if len(lines) > 1 and are_spaced(lines):
         return DataError(f"{fact}; if spaces separate columns in its lines: {set_option('data.separator', ' ')}")
+    if repair := control_separator(lines, options):
+        return DataError(f"{fact}; {repair}")
     for separator in "\t@|;,":
         below = _rows(lines[title_count(lines, separator) :], separator)
         position = _label_position(below, separator) if below else None

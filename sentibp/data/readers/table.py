@@ -37,6 +37,9 @@ USUAL_NAMES = {  # without capitals and punctuation
     ),
 }
 
+ID_NAMES = ("id", "ids", "uid", "rowid", "row", "index", "idx", "nr", "no", "number", "key", "unnamed0", "")
+"""Of columns with ids, likewise."""
+
 _STRINGS = ("string", "large_string", "string_view")
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sentibp.data import sources
-from sentibp.data.corpus import Corpus, text_hashes
+from sentibp.data.corpus import Corpus
 from sentibp.errors import SentibpError
 from sentibp.model.classifier import Classifier, predict_logits
 from sentibp.model.head import label_number, predicted, probability
@@ -116,8 +116,8 @@ def known_share(classifier: Classifier, texts: Sequence[str]) -> Array:
 
 def _unseen(recorded: RecordedData, corpus: Corpus) -> Corpus:
     """Return the reviews that the model was not trained on, as far as its run directory tells."""
-    seen = recorded.training_hashes()
-    return corpus if seen is None else corpus.take(np.flatnonzero(~np.isin(text_hashes(corpus.text), seen)))
+    seen = recorded.in_training(corpus.text)
+    return corpus if seen is None else corpus.take(np.flatnonzero(~seen))
 
 
 def _all(corpus: Corpus) -> list[Labelled]:

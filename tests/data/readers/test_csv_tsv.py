@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shlex
 from dataclasses import replace
 
@@ -267,6 +268,41 @@ def test_numbers_of_rows_that_the_header_does_not_name(data, name):
     assert f"{name}:1: names the columns but the first one, which has the numbers of the rows" in records.notes
 
 
+@pytest.mark.parametrize(
+    "texts", [("'good, really'", "'bad, very'"), ("good, really", "bad, very"), ("good,really", "bad,very")]
+)
+@pytest.mark.parametrize("name", ["id", "nr", "#"])
+def test_a_comma_in_each_text_makes_no_numbers_of_rows(name, texts):
+    """The ids were taken for numbers that the header does not name, and the text after its comma for the text."""
+    data = f"{name},text\n" + "".join(f"{i},{text}\n" for i, text in enumerate(texts))
+    said = complaint(data, options=ReadOptions())
+    assert said.startswith("x.csv:2: 3 fields where the header has 2; "), said
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        ('1,"good 5" pizza"\n2,"bad 6" one"\n', 2),
+        ('1,"good"\n2,"bad, ""so"" bad"\n3,"it is "fine" so"\n', 4),
+        ('1,"good"\n2,"two\nlines"\n3,"a "b"c"\n', 5),
+        ('1,"Good" film\n', 2),
+    ],
+)
+def test_a_quote_in_a_quoted_text_that_is_not_doubled_is_told(rows, line):
+    records = parse(f"id,text\n{rows}", "x.csv", ReadOptions())
+    assert texts(records)
+    (note,) = records.notes
+    assert note.startswith(f'x.csv:{line}: a quote inside a quoted text is left out; write it as ""')
+
+
+def test_quotes_that_are_as_csv_has_them_are_not_told():
+    rows = (
+        '1,5" pizza and 6" one\n2,"a ""good"" one"\n3,"""so"", they said"\n4,""\n5,he said "yes"\n6,"two\n""lines"""\n'
+    )
+    records = parse(f"id,text\n{rows}", "x.csv", ReadOptions())
+    assert records.notes == () and texts(records)[:3] == ['5" pizza and 6" one', 'a "good" one', '"so", they said']
+
+
 def test_a_table_with_spaces_between_its_fields_that_is_read_as_plain_text():
     records = parse(R, "x.txt", ReadOptions())
     assert len(texts(records)) == 4
@@ -290,3 +326,19 @@ def test_signs_that_are_no_quotes_hold_no_text_together(text):
         f"x.csv:2: 3 fields where the header has 2; put a text that contains ',' in double quotes: "
         f"{mark} is read as a plain character"
     )
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x.csv", "x.tsv"])
+@pytest.mark.parametrize("separator", ["\x01", "\x1e", "\x1f"])
+def test_columns_between_control_characters(name, separator):
+    """As Hive writes them; there is no header, and the repair names the columns."""
+    data = f"good film{separator}pos\nbad film{separator}neg\n"
+    option = f"--set 'data.separator={json.dumps(separator)}'"
+    fact = f"its lines seem to have columns between {separator!r}"
+    assert complaint(data, name).endswith(f"{fact}; to read these: {option} --set data.columns=[text,label]")
+    records = parse(data, name, BOTH._replace(separator=separator, names=("text", "label")))
+    assert rows(records) == [("good film", "pos"), ("bad film", "neg")]
+    if name == "x.txt":
+        (note,) = parse(data, name, ReadOptions()).notes
+        assert note.startswith(f"x.txt: read as plain text, a review a line; {fact}; ")
+        assert option in parse(f"text{separator}id\ngood{separator}1\n", name, ReadOptions()).notes[0]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import pickle
+from io import BytesIO
 
 import pyarrow as pa
 import pytest
 from pyarrow import feather, orc, parquet
 
+from sentibp.data.pieces import Kept
 from sentibp.data.readers import open_table
 from sentibp.data.readers.records import read_records
+from sentibp.data.readers.stream import stream_pieces
 from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
 
@@ -77,6 +80,13 @@ def test_texts_that_begin_with_a_bracket_stay_texts(tmp_path):
         ("x.csv", b"--\n-- PostgreSQL database dump\n--\n", "a dump in SQL; "),
         ("x.txt", b"+------+-------+\n| text | label |\n", "a table with a frame, "),
         ("x.arff", b"% films\n@RELATION films\n", "an ARFF file of Weka; "),
+        ("x.txt", b"%YAML 1.2\n---\n- good\n", "a YAML file; "),
+        ("x.txt", b"---\ntext: good\nid: 3\n", "a YAML file; "),
+        ("x.csv", b"- text: good film\n  label: pos\n- text: bad\n", "a YAML file; "),
+        ("x.txt", b"- text: good film\n- text: bad\n", "a YAML file; "),
+        ("x.yaml", b"reviews:\n  - id: 1\n    text: good\n", "a YAML file; "),
+        ("x.txt", b"+1 1:0.5 3:1\n-1 2:0.1 9:2e-3\n", "in the format of libsvm, "),
+        ("x.svm", b"1 qid:1 1:0.5 # a\n0 qid:1 2:.1\n", "in the format of libsvm, "),
         ("x.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<U4'}", "an array of numpy; "),
     ],
 )
@@ -84,6 +94,21 @@ def test_what_is_no_data(tmp_path, name, content, what):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=f"^{name}: {what}"):
         read(tmp_path / name)
+    if name.endswith((".txt", ".csv", ".yaml")):
+        with pytest.raises(DataError, match=f"^<stdin>: {what}"):
+            next(stream_pieces(BytesIO(content), "<stdin>", ReadOptions(), Kept.nothing))
+
+
+def test_lists_and_ratios_that_are_texts(tmp_path):
+    for text in (
+        "- good\n- bad",
+        "- Story: good\n- Cast: bad",
+        "---\ngood film",
+        "Pros:\n- fun",
+        "5 10:30 was late\ngood",
+    ):
+        (tmp_path / "x.txt").write_text(text)
+        assert read(tmp_path / "x.txt", ReadOptions())[0] == text.split("\n")
 
 
 @pytest.mark.parametrize("key", ["names", "separator", "quoting", "encoding", "sheet"])

@@ -139,7 +139,12 @@ OTHERS = {  # languages that share an encoding with one above, where letters of 
     "iso8859-15": ("Für 8 € ein Schnäppchen",),  # with the euro sign, which is another sign in cp1252
     "cp932": ("良い映画", "最低の脚本"),  # few kana
     "cp1253": ("Πολύ καλή ταινία", "Βαρετό και αργό"),  # a few words of Greek are Chinese characters in gb18030
-    "cp1251": ("Чудовий фільм, мені дуже сподобалося. Історія нудна.", "Много скучен и дълъг, не го препоръчвам."),
+    "cp1251": (
+        "Чудовий фільм, мені дуже сподобалося. Історія нудна.",
+        "Много скучен и дълъг, не го препоръчвам.",
+        "Я в восторге",
+    ),
+    "mac_cyrillic": ("Хороший фильм, смотрел два раза", "Не советую никому", "Лош и досадан, нећу га гледати"),
 }
 
 
@@ -173,10 +178,19 @@ def test_wide_letters_without_byte_order_mark(kind, text):
         next(stream_pieces(BytesIO(data), "x.txt", ReadOptions(), "none"))
 
 
-def test_an_encoding_whose_bytes_are_all_ascii():
-    data = "text,label\nとても良い映画,1\nつまらない,0\n".encode("iso2022_jp")
-    assert complaint(data, "x.csv") == "x.csv: not UTF-8; it looks like iso2022_jp: --set data.encoding=iso2022_jp"
-    assert kept(data, "x.csv", BOTH._replace(encoding="iso2022_jp")) == [("とても良い映画", "1"), ("つまらない", "0")]
+@pytest.mark.parametrize(
+    ("kind", "review"),
+    [("iso2022_jp", "とても良い映画"), ("iso2022_kr", "정말 재미있는 영화"), ("hz", "这部电影非常好看")],
+)
+def test_an_encoding_whose_bytes_are_all_ascii(kind, review):
+    """Also if the beginning that is looked at ends inside a letter."""
+    whole = f"text,label\n{review},1\nbad,0\n".encode(kind)
+    for data in whole, f"text,label\n{review},1\n{review},0\n".encode(kind)[:-9]:
+        assert complaint(data, "x.csv") == f"x.csv: not UTF-8; it looks like {kind}: --set data.encoding={kind}"
+    assert kept(whole, "x.csv", BOTH._replace(encoding=kind)) == [(review, "1"), ("bad", "0")]
+
+
+def test_colours_of_a_terminal_are_no_encoding():
     assert kept("text,label\n\x1b[31mred\x1b[0m,1\n", "x.csv") == [("\x1b[31mred\x1b[0m", "1")]
 
 

@@ -146,6 +146,17 @@ def test_mistakes(data):
     assert complaint(data, "x.json", ReadOptions(label="label" if '"label"' in data else None)) == MISTAKES[data]
 
 
+PAGE = '{"page": 2, "reviews": [{"text": "good"}, {"text": "bad"}]}\n'
+
+
+@pytest.mark.parametrize("data", [PAGE * 2, '{"page": 1, "reviews": []}\n' + PAGE, PAGE.replace("{", "{\n", 1) * 2])
+def test_pages_of_reviews_one_after_the_other(data):
+    """As several answers of an interface are saved: each object has a list of reviews, and is none."""
+    fact = "x.json: each object has a list 'reviews' with 'text'"
+    expected = f"{fact}; give these objects: jq -c '.reviews[]' x.json > reviews.jsonl"
+    assert complaint(data, "x.json", ReadOptions()) == expected
+
+
 def test_a_command_of_jq_takes_the_reviews_out(tmp_path):
     """Also if the objects with the lists are in a list themselves: '.[]' then, and not '[]'."""
     pages = [{"page": 1, "reviews": REVIEWS[:1]}, {"page": 2, "reviews": REVIEWS[1:]}]
