@@ -40,7 +40,7 @@ from sentibp.distributed.worker import (
     silence_loggers,
     start_resource_tracker,
 )
-from sentibp.utils.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied
+from sentibp.utils.executor import WINDOW, After, ClusterLost, Ended, GivenUp, OtherVersion, WorkerDied
 from sentibp.utils.messages import print_message
 from sentibp.utils.paths import working_folder
 from sentibp.utils.threads import interrupts_blocked
@@ -300,7 +300,7 @@ class DaskExecutor:
                 each.release()
             if isinstance(error, ClusterLost | OtherVersion):
                 raise error
-            if isinstance(error, WorkerDied) and not is_alone:
+            if isinstance(error, GivenUp) or (isinstance(error, WorkerDied) and not is_alone):
                 suspects.append(task)
             else:
                 yield Ended(task, result, error)
@@ -346,6 +346,7 @@ class DaskExecutor:
             times = error.allowed_failures + 1
             fact = f"given up: {times} workers that ran it died, perhaps for lack of memory"
             error = WorkerDied(f"{name}: {fact}" if name else f"a task was {fact}")
+            error.deaths = times
         return None, error
 
     def _fetch(self, future: distributed.Future) -> Any:

@@ -28,7 +28,7 @@ from sentibp.model.prediction import Prediction, answers
 from sentibp.model.prediction_writer import Format, compressing, kept_columns, open_writer
 from sentibp.nn.layers import Array
 from sentibp.runs.find import BUILTIN, builtin_file
-from sentibp.utils.executor import is_given_up, not_visible
+from sentibp.utils.executor import GivenUp, is_given_up, not_visible
 from sentibp.utils.files import open_output, open_regular, unreadable, write_error
 from sentibp.utils.hashing import file_digest
 
@@ -38,10 +38,6 @@ Answers = tuple[Array, Array, Array]  # positive, tokens, unknown: see Predictio
 
 
 _KINDS = AnswerCounts._fields[1:]  # of texts, in the journal
-
-
-class GivenUp(Exception):
-    """The command that waited for this has ended."""
 
 
 class Settings(NamedTuple):

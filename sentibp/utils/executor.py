@@ -21,7 +21,14 @@ class ClusterLost(DataError):
 
 
 class WorkerDied(DataError):
-    """A task was given up: each worker that ran it died."""
+    """A task was given up, since the workers that ran it, or where it waited, died."""
+
+    deaths = 0
+    """The number of these workers."""
+
+
+class GivenUp(Exception):
+    """Raised by a task for which nobody waits any more, or whose worker is about to leave. Then it runs again."""
 
 
 class OtherVersion(DataError):
@@ -168,7 +175,7 @@ class Serial:
 
 
 def is_given_up() -> bool:
-    """Return whether nobody waits any more for the task that calls this: its command has ended.
+    """Return whether nobody waits any more for the task that calls this: its command has ended, or its worker closes.
 
     A task that takes long asks now and then. False outside of a worker.
     """
@@ -181,7 +188,7 @@ def is_given_up() -> bool:
         task = worker.state.tasks.get(of_dask.thread_state.key)  # type: ignore[attr-defined]
     except (ValueError, AttributeError):  # this is no worker
         return False
-    is_open = worker.status.name in ("running", "paused")
+    is_open = worker.status.name in ("running", "paused", "closing_gracefully")  # the last one until it is let go
     return not is_open or task is None or task.state in ("cancelled", "released", "forgotten")
 
 
