@@ -66,6 +66,9 @@ class Ended(NamedTuple):
 class Executor(Protocol):
     """Runs functions. Use it as a context manager: at the end, what still runs is given up."""
 
+    stop: Callable[[], object]
+    """Asked while the work does not go on, as when no worker is left. KeyboardInterrupt is raised if it is true."""
+
     @property
     def slots(self) -> int:
         """How many tasks can run at the same time, now."""
@@ -137,6 +140,9 @@ class Serial:
     """Runs each function in this process, when the caller wants its result."""
 
     slots, worker_count = 1, 0
+
+    def __init__(self) -> None:
+        self.stop: Callable[[], object] = lambda: False
 
     def __enter__(self) -> Self:
         return self

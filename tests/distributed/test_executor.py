@@ -25,6 +25,7 @@ from sentibp.distributed import dask, executor, reach
 from sentibp.distributed.certificates import start_worker
 from sentibp.distributed.dask import DaskExecutor
 from sentibp.distributed.executor import connect, require_address
+from sentibp.distributed.obstacles import Obstacles
 from sentibp.errors import ConfigError, SentibpError
 from sentibp.utils.executor import After, ClusterLost, Executor, Serial, WorkerDied
 
@@ -178,6 +179,21 @@ def test_a_task_that_kills_its_workers_is_told_from_those_beside_it(local: DaskE
     assert str(ended[3].error).startswith("number 3: given up: 2 workers that ran it died")
 
 
+def test_a_worker_that_is_about_to_leave_ends_no_task(local: DaskExecutor, tmp_path: Path) -> None:
+    """As at the end of its --lifetime. Its tasks then took themselves for given up, and returned nothing."""
+    go, started = tmp_path / "go", tmp_path / "started"
+    future = local.submit(functions.ask_later, go, started)
+    wait_until(started.exists)
+    try:
+        local.run_everywhere(functions.set_status, "closing_gracefully")
+        go.touch()
+        assert local.result(future) is False
+    finally:
+        local.run_everywhere(functions.set_status, "running")
+    (ended,) = local.unordered(functions.leave_once, [tmp_path / "left"])
+    assert (ended.result, ended.error) == ("done", None)
+
+
 def test_workers_that_die_when_they_start_are_started_again(local: DaskExecutor) -> None:
     kill_all_workers()
     for _ in range(2):
@@ -219,6 +235,7 @@ def test_workers_that_are_paused_for_lack_of_memory_are_told_once(
     local: DaskExecutor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The command waited for them without a word."""
+    wait_until(lambda: local.slots == 2)
     try:
         local.run_everywhere(functions.set_status, "paused")
         wait_until(lambda: all(each["status"] == "paused" for each in local.workers().values()))
@@ -230,7 +247,50 @@ def test_workers_that_are_paused_for_lack_of_memory_are_told_once(
         assert capsys.readouterr().err == f"local:2: {fact}, or for a worker with more memory\n"
     finally:
         local.run_everywhere(functions.set_status, "running")
-        local._has_told_pause = False
+        local._obstacles.told.clear()
+    assert local.result(future) == 6
+
+
+def test_obstacles_are_told_when_they_are_new(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command waited for minutes without a word for a worker that was stopped."""
+    found = Obstacles("tcp://h:1", waits_for_workers=True)
+    one, other = ({"name": name, "status": "running", "last_seen": 7.0} for name in "ab")
+    for clock, workers in enumerate([{}, {}, {"tcp://a": one}, {}]):
+        found.tell(workers, float(clock))
+    for clock in 10.0, 35.0, 45.0, 47.0:
+        found.tell({"tcp://a": one, "tcp://b": other | {"last_seen": clock}}, clock)
+    found.tell({"tcp://a": one | {"last_seen": 50.0}}, 50.0)
+    assert found.now == ""
+    stopped = "worker a (tcp://a) has not answered for 30 s; waiting until it does, or until Dask gives its work to"
+    assert capsys.readouterr().err.splitlines() == [
+        "tcp://h:1: no worker has joined yet; waiting for one to join",
+        "tcp://h:1: no worker is left; waiting for one to join",
+        f"tcp://h:1: {stopped} another, after five minutes",
+    ]
+
+
+def test_a_stop_is_obeyed_while_the_work_does_not_go_on(local: DaskExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C had no effect while no worker was left, or the scheduler did not answer."""
+
+    async def never() -> None:
+        await asyncio.sleep(60)
+
+    stopped, goes_on = (lambda: True), local.stop
+    monkeypatch.setattr(dask, "_POLL", 0.05)
+    wait_until(lambda: local.slots == 2)
+    try:
+        local.run_everywhere(functions.set_status, "paused")
+        future = local.submit(functions.double, 3)
+        local.stop = stopped
+        with pytest.raises(KeyboardInterrupt):
+            local.result(future)
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(dask, "_SILENCE", 0.1)
+            local._ask(never, "it does not answer")
+    finally:
+        local.stop = goes_on
+        local.run_everywhere(functions.set_status, "running")
+        local._obstacles.told.clear()
     assert local.result(future) == 6
 
 
@@ -299,7 +359,7 @@ def test_no_address_is_this_process() -> None:
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dask, "_PATIENCE", 0.2)
+    monkeypatch.setattr(dask, "PATIENCE", 0.2)
     command = r".*dask scheduler --port 1; if"
     with pytest.raises(
         ClusterLost, match=rf"^tcp://127\.0\.0\.1:1: no scheduler answers \(no program listens there\); {command}"
@@ -347,7 +407,7 @@ def test_what_is_no_scheduler_is_told_at_once_and_not_waited_for(
     protocol: str, said: bytes | None, why: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The client of Dask waits without end for the answer of a web server."""
-    monkeypatch.setattr(dask, "_PATIENCE", 0.4)
+    monkeypatch.setattr(dask, "PATIENCE", 0.4)
     monkeypatch.setattr(reach, "_SILENCE", 0.1)
     speaks_no_tls = protocol == "tls" and bool(said)
     why = "the program that listens there does not speak TLS" if speaks_no_tls else why
@@ -391,8 +451,8 @@ def test_the_address_of_a_worker_is_refused_with_that_of_its_scheduler(local: Da
 def test_a_client_that_knows_nothing_of_its_scheduler_has_lost_it(
     local: DaskExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dask answers so for a moment after the scheduler was killed."""
-    monkeypatch.setattr(local.client, "scheduler_info", lambda: {"type": "Scheduler"})
+    """As for a moment after the scheduler was killed."""
+    monkeypatch.setattr(local.client, "status", "connecting")
     with pytest.raises(ClusterLost, match="the connection to the scheduler is lost"):
         local.workers()
 
@@ -426,7 +486,7 @@ def test_commands_to_start_have_the_certificates(tmp_path: Path, monkeypatch: py
     from dask import config
     from distributed.security import Security
 
-    monkeypatch.setattr(dask, "_PATIENCE", 0.2)
+    monkeypatch.setattr(dask, "PATIENCE", 0.2)
     one, two = Security.temporary(), Security.temporary()
     settings = {}
     for name, key, content in [
