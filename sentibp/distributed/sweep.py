@@ -18,7 +18,7 @@ from sentibp.distributed.check import look
 from sentibp.distributed.dask import DaskExecutor
 from sentibp.training.sweep_folder import ABOUT, attempts, begin_attempt, keep_attempt
 from sentibp.training.trial import FAILED, TrialRecord, TrialTask, run_trial
-from sentibp.utils.executor import GivenUp, WorkerDied, is_given_up, not_visible
+from sentibp.utils.executor import GivenUp, WorkerDied, is_given_up, not_readable, not_visible
 from sentibp.utils.hub_client import go_offline, is_offline
 
 _MOMENT = 0.2  # seconds between two looks at whether to stop
@@ -110,7 +110,10 @@ def run_task(
     for path, seen in paths.items():
         if not os.path.exists(path):
             raise not_visible(path, "the data")
-        if _seen(path) != seen:  # a copy on the disk of the worker, perhaps
+        found = _seen(path)
+        if found is not None and found[0] is None:
+            raise not_readable(path, "the data")
+        if found != seen:  # a copy on the disk of the worker, perhaps
             raise not_visible(path, "the same data (the file there is another)")
     if offline:
         go_offline()  # until the end of the task

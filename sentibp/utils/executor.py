@@ -45,6 +45,12 @@ def not_visible(path: str, what: str) -> NotVisible:
     return NotVisible(f"{path}: {worker_name() or 'this process'} does not see {what}; {repair}")
 
 
+def not_readable(path: str, what: str) -> NotVisible:
+    """Return the error that this process may not read what is at a path."""
+    repair = "make it readable for the user who runs that process"
+    return NotVisible(f"{path}: {worker_name() or 'this process'} may not read {what}; {repair}")
+
+
 class After(NamedTuple):
     """A task for `unordered` that runs when some futures have ended: function(task, their results).
 

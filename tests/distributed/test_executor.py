@@ -11,12 +11,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
 import cluster_functions as functions
 import pytest
 from cluster_functions import Bad
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from dask import config
 from distributed.security import Security
 from dying import all_workers, kill_all_workers, wait_until
@@ -466,6 +471,28 @@ def test_tls_needs_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = pytest.raises(ConfigError, match=r"^--cluster tls://h:1: .*[Nn]o such file.*; name files in DASK_")
     with config.set(missing), refused:
         connect("tls://h:1")
+
+
+def _expired() -> bytes:
+    """A certificate that is its own authority, as `openssl req -x509` makes it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sentibp")])
+    of_both = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    of_2020 = of_both.not_valid_before(datetime(2020, 1, 1)).not_valid_after(datetime(2021, 1, 1)).serial_number(1)
+    private = serialization.PrivateFormat.TraditionalOpenSSL
+    pem, none = serialization.Encoding.PEM, serialization.NoEncryption()
+    return of_2020.sign(key, hashes.SHA256()).public_bytes(pem) + key.private_bytes(pem, private, none)
+
+
+def test_a_certificate_that_has_expired_is_named(tmp_path: Path) -> None:
+    """It was said that all need the same, and they had the same."""
+    file = tmp_path / "cert.pem"
+    file.write_bytes(_expired())
+    refused = pytest.raises(ConfigError, match=rf"{file}: the certificate has expired on 2021-01-01; make another, and")
+    with config.set({f"distributed.comm.tls.{key}": str(file) for key in ("ca-file", "client.cert")}), refused:
+        connect("tls://127.0.0.1:1")
+    error = reach.unreachable("tls://h:1", OSError("certificate verify failed: certificate has expired"))
+    assert str(error) == "tls://h:1: its certificate has expired; make another, and start all with it"
 
 
 def test_certificates_that_the_scheduler_or_this_command_does_not_accept(local: DaskExecutor) -> None:

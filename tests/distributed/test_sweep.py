@@ -6,8 +6,9 @@ import errno
 import itertools
 import json
 import os
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from command import invoke
 
 from sentibp.distributed import sweep as distributed_sweep
+from sentibp.distributed.check import look
 from sentibp.distributed.dask import DaskExecutor
 from sentibp.distributed.sweep import ClusterPool
 from sentibp.errors import SentibpError
@@ -210,6 +212,36 @@ def test_a_worker_with_another_file_of_the_same_name_trains_nothing(here: Path, 
     reviews.write_text(reviews.read_text().replace("bad", "odd"))
     with pytest.raises(NotVisible, match=r"^/.*reviews\.jsonl: .* does not see the same data \(the file"):
         distributed_sweep.run_task(task, str(about), "{}", seen, False)
+
+
+@pytest.fixture
+def unreadable() -> Iterator[Path]:
+    """A file that this process, for root another user, may see and not read."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        path = Path(folder) / "reviews.csv"
+        path.write_text("text,label\n")
+        (Path(folder) / "sweep.json").write_text("{}")
+        path.chmod(0)
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.seteuid(65534)
+        try:
+            yield path
+        finally:
+            if is_root:
+                os.seteuid(0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are other permissions")
+def test_a_worker_that_may_not_read_a_file_says_so(unreadable: Path) -> None:
+    """It said that its file was another, or told the user of the command to make the file readable."""
+    about = unreadable.with_name("sweep.json")
+    task = functions.TrialTask(0, {}, str(unreadable.with_name("trial")), "accuracy")
+    reason = rf"^{unreadable}: .* may not read the data; make it readable for the user who runs that process$"
+    with pytest.raises(NotVisible, match=reason):
+        distributed_sweep.run_task(task, str(about), "{}", {str(unreadable): (11, "digest")}, False)
+    assert look(str(unreadable), None) == (None, "permission denied", True)
 
 
 @pytest.mark.parametrize(
