@@ -36,9 +36,9 @@ def security_of(address: str) -> Security:
             what = f"{error.filename or 'a certificate'}: {error.strerror or error}"
         raise ConfigError(f"--cluster {address}: {what}; name files in {CERTIFICATES}") from None
     if address.startswith("tls:"):
+        if context is None:
+            raise ConfigError(f"--cluster {address}: needs certificates; set {CERTIFICATES} to their files")
         _require_valid(address)
-    if address.startswith("tls:") and context is None:
-        raise ConfigError(f"--cluster {address}: needs certificates; set {CERTIFICATES} to their files")
     return security
 
 
@@ -51,9 +51,7 @@ def _require_valid(address: str) -> None:
         end = max(each.not_valid_after_utc for each in x509.load_pem_x509_certificates(Path(file).read_bytes()))
         if end < datetime.now(UTC):
             fact = f"{file}: the certificate has expired on {end:%Y-%m-%d}"
-            raise ConfigError(
-                f"--cluster {address}: {fact}; make another, and start the scheduler and its workers with it"
-            )
+            raise ConfigError(f"--cluster {address}: {fact}; make another, and start scheduler and workers with it")
 
 
 def _files() -> list[str]:
