@@ -19,8 +19,10 @@ from sentibp.data.readers.table import MissingColumn
 from sentibp.distributed import sweep
 from sentibp.errors import ConfigError
 from sentibp.training.shards import work
-from sentibp.training.trial import TrialRecord, TrialTask
+from sentibp.training.sweep_folder import begin_attempt
+from sentibp.training.trial import TrialTask
 from sentibp.utils import threads
+from sentibp.utils.executor import GivenUp, is_given_up
 from sentibp.utils.files import WriteError
 
 
@@ -123,14 +125,20 @@ def kill_always(count: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run_or_die(task: TrialTask, about: str, *arguments: Any) -> TrialRecord | None:
-    """Carry out a trial; that of number 1 kills its process, once if there is a file `once` beside the sweep."""
+def run_or_die(task: TrialTask, about: str, *arguments: Any) -> Any:
+    """Carry out a trial; that of number 1 kills its process. How often is the name of the folder of the sweep.
+
+    `once`; `often`, that is always; and `beside`: twice before it has begun, as a trial does that is there, too. If it
+    is `left`, the worker of that trial leaves once.
+    """
     folder = Path(about).parent
     if task.number == 1:
         append(folder / "deaths")
-        if not (folder / "once").exists() or (folder / "deaths").stat().st_size == 1:
-            Path(task.folder).mkdir(exist_ok=True)
-            (Path(task.folder) / "rest").touch()
+        if folder.name == "left" and (folder / "deaths").stat().st_size == 1:
+            raise GivenUp
+        if folder.name != "beside":
+            (begin_attempt(Path(task.folder)) / "rest").touch()
+        if (folder / "deaths").stat().st_size <= {"once": 1, "beside": 2, "left": 0}.get(folder.name, 99):
             os.kill(os.getpid(), signal.SIGKILL)
     return sweep.run_task(task, about, *arguments)
 
@@ -145,6 +153,19 @@ def wait_for(file: Path, started: Path) -> str:
     end = time.monotonic() + 60
     while not file.exists() and time.monotonic() < end:
         time.sleep(0.01)
+    return "done"
+
+
+def ask_later(file: Path, started: Path) -> bool:
+    """Return whether this task is given up when a file is there."""
+    wait_for(file, started)
+    return is_given_up()
+
+
+def leave_once(marker: Path) -> str:
+    if not marker.exists():
+        marker.touch()
+        raise GivenUp
     return "done"
 
 

@@ -222,10 +222,10 @@ def run_pipeline(words: list[str]) -> tuple[int, list[str]] | None:
 @contextmanager
 def one_cluster() -> Iterator[None]:
     """The commands of a page share the two processes of `local:2`, because a start takes seconds."""
-    from sentibp.distributed import dask
+    from sentibp.distributed import local_cluster
 
-    with pytest.MonkeyPatch.context() as patch, dask.start(2) as local:
-        patch.setattr(dask, "start", {2: Kept(local)}.__getitem__)
+    with pytest.MonkeyPatch.context() as patch, local_cluster.start(2) as local:
+        patch.setattr(local_cluster, "start", {2: Kept(local)}.__getitem__)
         yield
 
 

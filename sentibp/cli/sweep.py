@@ -280,12 +280,13 @@ def _pool(path: Path, jobs: int, cluster: str | None, stop: Callable[[], str]) -
         return
     from sentibp.distributed.executor import connect
     from sentibp.distributed.sweep import ClusterPool
-    from sentibp.utils.executor import ClusterLost, NotVisible, OtherVersion
+    from sentibp.utils.executor import ClusterLost, NotVisible, OtherVersion, WorkerDied
 
     with connect(cluster) as executor:
+        executor.stop = stop  # asked while the scheduler does not answer
         try:
             yield ClusterPool(executor, path), executor.slots  # type: ignore[arg-type]
-        except (ClusterLost, NotVisible, OtherVersion) as error:
+        except (ClusterLost, NotVisible, OtherVersion, WorkerDied) as error:
             command = f"sentibp sweep --resume {shlex.quote(str(path))} --cluster {cluster}"
             raise type(error)(*error.lines, f"to resume: {command}") from None
 

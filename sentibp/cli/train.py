@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from sentibp.runs.saved_model import SavedModel
     from sentibp.training.break_condition import BreakCondition
     from sentibp.training.dry_run import DryRun
-    from sentibp.training.experiment import Outcome
+    from sentibp.training.experiment import Outcome, Training
     from sentibp.training.lr_finder import LearningRateTest, Point
+    from sentibp.training.resume import Completed
     from sentibp.utils.executor import Executor
 
 _STEPS_A_LINE = 10  # of a learning-rate test: three lines to a power of ten
@@ -142,8 +143,6 @@ def _train(
     executor: Executor,
 ) -> None:
     """Train in a new run directory, or resume the run at `path`."""
-    from sentibp.cli.interrupts import Interrupt
-    from sentibp.cli.progress import Progress
     from sentibp.config.load import load_config
     from sentibp.data.vocabulary_shards import counting
     from sentibp.runs.saved_model import saved_model
@@ -159,13 +158,7 @@ def _train(
             if path is None
             else training_resume.resume(path, resolved, condition, executor)
         ) as training:
-            interrupt = Interrupt()  # from here on there may be a model to save
-            with Progress(quiet, executor) as progress:
-                for event in training:
-                    progress.show(event)
-                    if interrupt.requested:
-                        break
-            outcome = training.finish()
+            outcome = _follow(training, quiet, executor)
     except TrainingStopped as error:
         if json and error.facts is not None:
             with even_if_unread():
@@ -182,6 +175,25 @@ def _train(
             print_message(caution)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)
+
+
+def _follow(training: Training | Completed[Outcome], quiet: bool, executor: Executor) -> Outcome:
+    """Train to the end, or until a signal. Return how the training ended."""
+    from sentibp.cli.interrupts import Interrupt
+    from sentibp.cli.progress import Progress
+
+    interrupt = Interrupt()  # from here on there may be a model to save
+    executor.stop = lambda: interrupt.requested
+    try:
+        with Progress(quiet, executor) as progress:
+            for event in training:
+                progress.show(event)
+                if interrupt.requested:
+                    break
+        return training.finish()
+    except KeyboardInterrupt:  # while no worker could go on
+        print_message(f"to resume: {training.resume_command}")
+        raise
 
 
 def _only_try(resolved: Resolved, quiet: bool, json: bool, find_lr: bool) -> None:

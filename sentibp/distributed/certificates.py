@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+from datetime import UTC, datetime
+from pathlib import Path
 
 from dask import config
 from distributed.security import Security
@@ -33,9 +35,23 @@ def security_of(address: str) -> Security:
         else:
             what = f"{error.filename or 'a certificate'}: {error.strerror or error}"
         raise ConfigError(f"--cluster {address}: {what}; name files in {CERTIFICATES}") from None
-    if address.startswith("tls:") and context is None:
-        raise ConfigError(f"--cluster {address}: needs certificates; set {CERTIFICATES} to their files")
+    if address.startswith("tls:"):
+        if context is None:
+            raise ConfigError(f"--cluster {address}: needs certificates; set {CERTIFICATES} to their files")
+        _require_valid(address)
     return security
+
+
+def _require_valid(address: str) -> None:
+    """Raise ConfigError if a certificate in the files of the settings has expired."""
+    from cryptography import x509
+
+    ca, certificate, _ = _files()
+    for file in filter(None, (certificate, ca)):
+        end = max(each.not_valid_after_utc for each in x509.load_pem_x509_certificates(Path(file).read_bytes()))
+        if end < datetime.now(UTC):
+            fact = f"{file}: the certificate has expired on {end:%Y-%m-%d}"
+            raise ConfigError(f"--cluster {address}: {fact}; make another, and start scheduler and workers with it")
 
 
 def _files() -> list[str]:

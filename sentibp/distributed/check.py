@@ -80,7 +80,7 @@ def _check_path(executor: DaskExecutor, path: str) -> PathFacts:
             if isinstance(theirs, Exception):
                 faults[address] = f"{type(theirs).__name__}: {theirs}"
             elif theirs[0] is None:
-                faults[address] = "not visible"
+                faults[address] = theirs[1] or "not visible"
             elif not theirs[2]:
                 faults[address] = "another folder of that name: it is not shared"
             elif theirs != found:
@@ -101,7 +101,8 @@ def _probe(path: str) -> Iterator[str | None]:
 def look(path: str, probe: str | None) -> tuple[int | None, str, bool]:
     """Return the size and the fingerprint of a file or folder, and whether the probe is there. It runs on all workers.
 
-    The fingerprint of a folder is of the names and sizes of its files. The size is None if nothing is to be seen.
+    The fingerprint of a folder is of the names and sizes of its files. The size is None if nothing is to be seen; then
+    the fingerprint is the reason, or empty if nothing is there.
     """
     try:
         if os.path.isdir(path):
@@ -110,6 +111,8 @@ def look(path: str, probe: str | None) -> tuple[int | None, str, bool]:
             is_same = probe is None or os.path.exists(probe)
             return sum(sizes.values()), hashlib.sha256(lines.encode(errors="replace")).hexdigest(), is_same
         return os.path.getsize(path), _fingerprint(path), True
+    except PermissionError as error:
+        return None, str(error.strerror).lower(), True
     except OSError:
         return None, "", True
 

@@ -22,13 +22,13 @@ from concurrent.futures import CancelledError
 from concurrent.futures import wait as wait_for_any
 from itertools import chain
 from queue import Empty, SimpleQueue
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import distributed
-from dask import config as dask_config
 from distributed.scheduler import KilledWorker
 
 from sentibp.distributed.certificates import security_of, start_worker
+from sentibp.distributed.obstacles import Obstacles
 from sentibp.distributed.reach import unreachable, wait_for_scheduler
 from sentibp.distributed.worker import (
     LOGGERS,
@@ -38,78 +38,27 @@ from sentibp.distributed.worker import (
     run,
     sendable,
     silence_loggers,
-    start_resource_tracker,
 )
-from sentibp.utils.executor import WINDOW, After, ClusterLost, Ended, OtherVersion, WorkerDied
+from sentibp.utils.executor import WINDOW, After, ClusterLost, Ended, GivenUp, OtherVersion, WorkerDied
 from sentibp.utils.messages import print_message
 from sentibp.utils.paths import working_folder
-from sentibp.utils.threads import interrupts_blocked
 
-_PATIENCE = 30  # seconds for the scheduler to answer, and for the first worker to join
+if TYPE_CHECKING:
+    from sentibp.distributed.local_cluster import Workers
+
+PATIENCE = 30
+"""Seconds for the scheduler to answer, and for the first worker to join."""
+
+_SILENCE = 10.0  # seconds after which a line says what is waited for
 
 _MOMENT = 0.02  # seconds between two looks at futures
 
 _POLL = 2.0  # seconds between two looks at whether there are workers
 
-_START = 300  # seconds for a process of local:N to start; then another is started in its place
-
 _STALLED = 300.0  # seconds in which no worker has anything to do, though work is left: Dask has lost sight of it
-
-_SETTINGS = {
-    "distributed.scheduler.allowed-failures": 3,  # the fourth worker that dies of a task is the last
-    "distributed.worker.profile.enabled": False,  # it looks at the stack a hundred times a second
-    "distributed.scheduler.http.routes": [],  # pages that other users of this machine could read
-    "distributed.worker.http.routes": [],
-    "distributed.worker.preload": ["sentibp.distributed.worker"],  # its `dask_setup`: they share the terminal
-}
 
 # What Dask raises when the scheduler is gone: TimeoutError is an OSError, and a closed client raises RuntimeError.
 _GONE = (OSError, CancelledError, asyncio.CancelledError, RuntimeError)
-
-
-def start(processes: int) -> DaskExecutor:
-    """Start a scheduler in this process, and workers as processes of this machine, which end with this process."""
-    stack = contextlib.ExitStack()
-    with _closed_on_error(stack):
-        stack.enter_context(_quiet())
-        stack.enter_context(dask_config.set(_SETTINGS))
-        start_resource_tracker()
-        with interrupts_blocked():  # in the thread that starts the workers, and so in these: this process decides
-            cluster = distributed.LocalCluster(
-                n_workers=0,  # they are started below: here, one that dies at its start would be an error
-                threads_per_worker=1,
-                host="127.0.0.1",
-                security=True,  # certificates of its own: else other users of this machine could run programs
-                dashboard_address=None,  # type: ignore[arg-type]  # none; its type says otherwise
-                scheduler_kwargs={"dashboard_address": "127.0.0.1:0", "dashboard": False},  # else it listens to all
-                silence_logs=logging.CRITICAL,
-                death_timeout=_START,
-                memory_limit=0,  # none, as for this process; Dask would end a worker that has more than its share
-            )
-        stack.enter_context(cluster)
-        client = stack.enter_context(distributed.Client(cluster, set_as_default=False, timeout=_PATIENCE))
-        executor = DaskExecutor(client, f"local:{processes}", stack, _Workers(cluster, processes))
-        executor.require_workers(processes)
-        return executor
-    raise AssertionError  # it returns or raises
-
-
-class _Workers:
-    """The worker processes of this machine. Dask starts one anew that dies, but not if it dies again at its start."""
-
-    def __init__(self, cluster: distributed.LocalCluster, number: int):
-        self.cluster, self.number = cluster, number
-
-    def start_missing(self) -> None:
-        """Start the processes that are missing; they are there some time later."""
-        assert self.cluster.loop is not None
-        self.cluster.loop.add_callback(self._start_missing)
-
-    def _start_missing(self) -> None:
-        for name, nanny in list(self.cluster.workers.items()):
-            if nanny.status.name in ("closed", "failed"):
-                del self.cluster.workers[name]
-        self.cluster.scale(self.number)
 
 
 def connect(address: str, same_versions: bool = True) -> DaskExecutor:
@@ -118,12 +67,12 @@ def connect(address: str, same_versions: bool = True) -> DaskExecutor:
     OtherVersion if a worker differs from this process, unless `same_versions` is false.
     """
     stack = contextlib.ExitStack()
-    with _closed_on_error(stack):
-        stack.enter_context(_quiet())
+    with closed_on_error(stack):
+        stack.enter_context(quiet())
         security = security_of(address)
-        wait_for_scheduler(address, security, _PATIENCE)
+        wait_for_scheduler(address, security, PATIENCE)
         try:
-            client = distributed.Client(address, set_as_default=False, timeout=_PATIENCE, security=security)
+            client = distributed.Client(address, set_as_default=False, timeout=PATIENCE, security=security)
         except OSError as error:
             raise unreachable(address, error) from None
         stack.enter_context(client)
@@ -136,7 +85,8 @@ def connect(address: str, same_versions: bool = True) -> DaskExecutor:
 
 
 @contextlib.contextmanager
-def _closed_on_error(stack: contextlib.ExitStack) -> Iterator[None]:
+def closed_on_error(stack: contextlib.ExitStack) -> Iterator[None]:
+    """Close the stack if the block raises an error."""
     try:
         yield
     except BaseException:
@@ -145,7 +95,7 @@ def _closed_on_error(stack: contextlib.ExitStack) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the log of Dask off the terminal, where our own messages say what matters."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [logger.level for logger in loggers]
@@ -167,12 +117,13 @@ class DaskExecutor:
         client: distributed.Client,
         address: str,
         stack: contextlib.ExitStack,
-        local: _Workers | None = None,
+        local: Workers | None = None,
     ):
         """The stack closes the connection. `local` are the workers if they are processes of this machine."""
         self.client, self.address, self._stack, self._local = client, address, stack, local
         self._slots, self._looked, self._worked = 0, -_POLL, -_POLL
-        self._warned = self._has_told_pause = False
+        self._obstacles = Obstacles(address, waits_for_workers=local is None)
+        self.stop: Callable[[], object] = lambda: False
 
     def __enter__(self) -> Self:
         return self
@@ -194,26 +145,54 @@ class DaskExecutor:
 
     def workers(self) -> dict[str, Any]:
         """Return the facts on each worker, by its address. ClusterLost if the scheduler does not answer."""
+        return dict(self._ask_scheduler("identity", n_workers=-1)["workers"])
+
+    def _ask_scheduler(self, what: str, **options: Any) -> Any:
+        return self._ask(lambda: getattr(self.client.scheduler, what)(**options), "the scheduler does not answer")
+
+    def _ask(self, question: Callable[[], Any], fact: str) -> Any:
+        """Return the answer to a question, which gives a coroutine. If it takes long, a line has the `fact`.
+
+        ClusterLost if the connection to the scheduler is lost; KeyboardInterrupt if `stop` says so meanwhile.
+        """
+        loop: Any = self.client.loop
+        began, is_told = time.monotonic(), False
+        if self.client.status != "running":
+            raise self._lost()
+        answering = asyncio.run_coroutine_threadsafe(question(), loop.asyncio_loop)
         try:
-            found = self.client.scheduler_info().get("workers")
+            while not wait_for_any([answering], timeout=_POLL).done:
+                if is_told and self.stop():
+                    raise KeyboardInterrupt
+                if not is_told and time.monotonic() - began >= _SILENCE:
+                    print_message(f"{self.address}: {fact}; waiting until it does")
+                    is_told = True
+            return answering.result()
         except _GONE:
             raise self._lost() from None
-        if found is None:  # a client that has just lost its scheduler knows nothing of it
-            raise self._lost()
-        return dict(found)
+        finally:
+            answering.cancel()
 
     def require_workers(self, number: int = 1) -> None:
-        """Wait for so many workers. ClusterLost if there is none after some time."""
-        end = time.monotonic() + _PATIENCE
-        while len(self.workers()) < number and time.monotonic() < end:
+        """Wait for so many workers. ClusterLost if there is none after some time.
+
+        Processes of this machine have more time, if they do not end: on a busy machine they start slowly.
+        """
+        begin, is_told, local = time.monotonic(), False, self._local
+        while len(self.workers()) < number and not (local and local.is_hopeless):
+            waited = time.monotonic() - begin
+            if waited > (PATIENCE if self._slots or not local else local.patience):
+                break
+            if local and waited > _SILENCE and not is_told:
+                print_message(f"{self.address}: waiting for its processes to start, for up to {local.patience} s")
+                is_told = True
             self._look_for_workers()
             time.sleep(0.05)
         if self.workers():
             return
-        if self._local is not None:
-            raise ClusterLost(
-                f"{self.address}: the processes do not start; try `sentibp predict -m builtin good` first"
-            )
+        if local:
+            fact = "the processes end as they start" if local.ended else "the processes do not start"
+            raise ClusterLost(f"{self.address}: {fact}; try `sentibp predict -m builtin good` first")
         fact = "no worker has joined the scheduler"
         raise ClusterLost(f"{self.address}: {fact}; start some, or see why they end: {start_worker(self.address)}")
 
@@ -223,11 +202,7 @@ class DaskExecutor:
 
     def run_everywhere(self, function: Callable[..., Any], *args: Any) -> dict[str, Any]:
         """Return {address of the worker: function(*args), or an Exception}, now and on all workers."""
-        try:
-            found: Any = self.client.run(function, *args, on_error="return")
-        except _GONE:
-            raise self._lost() from None
-        return found
+        return self._ask(lambda: self.client._run(function, *args, on_error="return"), "a worker does not answer")
 
     def require_same_versions(self) -> None:
         """Raise OtherVersion if a worker differs from this process."""
@@ -292,7 +267,7 @@ class DaskExecutor:
             try:
                 future = ended.get(timeout=_POLL)
             except Empty:
-                self._look_for_workers()
+                self._keep_waiting()
                 continue
             task, held = running.pop(future.key)
             result, error = self.outcome(future)
@@ -300,7 +275,7 @@ class DaskExecutor:
                 each.release()
             if isinstance(error, ClusterLost | OtherVersion):
                 raise error
-            if isinstance(error, WorkerDied) and not is_alone:
+            if isinstance(error, GivenUp) or (isinstance(error, WorkerDied) and not is_alone):
                 suspects.append(task)
             else:
                 yield Ended(task, result, error)
@@ -324,7 +299,7 @@ class DaskExecutor:
                     distributed.wait(futures, timeout=_POLL)
                 return
             except TimeoutError:
-                self._look_for_workers()
+                self._keep_waiting()
             except _GONE:
                 raise self._lost() from None
 
@@ -346,6 +321,7 @@ class DaskExecutor:
             times = error.allowed_failures + 1
             fact = f"given up: {times} workers that ran it died, perhaps for lack of memory"
             error = WorkerDied(f"{name}: {fact}" if name else f"a task was {fact}")
+            error.deaths = times
         return None, error
 
     def _fetch(self, future: distributed.Future) -> Any:
@@ -355,13 +331,19 @@ class DaskExecutor:
         arriving = asyncio.run_coroutine_threadsafe(gathering, loop.asyncio_loop)
         try:
             while not wait_for_any([arriving], timeout=_POLL).done:
-                self._look_for_workers()
+                self._keep_waiting()
             return arriving.result()[0]
         finally:
             arriving.cancel()
 
+    def _keep_waiting(self) -> None:
+        """Look for workers. KeyboardInterrupt if the work does not go on, and `stop` says so."""
+        self._look_for_workers()
+        if self._obstacles.now and self.stop():
+            raise KeyboardInterrupt
+
     def _look_for_workers(self) -> None:
-        """Count the workers, every few seconds. Tell the user, once, if all have left; start what is missing here.
+        """Count the workers, every few seconds. Tell the user what is waited for; start what is missing here.
 
         ClusterLost if work is left, and no worker has done anything of it for long.
         """
@@ -369,7 +351,7 @@ class DaskExecutor:
         if now - before < _POLL:
             return
         workers = self.workers()
-        had, self._slots, self._looked = self._slots, len(workers), now
+        self._slots, self._looked = len(workers), now
         if now - before > 10 * _POLL or not self._is_stalled():  # nobody looked for long, because nobody waited
             self._worked = now
         elif now - self._worked > _STALLED:
@@ -378,14 +360,7 @@ class DaskExecutor:
             raise ClusterLost(f"{self.address}: {fact}; {repair}")
         if self._local is not None and self._slots < self._local.number:
             self._local.start_missing()
-        elif not self._slots and not self._warned:
-            fact = "no worker is left" if had else "no worker has joined yet"
-            print_message(f"{self.address}: {fact}; waiting for one to join")
-        elif workers and not self._has_told_pause and all(each["status"] == "paused" for each in workers.values()):
-            self._has_told_pause = True  # once: it may come and go
-            fact = "all workers are paused, as their memory is nearly full"
-            print_message(f"{self.address}: {fact}; waiting until some is free, or for a worker with more memory")
-        self._warned = not self._slots
+        self._obstacles.tell(workers, now)
 
     def _is_stalled(self) -> bool:
         """Return whether work is left and no worker has any. Workers of others that have not joined are waited for."""
@@ -393,10 +368,7 @@ class DaskExecutor:
             return False
         if not any(each.status in ("pending", "lost") for each in list(self.client.futures.values())):
             return False
-        try:
-            return not any(self.client.processing().values())
-        except _GONE:
-            raise self._lost() from None
+        return not any(self._ask_scheduler("processing", workers=None).values())
 
     def _lost(self) -> ClusterLost:
         return ClusterLost(f"{self.address}: the connection to the scheduler is lost; start it and its workers again")

@@ -30,10 +30,10 @@ def connect(address: str | None, same_versions: bool = True) -> Executor:
     except ImportError as error:
         missing = (error.name or "distributed").partition(".")[0]
         raise ConfigError(f"--cluster needs {missing}: pip install 'sentibp[cluster]'") from None
-    from sentibp.distributed import dask
+    from sentibp.distributed import dask, local_cluster
 
     if local := _local(address):
-        return dask.start(local)
+        return local_cluster.start(local)
     return dask.connect(address, same_versions)
 
 

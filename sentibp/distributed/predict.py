@@ -199,7 +199,7 @@ def predict_files(
     for ended in executor.unordered(predict_file, _tasks(executor, folder, files, settings, force)):
         file = by_output[ended.task.output]
         error = ended.error
-        if isinstance(error, WriteError) or (isinstance(error, NotVisible) and os.path.exists(file.path)):
+        if isinstance(error, WriteError) or (isinstance(error, NotVisible) and os.access(file.path, os.R_OK)):
             raise error
         if error is None:
             folder.end(file.output, ended.result)
@@ -245,8 +245,9 @@ def format_of(output: str) -> Format:
 
 def _lines(file: InputFile, error: Exception) -> tuple[str, ...]:
     """Return the lines that say why a file failed."""
-    if isinstance(error, NotVisible):
-        return (f"{file.shown}: no such file",)
+    if isinstance(error, NotVisible):  # nor does the command
+        is_there = os.path.exists(file.path)
+        return (f"{file.shown}: {'permission denied; make it readable for you' if is_there else 'no such file'}",)
     if isinstance(error, SentibpError):
         return tuple(error.lines)
     if isinstance(error, MemoryError):

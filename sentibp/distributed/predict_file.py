@@ -28,7 +28,7 @@ from sentibp.model.prediction import Prediction, answers
 from sentibp.model.prediction_writer import Format, compressing, kept_columns, open_writer
 from sentibp.nn.layers import Array
 from sentibp.runs.find import BUILTIN, builtin_file
-from sentibp.utils.executor import is_given_up, not_visible
+from sentibp.utils.executor import GivenUp, is_given_up, not_readable, not_visible, worker_name
 from sentibp.utils.files import open_output, open_regular, unreadable, write_error
 from sentibp.utils.hashing import file_digest
 
@@ -38,10 +38,6 @@ Answers = tuple[Array, Array, Array]  # positive, tokens, unknown: see Predictio
 
 
 _KINDS = AnswerCounts._fields[1:]  # of texts, in the journal
-
-
-class GivenUp(Exception):
-    """The command that waited for this has ended."""
 
 
 class Settings(NamedTuple):
@@ -190,6 +186,11 @@ def require_visible(task: FileTask) -> None:
         raise not_visible(os.path.dirname(marker), "the output folder")
     if not os.path.exists(task.input):
         raise not_visible(task.input, "the input")
+    if worker_name():  # in the process of the command, it is a file that fails
+        try:
+            open(task.input, "rb").close()
+        except PermissionError:
+            raise not_readable(task.input, "the input") from None
     size = os.path.getsize(task.input)
     if task.size is not None and task.size != size:  # a copy on the disk of the worker, perhaps
         raise not_visible(task.input, f"the same input (the file there has {size:,} bytes, not {task.size:,})")

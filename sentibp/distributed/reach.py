@@ -124,6 +124,8 @@ def _is_of_certificates(error: Exception) -> bool:
 
 def unreachable(address: str, error: Exception) -> ClusterLost:
     """Return the error that the client of Dask has not reached a scheduler: none answers, or refuses certificates."""
+    if address.startswith("tls:") and "expired" in str(error):
+        return ClusterLost(f"{address}: its certificate has expired; make another, and start all with it")
     if address.startswith("tls:") and _is_of_certificates(error):
         fact = "does not accept the certificates, or is of another authority"
         return ClusterLost(f"{address}: {fact}; give all the same; this command has those in {CERTIFICATES}")

@@ -1,9 +1,13 @@
-"""The pool of a sweep on a cluster: each trial is a task. A worker that is killed costs its trial only."""
+"""The pool of a sweep on a cluster: each trial is a task. A worker that is killed costs its trial only.
+
+Each worker that begins with a trial writes into a directory of its own (an attempt, see training/sweep_folder.py). The
+command makes that of the worker whose record it has the run directory of the trial.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -12,12 +16,14 @@ from sentibp.config.paths import FILES, SOURCES, get
 from sentibp.config.schema import Config
 from sentibp.distributed.check import look
 from sentibp.distributed.dask import DaskExecutor
-from sentibp.training.sweep_folder import ABOUT
+from sentibp.training.sweep_folder import ABOUT, attempts, begin_attempt, keep_attempt
 from sentibp.training.trial import FAILED, TrialRecord, TrialTask, run_trial
-from sentibp.utils.executor import WorkerDied, is_given_up, not_visible
+from sentibp.utils.executor import GivenUp, WorkerDied, is_given_up, not_readable, not_visible
 from sentibp.utils.hub_client import go_offline, is_offline
 
 _MOMENT = 0.2  # seconds between two looks at whether to stop
+
+_MOST = 4  # times that a trial is given up for the deaths of workers which had not begun with it
 
 
 class ClusterPool:
@@ -26,6 +32,7 @@ class ClusterPool:
     def __init__(self, executor: DaskExecutor, folder: Path):
         self.executor, self.folder = executor, folder.absolute()
         self.running: dict[Any, TrialTask] = {}  # by their futures
+        self.accused: Counter[int] = Counter()  # by trial: how often it was given up, and ran again
 
     def __enter__(self) -> Self:
         return self
@@ -51,24 +58,48 @@ class ClusterPool:
 
     def wait(self) -> list[TrialRecord]:
         """Return the records of trials that have ended within a moment."""
-        records = []
-        for future in self.executor.ended(list(self.running), _MOMENT):
-            task = self.running.pop(future)
-            record, error = self.executor.outcome(future)
-            if isinstance(error, WorkerDied):
-                record = TrialRecord(task.number, FAILED, message="; ".join(error.lines))
-            elif error is not None:
-                raise error
-            records.append(record)
-        return records
+        ended = map(self._ended, self.executor.ended(list(self.running), _MOMENT))
+        return [record for record in ended if record is not None]
+
+    def _ended(self, future: Any) -> TrialRecord | None:
+        """Return the record of a trial, whose directory is kept. None if it runs again."""
+        task = self.running.pop(future)
+        trial = Path(task.folder)
+        try:
+            attempt, record = self.executor.result(future)
+        except GivenUp:  # by a worker that was about to leave
+            self.submit(task)
+            return None
+        except WorkerDied as error:
+            begun = attempts(trial)
+            if len(begun) < error.deaths:
+                self._submit_again(task, error, len(begun))
+                return None
+            attempt, record = begun[-1], TrialRecord(task.number, FAILED, message="; ".join(error.lines))
+        keep_attempt(Path(attempt), trial)
+        return record
+
+    def _submit_again(self, task: TrialTask, error: WorkerDied, begun: int) -> None:
+        """Give a trial to a worker again. Dask counts a death against all that a worker has, also what only waits.
+
+        WorkerDied if that was done several times: then it is no trial that ends the workers.
+        """
+        self.accused[task.number] += 1
+        if self.accused[task.number] >= _MOST:
+            fact = (
+                f"trial {task.number}: {_MOST * error.deaths} workers that were to run it died, and {begun} had begun"
+            )
+            raise WorkerDied(f"{fact}; see in the log of a worker why it ends")
+        self.submit(task)
 
 
 def run_task(
     task: TrialTask, about: str, content: str, paths: Mapping[str, tuple[int | None, str] | None], offline: bool
-) -> TrialRecord | None:
-    """Carry out a trial on a worker. NotVisible if it does not see the folder of the sweep, or the same data.
+) -> tuple[str, TrialRecord]:
+    """Carry out a trial on a worker. Return the directory of the attempt, and the record.
 
-    `paths` are the files and folders of the data, with what the command sees of the files.
+    `paths` are the files and folders of the data, with what the command sees of the files. Raises NotVisible if the
+    worker does not see the folder of the sweep, or the same data; GivenUp if nobody waits for it any more.
     """
     try:
         is_same = Path(about).read_text(encoding="utf-8") == content
@@ -79,12 +110,18 @@ def run_task(
     for path, seen in paths.items():
         if not os.path.exists(path):
             raise not_visible(path, "the data")
-        if _seen(path) != seen:  # a copy on the disk of the worker, perhaps
+        found = _seen(path)
+        if found is not None and found[0] is None:
+            raise not_readable(path, "the data")
+        if found != seen:  # a copy on the disk of the worker, perhaps
             raise not_visible(path, "the same data (the file there is another)")
     if offline:
         go_offline()  # until the end of the task
-    shutil.rmtree(task.folder, ignore_errors=True)  # of a worker that was killed
-    return run_trial(task, is_given_up)
+    attempt = str(begin_attempt(Path(task.folder)))
+    record = run_trial(task._replace(folder=attempt), is_given_up)
+    if record is None:
+        raise GivenUp
+    return attempt, record
 
 
 def _seen(path: str) -> tuple[int | None, str] | None:

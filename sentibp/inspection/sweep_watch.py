@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sentibp.errors import SentibpError
 from sentibp.runs.directory import load_run_info
 from sentibp.runs.watch import RunFollower
-from sentibp.training.sweep_folder import JOURNAL, TRIALS, Plan, is_being_run, load_plan
+from sentibp.training.sweep_folder import JOURNAL, TRIALS, Plan, attempts, is_being_run, load_plan
 from sentibp.training.sweep_study import Study, best_of
 
 
@@ -94,6 +94,7 @@ class _Reader:
     def _share(self, number: int, plan: Plan) -> float:
         """Return how much of a trial is done, from 0 to 1."""
         trial = self.folder / TRIALS / str(number)
+        trial = (attempts(trial) or [trial])[-1]
         folds = sorted(trial.glob("fold-*"), key=lambda path: int(path.name[5:])) if plan.folds else [trial]
         if not folds:
             return 0.0

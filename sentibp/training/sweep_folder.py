@@ -4,6 +4,7 @@ sweep.json     the config, the search space and the options, which do not change
 journal.log    the trials, as Optuna's journal
 best.yaml      the config of the best trial so far: training it gives its model
 trials/N/      the run directory of trial N: its config and metrics; of the best trial, its model too
+trials/.N-.../ on a cluster, an attempt: the run directory that a worker writes while it trains trial N
 sweep.html     the page that `sentibp sweep show --html` writes
 """
 
@@ -43,6 +44,7 @@ ROOT = Path("sweeps")
 ABOUT, JOURNAL, BEST, TRIALS = "sweep.json", "journal.log", "best.yaml", "trials"
 
 _FORMAT = 1
+_RESUMES = "then the same command resumes the sweep"
 _KEPT = {"config.yaml", "run.json", METRICS}  # of a trial that is not the best
 _TYPES: dict[str, Any] = {
     "format": int,
@@ -164,7 +166,7 @@ class SweepFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file, whole or not at all."""
-        with data_error_on_failure(self.path / name, "then the same command resumes the sweep"):
+        with data_error_on_failure(self.path / name, _RESUMES):
             write_file(self.path / name, content)
 
     def write_best(self, config: Config, about: str) -> None:
@@ -178,15 +180,18 @@ class SweepFolder:
     def clear_trial(self, number: int) -> Path:
         """Remove what an interrupted trial left, and return the place for a new run directory."""
         path = self.trial(number)
-        shutil.rmtree(path, ignore_errors=True)
-        with data_error_on_failure(path, "then the same command resumes the sweep"):
+        for each in (path, *attempts(path)):
+            shutil.rmtree(each, ignore_errors=True)
+        with data_error_on_failure(path, _RESUMES):
             path.parent.mkdir(exist_ok=True)
         return path
 
     def strip(self, best: int | None) -> None:
-        """Remove all but settings and metrics from the trials that have ended and are not the best."""
+        """Remove attempts, and all but settings and metrics from the trials that have ended and are not the best."""
         for path in (self.path / TRIALS).glob("*"):
-            if path.name != str(best) and path.is_dir():
+            if path.name.startswith("."):
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != str(best) and path.is_dir():
                 strip_trial(path)
 
     def strip_one(self, number: int | None) -> None:
@@ -197,6 +202,35 @@ class SweepFolder:
     def _is_only_begun(self) -> bool:
         """Return whether the folder holds at most what a sweep that was killed in its first moment leaves."""
         return all(each.name == ".lock" or each.name.endswith(".sentibp-tmp") for each in self.path.iterdir())
+
+
+def begin_attempt(trial: Path) -> Path:
+    """Make a directory for an attempt at a trial, in place of its run directory.
+
+    Each has its own: a worker that is cut off, or whose command has ended, may still write when another trains the same
+    trial. How many there are is how often the trial has begun.
+    """
+    earlier = attempts(trial)
+    path = trial.with_name(f".{trial.name}-{len(earlier) + 1:04}-{os.urandom(6).hex()}")
+    with data_error_on_failure(path, _RESUMES):
+        for each in earlier:
+            strip_trial(each)
+        path.mkdir()
+    return path
+
+
+def attempts(trial: Path) -> list[Path]:
+    """Return the directories of the attempts at a trial that has not ended, the first one first."""
+    return sorted(trial.parent.glob(f".{trial.name}-*"))
+
+
+def keep_attempt(attempt: Path, trial: Path) -> None:
+    """Make the directory of an attempt the run directory of its trial, unless it is empty, and remove the others."""
+    with data_error_on_failure(trial, _RESUMES):
+        if any(attempt.iterdir()):
+            attempt.rename(trial)
+    for each in attempts(trial):
+        shutil.rmtree(each, ignore_errors=True)
 
 
 def is_being_run(path: Path) -> bool:

@@ -21,7 +21,14 @@ class ClusterLost(DataError):
 
 
 class WorkerDied(DataError):
-    """A task was given up: each worker that ran it died."""
+    """A task was given up, since the workers that ran it, or where it waited, died."""
+
+    deaths = 0
+    """The number of these workers."""
+
+
+class GivenUp(Exception):
+    """Raised by a task for which nobody waits any more, or whose worker is about to leave. Then it runs again."""
 
 
 class OtherVersion(DataError):
@@ -36,6 +43,12 @@ def not_visible(path: str, what: str) -> NotVisible:
     """Return the error that this process does not see what is at a path."""
     repair = "all workers need it under the same path, on a file system that they share"
     return NotVisible(f"{path}: {worker_name() or 'this process'} does not see {what}; {repair}")
+
+
+def not_readable(path: str, what: str) -> NotVisible:
+    """Return the error that this process may not read what is at a path."""
+    repair = "make it readable for the user who runs that process"
+    return NotVisible(f"{path}: {worker_name() or 'this process'} may not read {what}; {repair}")
 
 
 class After(NamedTuple):
@@ -58,6 +71,9 @@ class Ended(NamedTuple):
 
 class Executor(Protocol):
     """Runs functions. Use it as a context manager: at the end, what still runs is given up."""
+
+    stop: Callable[[], object]
+    """Asked while the work does not go on, as when no worker is left. KeyboardInterrupt is raised if it is true."""
 
     @property
     def slots(self) -> int:
@@ -131,6 +147,9 @@ class Serial:
 
     slots, worker_count = 1, 0
 
+    def __init__(self) -> None:
+        self.stop: Callable[[], object] = lambda: False
+
     def __enter__(self) -> Self:
         return self
 
@@ -168,7 +187,7 @@ class Serial:
 
 
 def is_given_up() -> bool:
-    """Return whether nobody waits any more for the task that calls this: its command has ended.
+    """Return whether nobody waits any more for the task that calls this: its command has ended, or its worker closes.
 
     A task that takes long asks now and then. False outside of a worker.
     """
@@ -181,7 +200,7 @@ def is_given_up() -> bool:
         task = worker.state.tasks.get(of_dask.thread_state.key)  # type: ignore[attr-defined]
     except (ValueError, AttributeError):  # this is no worker
         return False
-    is_open = worker.status.name in ("running", "paused")
+    is_open = worker.status.name in ("running", "paused", "closing_gracefully")  # the last one until it is let go
     return not is_open or task is None or task.state in ("cancelled", "released", "forgotten")
 
 

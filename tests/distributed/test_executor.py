@@ -11,12 +11,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
 import cluster_functions as functions
 import pytest
 from cluster_functions import Bad
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from dask import config
 from distributed.security import Security
 from dying import all_workers, kill_all_workers, wait_until
@@ -25,6 +30,7 @@ from sentibp.distributed import dask, executor, reach
 from sentibp.distributed.certificates import start_worker
 from sentibp.distributed.dask import DaskExecutor
 from sentibp.distributed.executor import connect, require_address
+from sentibp.distributed.obstacles import Obstacles
 from sentibp.errors import ConfigError, SentibpError
 from sentibp.utils.executor import After, ClusterLost, Executor, Serial, WorkerDied
 
@@ -178,6 +184,21 @@ def test_a_task_that_kills_its_workers_is_told_from_those_beside_it(local: DaskE
     assert str(ended[3].error).startswith("number 3: given up: 2 workers that ran it died")
 
 
+def test_a_worker_that_is_about_to_leave_ends_no_task(local: DaskExecutor, tmp_path: Path) -> None:
+    """As at the end of its --lifetime. Its tasks then took themselves for given up, and returned nothing."""
+    go, started = tmp_path / "go", tmp_path / "started"
+    future = local.submit(functions.ask_later, go, started)
+    wait_until(started.exists)
+    try:
+        local.run_everywhere(functions.set_status, "closing_gracefully")
+        go.touch()
+        assert local.result(future) is False
+    finally:
+        local.run_everywhere(functions.set_status, "running")
+    (ended,) = local.unordered(functions.leave_once, [tmp_path / "left"])
+    assert (ended.result, ended.error) == ("done", None)
+
+
 def test_workers_that_die_when_they_start_are_started_again(local: DaskExecutor) -> None:
     kill_all_workers()
     for _ in range(2):
@@ -219,6 +240,7 @@ def test_workers_that_are_paused_for_lack_of_memory_are_told_once(
     local: DaskExecutor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The command waited for them without a word."""
+    wait_until(lambda: local.slots == 2)
     try:
         local.run_everywhere(functions.set_status, "paused")
         wait_until(lambda: all(each["status"] == "paused" for each in local.workers().values()))
@@ -230,7 +252,50 @@ def test_workers_that_are_paused_for_lack_of_memory_are_told_once(
         assert capsys.readouterr().err == f"local:2: {fact}, or for a worker with more memory\n"
     finally:
         local.run_everywhere(functions.set_status, "running")
-        local._has_told_pause = False
+        local._obstacles.told.clear()
+    assert local.result(future) == 6
+
+
+def test_obstacles_are_told_when_they_are_new(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command waited for minutes without a word for a worker that was stopped."""
+    found = Obstacles("tcp://h:1", waits_for_workers=True)
+    one, other = ({"name": name, "status": "running", "last_seen": 7.0} for name in "ab")
+    for clock, workers in enumerate([{}, {}, {"tcp://a": one}, {}]):
+        found.tell(workers, float(clock))
+    for clock in 10.0, 35.0, 45.0, 47.0:
+        found.tell({"tcp://a": one, "tcp://b": other | {"last_seen": clock}}, clock)
+    found.tell({"tcp://a": one | {"last_seen": 50.0}}, 50.0)
+    assert found.now == ""
+    stopped = "worker a (tcp://a) has not answered for 30 s; waiting until it does, or until Dask gives its work to"
+    assert capsys.readouterr().err.splitlines() == [
+        "tcp://h:1: no worker has joined yet; waiting for one to join",
+        "tcp://h:1: no worker is left; waiting for one to join",
+        f"tcp://h:1: {stopped} another, after five minutes",
+    ]
+
+
+def test_a_stop_is_obeyed_while_the_work_does_not_go_on(local: DaskExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C had no effect while no worker was left, or the scheduler did not answer."""
+
+    async def never() -> None:
+        await asyncio.sleep(60)
+
+    stopped, goes_on = (lambda: True), local.stop
+    monkeypatch.setattr(dask, "_POLL", 0.05)
+    wait_until(lambda: local.slots == 2)
+    try:
+        local.run_everywhere(functions.set_status, "paused")
+        future = local.submit(functions.double, 3)
+        local.stop = stopped
+        with pytest.raises(KeyboardInterrupt):
+            local.result(future)
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(dask, "_SILENCE", 0.1)
+            local._ask(never, "it does not answer")
+    finally:
+        local.stop = goes_on
+        local.run_everywhere(functions.set_status, "running")
+        local._obstacles.told.clear()
     assert local.result(future) == 6
 
 
@@ -299,7 +364,7 @@ def test_no_address_is_this_process() -> None:
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dask, "_PATIENCE", 0.2)
+    monkeypatch.setattr(dask, "PATIENCE", 0.2)
     command = r".*dask scheduler --port 1; if"
     with pytest.raises(
         ClusterLost, match=rf"^tcp://127\.0\.0\.1:1: no scheduler answers \(no program listens there\); {command}"
@@ -347,7 +412,7 @@ def test_what_is_no_scheduler_is_told_at_once_and_not_waited_for(
     protocol: str, said: bytes | None, why: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The client of Dask waits without end for the answer of a web server."""
-    monkeypatch.setattr(dask, "_PATIENCE", 0.4)
+    monkeypatch.setattr(dask, "PATIENCE", 0.4)
     monkeypatch.setattr(reach, "_SILENCE", 0.1)
     speaks_no_tls = protocol == "tls" and bool(said)
     why = "the program that listens there does not speak TLS" if speaks_no_tls else why
@@ -391,8 +456,8 @@ def test_the_address_of_a_worker_is_refused_with_that_of_its_scheduler(local: Da
 def test_a_client_that_knows_nothing_of_its_scheduler_has_lost_it(
     local: DaskExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dask answers so for a moment after the scheduler was killed."""
-    monkeypatch.setattr(local.client, "scheduler_info", lambda: {"type": "Scheduler"})
+    """As for a moment after the scheduler was killed."""
+    monkeypatch.setattr(local.client, "status", "connecting")
     with pytest.raises(ClusterLost, match="the connection to the scheduler is lost"):
         local.workers()
 
@@ -406,6 +471,28 @@ def test_tls_needs_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = pytest.raises(ConfigError, match=r"^--cluster tls://h:1: .*[Nn]o such file.*; name files in DASK_")
     with config.set(missing), refused:
         connect("tls://h:1")
+
+
+def _expired() -> bytes:
+    """A certificate that is its own authority, as `openssl req -x509` makes it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sentibp")])
+    of_both = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    of_2020 = of_both.not_valid_before(datetime(2020, 1, 1)).not_valid_after(datetime(2021, 1, 1)).serial_number(1)
+    private = serialization.PrivateFormat.TraditionalOpenSSL
+    pem, none = serialization.Encoding.PEM, serialization.NoEncryption()
+    return of_2020.sign(key, hashes.SHA256()).public_bytes(pem) + key.private_bytes(pem, private, none)
+
+
+def test_a_certificate_that_has_expired_is_named(tmp_path: Path) -> None:
+    """It was said that all need the same, and they had the same."""
+    file = tmp_path / "cert.pem"
+    file.write_bytes(_expired())
+    refused = pytest.raises(ConfigError, match=rf"{file}: the certificate has expired on 2021-01-01; make another, and")
+    with config.set({f"distributed.comm.tls.{key}": str(file) for key in ("ca-file", "client.cert")}), refused:
+        connect("tls://127.0.0.1:1")
+    error = reach.unreachable("tls://h:1", OSError("certificate verify failed: certificate has expired"))
+    assert str(error) == "tls://h:1: its certificate has expired; make another, and start all with it"
 
 
 def test_certificates_that_the_scheduler_or_this_command_does_not_accept(local: DaskExecutor) -> None:
@@ -426,7 +513,7 @@ def test_commands_to_start_have_the_certificates(tmp_path: Path, monkeypatch: py
     from dask import config
     from distributed.security import Security
 
-    monkeypatch.setattr(dask, "_PATIENCE", 0.2)
+    monkeypatch.setattr(dask, "PATIENCE", 0.2)
     one, two = Security.temporary(), Security.temporary()
     settings = {}
     for name, key, content in [

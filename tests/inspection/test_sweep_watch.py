@@ -59,6 +59,16 @@ def test_a_sweep_that_nobody_runs_is_interrupted(sweep: Callable[..., list[Sweep
     assert invoke("runs", "watch", "some", code=130).out.startswith("some\n2 of 4 trials, 50%, best trial ")
 
 
+def test_the_directory_of_the_attempt_that_ended_becomes_that_of_the_trial(here: Path) -> None:
+    trial = Path("found/trials/3")
+    trial.parent.mkdir(parents=True)
+    first, last = (sweep_folder.begin_attempt(trial) for _ in range(2))
+    assert sweep_folder.attempts(trial) == [first, last]
+    (last / "config.yaml").touch()
+    sweep_folder.keep_attempt(last, trial)
+    assert [path.name for path in Path("found/trials").rglob("*")] == ["3", "config.yaml"]
+
+
 def test_without_a_name_a_sweep_that_runs_is_watched(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no run in runs/" in invoke("runs", "watch", code=2).err
     monkeypatch.setattr(sweep_folder, "is_being_run", lambda path: True)
