@@ -275,11 +275,14 @@ def test_all_bars_of_words_have_one_scale_on_the_screen(page: Page, report: str,
 
 
 def test_on_a_line_the_nearest_words_are_those_at_the_least_distance(opened: Page):
-    found = opened.js("page.numbers.charts.map(({ words }) => words).filter((words) => words && !words.cosines)")
+    found = opened.js(
+        "page.numbers.charts.map(({ words }) => words).filter((words) => words && !words.cosines)"
+        ".map(({ x, y, nearest }) => [x, y, x.map((_, i) => nearest(i))])"
+    )
     assert found
-    for words in found:
-        at = np.array([words["x"], words["y"]]).T
-        for i, near in enumerate(words["near"]):
+    for x, y, nearest in found:
+        at = np.array([x, y]).T
+        for i, near in enumerate(nearest):
             distance = np.linalg.norm(at - at[i], axis=1)
             distance[i] = np.inf
             assert sorted(distance[near]) == pytest.approx(np.sort(distance)[:5])
