@@ -42,7 +42,7 @@ def inputs(target: str) -> st.SearchStrategy[bytes]:
     return damaged(target) | st.binary(max_size=80)
 
 
-EXAMPLES = {"run": 60, "records": 60, "facts": 60, "stranger": 150, "tokenizer": 60, "workbook": 50}
+EXAMPLES = {"run": 60, "records": 60, "facts": 60, "stranger": 150, "tokenizer": 60, "workbook": 50, "parquet": 80}
 
 
 @pytest.mark.parametrize("target", targets.TARGETS)

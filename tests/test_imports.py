@@ -11,7 +11,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -135,48 +135,54 @@ def test_the_checks_find_what_they_look_for(check, path, source, found):
 
 def loaded_by(*arguments: str) -> set[str]:
     """The modules that a command has loaded when it ends, by a fresh interpreter."""
+    return loaded_by_all(arguments)
+
+
+def loaded_by_all(*commands: Sequence[str]) -> set[str]:
+    """The modules that a fresh interpreter has loaded after all of these commands."""
     script = """
 import json, sys
 from sentibp.__main__ import main
-sys.argv = ["sentibp", *sys.argv[1:]]
-try:
-    main()
-except SystemExit as end:
-    assert not end.code, end.code
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["sentibp", *arguments]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, end.code
 print(json.dumps(sorted(sys.modules)))
 """
-    end = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", script, json.dumps(commands)]
+    end = subprocess.run(command, capture_output=True, text=True, check=False)
     assert end.returncode == 0, end.stderr
     return set(json.loads(end.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        *("", "train", "eval", "predict", "explain", "blame", "audit", "trace", "gradcheck", "report", "play", "serve"),
-        *("reproduce", "runs compare", "config show", "sweep", "sweep run", "sweep show"),
-    ],
-)
-def test_help_loads_nothing_heavy(command):
-    heavy = {"numpy", "pyarrow", "datasets", "safetensors"} | ({"pydantic", "rich"} if not command else set())
-    assert not heavy & loaded_by(*command.split(), "--help")
+HELPED = "train", "eval", "predict", "explain", "blame", "audit", "trace", "gradcheck", "report", "play", "serve"
+HELPED += "reproduce", "runs compare", "config show", "sweep", "sweep run", "sweep show"
+HEAVY = {"numpy", "pyarrow", "datasets", "safetensors"}
+
+
+def test_help_loads_nothing_heavy():
+    assert not (HEAVY | {"pydantic", "rich"}) & loaded_by("--help")
+    helped = {command: [*command.split(), "--help"] for command in HELPED}
+    if HEAVY & loaded_by_all(*helped.values()):
+        assert [command for command, words in helped.items() if HEAVY & loaded_by(*words)] == []
 
 
 def test_commands_load_neither_scikit_learn_nor_optuna(here):
     """The first is for Python programs, the other for sweeps."""
     (here / "reviews.csv").write_text("text,label\n" + "good,1\nbad,0\n" * 9)
     (here / "small.yaml").write_text("data: {source: reviews.csv}\ntrain: {epochs: 1}\n")
-    for command in (
+    loaded = loaded_by_all(
         ["train", "small.yaml", "--out", "run"],
         ["eval", "run"],
         ["eval", "-m", "run", "--data", "reviews.csv"],
         ["predict", "-m", "run", "good"],
         ["explain", "-m", "run", "good"],
-    ):
-        loaded = loaded_by(*command)
-        assert "numpy" in loaded
-        assert not {"sklearn", "polars", "joblib", "sentibp.training.estimator"} & loaded, command
-        assert not {"optuna", "sqlalchemy", "multiprocessing.connection"} & loaded, command
+    )
+    assert {"numpy", *(f"sentibp.cli.{name}" for name in ("train", "eval", "predict", "explain"))} <= loaded
+    assert not {"sklearn", "polars", "joblib", "sentibp.training.estimator"} & loaded
+    assert not {"optuna", "sqlalchemy", "multiprocessing.connection"} & loaded
 
 
 def test_predict_loads_neither_datasets_nor_what_trainings_need(here, new_classifier):
@@ -184,10 +190,9 @@ def test_predict_loads_neither_datasets_nor_what_trainings_need(here, new_classi
     unneeded = {"datasets", "huggingface_hub", "scipy", "pandas", "numpy.random", "concurrent.futures.process"}
     unneeded |= {"pyarrow.compute"}  # it takes as long as pyarrow; see utils/compute.py
     texts = "a good film", "", "Not bad &amp; “très” BIEN: a café, soooo gooood 5/10 ☺️ İ"
-    for model in "model.safetensors", "builtin":
-        loaded = loaded_by("predict", "-m", model, *texts)
-        assert "safetensors" in loaded  # it did predict
-        assert not unneeded & loaded
+    loaded = loaded_by_all(*(["predict", "-m", model, *texts] for model in ("model.safetensors", "builtin")))
+    assert "safetensors" in loaded  # it did predict
+    assert not unneeded & loaded
 
 
 @pytest.mark.parametrize(("format", "loads"), [("text", False), ("html", True)])

@@ -133,7 +133,7 @@ def verify_checksum(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
 def checksum(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> str:
     """Return the SHA-256 of the header and of the name, type, shape and numbers of each tensor.
 
-    The numbers are hashed in pieces on all cores, to load a model fast.
+    The numbers are hashed in pieces, to load a model fast: on all cores, unless starting a thread takes as long.
     """
     names = sorted(tensors)
     layout = [[name, str(tensors[name].dtype), tensors[name].shape] for name in names]
@@ -142,6 +142,7 @@ def checksum(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> st
     for name in names:
         numbers = np.asarray(tensors[name], order="C").reshape(-1).view(np.uint8).data
         pieces += [numbers[start : start + _PIECE] for start in range(0, len(numbers), _PIECE)]
-    for digest in parallel_map(lambda piece: hashlib.sha256(piece).digest(), pieces):
+    apply = parallel_map if sum(map(len, pieces)) > _PIECE else map
+    for digest in apply(lambda piece: hashlib.sha256(piece).digest(), pieces):
         total.update(digest)
     return total.hexdigest()

@@ -54,6 +54,97 @@ def opened(page: Page, report: str) -> Iterator[Page]:
     assert page.complaints() == []
 
 
+@pytest.fixture
+def read(page: Page, report: str) -> Iterator[Page]:
+    """Yield the report for tests that only read it: those in a row share one opening."""
+    if not page.js("document.body.dataset.read"):
+        page.open(report)
+        page.wait(DRAWN)
+        page.js("document.body.dataset.read = 'yes'")
+    yield page
+    assert page.complaints() == []
+
+
+# --- what is only read
+
+
+def test_a_point_that_no_line_leads_to_is_a_dot(read: Page):
+    draw = """(() => {
+      const place = document.body.appendChild(document.createElement('div'));
+      const axis = { title: 'step' }, made = { id: 'made', title: 'made', x: axis, y: axis, height: 200 };
+      const line = { kind: 'line', name: '', x: [1, 2, 3, 4, 5, 6], y: %s, colour: '--run0', width: 1 };
+      charts.draw({ ...made, series: [line] }, place);
+      const dots = place.querySelectorAll('g.line path[transform]').length;
+      place.remove();
+      return dots;
+    })()"""
+    assert read.js(draw % "[5, 4, 3, 2, 1, 0]") == 0
+    assert read.js(draw % "[5, null, null, null, null, null]") == 1, "the loss of a training of one step"
+    assert read.js(draw % "[5, null, 3, 2, null, 0]") == 2
+
+
+def test_log_axes_name_their_ticks_in_full_and_have_one_range(read: Page):
+    ticks = "[...document.querySelectorAll('#{} .y-tick')].map((each) => each.textContent)"
+    gradient, *flows = (read.js(ticks.format(id)) for id in ("gradient", "flow0", "flow1"))
+    assert all(flow == gradient for flow in flows)
+    labels = "[...document.querySelectorAll('#gradient .axis')].map((each) => each.textContent)"
+    assert read.js(labels) == ["norm (log scale)", "step"]
+    values = [float(text) for text in gradient]
+    assert len(values) >= 2 and values == sorted(values)
+
+
+def test_a_map_has_no_more_height_than_its_words_need(read: Page):
+    gaps = """[...document.querySelectorAll('svg.map')].map((svg) => {
+      const { top, bottom } = svg.getBoundingClientRect();
+      const inside = [...svg.querySelectorAll('circle, .labels text')].map((each) => each.getBoundingClientRect());
+      return [Math.min(...inside.map((box) => box.top)) - top, bottom - Math.max(...inside.map((box) => box.bottom))];
+    })"""
+    assert read.js("document.querySelectorAll('svg.map').length") == 2
+    assert all(0 <= gap <= 45 for pair in read.js(gaps) for gap in pair), read.js(gaps)
+
+
+PACKED = {
+    "words, markup and signs": [f"</script> {word} <!-- 𝄞 é" for word in ("good", "bad") * 200],
+    "runs": ["a" * n for n in (3, 4, 5, 258, 259, 260, 4000)],
+    "more than a block": ["".join(f"{i * 7919 % 1000003}" for i in range(170_000))],
+    "one letter": "",
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_the_page_reads_what_python_packed(read: Page, name: str):
+    packed = packed_data(PACKED[name])
+    assert read.js(f"JSON.stringify(unpacked({json.dumps(packed)})) === JSON.stringify({json.dumps(PACKED[name])})")
+
+
+def test_on_a_line_the_nearest_words_are_those_at_the_least_distance(read: Page):
+    found = read.js(
+        "page.numbers.charts.map(({ words }) => words).filter((words) => words && !words.cosines)"
+        ".map(({ x, y, nearest }) => [x, y, x.map((_, i) => nearest(i))])"
+    )
+    assert found
+    for x, y, nearest in found:
+        at = np.array([x, y]).T
+        for i, near in enumerate(nearest):
+            distance = np.linalg.norm(at - at[i], axis=1)
+            distance[i] = np.inf
+            assert sorted(distance[near]) == pytest.approx(np.sort(distance)[:5])
+
+
+def test_accuracies_of_weighted_reviews_are_called_weighted(read: Page):
+    say = """(({ texts, ...table }) => {
+      const host = document.createElement('div');
+      reviewTable(host, { texts, ...table, weights: texts.map((_, i) => 1 + (i % 3)) });
+      return host.querySelector('output').textContent;
+    })(page.numbers.reviews[0])"""
+    assert re.search(r"reviews: three: weighted accuracy [\d.]+ %", read.js(say))
+    assert "weighted" not in read.text(".reviews output")
+
+
+# --- what is used
+
+
 def test_the_values_of_a_chart_are_reached_by_the_keys(opened: Page):
     opened.js("document.querySelector('#lengths svg.picture').focus()")
     opened.press(RIGHT)
@@ -156,45 +247,10 @@ def test_a_page_that_the_browser_saved_is_the_same_page(opened: Page, tmp_path: 
     assert opened.js("document.querySelector('#loss .tip').checkVisibility()"), "its charts are alive"
 
 
-def test_a_point_that_no_line_leads_to_is_a_dot(opened: Page):
-    draw = """(() => {
-      const place = document.body.appendChild(document.createElement('div'));
-      const axis = { title: 'step' }, made = { id: 'made', title: 'made', x: axis, y: axis, height: 200 };
-      const line = { kind: 'line', name: '', x: [1, 2, 3, 4, 5, 6], y: %s, colour: '--run0', width: 1 };
-      charts.draw({ ...made, series: [line] }, place);
-      const dots = place.querySelectorAll('g.line path[transform]').length;
-      place.remove();
-      return dots;
-    })()"""
-    assert opened.js(draw % "[5, 4, 3, 2, 1, 0]") == 0
-    assert opened.js(draw % "[5, null, null, null, null, null]") == 1, "the loss of a training of one step"
-    assert opened.js(draw % "[5, null, 3, 2, null, 0]") == 2
-
-
-def test_log_axes_name_their_ticks_in_full_and_have_one_range(opened: Page):
-    ticks = "[...document.querySelectorAll('#{} .y-tick')].map((each) => each.textContent)"
-    gradient, *flows = (opened.js(ticks.format(id)) for id in ("gradient", "flow0", "flow1"))
-    assert all(flow == gradient for flow in flows)
-    labels = "[...document.querySelectorAll('#gradient .axis')].map((each) => each.textContent)"
-    assert opened.js(labels) == ["norm (log scale)", "step"]
-    values = [float(text) for text in gradient]
-    assert len(values) >= 2 and values == sorted(values)
-
-
 BOXES = """[...document.querySelectorAll('#map0 .labels text')].map((each) => {
   const { left, right, top, bottom } = each.getBoundingClientRect();
   return [left, right, top + 2, bottom - 2];
 })"""
-
-
-def test_a_map_has_no_more_height_than_its_words_need(opened: Page):
-    gaps = """[...document.querySelectorAll('svg.map')].map((svg) => {
-      const { top, bottom } = svg.getBoundingClientRect();
-      const inside = [...svg.querySelectorAll('circle, .labels text')].map((each) => each.getBoundingClientRect());
-      return [Math.min(...inside.map((box) => box.top)) - top, bottom - Math.max(...inside.map((box) => box.bottom))];
-    })"""
-    assert opened.js("document.querySelectorAll('svg.map').length") == 2
-    assert all(0 <= gap <= 45 for pair in opened.js(gaps) for gap in pair), opened.js(gaps)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -221,21 +277,6 @@ def test_no_label_of_the_map_touches_another_or_is_cut(page: Page, report: str, 
     })()"""
     )
     assert scale[0] == pytest.approx(scale[1], rel=0.05), "both directions have the same scale"
-
-
-PACKED = {
-    "words, markup and signs": [f"</script> {word} <!-- 𝄞 é" for word in ("good", "bad") * 200],
-    "runs": ["a" * n for n in (3, 4, 5, 258, 259, 260, 4000)],
-    "more than a block": ["".join(f"{i * 7919 % 1000003}" for i in range(170_000))],
-    "one letter": "",
-    "nothing": None,
-}
-
-
-@pytest.mark.parametrize("name", PACKED)
-def test_the_page_reads_what_python_packed(opened: Page, name: str):
-    packed = packed_data(PACKED[name])
-    assert opened.js(f"JSON.stringify(unpacked({json.dumps(packed)})) === JSON.stringify({json.dumps(PACKED[name])})")
 
 
 def test_damaged_data_are_said_to_be_so(opened: Page):
@@ -274,17 +315,6 @@ def test_all_bars_of_words_have_one_scale_on_the_screen(page: Page, report: str,
     assert page.js(WIDER) <= 0
 
 
-def test_on_a_line_the_nearest_words_are_those_at_the_least_distance(opened: Page):
-    found = opened.js("page.numbers.charts.map(({ words }) => words).filter((words) => words && !words.cosines)")
-    assert found
-    for words in found:
-        at = np.array([words["x"], words["y"]]).T
-        for i, near in enumerate(words["near"]):
-            distance = np.linalg.norm(at - at[i], axis=1)
-            distance[i] = np.inf
-            assert sorted(distance[near]) == pytest.approx(np.sort(distance)[:5])
-
-
 def test_a_word_on_the_map_shows_its_neighbours(opened: Page):
     assert "Click a word" in opened.text("#map0 .chosen")
     opened.js("document.querySelector('#map0 svg').focus()")
@@ -320,16 +350,6 @@ def choose(page: Page, number: int, value: str) -> None:
         f"(() => {{ const each = document.querySelectorAll('.reviews select')[{number}];"
         f" each.value = {json.dumps(value)}; each.dispatchEvent(new Event('change')); }})()"
     )
-
-
-def test_accuracies_of_weighted_reviews_are_called_weighted(opened: Page):
-    say = """(({ texts, ...table }) => {
-      const host = document.createElement('div');
-      reviewTable(host, { texts, ...table, weights: texts.map((_, i) => 1 + (i % 3)) });
-      return host.querySelector('output').textContent;
-    })(page.numbers.reviews[0])"""
-    assert re.search(r"reviews: three: weighted accuracy [\d.]+ %", opened.js(say))
-    assert "weighted" not in opened.text(".reviews output")
 
 
 def test_reviews_are_searched_sorted_and_sliced(opened: Page):

@@ -499,6 +499,14 @@ def test_a_split_emoji_family_is_detected(monkeypatch):
         check_against_the_oracle(FAMILY)
 
 
+@pytest.mark.parametrize("text", [FAMILY, "🇩🇪", "。\u3099"])
+def test_joined_characters_taken_for_single_ones_are_detected(monkeypatch, text):
+    check_against_the_oracle(text)
+    monkeypatch.setattr(tokenizer, "_JOINS", r"[^\x00-\x{10ffff}]")
+    with pytest.raises(AssertionError):
+        check_against_the_oracle(text)
+
+
 def test_missing_boundaries_between_texts_are_detected(monkeypatch):
     split = tokenizer._split
 

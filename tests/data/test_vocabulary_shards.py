@@ -66,9 +66,9 @@ def encoded(text: Text, corpora: list[Corpus], validation: Corpus, workers: Work
 
 @settings(max_examples=40, deadline=None)
 @given(TEXTS, TEXTS, TEXTS, SETTINGS, st.integers(1, 5), st.booleans())
-def test_the_same_as_in_one_process(tmp_path_factory, texts, more, validation, text, shards, occurrences):
+def test_the_same_as_in_one_process(new_folder, texts, more, validation, text, shards, occurrences):
     corpora = [corpus(texts), corpus(more)]
-    workers = Workers(Elsewhere(), shards, tmp_path_factory.mktemp("shards"))
+    workers = Workers(Elsewhere(), shards, new_folder("shards"))
     results = []
     for each in None, workers:
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +12,9 @@ from sentibp.distributed.executor import connect
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskExecutor]:
+def local(new_folder: Callable[[str], Path]) -> Iterator[DaskExecutor]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("SENTIBP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patched.setenv("SENTIBP_CACHE", str(new_folder("cache")))
         with connect("local:2") as found:
             assert isinstance(found, DaskExecutor)
             yield found

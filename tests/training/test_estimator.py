@@ -11,6 +11,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 import datasets
@@ -410,6 +411,14 @@ def _arrow_categories(values: list, categories: list, ordered: bool) -> pa.Dicti
     return pa.DictionaryArray.from_arrays(codes, pa.array(categories), ordered=ordered)
 
 
+def names_of(kind, names: list, categories: list, ordered: bool = True, **settings) -> tuple[tuple[str, ...], bool]:
+    """The labels of a model in their order, and whether they have one."""
+    values = [names[each] for each in [*LABELS * 2, *[1] * len(PLAIN)]]
+    labels = kind(values, categories=categories, ordered=ordered)
+    spec = small(**settings).fit([*TEXTS, *PLAIN], labels).model_.spec
+    return spec.labels, spec.ordered
+
+
 @pytest.mark.parametrize(
     "kind",
     [
@@ -421,22 +430,19 @@ def _arrow_categories(values: list, categories: list, ordered: bool) -> pa.Dicti
         lambda *a, **b: pd.Series(pd.arrays.ArrowExtensionArray(_arrow_categories(*a, **b))),
     ],
 )
-def test_an_ordered_categorical_says_the_order(kind):
-    texts, number = [*TEXTS, *PLAIN], [*LABELS * 2, *[1] * len(PLAIN)]
-
-    def names(labels, categories, ordered=True, **settings):
-        values = [labels[each] for each in number]
-        spec = small(**settings).fit(texts, kind(values, categories=categories, ordered=ordered)).model_.spec
-        return spec.labels, spec.ordered
-
+def test_an_ordered_categorical_of_any_kind_says_the_order(kind):
     words = ["low", "middle", "high"]
-    assert names(words, ["none", *words]) == (("low", "middle", "high"), True)
-    assert names(words, words, ordered=False) == (("high", "low", "middle"), False)
+    assert names_of(kind, words, ["none", *words]) == (("low", "middle", "high"), True)
+    assert names_of(kind, words, words, ordered=False) == (("high", "low", "middle"), False)
+    assert names_of(kind, [3, 2, 1], [3, 2, 1]) == (("3", "2", "1"), True), "marks, of which 1 is the best"
+
+
+def test_the_order_of_a_categorical_is_that_of_better_and_better_labels():
+    names, words = partial(names_of, pd.Categorical), ["low", "middle", "high"]
     assert names(words, words, data__ordered=False)[1] is False
-    assert names([3, 2, 1], [3, 2, 1]) == (("3", "2", "1"), True), "marks, of which 1 is the best"
     assert names(["neg", "neu", "pos"], ["pos", "neu", "neg"]) == (("neg", "neu", "pos"), True), "as the words say"
     with pytest.warns(SentibpWarning, match="'aa' is taken as positive and 'zz' as negative: the order of the categ"):
-        small().fit(TEXTS, kind(np.array(["zz", "aa"])[LABELS], categories=["zz", "aa"], ordered=True))
+        small().fit(TEXTS, pd.Categorical(np.array(["zz", "aa"])[LABELS], categories=["zz", "aa"], ordered=True))
 
 
 @pytest.mark.parametrize(

@@ -283,8 +283,9 @@ def in_format(name: str) -> str:
     return name
 
 
-@pytest.mark.parametrize("name", ["x.parquet", "x.csv", "x.csv.gz", "x.jsonl", "x.ft"])
-@pytest.mark.parametrize("ngrams", [1, 3])
+@pytest.mark.parametrize(
+    ("name", "ngrams"), [*((f"x.{kind}", 3) for kind in ("parquet", "csv", "csv.gz", "jsonl", "ft")), ("x.csv", 1)]
+)
 def test_data_larger_than_memory_give_the_same_bytes(small, in_pieces, cache_folder, monkeypatch, name, ngrams):
     monkeypatch.setenv("SENTIBP_CACHE_GB", "0")
     monkeypatch.setattr(cache, "SMALLEST", 1)

@@ -545,15 +545,15 @@ def _lost_and_restored(path: Path, content: bytes | None, run: Callable[..., Don
 
 
 @pytest.mark.parametrize(
-    ("content", "fact"),
+    ("content", "fact", "jobs"),
     [
-        (None, "reviews.jsonl: no such file"),
-        (b"", "reviews.jsonl: empty"),
-        (b'{"comment": "good", "label": 1}\n', "reviews.jsonl:1: no 'text'"),
+        (None, "reviews.jsonl: no such file", 1),
+        (b"", "reviews.jsonl: empty", 1),
+        (b'{"comment": "good", "label": 1}\n', "reviews.jsonl:1: no 'text'", 1),
+        (b'{"comment": "good", "label": 1}\n', "reviews.jsonl:1: no 'text'", 2),  # the error comes from a process
     ],
-    ids=["gone", "empty", "other columns"],
+    ids=["gone", "empty", "other columns", "other columns, two processes"],
 )
-@pytest.mark.parametrize("jobs", [1, 2])
 def test_reviews_that_cannot_be_read_while_a_sweep_runs_end_it_and_no_trial_fails(sweep, reviews, content, fact, jobs):
     told = _lost_and_restored(reviews, content, sweep, jobs=jobs, prune=False)
     assert fact in told

@@ -2,9 +2,9 @@
 "use strict";
 
 function map(chart, place) {
-  const { element, drawn, paint } = page, { names, x, y, weights, cosines, kinds, kind, colours, nothing, full } = chart.words;
+  const { element, drawn, paint } = page, { names, x, y, weights, near, cosines, kinds, kind, colours, nothing, full } = chart.words;
   const SIDE = 22, EDGE = 100, HIGHEST = 480, LINE = 19, NAMED = 48, REACH = 26, NEAREST = 5;
-  const near = (chart.words.near ??= names.map((_, i) => nearestOnTheMap(i))); // with cosines, the most similar are given
+  const nearest = chart.words.nearest = cosines ? (i) => near[i] : nearestOnTheMap; // with cosines, the most similar are given
   const order = [...names.keys()].sort((i, j) => Math.abs(weights[j]) - Math.abs(weights[i])); // in which words are named
   const reach = Math.max(...weights.map(Math.abs), full); // as drawn_sizes in explain.py
   const weightOf = (i) => `${kinds ? `${kinds[kind[i]]} ` : ""}${page.signed(weights[i])}`;
@@ -91,7 +91,7 @@ function map(chart, place) {
   }
 
   function show() {
-    const bright = picked !== null ? new Set([picked, ...near[picked]]) : matching && new Set(matching);
+    const bright = picked !== null ? new Set([picked, ...nearest(picked)]) : matching && new Set(matching);
     for (const { i, dot } of spots) {
       dot.classList.toggle("dim", Boolean(bright) && !bright.has(i));
       dot.classList.toggle("picked", i === picked);
@@ -101,7 +101,7 @@ function map(chart, place) {
     chosen.replaceChildren();
     if (picked === null) return chosen.append(element("span", { class: "on-screen" },
       "Click a word to see its nearest words; or go to the map with Tab, and use the arrow keys."));
-    const more = near[picked].map((j, k) => {
+    const more = nearest(picked).map((j, k) => {
       const other = element("button", { type: "button" }, `${names[j]} ${cosines ? (cosines[picked][k] / 1000).toFixed(3) : weightOf(j)}`);
       other.addEventListener("click", () => pick(j, true));
       return other;
