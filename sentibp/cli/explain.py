@@ -14,7 +14,7 @@ import typer
 from sentibp.cli import Json, Model
 from sentibp.cli.output import distinct_names, print_content, print_json, print_text, printable
 from sentibp.cli.text_arguments import require_texts
-from sentibp.utils.messages import counted
+from sentibp.utils.messages import counted, truncated
 
 if TYPE_CHECKING:
     from sentibp.inspection.counterfactual import Counterfactual
@@ -240,8 +240,7 @@ def _meaning(explanation: Explanation, shown: int) -> str:
 
 
 def _short(text: str, width: int = 30) -> str:
-    text = printable(text[: width + 1], "�")
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+    return truncated(printable(text[: width + 1], "�"), width)
 
 
 def may_colour() -> bool:

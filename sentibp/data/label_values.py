@@ -22,6 +22,7 @@ from sentibp.data.labels import (
 from sentibp.errors import DataError, NoLabels
 from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key, label_value
 from sentibp.utils.label_mapping import LabelMapping, class_order, class_spellings, polarity, suggest
+from sentibp.utils.messages import truncated
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
 if TYPE_CHECKING:
@@ -371,5 +372,4 @@ class _Unknown:
 
 
 def _brief(value: object) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return truncated(" ".join(str(value).split()), _LONGEST)

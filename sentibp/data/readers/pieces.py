@@ -53,7 +53,7 @@ def _column_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[P
     if twice := {name for name in names if names.count(name) > 1}:
         repair = "rename one, or leave the columns of the input out with --no-keep"
         raise DataError(f"{table.header}: two columns are called {sorted(twice)[0]!r}; {repair}")
-    wanted = list(dict.fromkeys([*names, *(column for _, column in options.wanted())]))
+    wanted = list(dict.fromkeys([*names, *options.wanted_columns()]))
     empty, rows = True, 0
     with contextlib.closing(table.batches(wanted)) as batches, _kept_columns(options):
         for batch in _regrouped(batches):
@@ -78,7 +78,7 @@ def _kept_columns(options: ReadOptions) -> Iterator[None]:
     try:
         yield
     except NotUtf8 as error:
-        if error.column in {column for _, column in options.wanted()}:
+        if error.column in options.wanted_columns():
             raise
         raise DataError(f"{error}, or leave the columns of the input out with --no-keep") from None
 
@@ -154,7 +154,7 @@ def json_pieces(
 
     DataError for a text that is no string, and for a key that is not among the columns.
     """
-    texts = [column for _, column in options.wanted()]
+    texts = options.wanted_columns()
     for group in groups:
         batch = {
             column: strings(whole(text_at(row, column, f"{name}:{line}")) for line, row, _ in group) for column in texts
