@@ -12,9 +12,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.blank import all_blank, blank_note, count_blank
 from sentibp.data.columns import is_id_like
-from sentibp.data.garbled import LOOK, count_garbled, garbled_notes
+from sentibp.data.faulty_texts import (
+    LOOK,
+    all_blank,
+    blank_note,
+    count_blank,
+    count_garbled,
+    count_serialized,
+    garbled_notes,
+    serialized_notes,
+)
 from sentibp.data.label_values import parse_labels
 from sentibp.data.labels import (
     IGNORED,
@@ -26,7 +34,6 @@ from sentibp.data.labels import (
     row_count,
 )
 from sentibp.data.readers.records import Records
-from sentibp.data.serialized import count_serialized, serialized_notes
 from sentibp.data.tokenizer import pieces
 from sentibp.errors import DataError
 from sentibp.metrics import effective_number
@@ -263,7 +270,7 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
         corpus = replace(corpus.take(np.flatnonzero(kept)), notes=notes)
     blank = count_blank(corpus.text)
     if blank == len(corpus) and label is not None:
-        raise DataError(all_blank(records.name, blank, records.other_columns, "fill them in"))
+        raise DataError(all_blank(records.name, blank, records.other_columns))
     what = "an empty text only says how frequent its label is" if label is not None else "an empty text says nothing"
     start = corpus.text.slice(0, LOOK)
     damaged = garbled_notes(records.name, *count_garbled(start), len(start))
