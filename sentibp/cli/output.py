@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json as jsons
+import os
 import shutil
 import sys
 from collections import Counter
@@ -59,8 +60,8 @@ def print_content(content: str, styled: bool = False) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print a JSON value."""
-    print_text(jsons.dumps(value))
+    """Print a JSON value. A path is a string."""
+    print_text(jsons.dumps(value, default=os.fspath))
 
 
 def one_line(text: str, width: int = 60) -> str:

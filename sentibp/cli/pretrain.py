@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -93,7 +92,7 @@ def print_pretraining(result: PretrainingOutcome, json: bool) -> None:
         kept = (result.run / "checkpoint.safetensors").exists()
         print_message(f"interrupted: {'the rounds so far are kept' if kept else 'no round is kept yet'}")
     if json:
-        print_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
+        print_json(result._asdict())
     elif result.vectors is None or result.explained_variance is None:
         print_text(f"resume      sentibp pretrain --resume {shlex.quote(str(result.run))}")
     else:

@@ -215,7 +215,7 @@ def print_outcome(result: Outcome, saved: SavedModel | None, json: bool, resume:
         kept = "the best model so far is kept" if result.scores else "the model is kept as it is, before it was scored"
         print_message(f"interrupted: {'no model yet' if result.model is None else kept}")
     if json:
-        print_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
+        print_json(result._asdict())
         return
     for name, value in lines(saved) if saved is not None else ():
         print_text(f"{name:<11} {value}")

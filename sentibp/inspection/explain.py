@@ -217,6 +217,12 @@ def explained(
     return [record | each | record for record, each in zip(records, explanations, strict=True)]
 
 
+def is_linear(classifier: Classifier) -> bool:
+    """Return whether each output below the head is a constant plus the pooled weights of the features."""
+    of_head = {"scale.bias", "thresholds.gaps"}
+    return set(classifier.tensors()) - of_head == {"embedding.weight", "output.weight", "output.bias"}
+
+
 def output_sums(spec: NetworkSpec) -> tuple[Sequence[str], Array | None]:
     """Return the names of the sums, and the share of each output in them (sums, m); None if they are the outputs."""
     if spec.head != "softmax":

@@ -12,7 +12,7 @@ from sentibp.data.examples import Examples
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.model.naive_bayes import binary_tasks, class_counts, log_ratio, positive_share, scale_columns
 from sentibp.nn.heads import Cumulative, Scale
-from sentibp.nn.layers import Array, Layer, Linear, Ragged, RowGrad
+from sentibp.nn.layers import Array, Layer, Linear, Ragged, RowGrad, pooling_divisor
 from sentibp.nn.losses import logits_of, loss_on
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.utils.threads import single_threaded_blas
@@ -186,7 +186,7 @@ def fit_linear_columns(
     rows.data[:] = 1  # an affix begins or ends with itself: it counts once
     is_affix = np.zeros(features, bool)
     is_affix[shares[1]] = True
-    entry = np.repeat(1 / FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(x)[:, 0], x.lengths)
+    entry = np.repeat(1 / pooling_divisor(x, pooling, padding), x.lengths)
     inputs = csr_array((entry, x.ids.astype(np.int32), x.offsets.astype(np.int64)), shape=(len(label), features))
     inputs_transposed, rows_transposed = csr_array(inputs.T), csr_array(rows.T)
     scale, head = _scales(examples, rows_transposed, is_affix, entry, kind), Head(kind, examples.classes.number)

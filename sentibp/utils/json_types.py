@@ -74,6 +74,12 @@ def check(value: Any, kind: Any, name: str) -> None:
         raise ValueError(f"{name or 'it'} is {shown(value)}")
 
 
+def finite_number(value: Any) -> float | None:
+    """Return a finite number as it is, and None for anything else."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and math.isfinite(value) else None
+
+
 def shown(value: Any) -> str:
     """Return a value as a message echoes it: at most 40 characters."""
     return truncated(repr(value), 40)
