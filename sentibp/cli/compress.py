@@ -16,7 +16,7 @@ from sentibp.cli.output_file import make_folder_of, output_option, require_free,
 from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
-    from sentibp.export.compress import Report
+    from sentibp.export.compress import CompressionReport
 
 _UNITS = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 
@@ -116,7 +116,7 @@ def _file(output: Path) -> Path:
     return output / MODEL
 
 
-def _print(output: Path, report: Report, json: bool, origin: Mapping[str, str]) -> None:
+def _print(output: Path, report: CompressionReport, json: bool, origin: Mapping[str, str]) -> None:
     for note in report.notes:
         print_message(note)
     before, after = report.before, report.after

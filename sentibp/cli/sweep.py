@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shlex
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -248,11 +250,11 @@ def _run(plan: Plan, path: Path, jobs: int, cluster: str | None, timeout: float 
     from sentibp.cli.sweep_progress import SweepProgress
     from sentibp.training import sweep, sweep_folder
 
-    deadline = sweep.Deadline(timeout)
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
     interrupt = Interrupt()
 
     def stop() -> str:
-        return "interrupted" if interrupt.requested else "timeout" if deadline.is_over() else ""
+        return "interrupted" if interrupt.requested else "timeout" if time.monotonic() >= deadline else ""
 
     with sweep_folder.SweepFolder(path) as folder, _pool(path, jobs, cluster, stop) as (pool, slots):
         folder.open(plan)

@@ -23,7 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from sentibp.config.conflicts import find_conflicts
 from sentibp.config.messages import dotted
-from sentibp.config.numbers import number
+from sentibp.config.numbers import parse_number
 from sentibp.config.values import (
     ClassWeight,
     Count,
@@ -168,7 +168,7 @@ class Data(_Section):
     @field_validator("validation")
     @classmethod
     def _no_number_in_quotes(cls, value: float | str) -> float | str:
-        if isinstance(value, str) and number(value) is not None:
+        if isinstance(value, str) and parse_number(value) is not None:
             raise PydanticCustomError("number_in_quotes", "a number in quotes")
         return value
 

@@ -196,8 +196,7 @@ def _train(resolved: Resolved, given: Given, temporary: Path, out: Path | None, 
         warnings.warn(note, SentibpWarning, stacklevel=4)  # the line that calls `train` or `fit`
     data = prepare_config(prepared.config, prepared.notes, prepared.reviews)
     path = temporary if out is None else out
-    facts = {"data": data.facts, "notes": list(data.notes), "caveats": list(data.caveats)}
-    run = create_run(data.config, resolved.path, path, pointers=out is not None, **facts)
+    run = create_run(data.config, resolved.path, path, pointers=out is not None, **data.run_facts)
     epochs: list[dict[str, Any]] = []
     with Training(data, run) as training:
         if out is not None:

@@ -169,9 +169,10 @@ def _train(
     stop: Callable[[], object],
 ) -> Outcome | None:
     """Train on a fold, and add its outcome. Return None if the trial is hopeless."""
-    facts = {"data": data.facts, "notes": list(data.notes), "caveats": list(data.caveats), "command": []}
     advice = "then the same command resumes the sweep"
-    run = create_run(data.config, Path("trial.yaml"), folder, pointers=False, advice=advice, **facts)
+    run = create_run(
+        data.config, Path("trial.yaml"), folder, pointers=False, advice=advice, command=[], **data.run_facts
+    )
     run.advice = advice
     with Training(data, run) as training:
         training.with_refit = False
