@@ -307,17 +307,12 @@ class _Unknown:
 
     def _with_unknown(self, labels: Labels) -> dict[str, list[Value]]:
         """Return the value of `data.labels` that ignores the unknown labels, too."""
-        setting: dict[str, list[Value]] = {
-            name: [label_value(label_key(value)) for value in values] for name, values in labels.items()
-        }
+        setting = _setting(labels)
         return setting | {IGNORE: [*setting.get(IGNORE, []), *map(label_value, self.unknown)]}
 
     def _in_lists(self, labels: Labels, rows: list[str]) -> dict[str, list[Value]]:
         """Return the value of `data.labels` with the labels in the lists of its classes, as far as they are known."""
-        names = list(class_names(labels))
-        setting: dict[str, list[Value]] = {
-            name: [label_value(label_key(value)) for value in values] for name, values in labels.items()
-        }
+        names, setting = list(class_names(labels)), _setting(labels)
         order, keys, kinds = class_spellings(rows), [label_key(name) for name in names], suggest(rows)
         if order and len(order) == len(names) and class_order(keys) == keys:
             meant = {key: name for same, name in zip(order.values(), names, strict=True) for key in same}
@@ -369,6 +364,11 @@ class _Unknown:
                 setting[kind] = listed_already + setting.get(kind, [])
             setting = {kind: values for kind, values in setting.items() if values}
         return fact, f"{which}: {set_option('data.labels', self._without_empty(setting))}"
+
+
+def _setting(labels: Labels) -> dict[str, list[Value]]:
+    """Return the value of `data.labels` that means these labels."""
+    return {name: [label_value(label_key(value)) for value in values] for name, values in labels.items()}
 
 
 def _brief(value: object) -> str:

@@ -167,7 +167,7 @@ def similar_names(name: str, columns: Sequence[str], options: ReadOptions) -> tu
 def possible_table(lines: Sequence[str], name: str, options: ReadOptions) -> tuple[str, ...]:
     """Return a note if plain text may be a table: with the names of columns in its first line, or without any.
 
-    Texts in quotes, as a table or JSON has them, are told, too.
+    Likewise if the texts are in quotes, as a table or JSON has them.
     """
     what = f"{name}: read as plain text, a review a line"
     if lines and all(re.fullmatch(r'\s*"(\\.|""|[^"\\])*"\s*', line) for line in lines):

@@ -166,7 +166,7 @@ def json_pieces(
             keys = list(dict.fromkeys(key for _, row, _ in group for key in row))
             yield Piece(text, objects=[content for _, _, content in group], keys=keys, where=where)
         else:
-            arrays = {column: _array(group, name, column, columns) for column in _known(group, name, columns)}
+            arrays = {column: _array(group, column, columns) for column in _known(group, name, columns)}
             yield Piece(text, arrays, where=where)
 
 
@@ -215,7 +215,7 @@ def _known(group: list[JsonRow], name: str, columns: dict[str, Any]) -> dict[str
     return columns
 
 
-def _array(group: list[JsonRow], name: str, column: str, columns: dict[str, Any]) -> pa.Array:
+def _array(group: list[JsonRow], column: str, columns: dict[str, Any]) -> pa.Array:
     values = [value_at(row, column) for _, row, _ in group]
     if columns[column] is not None:
         return pa.array(values, columns[column])

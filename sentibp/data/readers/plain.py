@@ -30,6 +30,7 @@ from sentibp.data.readers.table import (
     ReadOptions,
     Table,
     is_set,
+    plain_name,
     require_no_columns,
     require_unset,
 )
@@ -183,7 +184,7 @@ def _has_header(lines: list[str]) -> bool:
     usual = set().union(*USUAL_NAMES.values())
     return (
         are_names(names)
-        and not usual.isdisjoint(re.sub(r"[\W_]+", "", each).casefold() for each in names)
+        and not usual.isdisjoint(map(plain_name, names))
         and bool(below)
         and all(len(fields_of(line, "\t")) == len(names) for line in below)
     )

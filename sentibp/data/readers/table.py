@@ -42,6 +42,11 @@ USUAL_NAMES = {  # without capitals and punctuation
 _STRINGS = ("string", "large_string", "string_view")
 
 
+def plain_name(name: str) -> str:
+    """Return the name of a column without capitals and punctuation, as USUAL_NAMES has it."""
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
 class WrongKind(DataError):
     """A column has a value that no column of its role can have, such as a list."""
 
@@ -319,8 +324,8 @@ def _listed(names: Sequence[str]) -> str:
 
 def _meant_column(role: str, name: str, present: Sequence[str]) -> str | None:
     """Return the column whose name differs least from the missing one, or is usual for such a column, or None."""
-    plain = {re.sub(r"[\W_]+", "", each).casefold(): each for each in reversed(present)}
-    same = plain.get(re.sub(r"[\W_]+", "", name).casefold())
+    plain = {plain_name(each): each for each in reversed(present)}
+    same = plain.get(plain_name(name))
     near = difflib.get_close_matches(name, present, 1, 0.8)
     usual = [plain[each] for each in USUAL_NAMES[role] if each in plain]
     return same or next(iter(near), None) or next(iter(usual), None)
