@@ -163,8 +163,7 @@ def _words(issue: LabelIssue, width: int, several: bool) -> Iterator[str]:
 
 def _train_command(target: AuditTarget, overrides: list[str], output: Path) -> str:
     """Return the command that trains on the corrected file."""
-    from sentibp.data.labels import class_names
-    from sentibp.utils.label_key import is_binary, label_value
+    from sentibp.utils.label_key import class_names, is_binary, label_value
     from sentibp.utils.repair import as_yaml
 
     settings = target.resolved.config.data

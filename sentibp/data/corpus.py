@@ -28,7 +28,6 @@ from sentibp.data.labels import (
     IGNORED,
     Labels,
     OpenLabels,
-    class_names,
     distinct,
     first_place,
     row_count,
@@ -38,7 +37,7 @@ from sentibp.data.tokenizer import pieces
 from sentibp.errors import DataError
 from sentibp.metrics import effective_number
 from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, scalar, to_numpy
-from sentibp.utils.label_key import LABELS, label_key
+from sentibp.utils.label_key import LABELS, class_names, label_key
 from sentibp.utils.messages import counted
 
 _SPACE = b" \t\n\r\v\f"

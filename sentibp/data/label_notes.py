@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sentibp.data.labels import class_names
-from sentibp.utils.label_key import LABELS, label_key
+from sentibp.utils.label_key import LABELS, class_names, label_key
 from sentibp.utils.label_mapping import class_order, polarity
 from sentibp.utils.repair import set_option
 

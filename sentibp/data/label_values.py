@@ -14,13 +14,12 @@ from sentibp.data.labels import (
     Labels,
     NoKnownLabel,
     Value,
-    class_names,
     distinct,
     first_place,
     row_count,
 )
 from sentibp.errors import DataError, NoLabels
-from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key, label_value
+from sentibp.utils.label_key import IGNORE, LABELS, class_names, is_number, label_key, label_value
 from sentibp.utils.label_mapping import LabelMapping, class_order, class_spellings, polarity, suggest
 from sentibp.utils.messages import truncated
 from sentibp.utils.repair import PLACEHOLDER, set_option

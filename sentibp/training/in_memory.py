@@ -30,7 +30,6 @@ from sentibp.data.label_encoder import (
     label_encoder,
     label_list,
 )
-from sentibp.data.labels import class_names
 from sentibp.errors import ConfigError, InvalidInput, InvalidSetting, SentibpError, SentibpWarning
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
@@ -40,7 +39,7 @@ from sentibp.training.experiment import Outcome, Training
 from sentibp.training.paths import REVIEWS, VALIDATION_REVIEWS, resolve_paths
 from sentibp.training.prepare import prepare_config
 from sentibp.utils import resources
-from sentibp.utils.label_key import LABELS
+from sentibp.utils.label_key import LABELS, class_names
 from sentibp.utils.paths import absolute
 from sentibp.utils.sequences import Texts, as_texts, read_once, require_same_order
 from sentibp.utils.table import Table
