@@ -122,12 +122,12 @@ def predict(
         raise ConfigError(f"{option}: says how --input is read; give a file with --input, or leave it out")
     require_texts(text or [])
     if is_many(input, output, cluster):
-        from sentibp.cli.predict_files import predict_many
+        from sentibp.cli.predict_files import How, predict_many
 
         assert input is not None
         classifier, model_file = _load(model)
         options, split = _read_options(classifier, text_column, set_ or [])
-        how = (options, split, keep, threshold, cost, explain)
+        how = How(options, split, keep, threshold, cost, explain)
         predict_many(input, output, format, classifier, model_file, how, cluster, force)
         return
     if force and output in (None, "-"):
