@@ -184,7 +184,7 @@ def score_corpus(
     if seen:
         of = f"{seen:,} of {counted(len(corpus), 'review')}"
         what = f"{of} {'is' if seen == 1 else 'are'} in the training data of {model}"
-        notes = (f"{what}: expect less of new reviews", *notes)
+        notes = (f"{what}: expect lower scores on new reviews", *notes)
     return scores, positive, tokens, notes
 
 
