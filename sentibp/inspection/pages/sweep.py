@@ -14,7 +14,8 @@ from sentibp.config.space import Dimension
 from sentibp.inspection.pages.chart_data import Chart, Series, axis, drawn, line, new_chart, points, rounded, shade
 from sentibp.inspection.pages.render import packed_data, page_with_scripts
 from sentibp.inspection.sweep import FoundSweep
-from sentibp.training.trial import FINISHED, PRUNED, STATES, TrialRecord, better, higher_is_better
+from sentibp.metrics import higher_is_better
+from sentibp.training.trial import FINISHED, PRUNED, STATES, TrialRecord, better
 from sentibp.utils.messages import truncated
 from sentibp.utils.repair import as_yaml
 
