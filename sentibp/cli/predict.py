@@ -13,14 +13,7 @@ import typer
 
 from sentibp.cli import Cluster, Cost, Model, SetData, Threshold
 from sentibp.cli.output import one_line, print_content, print_message
-from sentibp.cli.output_file import (
-    format_of,
-    output_file,
-    require_free,
-    require_no_input,
-    tell_replaced,
-    tell_written,
-)
+from sentibp.cli.output_file import format_of, output_file, require_free, require_no_input, tell_replaced, tell_written
 from sentibp.cli.short_options import sets, tell_overruled
 from sentibp.cli.text_arguments import require_texts
 from sentibp.errors import ConfigError

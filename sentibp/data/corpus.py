@@ -24,14 +24,7 @@ from sentibp.data.faulty_texts import (
     serialized_notes,
 )
 from sentibp.data.label_values import parse_labels
-from sentibp.data.labels import (
-    IGNORED,
-    Labels,
-    OpenLabels,
-    distinct,
-    first_place,
-    row_count,
-)
+from sentibp.data.labels import IGNORED, Labels, OpenLabels, distinct, first_place, row_count
 from sentibp.data.readers.records import Records
 from sentibp.data.tokenizer import pieces
 from sentibp.errors import DataError

@@ -8,16 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sentibp.data.labels import (
-    IGNORED,
-    USUAL,
-    Labels,
-    NoKnownLabel,
-    Value,
-    distinct,
-    first_place,
-    row_count,
-)
+from sentibp.data.labels import IGNORED, USUAL, Labels, NoKnownLabel, Value, distinct, first_place, row_count
 from sentibp.errors import DataError, NoLabels
 from sentibp.utils.label_key import IGNORE, LABELS, class_names, is_number, label_key, label_value
 from sentibp.utils.label_mapping import LabelMapping, class_order, class_spellings, polarity, suggest

@@ -25,15 +25,7 @@ from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.pieces import table_pieces
 from sentibp.data.readers.records import Records, read_records
 from sentibp.data.readers.stream import stream_pieces
-from sentibp.data.readers.table import (
-    LABELLED,
-    TEXTS,
-    MissingColumn,
-    ReadOptions,
-    Table,
-    require_columns,
-    resolved,
-)
+from sentibp.data.readers.table import LABELLED, TEXTS, MissingColumn, ReadOptions, Table, require_columns, resolved
 from sentibp.errors import DataError
 from sentibp.utils import paths
 from sentibp.utils.label_key import label_key

@@ -12,12 +12,7 @@ import numpy as np
 from sentibp import metrics
 from sentibp.config.schema import Train
 from sentibp.data.examples import Examples, example_weights
-from sentibp.model.calibration import (
-    fit_scale_and_shift,
-    fit_scale_and_shifts,
-    fit_temperature,
-    mixture_weights,
-)
+from sentibp.model.calibration import fit_scale_and_shift, fit_scale_and_shifts, fit_temperature, mixture_weights
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
 from sentibp.model.fold import Shift, scale_logit

@@ -14,13 +14,7 @@ from command import invoke
 
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus, contradiction_note, text_hashes
-from sentibp.data.faulty_texts import (
-    count_blank,
-    count_garbled,
-    count_serialized,
-    count_totals,
-    serialized_notes,
-)
+from sentibp.data.faulty_texts import count_blank, count_garbled, count_serialized, count_totals, serialized_notes
 from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
 from sentibp.model.answer_counts import AnswerCounts, count_answers

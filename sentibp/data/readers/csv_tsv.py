@@ -14,15 +14,7 @@ from typing import Any
 from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.batches import arrow_batches, batched, continued, row_size
 from sentibp.data.readers.content import count_bytes
-from sentibp.data.readers.dialect import (
-    COMMA,
-    Dialect,
-    LongRow,
-    MisplacedQuote,
-    all_lines_have,
-    head_lines,
-    rows,
-)
+from sentibp.data.readers.dialect import Dialect, LongRow, MisplacedQuote, all_lines_have, head_lines, rows
 from sentibp.data.readers.header import (
     has_row_names,
     own_names,
@@ -70,7 +62,7 @@ class Layout:
     header: bytes = b""  # the line with the names of the columns, if there is one
 
 
-def open_csv(data: memoryview, name: str, options: ReadOptions, separators: str = COMMA) -> Table:
+def open_csv(data: memoryview, name: str, options: ReadOptions, separators: str = dialects.COMMA) -> Table:
     """Open separated values. The earliest of the separators that suits the file is taken."""
     with dialects.long_fields():
         layout, header = find_layout(data, name, options, separators)

@@ -12,15 +12,7 @@ from typing import Any
 
 from sentibp.data.readers.content import filled_lines, first_bytes, long_line
 from sentibp.data.readers.json_document import Document
-from sentibp.data.readers.json_lines import (
-    LOOK,
-    Record,
-    Rows,
-    open_json_lines,
-    record_table,
-    require_once,
-    value_at,
-)
+from sentibp.data.readers.json_lines import LOOK, Record, Rows, open_json_lines, record_table, require_once, value_at
 from sentibp.data.readers.table import ReadOptions, Table, require_unset
 from sentibp.errors import DataError
 from sentibp.utils import environment

@@ -23,15 +23,7 @@ from sentibp.nn.losses import loss_on
 from sentibp.nn.optim import Optimizer, norm
 from sentibp.training.diverged import Diverged, diverged, lower_learning_rate
 from sentibp.training.events import Backward
-from sentibp.training.loop import (
-    backward,
-    clipped,
-    forward,
-    learning_rate_factor,
-    new_optimizer,
-    take_batch,
-    update,
-)
+from sentibp.training.loop import backward, clipped, forward, learning_rate_factor, new_optimizer, take_batch, update
 from sentibp.training.shards.files import Shard, open_shard
 from sentibp.training.shards.sums import RowSums, State, Sums, average, merge, row_sums
 from sentibp.utils.array_files import changed, known_folder, unreadable_here
