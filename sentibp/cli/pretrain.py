@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Json, MissingArgument, Offline, OptionalConfigName, Out, Seed, Set
+from sentibp.cli import NO_CONFIG, Json, MissingArgument, Offline, OptionalConfigName, Out, Seed, Set
 from sentibp.cli.output import duration, even_if_unread, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
 from sentibp.utils.messages import counted
@@ -60,7 +60,7 @@ def pretrain(
     from sentibp.training import resume as training_resume
 
     if config is None and resume is None:
-        raise MissingArgument("'CONFIG': give a YAML file, or a name that `sentibp config list` prints")
+        raise MissingArgument(NO_CONFIG)
     if resume is not None and out is not None:
         raise ConfigError("--resume continues in the run's own directory; leave out --out")
     overrides = with_short_options(set_ or [], {"--seed": seed})

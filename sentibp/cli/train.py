@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Cluster, Json, MissingArgument, Offline, OptionalConfigName, Out, Seed, Set
+from sentibp.cli import NO_CONFIG, Cluster, Json, MissingArgument, Offline, OptionalConfigName, Out, Seed, Set
 from sentibp.cli.output import duration, even_if_unread, fields, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
 from sentibp.utils.messages import counted
@@ -97,7 +97,7 @@ def train(
     from sentibp.training import break_condition
 
     if config is None and resume is None:
-        raise MissingArgument("'CONFIG': give a YAML file, or a name that `sentibp config list` prints")
+        raise MissingArgument(NO_CONFIG)
     if resume is not None and (out is not None or dry_run or find_lr):
         raise ConfigError("--resume continues in the run's own directory; leave out --out, --dry-run and --find-lr")
     if (dry_run or find_lr) + (break_ is not None) + (dry_run and find_lr) > 1:
