@@ -44,6 +44,10 @@ class MissingArgument(UsageMistake):
         super().__init__(f"Missing argument {what}")
 
 
+NO_CONFIG = "'CONFIG': give a YAML file, or a name that `sentibp config list` prints"
+"""What `MissingArgument` says if no config is given."""
+
+
 @contextlib.contextmanager
 def _errors_as_lines() -> Iterator[None]:
     """Turn a user's mistake into its lines on stderr and an exit code, without a traceback."""

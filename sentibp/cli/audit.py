@@ -118,6 +118,8 @@ def _to_dict(issue: LabelIssue, several: bool) -> dict[str, Any]:
 
 
 def _print(result: LabelAudit, command: str | None) -> None:
+    from sentibp.model.head import answer
+
     print_text(
         f"{counted(len(result.corpus), 'review')} in {result.folds} folds; accuracy {result.accuracy:.4f} out of fold"
     )
@@ -127,7 +129,7 @@ def _print(result: LabelAudit, command: str | None) -> None:
     print_text(f"{contradicted}; the most probable errors:")
     width = len(str(len(result.issues)))
     for number, issue in enumerate(result.issues, 1):
-        score = issue.positive if several or issue.predicted == "positive" else 1 - issue.positive
+        score = issue.positive if several else answer(issue.positive).score
         print_text(
             f"\n{number:>{width}}  {issue.place}: labelled {issue.label}, predicted {issue.predicted} {score:.4f}"
         )
@@ -163,8 +165,7 @@ def _words(issue: LabelIssue, width: int, several: bool) -> Iterator[str]:
 
 def _train_command(target: AuditTarget, overrides: list[str], output: Path) -> str:
     """Return the command that trains on the corrected file."""
-    from sentibp.data.labels import class_names
-    from sentibp.utils.label_key import is_binary, label_value
+    from sentibp.utils.label_key import class_names, is_binary, label_value
     from sentibp.utils.repair import as_yaml
 
     settings = target.resolved.config.data

@@ -92,10 +92,11 @@ def _to_dict(review: ReviewInfluence) -> dict[str, Any]:
 
 def _print(text: str, influences: Influences) -> None:
     from sentibp.inspection.pages.render import signed
+    from sentibp.model.head import answer
 
     towards, score = influences.towards, influences.positive
     if towards is None:
-        score = influences.positive if influences.label == "positive" else 1 - influences.positive
+        score = answer(influences.positive).score
     print_text(f"{towards or influences.label}  {score:.4f}  {one_line(text)}")
     if towards not in (None, influences.label):
         print_text(f"(predicted {influences.label})")

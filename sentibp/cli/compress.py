@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Data, Force, Json, LabelColumn, Offline, SameModel, SetData, Split, TextColumn, one_model
+from sentibp.cli.labelled_reviews import labelled_reviews
 from sentibp.cli.output import print_json, print_message, print_text, size, table
 from sentibp.cli.output_file import make_folder_of, output_option, require_free, require_no_input, save_output
-from sentibp.cli.short_options import tell_overruled
-from sentibp.cli.unlabelled import naming_predict
 from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
-    from sentibp.export.compress import Report
+    from sentibp.export.compress import CompressionReport
 
 _UNITS = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 
@@ -70,7 +69,6 @@ def compress(
     max_bytes = parse_size(max_size, following=named)
     name = one_model(named, model)
     from sentibp.export import compress as export
-    from sentibp.inspection.evaluate import DataOptions
     from sentibp.runs import find, hub_model
     from sentibp.runs.directory import MODEL
 
@@ -78,9 +76,7 @@ def compress(
     output = _file(output)
     require_no_input(output, [("the model", path), ("the data", data or "")])
     require_free(output, force, makes_folder=output.name == MODEL)
-    tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
-    reviews = DataOptions(data, split, text_column, label_column, tuple(set_ or ()))
-    with naming_predict(data, name, text_column, set_ or []):
+    with labelled_reviews(data, split, text_column, label_column, set_, name) as reviews:
         content, report = export.compress_file(path, max_bytes, reviews)
     if output.name == MODEL:
         make_folder_of(output)
@@ -120,7 +116,7 @@ def _file(output: Path) -> Path:
     return output / MODEL
 
 
-def _print(output: Path, report: Report, json: bool, origin: Mapping[str, str]) -> None:
+def _print(output: Path, report: CompressionReport, json: bool, origin: Mapping[str, str]) -> None:
     for note in report.notes:
         print_message(note)
     before, after = report.before, report.after

@@ -25,6 +25,7 @@ from sentibp.cli import (
     Threshold,
     one_model,
 )
+from sentibp.cli.labelled_reviews import labelled_reviews
 from sentibp.cli.output import (
     distinct_names,
     even_if_unread,
@@ -37,8 +38,6 @@ from sentibp.cli.output import (
     table_lines,
     terminal_width,
 )
-from sentibp.cli.short_options import tell_overruled
-from sentibp.cli.unlabelled import naming_predict
 from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
@@ -97,7 +96,6 @@ def evaluate(
 ) -> None:
     """Score a model on labelled reviews."""
     from sentibp.errors import ConfigError
-    from sentibp.inspection.evaluate import DataOptions
 
     name = one_model(named, model, "leave one out, or compare them with --against")
     decided = {"--threshold": threshold, "--cost": cost}
@@ -110,13 +108,11 @@ def evaluate(
         raise ConfigError(f"--probes: has its own texts, and scores one model; leave out {', '.join(extra)}")
     if failures and not probes:
         raise ConfigError("--failures: prints pairs of --probes; add --probes, or leave it out")
-    tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
     checks = fail_under or []
     if probes:
         met = _evaluate_probes(name, checks, failures, json)
     else:
-        with naming_predict(data, name, text_column, set_ or []):
-            reviews = DataOptions(data, split, text_column, label_column, tuple(set_ or ()))
+        with labelled_reviews(data, split, text_column, label_column, set_, name) as reviews:
             met = _evaluate_reviews(name, checks, json, against, reviews, decided)
     if not met:
         raise typer.Exit(1)

@@ -14,7 +14,7 @@ import typer
 from sentibp.cli import Json, Model
 from sentibp.cli.output import distinct_names, print_content, print_json, print_text, printable
 from sentibp.cli.text_arguments import require_texts
-from sentibp.utils.messages import counted
+from sentibp.utils.messages import counted, truncated
 
 if TYPE_CHECKING:
     from sentibp.inspection.counterfactual import Counterfactual
@@ -106,11 +106,15 @@ def _require_other_label(target: str, explanation: Explanation) -> None:
     from sentibp.errors import ConfigError
     from sentibp.utils.label_mapping import class_choice
 
-    others = [name for name in explanation.classes.names if name != explanation.label]
+    others = _other_labels(explanation)
     if target == explanation.label:
         raise ConfigError(f"--flip-to {target}: is predicted already; choose from {', '.join(others)}")
     if target not in others:
         raise ConfigError(f"--flip-to {target}: is no label of the model; {class_choice(target, others, '--flip-to')}")
+
+
+def _other_labels(explanation: Explanation) -> list[str]:
+    return [name for name in explanation.classes.names if name != explanation.label]
 
 
 def _flip_dict(explanation: Explanation, change: Counterfactual) -> dict[str, Any]:
@@ -129,7 +133,7 @@ def _label_without(
     if change.positive is None:
         return None, None, None
     after = explanation._replace(positive=change.positive).probabilities
-    label = max(after, key=lambda name: after[name])
+    label = max(_other_labels(explanation), key=after.__getitem__)
     return label, after[label], after
 
 
@@ -240,8 +244,7 @@ def _meaning(explanation: Explanation, shown: int) -> str:
 
 
 def _short(text: str, width: int = 30) -> str:
-    text = printable(text[: width + 1], "�")
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+    return truncated(printable(text[: width + 1], "�"), width)
 
 
 def may_colour() -> bool:
@@ -294,12 +297,9 @@ def _flip_sentence(explanation: Explanation, change: Counterfactual, target: str
 
 def _other_answer(explanation: Explanation, change: Counterfactual, target: str | None) -> tuple[str, float | None]:
     """Return the answer without the words, and its probability."""
-    names = explanation.classes.names
-    if isinstance(explanation.positive, tuple):
-        other, score, _ = _label_without(explanation, change)
-        return other or target or "another label", score
-    other = names[1 - names.index(explanation.label)]
-    return other, change.positive if other == "positive" else 1 - (change.positive or 0.0)  # type: ignore[operator]
+    label, score, _ = _label_without(explanation, change)
+    others = _other_labels(explanation)
+    return label or target or (others[0] if len(others) == 1 else "another label"), score
 
 
 def _deleted(words: Sequence[Word]) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import shlex
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sentibp.cli import Json
+from sentibp.cli.labelled_reviews import naming_predict
 from sentibp.cli.output import even_if_unread, print_json, print_message, print_text, table
-from sentibp.cli.unlabelled import naming_predict
+from sentibp.utils.json_types import finite_number
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
@@ -140,16 +141,16 @@ def _check_network(
     result = inspection_gradcheck.check_gradients(classifier, examples, tolerance or TOLERANCE)
     with even_if_unread():
         if json:
-            tensors = [tensor._asdict() | {"error": _finite(tensor.error)} for tensor in result.tensors]
             values = {name: value for name, value in result._asdict().items() if name != "labels"}
-            print_json(values | {"tensors": tensors, "ok": result.ok})
+            print_json(values | {"tensors": _as_json(result.tensors), "ok": result.ok})
         else:
             _print_network(result)
     return result.ok
 
 
-def _finite(error: float) -> float | None:
-    return error if math.isfinite(error) else None  # JSON has no infinity and no nan
+def _as_json(tensors: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return the result of each tensor. JSON has no infinity and no NaN."""
+    return [tensor._asdict() | {"error": finite_number(float(tensor.error))} for tensor in tensors]
 
 
 def _print_network(result: GradientCheck) -> None:
@@ -199,7 +200,8 @@ def _check_layers(path: Path, tolerance: float | None, json: bool) -> bool:
     ok = all(result.ok for result in results)
     with even_if_unread():
         if json:
-            print_json({"layers": [_layer_dict(result) for result in results], "ok": ok})
+            layers = [{"layer": each.layer, "tensors": _as_json(each.tensors), "ok": each.ok} for each in results]
+            print_json({"layers": layers, "ok": ok})
         else:
             _print_layers(results)
     return ok
@@ -215,8 +217,3 @@ def _print_layers(results: Sequence[LayerResult]) -> None:
         for each in result.tensors:
             if each.mistake:
                 print_text(textwrap.fill(f"{each.name}: {each.mistake}", 80, subsequent_indent="  "))
-
-
-def _layer_dict(result: LayerResult) -> dict[str, Any]:
-    tensors = [tensor._asdict() | {"error": _finite(tensor.error)} for tensor in result.tensors]
-    return {"layer": result.layer, "tensors": tensors, "ok": result.ok}

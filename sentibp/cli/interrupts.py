@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TextIO
@@ -28,9 +28,7 @@ class Interrupt:
         self.requested = False
         self._is_second = False
         self._on_terminal = _streams_on_terminal()
-        for number in _SIGNALS:  # also where SIGINT is ignored, as in a shell script's `command &`
-            if number != _HANGUP or signal.getsignal(number) is not signal.SIG_IGN:  # as after nohup
-                signal.signal(number, self._request)
+        _handle_signals(self._request)
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         if number == _HANGUP:
@@ -52,9 +50,13 @@ def raise_on_signals() -> None:
             _discard_closed(on_terminal)
         raise KeyboardInterrupt
 
-    for number in _SIGNALS:  # as in `Interrupt`
-        if number != _HANGUP or signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, handle)
+    _handle_signals(handle)
+
+
+def _handle_signals(handler: Callable[[int, FrameType | None], None]) -> None:
+    for number in _SIGNALS:  # also where SIGINT is ignored, as in a shell script's `command &`
+        if number != _HANGUP or signal.getsignal(number) is not signal.SIG_IGN:  # as after nohup
+            signal.signal(number, handler)
 
 
 def _streams_on_terminal() -> list[TextIO]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json as jsons
+import os
 import shutil
 import sys
 from collections import Counter
@@ -11,7 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sentibp.errors import ESCAPES, shortened
-from sentibp.utils.messages import TEXT_ESCAPES, discard, print_message  # noqa: F401  # commands find all output here
+from sentibp.utils.messages import (
+    TEXT_ESCAPES,
+    discard,
+    print_message,  # noqa: F401  # commands find all output here
+    truncated,
+)
 
 _JOINERS = "\u200c\u200d"  # part of words in Persian and of emoji
 
@@ -54,14 +60,13 @@ def print_content(content: str, styled: bool = False) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print a JSON value."""
-    print_text(jsons.dumps(value))
+    """Print a JSON value. A path is a string."""
+    print_text(jsons.dumps(value, default=os.fspath))
 
 
 def one_line(text: str, width: int = 60) -> str:
     """Return the text, or its beginning, as one line of at most `width` characters."""
-    text = " ".join(printable(text[:200]).split())
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+    return truncated(" ".join(printable(text[:200]).split()), width)
 
 
 def distinct_names(names: Iterable[str], width: int) -> dict[str, str]:

@@ -158,6 +158,11 @@ def tell_written(output: Path, what: str) -> None:
         print_message(f"{output}: {what} written")
 
 
+def output_suffix(output: Path) -> str:
+    """Return the suffix that names the format, in lower case, such as .csv or .csv.gz."""
+    return "".join(output.suffixes[-2:] if output.suffix.lower() == ".gz" else output.suffixes[-1:]).lower()
+
+
 def format_of(
     output: Path,
     given: AnyFormat | None,
@@ -171,7 +176,7 @@ def format_of(
     format is `given`, or that of a known suffix, or `streamed`. ConfigError if the suffix is not known or names another
     format than `given`.
     """
-    suffix = "".join(output.suffixes[-2:] if output.suffix.lower() == ".gz" else output.suffixes[-1:]).lower()
+    suffix = output_suffix(output)
     named = suffixes.get(suffix)
     if os.path.isdir(output) or is_stream(output):  # a folder is refused when it is opened
         return given or named or streamed

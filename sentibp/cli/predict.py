@@ -13,14 +13,7 @@ import typer
 
 from sentibp.cli import Cluster, Cost, Model, SetData, Threshold
 from sentibp.cli.output import one_line, print_content, print_message
-from sentibp.cli.output_file import (
-    format_of,
-    output_file,
-    require_free,
-    require_no_input,
-    tell_replaced,
-    tell_written,
-)
+from sentibp.cli.output_file import format_of, output_file, require_free, require_no_input, tell_replaced, tell_written
 from sentibp.cli.short_options import sets, tell_overruled
 from sentibp.cli.text_arguments import require_texts
 from sentibp.errors import ConfigError
@@ -122,12 +115,12 @@ def predict(
         raise ConfigError(f"{option}: says how --input is read; give a file with --input, or leave it out")
     require_texts(text or [])
     if is_many(input, output, cluster):
-        from sentibp.cli.predict_files import predict_many
+        from sentibp.cli.predict_files import How, predict_many
 
         assert input is not None
         classifier, model_file = _load(model)
         options, split = _read_options(classifier, text_column, set_ or [])
-        how = (options, split, keep, threshold, cost, explain)
+        how = How(options, split, keep, threshold, cost, explain)
         predict_many(input, output, format, classifier, model_file, how, cluster, force)
         return
     if force and output in (None, "-"):

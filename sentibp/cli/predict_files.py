@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
 from sentibp.cli.interrupts import unwound_by_signals
 from sentibp.cli.output import print_message
+from sentibp.cli.output_file import output_suffix
 from sentibp.cli.prediction_progress import Counter
 from sentibp.distributed.executor import connect, require_address
 from sentibp.distributed.predict import (
@@ -32,6 +32,7 @@ from sentibp.model.decision import parse_decision
 from sentibp.model.prediction_writer import SUFFIXES, Format
 from sentibp.runs.find import BUILTIN, builtin_file
 from sentibp.utils.files import data_error_if_unreadable, is_stream
+from sentibp.utils.hashing import file_digest
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import address, expand_home, for_a_shell
 
@@ -41,7 +42,16 @@ if TYPE_CHECKING:
 
 _LINES = 10  # notes, and failures, that are printed
 
-How = tuple["ReadOptions", str, bool, str | None, str | None, bool]
+
+class How(NamedTuple):
+    """How each file is predicted: the options of the command, as `Settings` has them."""
+
+    options: ReadOptions
+    split: str
+    keep: bool
+    threshold: str | None
+    cost: str | None
+    explain: bool
 
 
 def predict_many(
@@ -58,14 +68,13 @@ def predict_many(
     if cluster is not None:
         require_address(cluster)
     folder_path = _folder(output, input)
-    options, split, keep, threshold, cost, explain = how
-    parse_decision(classifier.spec.label_set, threshold, cost)
+    parse_decision(classifier.spec.label_set, how.threshold, how.cost)
     files, notes = find_files(input, folder_path)
     files = with_outputs(files, folder_path, _format(format))
-    if explain:
+    if how.explain:
         _require_explainable(files)
     name = BUILTIN if model == builtin_file() else str(model.absolute())
-    settings = Settings(name, _digest(model), options, split, keep, threshold, cost, explain)
+    settings = Settings(name, _digest(model), *how)
     for note in notes:
         print_message(note)
     counts = _Counts(input, len(files), folder_path)
@@ -154,8 +163,7 @@ def _folder(output: str | None, input: str) -> Path:
         if os.path.isfile(path):
             raise ConfigError(f"--output {output}: is a file; name a folder, such as --output {path.stem}-files/")
         return path
-    suffix = "".join(path.suffixes[-2:] if path.suffix.lower() == ".gz" else path.suffixes[-1:]).lower()
-    if os.path.exists(path) or is_stream(path) or suffix in SUFFIXES:
+    if os.path.exists(path) or is_stream(path) or output_suffix(path) in SUFFIXES:
         name = path.name.split(".", 1)[0] or "predictions"
         raise ConfigError(f"--output {output}: each input has a file of its own; name a folder: --output {name}/")
     return path
@@ -174,5 +182,5 @@ def _require_explainable(files: list[InputFile]) -> None:
 
 
 def _digest(model: Path) -> str:
-    with data_error_if_unreadable(), open(model, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with data_error_if_unreadable():
+        return file_digest(model)

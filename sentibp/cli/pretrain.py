@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Json, MissingArgument, Offline, OptionalConfigName, Out, Seed, Set
+from sentibp.cli import NO_CONFIG, Json, MissingArgument, Offline, OptionalConfigName, Out, Seed, Set
 from sentibp.cli.output import duration, even_if_unread, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
 from sentibp.utils.messages import counted
@@ -61,7 +60,7 @@ def pretrain(
     from sentibp.training import resume as training_resume
 
     if config is None and resume is None:
-        raise MissingArgument("'CONFIG': give a YAML file, or a name that `sentibp config list` prints")
+        raise MissingArgument(NO_CONFIG)
     if resume is not None and out is not None:
         raise ConfigError("--resume continues in the run's own directory; leave out --out")
     overrides = with_short_options(set_ or [], {"--seed": seed})
@@ -93,7 +92,7 @@ def print_pretraining(result: PretrainingOutcome, json: bool) -> None:
         kept = (result.run / "checkpoint.safetensors").exists()
         print_message(f"interrupted: {'the rounds so far are kept' if kept else 'no round is kept yet'}")
     if json:
-        print_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
+        print_json(result._asdict())
     elif result.vectors is None or result.explained_variance is None:
         print_text(f"resume      sentibp pretrain --resume {shlex.quote(str(result.run))}")
     else:

@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from sentibp.cli import Data, Force, Json, LabelColumn, Offline, SetData, Split, TextColumn
+from sentibp.cli.labelled_reviews import labelled_reviews
 from sentibp.cli.output import print_json, print_message, print_text, size
 from sentibp.cli.output_file import format_of, output_option, require_free, require_no_input, save_output, tell_replaced
-from sentibp.cli.short_options import tell_overruled
-from sentibp.cli.unlabelled import naming_predict
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +50,6 @@ def report(
     and a drawing of the network, which steps through the training on one review. The page is one file and needs no
     internet connection.
     """
-    from sentibp.inspection.evaluate import DataOptions
     from sentibp.inspection.pages.report import report_page
     from sentibp.inspection.pages.report_data import gather
     from sentibp.runs import find
@@ -61,9 +59,9 @@ def report(
     inputs = [("the model", find.find_run(name, builtin=True)) for name in runs]
     require_no_input(output, [(what, path) for what, path in inputs if path.is_file()] + [("the data", data or "")])
     is_replaced = require_free(output, force, replaces_own=True)
-    tell_overruled(set_ or [], {"--text-column": text_column, "--label-column": label_column})
-    with naming_predict(data, runs[0] if len(runs) == 1 else None, text_column, set_ or []):
-        subjects = gather(runs, DataOptions(data, split, text_column, label_column, tuple(set_ or ())))
+    model = runs[0] if len(runs) == 1 else None
+    with labelled_reviews(data, split, text_column, label_column, set_, model) as reviews:
+        subjects = gather(runs, reviews)
     content = report_page(subjects)
     save_output(output, content)
     tell_replaced(output, is_replaced)

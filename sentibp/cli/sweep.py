@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shlex
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sentibp.cli import Cluster, Force, Json, MissingArgument, Offline, OptionalConfigName, Set
+from sentibp.cli import NO_CONFIG, Cluster, Force, Json, MissingArgument, Offline, OptionalConfigName, Set
 from sentibp.cli.output import print_json, print_message, print_text, size
 from sentibp.cli.output_file import output_option
 from sentibp.cli.sweep_results import print_result, print_trials
@@ -160,9 +162,8 @@ def run(
     else:
         _require_no_folder(config, space)
         if config is None or space is None:
-            config_file = "'CONFIG': give a YAML file, or a name that `sentibp config list` prints, and then SPACE"
-            space_file = "'SPACE': give a YAML file with the settings to try, after the config"
-            raise MissingArgument(config_file if config is None else space_file)
+            no_space = "'SPACE': give a YAML file with the settings to try, after the config"
+            raise MissingArgument(f"{NO_CONFIG}, and then SPACE" if config is None else no_space)
         wanted = sweep.Options(trials, sampler.value, seed, folds or 0, metric and metric.value, prune)
         plan, notes = sweep.plan_sweep(_load_config(config, space, set_ or []), space, wanted)
         path = out or sweep.default_folder(plan)
@@ -248,11 +249,11 @@ def _run(plan: Plan, path: Path, jobs: int, cluster: str | None, timeout: float 
     from sentibp.cli.sweep_progress import SweepProgress
     from sentibp.training import sweep, sweep_folder
 
-    deadline = sweep.Deadline(timeout)
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
     interrupt = Interrupt()
 
     def stop() -> str:
-        return "interrupted" if interrupt.requested else "timeout" if deadline.is_over() else ""
+        return "interrupted" if interrupt.requested else "timeout" if time.monotonic() >= deadline else ""
 
     with sweep_folder.SweepFolder(path) as folder, _pool(path, jobs, cluster, stop) as (pool, slots):
         folder.open(plan)

@@ -11,9 +11,10 @@ from typing import Any
 from sentibp.cli.output import duration, print_message, printable
 from sentibp.cli.prediction_progress import is_live, stop
 from sentibp.cli.runs import short_names
+from sentibp.metrics import higher_is_better
 from sentibp.training.sweep import TrialEnded, TrialStarted
 from sentibp.training.sweep_folder import Plan
-from sentibp.training.trial import FINISHED, TrialRecord, higher_is_better
+from sentibp.training.trial import FINISHED, TrialRecord
 from sentibp.utils.messages import counted
 from sentibp.utils.repair import as_yaml
 

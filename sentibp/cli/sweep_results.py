@@ -39,7 +39,7 @@ def print_result(result: Result, plan: Plan, json: bool, options: str) -> None:
     print_text(f"next      sentibp train {shlex.quote(str(result.config))}")
     if done > 1:
         on = f"{plan.folds} folds" if plan.folds else "validation reviews"
-        print_message(f"its score is the best of {done} on the same {on}: expect less on new reviews")
+        print_message(f"its score is the best of {done} on the same {on}: expect lower scores on new reviews")
 
 
 def _states(counts: Mapping[str, int]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Cluster, Json, MissingArgument, Offline, OptionalConfigName, Out, Seed, Set
+from sentibp.cli import NO_CONFIG, Cluster, Json, MissingArgument, Offline, OptionalConfigName, Out, Seed, Set
 from sentibp.cli.output import duration, even_if_unread, fields, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
 from sentibp.utils.messages import counted
@@ -98,7 +98,7 @@ def train(
     from sentibp.training import break_condition
 
     if config is None and resume is None:
-        raise MissingArgument("'CONFIG': give a YAML file, or a name that `sentibp config list` prints")
+        raise MissingArgument(NO_CONFIG)
     if resume is not None and (out is not None or dry_run or find_lr):
         raise ConfigError("--resume continues in the run's own directory; leave out --out, --dry-run and --find-lr")
     if (dry_run or find_lr) + (break_ is not None) + (dry_run and find_lr) > 1:
@@ -227,7 +227,7 @@ def print_outcome(result: Outcome, saved: SavedModel | None, json: bool, resume:
         kept = "the best model so far is kept" if result.scores else "the model is kept as it is, before it was scored"
         print_message(f"interrupted: {'no model yet' if result.model is None else kept}")
     if json:
-        print_json({name: str(value) if isinstance(value, Path) else value for name, value in result._asdict().items()})
+        print_json(result._asdict())
         return
     for name, value in lines(saved) if saved is not None else ():
         print_text(f"{name:<11} {value}")

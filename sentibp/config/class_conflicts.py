@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sentibp.config.messages import ALIASES, Conflict, show
 from sentibp.config.yaml_file import Keys
-from sentibp.utils.label_key import IGNORE, LABELS, is_binary, is_number, label_key
+from sentibp.utils.label_key import IGNORE, LABELS, class_names, is_binary, is_number, label_key
 from sentibp.utils.label_mapping import class_order, polarity, suggest, worse_first
 from sentibp.utils.near_names import close, nearest
 from sentibp.utils.repair import PLACEHOLDER, set_option
@@ -31,7 +31,7 @@ def _classes(data: Data, output: str) -> Iterator[Conflict]:
     """Yield what is wrong with the names of the classes and their order."""
     if data.labels is None:
         return
-    names = [name for name in data.labels if name != IGNORE]
+    names = class_names(data.labels)
     path: Keys = ("data", "labels")
     if PLACEHOLDER in names:
         message = f"{PLACEHOLDER} is a placeholder; write the labels of the data, from the worst to the best"
@@ -131,7 +131,7 @@ def _metric_of_other_classes(config: Config) -> Iterator[Conflict]:
 
 def _unknown_class_weights(config: Config) -> Iterator[Conflict]:
     weights, labels = config.train.class_weight, config.data.labels
-    names = LABELS if labels is None else tuple(name for name in labels if name != IGNORE)
+    names = class_names(labels)
     for name in weights if isinstance(weights, dict) else ():
         if name not in names:
             message = f"{show(name)} is not a class of data.labels, which has {', '.join(names)}"
@@ -160,10 +160,9 @@ def _label_in_two_lists(labels: Mapping[str, Sequence[Value]] | None) -> Iterato
 
 def are_binary(labels: Mapping[str, Sequence[Value]] | None) -> bool:
     """Return whether the classes are negative and positive."""
-    return labels is None or is_binary(name for name in labels if name != IGNORE)
+    return is_binary(class_names(labels))
 
 
 def class_count(config: Config) -> int:
     """Return the number of classes that the settings name."""
-    labels = config.data.labels
-    return 2 if labels is None else sum(name != IGNORE for name in labels)
+    return len(class_names(config.data.labels))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sentibp.config.numbers import meant_number, number
+from sentibp.config.numbers import meant_number, parse_number
 from sentibp.config.yaml_file import Keys
 from sentibp.utils.near_names import close
 from sentibp.utils.repair import PLACEHOLDER, as_yaml, set_option
@@ -235,7 +235,7 @@ class Schema:
         for kind in (self.options(option["items"])[0].get("type") for option in options if "items" in option):
             if kind == "string":
                 return [item.strip() for item in value.strip("[]() ").split(",")]
-            numbers = [number(item) for item in re.split(r"[\s,;x]+", value[:100].strip("[]() "))]
+            numbers = [parse_number(item) for item in re.split(r"[\s,;x]+", value[:100].strip("[]() "))]
             if None not in numbers:
                 return numbers
         return None
@@ -297,8 +297,8 @@ def _wrong_scalar(numbers: Options, value: str, what: str, *, is_switch: bool) -
     if not numbers:
         return None
     what = f"{show(value)} is not {words(numbers, brief=True)}"
-    if number(value) is not None:
-        return Complaint(what, f"write {show(value)[1:-1]} without quotes", number(value))
+    if parse_number(value) is not None:
+        return Complaint(what, f"write {show(value)[1:-1]} without quotes", parse_number(value))
     meant = meant_number(value, whole={option["type"] for option in numbers} == {"integer"})
     return None if meant is None else Complaint(what, f"write {meant!r}", meant)
 

@@ -7,7 +7,7 @@ import re
 from sentibp.config import yaml_file
 
 
-def number(text: str) -> float | None:
+def parse_number(text: str) -> float | None:
     """Return the number that a text in quotes holds, or None."""
     try:
         value = yaml_file.parse(text).value

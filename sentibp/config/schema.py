@@ -21,9 +21,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from sentibp.config.class_conflicts import are_binary
 from sentibp.config.conflicts import find_conflicts
 from sentibp.config.messages import dotted
-from sentibp.config.numbers import number
+from sentibp.config.numbers import parse_number
 from sentibp.config.values import (
     ClassWeight,
     Count,
@@ -37,7 +38,7 @@ from sentibp.config.values import (
     to_whole_number,
 )
 from sentibp.errors import ConfigError
-from sentibp.utils.label_key import IGNORE, LABELS, is_binary
+from sentibp.utils.label_key import IGNORE
 from sentibp.utils.limits import LARGEST_RECORD_MB, RECORD_MB
 
 
@@ -168,7 +169,7 @@ class Data(_Section):
     @field_validator("validation")
     @classmethod
     def _no_number_in_quotes(cls, value: float | str) -> float | str:
-        if isinstance(value, str) and number(value) is not None:
+        if isinstance(value, str) and parse_number(value) is not None:
             raise PydanticCustomError("number_in_quotes", "a number in quotes")
         return value
 
@@ -531,8 +532,8 @@ class Config(_Section):
     @model_validator(mode="after")
     def _set_defaults_of_several_classes(self) -> Config:
         """Set the defaults that depend on the number of classes. They do not count as given."""
-        names = [name for name in self.data.labels or LABELS if name != IGNORE]
-        if not is_binary(names) and self.model.init_from is None:  # a network is pooled as the one it starts from
+        is_new = self.model.init_from is None  # else the network is pooled as the one that it starts from
+        if is_new and not are_binary(self.data.labels):
             for (name, *path), value in OF_SEVERAL_CLASSES.items():
                 vars(self)[name] = with_default(getattr(self, name), tuple(path), value)
         return self

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.readers.table import ID_NAMES, USUAL_NAMES, Table, WrongKind
+from sentibp.data.readers.table import ID_NAMES, USUAL_NAMES, Table, WrongKind, plain_name
 from sentibp.utils.arrow import TEXT, scalar, to_numpy
 from sentibp.utils.label_key import is_number, label_key
 from sentibp.utils.label_mapping import class_spellings, column_polarity, suggest
@@ -141,7 +141,7 @@ def _columns(table: Table) -> tuple[int, list[Column]]:
 
 def _is_usual_text(column: Column) -> bool:
     """Return whether texts are often called so, and the values are no numbers."""
-    return _plain(column.name) in USUAL_NAMES["text"] and column.numbers < 0.5 * column.filled
+    return plain_name(column.name) in USUAL_NAMES["text"] and column.numbers < 0.5 * column.filled
 
 
 def _add(column: Column, values: pa.Array, rows: int) -> None:
@@ -172,7 +172,7 @@ def _add(column: Column, values: pa.Array, rows: int) -> None:
 
 
 def _text_rank(column: Column) -> tuple[bool, float]:
-    return _plain(column.name) not in USUAL_NAMES["text"], -column.length
+    return plain_name(column.name) not in USUAL_NAMES["text"], -column.length
 
 
 def not_labels(column: Column) -> str:
@@ -197,22 +197,22 @@ def is_id_like(different: int, rows: int, name: str) -> bool:
     """Return whether so many different values in so many rows are ids; in few rows, the name of the column counts."""
     if different != rows or rows < 2:
         return False
-    return rows > _MOST_LABELS or _plain(name) in ID_NAMES or (rows >= _FEW_ROWS and not usual_label_name(name))
+    return rows > _MOST_LABELS or plain_name(name) in ID_NAMES or (rows >= _FEW_ROWS and not usual_label_name(name))
 
 
 def has_clear_name(column: Column) -> bool:
     """Return whether nothing else than labels is called so."""
-    return _plain(column.name) in ("label", "labels", "sentiment", "polarity")
+    return plain_name(column.name) in ("label", "labels", "sentiment", "polarity")
 
 
 def usual_label_name(name: str) -> bool:
     """Return whether labels are often called so."""
-    return _plain(name) in USUAL_NAMES["label"]
+    return plain_name(name) in USUAL_NAMES["label"]
 
 
 def label_rank(column: Column) -> tuple[bool, bool, bool, bool, int, int]:
     """Return how likely a column has labels, by its name and values: the least is the likeliest."""
-    name, usual = _plain(column.name), USUAL_NAMES["label"]
+    name, usual = plain_name(column.name), USUAL_NAMES["label"]
     words = {word.casefold() for word in re.split(r"[\W_]+|(?<=[a-z])(?=[A-Z])", column.name)}
     return (
         name not in usual,
@@ -228,11 +228,6 @@ def _have_meaning(column: Column) -> bool:
     """Return whether the values are words or stars with a known meaning. Numbers may mean anything."""
     keys = column.labels
     return not all(map(is_number, keys)) and (suggest(keys).is_complete or class_spellings(keys) is not None)
-
-
-def _plain(name: str) -> str:
-    """Return the name without capitals and punctuation."""
-    return re.sub(r"[\W_]+", "", name).casefold()
 
 
 def _may_be_group(column: Column) -> bool:

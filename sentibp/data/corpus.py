@@ -12,28 +12,27 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.blank import all_blank, blank_note, count_blank
 from sentibp.data.columns import is_id_like
-from sentibp.data.garbled import LOOK, count_garbled, garbled_notes
+from sentibp.data.faulty_texts import (
+    LOOK,
+    all_blank,
+    blank_note,
+    count_blank,
+    count_garbled,
+    count_serialized,
+    garbled_notes,
+    serialized_notes,
+)
 from sentibp.data.label_notes import reversed_column_notes
 from sentibp.data.label_values import parse_labels
-from sentibp.data.labels import (
-    IGNORED,
-    Labels,
-    OpenLabels,
-    class_names,
-    distinct,
-    first_place,
-    row_count,
-)
+from sentibp.data.labels import IGNORED, Labels, OpenLabels, distinct, first_place, row_count
 from sentibp.data.readers.records import Records
-from sentibp.data.serialized import count_serialized, serialized_notes
 from sentibp.data.seven_bit import count_seven_bit, seven_bit_notes
 from sentibp.data.text_hashes import blank_hash, text_ids
 from sentibp.errors import DataError
 from sentibp.metrics import effective_number
 from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, scalar, to_numpy
-from sentibp.utils.label_key import LABELS, label_key
+from sentibp.utils.label_key import LABELS, class_names, label_key
 from sentibp.utils.messages import counted
 
 _NO_GROUP = {"", "nan", "na", "n/a", "<na>", "none", "null"}
@@ -247,7 +246,7 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
         corpus = replace(corpus if kept.all() else corpus.take(np.flatnonzero(kept)), notes=notes)
     blank = count_blank(corpus.text)
     if blank == len(corpus) and label is not None:
-        raise DataError(all_blank(records.name, blank, records.other_columns, "fill them in"))
+        raise DataError(all_blank(records.name, blank, records.other_columns))
     what = "an empty text only says how frequent its label is" if label is not None else "an empty text says nothing"
     start = corpus.text.slice(0, LOOK)
     damaged = garbled_notes(records.name, *count_garbled(start), len(start))

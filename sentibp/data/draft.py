@@ -22,7 +22,7 @@ from sentibp.data.split import possible_share
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils import label_mapping
 from sentibp.utils.label_key import label_key, label_value
-from sentibp.utils.messages import counted
+from sentibp.utils.messages import counted, truncated
 from sentibp.utils.repair import PLACEHOLDER, as_yaml, set_option
 
 _REPAIRS = ("encoding", "columns", "separator", "quoting", "sheet")  # settings that readers ask for, and suggest
@@ -352,4 +352,4 @@ def _groups(profile: Profile) -> Iterator[Line]:
 
 def _printable(text: str) -> str:
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+    return truncated(line, _SHOWN)

@@ -40,8 +40,7 @@ def find_label_columns(table: Table, options: ReadOptions) -> LabelColumns | Non
         profile = profile_table(table)
     except (DataError, OSError):
         return None
-    texts = {options.text} if isinstance(options.text, str) else {*options.text}
-    texts = texts if texts & {*table.columns} else {profile.text}
+    texts = {*options.texts} if {*options.texts} & {*table.columns} else {profile.text}
     kinds = {each.name: "the texts" if each.name in texts else not_labels(each) for each in profile.columns}
     taken = kinds.pop(options.label or "", "")
     few = {each.name for each in profile.columns if each.counts is not None}

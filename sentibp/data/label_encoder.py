@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from sentibp.data.labels import IGNORED, USUAL, Labels, class_names, default_class
+from sentibp.data.labels import IGNORED, USUAL, Labels, default_class
 from sentibp.errors import InvalidInput
-from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key, label_value
+from sentibp.utils.label_key import IGNORE, LABELS, class_names, is_number, label_key, label_value
 from sentibp.utils.label_mapping import class_order, suggest, worse_first
 from sentibp.utils.repair import set_option
 from sentibp.utils.sequences import is_missing, require_sequence, to_list

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sentibp.data.labels import Labels, class_names, distinct
-from sentibp.utils.label_key import LABELS, label_key
+from sentibp.data.labels import Labels, distinct
+from sentibp.utils.label_key import LABELS, class_names, label_key
 from sentibp.utils.label_mapping import LabelMapping, class_order, polarity, says_the_reverse
 from sentibp.utils.repair import set_option
 

@@ -8,20 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sentibp.data.labels import (
-    IGNORED,
-    USUAL,
-    Labels,
-    NoKnownLabel,
-    Value,
-    class_names,
-    distinct,
-    first_place,
-    row_count,
-)
+from sentibp.data.labels import IGNORED, USUAL, Labels, NoKnownLabel, Value, distinct, first_place, row_count
 from sentibp.errors import DataError, NoLabels
-from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key, label_value
+from sentibp.utils.label_key import IGNORE, LABELS, class_names, is_number, label_key, label_value
 from sentibp.utils.label_mapping import LabelMapping, class_order, class_spellings, polarity, suggest
+from sentibp.utils.messages import truncated
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
 if TYPE_CHECKING:
@@ -306,17 +297,12 @@ class _Unknown:
 
     def _with_unknown(self, labels: Labels) -> dict[str, list[Value]]:
         """Return the value of `data.labels` that ignores the unknown labels, too."""
-        setting: dict[str, list[Value]] = {
-            name: [label_value(label_key(value)) for value in values] for name, values in labels.items()
-        }
+        setting = _setting(labels)
         return setting | {IGNORE: [*setting.get(IGNORE, []), *map(label_value, self.unknown)]}
 
     def _in_lists(self, labels: Labels, rows: list[str]) -> dict[str, list[Value]]:
         """Return the value of `data.labels` with the labels in the lists of its classes, as far as they are known."""
-        names = list(class_names(labels))
-        setting: dict[str, list[Value]] = {
-            name: [label_value(label_key(value)) for value in values] for name, values in labels.items()
-        }
+        names, setting = list(class_names(labels)), _setting(labels)
         order, keys, kinds = class_spellings(rows), [label_key(name) for name in names], suggest(rows)
         if order and len(order) == len(names) and class_order(keys) == keys:
             meant = {key: name for same, name in zip(order.values(), names, strict=True) for key in same}
@@ -370,6 +356,10 @@ class _Unknown:
         return fact, f"{which}: {set_option('data.labels', self._without_empty(setting))}"
 
 
+def _setting(labels: Labels) -> dict[str, list[Value]]:
+    """Return the value of `data.labels` that means these labels."""
+    return {name: [label_value(label_key(value)) for value in values] for name, values in labels.items()}
+
+
 def _brief(value: object) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return truncated(" ".join(str(value).split()), _LONGEST)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from sentibp.errors import DataError
 from sentibp.utils import compute as pc
 from sentibp.utils.arrow import to_numpy
-from sentibp.utils.label_key import IGNORE, LABELS, is_binary, label_key
+from sentibp.utils.label_key import IGNORE, LABELS, class_names, is_binary, label_key
 from sentibp.utils.label_mapping import worse_first
 from sentibp.utils.messages import counted
 
@@ -65,11 +65,6 @@ def classes_of(data: Data) -> Classes:
 def default_class(key: str) -> int | None:
     """Return the class that a normalized label means by its usual name: 0 negative, 1 positive; None for others."""
     return USUAL.get(key)
-
-
-def class_names(labels: Labels | None) -> tuple[str, ...]:
-    """Return the names of the classes in `data.labels`, in their order."""
-    return LABELS if labels is None else tuple(name for name in labels if name != IGNORE)
 
 
 def without_classes(data: Data, names: Sequence[str]) -> dict[str, list[Value]] | None:

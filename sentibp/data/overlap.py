@@ -101,10 +101,10 @@ def near_duplicates(training: Tokens, count: int, validation: Tokens) -> np.ndar
     """Return whether each validation review that is compared is nearly the same as a training review: (m,) int8.
 
     It is if one of the first `count` training texts has at least half of its sequences of k words; k is 5, and more if
-    the training words are so many that chance has sequences in common. A sequence that more than a few training texts
-    have counts less, as 3 / their number, and not at all if they are more than 32. -1: not compared, because it has
-    fewer than k words, or because there are enough others. The time is linear in the number of tokens, and the memory
-    is bounded.
+    there are so many training words that texts share sequences by chance. A sequence that more than a few training
+    texts have counts less, as 3 / their number, and not at all if they are more than 32. -1: not compared, because it
+    has fewer than k words, or because there are enough others. The time is linear in the number of tokens, and the
+    memory is bounded.
     """
     offsets = training.offsets[: count + 1]
     ids = training.ids[: offsets[-1]]
@@ -203,7 +203,7 @@ def _largest_shares(hashes: np.ndarray, review: np.ndarray, wanted: np.ndarray, 
 
 
 def sequence_length(tokens: int) -> int:
-    """Return the length of the sequences that are compared: in more tokens, chance has longer ones in common."""
+    """Return the length of the sequences that are compared: among more tokens, longer ones are the same by chance."""
     return 5 + (tokens > 2_000_000) + (tokens > 10_000_000) + (tokens > 50_000_000)
 
 

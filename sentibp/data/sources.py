@@ -25,15 +25,7 @@ from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.pieces import table_pieces
 from sentibp.data.readers.records import Records, read_records
 from sentibp.data.readers.stream import stream_pieces
-from sentibp.data.readers.table import (
-    LABELLED,
-    TEXTS,
-    MissingColumn,
-    ReadOptions,
-    Table,
-    require_columns,
-    resolved,
-)
+from sentibp.data.readers.table import LABELLED, TEXTS, MissingColumn, ReadOptions, Table, require_columns, resolved
 from sentibp.errors import DataError
 from sentibp.utils import paths
 from sentibp.utils.label_key import label_key
@@ -214,7 +206,7 @@ def group_columns(source: str | Sequence[str], settings: Data) -> list[str]:
             profile = profile_table(_open_source(name, options, settings.split, hub.is_hub_reachable))
         except (DataError, OSError):
             return []
-        used = {folded_name(column) for _, column in options.wanted()}
+        used = set(map(folded_name, options.wanted_columns()))
         sizes = {column.name: len(column.distinct) for column in profile.groups if folded_name(column.name) not in used}
         columns = sizes if columns is None else {key: columns[key] for key in columns if key in sizes}
     return sorted(columns or {}, key=lambda column: -(columns or {})[column])[:_GROUP_COLUMNS]

@@ -20,14 +20,7 @@ from typing import NamedTuple
 from sentibp.data import readers
 from sentibp.data.readers.splits import is_no_data, listed
 from sentibp.data.sources import no_such_file
-from sentibp.distributed.predict_file import (
-    Done,
-    FileTask,
-    Settings,
-    parts_of,
-    predict_file,
-    predict_rows,
-)
+from sentibp.distributed.predict_file import Done, FileTask, Settings, parts_of, predict_file, predict_rows
 from sentibp.distributed.predict_folder import FAILURES, OutputFolder
 from sentibp.errors import ConfigError, DataError, SentibpError
 from sentibp.model.prediction_writer import SUFFIXES, Format

@@ -47,7 +47,7 @@ _BYTES = 3  # a first guess of the bytes for one feature
 _GUESSES = 5  # after so many, the interval is halved: a guess moves one end only, which may take hundreds
 
 
-class Report(NamedTuple):
+class CompressionReport(NamedTuple):
     """A model before and after it was compressed: `bytes`, `features`, `probes` of classes in order, scores, if any."""
 
     before: dict[str, Any]
@@ -95,7 +95,7 @@ def file_size(compressed: Compressed, scores: int = _SCORES) -> int:
     return len(compressed.to_bytes()) + scores
 
 
-def compress_file(path: Path, max_bytes: int, reviews: DataOptions = VALIDATION) -> tuple[bytes, Report]:
+def compress_file(path: Path, max_bytes: int, reviews: DataOptions = VALIDATION) -> tuple[bytes, CompressionReport]:
     """Return the content of the compressed file of a model file, and the scores before and after.
 
     A refit model has learned its validation reviews. The model before the refit is scored on them, compressed likewise.
@@ -113,7 +113,7 @@ def compress_file(path: Path, max_bytes: int, reviews: DataOptions = VALIDATION)
 
 def _compressed_file(
     path: Path, model: Classifier, max_bytes: int, measure: Callable[[Compressed], int], reviews: DataOptions
-) -> tuple[bytes, Report]:
+) -> tuple[bytes, CompressionReport]:
     """Return what `compress_file` returns. The content is larger than `max_bytes` if the scores are than expected."""
     compressed = compress(model, max_bytes, measure)
     scored, scored_compressed, notes = model, compressed, []
@@ -133,7 +133,7 @@ def _compressed_file(
     content = compressed.to_bytes(result.b if result is not None and not reviews.is_named else None)
     before = _facts(model, os.path.getsize(path)) | ({} if result is None else result.a)
     after = _facts(compressed.classifier, len(content)) | ({} if result is None else result.b)
-    return content, Report(before, after, None if result is None else result.paired, tuple(notes))
+    return content, CompressionReport(before, after, None if result is None else result.paired, tuple(notes))
 
 
 def _facts(classifier: Classifier, size: int) -> dict[str, Any]:

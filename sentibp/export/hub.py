@@ -51,7 +51,7 @@ def push(
     repository = about.repository or ""
     hub_model.require_repository(repository, repository)
     name = str(hub_model.HubName(repository, revision))
-    hub_model.parse(name)
+    hub_model.parse_hub_name(name)
     content = path.read_bytes()
     _require_no_folders(path)
     files = {hub_model.FILE: content, CARD: write_card(path, about).text.encode() if card is None else _read(card)}

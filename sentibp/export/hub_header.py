@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from sentibp.utils.json_types import finite_number
 
 METRICS = {  # name of a score -> its name in the card, and its type on the hub
     "accuracy": ("accuracy", "accuracy"),
@@ -53,7 +54,7 @@ def write_header(
 def _values(scores: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
     """Yield the name, the type on the hub, and the value of each score."""
     for key, (name, kind) in METRICS.items():
-        value = number(scores.get(key))
+        value = finite_number(scores.get(key))
         if value is not None:
             yield name, kind, value
 
@@ -64,7 +65,7 @@ def _results(sources: Sequence[str], scores: Mapping[str, Any], is_sentiment: bo
     for name, kind, value in _values(scores):
         metric: dict[str, Any] = {"type": kind, "value": value, "name": name}
         if kind == "accuracy" and (interval := interval_of(scores)):
-            metric["args"] = {"interval": list(interval), "confidence": 0.95, "n": number(scores.get("n"))}
+            metric["args"] = {"interval": list(interval), "confidence": 0.95, "n": finite_number(scores.get("n"))}
         metrics.append(metric)
     if not metrics:
         return None
@@ -80,16 +81,10 @@ def is_hub_id(name: str) -> bool:
     return bool(re.fullmatch(r"[\w.-]+/[\w.-]+(:[\w.-]+)?", name, re.ASCII)) and not name.startswith(".")
 
 
-def number(value: Any) -> float | None:
-    """Return a score as a number, or None. A model file may come from a stranger."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and math.isfinite(value) else None
-
-
 def interval_of(scores: Mapping[str, Any]) -> tuple[float, float] | None:
     """Return the 95 % interval of the accuracy, or None."""
     values = scores.get("accuracy_interval")
     if not isinstance(values, list | tuple) or len(values) != 2:
         return None
-    low, high = map(number, values)
+    low, high = map(finite_number, values)
     return None if low is None or high is None else (low, high)

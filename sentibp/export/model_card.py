@@ -22,7 +22,7 @@ from sentibp.data.dataset import IN_MEMORY
 from sentibp.errors import ConfigError
 from sentibp.export import hub_header
 from sentibp.export.card_subject import Subject, load_subject
-from sentibp.export.hub_header import METRICS, interval_of, is_hub_id, number
+from sentibp.export.hub_header import METRICS, interval_of, is_hub_id
 from sentibp.inspection.probes import load_further_probes, load_probes, run_probes
 from sentibp.model.classifier import Classifier
 from sentibp.runs import directory, hub_model
@@ -30,6 +30,7 @@ from sentibp.runs.find import BUILTIN, builtin_file
 from sentibp.runs.saved_model import average, is_calibrated, uses_of_validation
 from sentibp.training.validation_notes import FEW
 from sentibp.utils import environment
+from sentibp.utils.json_types import finite_number
 from sentibp.utils.messages import as_sentence
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def _is_public(name: str) -> bool:
 def _score_rows(scores: Mapping[str, Any]) -> list[dict[str, str]]:
     rows, interval = [], interval_of(scores)
     for key, (name, _) in METRICS.items():
-        value = number(scores.get(key))
+        value = finite_number(scores.get(key))
         if value is not None:
             note = f"95 % interval {interval[0]:.4f} to {interval[1]:.4f}" if key == "accuracy" and interval else ""
             rows.append({"name": name, "value": f"{value:.4f}", "note": note})
@@ -226,14 +227,14 @@ def _class_rows(scores: Mapping[str, Any]) -> list[dict[str, str]]:
         return []
     rows = []
     for name, each in classes.items():
-        values = {key: number(each.get(key)) for key in ("n", "precision", "recall", "f1")} if each else {}
+        values = {key: finite_number(each.get(key)) for key in ("n", "precision", "recall", "f1")} if each else {}
         shown = {key: "" if v is None else f"{v:,.6g}" if key == "n" else f"{v:.4f}" for key, v in values.items()}
         rows.append({"name": str(name), **shown})
     return rows
 
 
 def _scored_on(subject: Subject) -> str:
-    n, worth = number(subject.scores.get("n")), number(subject.scores.get("effective_n"))
+    n, worth = finite_number(subject.scores.get("n")), finite_number(subject.scores.get("effective_n"))
     if n is None:
         return ""
     line = f"On {n:,.6g} validation reviews" if subject.is_held_out else f"On {n:,.6g} reviews"
@@ -250,7 +251,7 @@ def _scored_on(subject: Subject) -> str:
 
 
 def _calibration(subject: Subject) -> str:
-    error = number(subject.scores.get("calibration_error"))
+    error = finite_number(subject.scores.get("calibration_error"))
     if error is None:
         return ""
     is_fitted = subject.is_held_out and is_calibrated(subject.config)
@@ -263,7 +264,7 @@ def _calibration(subject: Subject) -> str:
 def _evidence(subject: Subject) -> float:
     """Return how many reviews of equal weight the scores are of."""
     scores = subject.scores
-    return number(scores.get("effective_n")) or number(scores.get("n")) or 0
+    return finite_number(scores.get("effective_n")) or finite_number(scores.get("n")) or 0
 
 
 def _probes(classifier: Classifier) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ import numpy as np
 
 from sentibp.data.offsets import delete_tokens
 from sentibp.data.tokenizer import Tokens, tokenize
-from sentibp.inspection.explain import Explanation, Word
+from sentibp.inspection.explain import Explanation, Word, is_linear
 from sentibp.model.classifier import Classifier
 from sentibp.model.head import answer_of_logit, predicted, probability
 from sentibp.nn import EmbeddingBag
@@ -88,7 +88,7 @@ def find_counterfactual(
 
     budget = _BUDGET // max(len(words), 1)
     sizes = _sizes(len(relevant), budget // len(orders))
-    if unigrams and _is_sum(classifier) and adds_up:
+    if unigrams and is_linear(classifier) and adds_up:
         deletion, exact = search(tuple(order[:k]) for k in sizes for order in orders), len(sizes) == len(relevant)
     elif _is_sum_of_pairs(classifier) and adds_up and len(words) ** 2 * len(orders) <= _LONGEST:
         known = [word.known for word in words]
@@ -158,18 +158,12 @@ def _search_all(order: list[int], budget: int, search: Search) -> tuple[Deletion
     return None, True
 
 
-def _is_sum(classifier: Classifier) -> bool:
-    """Return whether each output is a constant plus the pooled weights of the features."""
-    of_head = {"scale.bias", "thresholds.gaps"}
-    return set(classifier.tensors()) - of_head == {"embedding.weight", "output.weight", "output.bias"}
-
-
 def _is_sum_of_pairs(classifier: Classifier) -> bool:
     """Return whether the sign of the logit, or of a difference, is that of a sum over words and pairs of neighbours."""
     prefix = classifier.vocabulary.prefix
     bigrams = bool((prefix[prefix[prefix != -1]] == -1).all())
-    is_linear = _is_sum(classifier) and classifier.spec.head != "cumulative"
-    return bigrams and is_linear and _pooling(classifier) in ("mean", "sum")
+    has_logits = classifier.spec.head != "cumulative"
+    return bigrams and is_linear(classifier) and has_logits and _pooling(classifier) in ("mean", "sum")
 
 
 def _pooling(classifier: Classifier) -> str:

@@ -17,7 +17,7 @@ from sentibp.data.dataset import IN_MEMORY
 from sentibp.data.examples import Examples
 from sentibp.data.in_memory import corpus_in_memory
 from sentibp.data.label_encoder import class_numbers
-from sentibp.data.labels import NoKnownLabel, class_names
+from sentibp.data.labels import NoKnownLabel
 from sentibp.data.readers.splits import NoSuchSplit, canonical
 from sentibp.data.text_hashes import text_hashes
 from sentibp.errors import ConfigError, DataError
@@ -29,7 +29,7 @@ from sentibp.runs.find import builtin_file, validated_file
 from sentibp.training.loop import evaluate
 from sentibp.training.recorded_data import RecordedData
 from sentibp.training.validation_notes import FEW
-from sentibp.utils.label_key import is_binary, label_value
+from sentibp.utils.label_key import class_names, is_binary, label_value
 from sentibp.utils.messages import counted
 from sentibp.utils.repair import set_option
 from sentibp.utils.sequences import Texts, require_same_order
@@ -185,7 +185,7 @@ def score_corpus(
     if seen:
         of = f"{seen:,} of {counted(len(corpus), 'review')}"
         what = f"{of} {'is' if seen == 1 else 'are'} in the training data of {model}"
-        notes = (f"{what}: expect less of new reviews", *notes)
+        notes = (f"{what}: expect lower scores on new reviews", *notes)
     return scores, positive, tokens, notes
 
 

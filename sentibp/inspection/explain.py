@@ -27,7 +27,7 @@ from sentibp.data.offsets import Feature, Located, feature_span, locate_features
 from sentibp.errors import InvalidInput
 from sentibp.inspection.integrated_gradients import METHODS, attribute
 from sentibp.model.classifier import Classifier, require_classifier
-from sentibp.model.head import answer_of_logit, place, predicted, probability
+from sentibp.model.head import answer_of_logit, each_probability, place, predicted, probability
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn import Sequential
 from sentibp.nn.eval_mode import eval_mode
@@ -123,7 +123,7 @@ class Explanation(NamedTuple):
     @property
     def probabilities(self) -> dict[str, float]:
         """The probability of each label."""
-        each = self.positive if isinstance(self.positive, tuple) else (1 - self.positive, self.positive)
+        each = each_probability(np.array([self.positive]))[0].tolist()
         return dict(zip(self.classes.names, each, strict=True))
 
     @property
@@ -215,6 +215,12 @@ def explained(
     """Return the answers for n texts, each with its explanation."""
     explanations = (explain(classifier, text).to_dict() for text in texts.to_pylist())
     return [record | each | record for record, each in zip(records, explanations, strict=True)]
+
+
+def is_linear(classifier: Classifier) -> bool:
+    """Return whether each output below the head is a constant plus the pooled weights of the features."""
+    of_head = {"scale.bias", "thresholds.gaps"}
+    return set(classifier.tensors()) - of_head == {"embedding.weight", "output.weight", "output.bias"}
 
 
 def output_sums(spec: NetworkSpec) -> tuple[Sequence[str], Array | None]:

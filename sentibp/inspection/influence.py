@@ -126,7 +126,7 @@ def _influences(run: Path, classifier: Classifier, text: Ragged, count: int, tow
     with single_threaded_blas:
         overlap = _find_overlap(training, feature, len(classifier.vocabulary))
         examples = Examples(training, label, corpus.weight, classifier.spec.label_set)
-        initial = _initial_influence(classifier, examples, overlap, feature, gradient)
+        initial = _initial_influence(classifier, examples, overlap, gradient)
         influence = initial + step_influence(classifier, training, overlap, gradient, log)
     total, total_initial = (np.bincount(overlap.review, each, minlength=n) for each in (influence, initial))
     order = np.argsort(-total, kind="stable")
@@ -245,9 +245,7 @@ def _find_overlap(training: Ragged, feature: Array, features: int) -> Overlap:
     return Overlap(*(np.concatenate(columns) for columns in zip(*blocks, strict=True)))
 
 
-def _initial_influence(
-    classifier: Classifier, training: Examples, overlap: Overlap, feature: Array, gradient: Array
-) -> Array:
+def _initial_influence(classifier: Classifier, training: Examples, overlap: Overlap, gradient: Array) -> Array:
     """Return the influence of each pair of the overlap through the initial log-count ratios: (m,).
 
     The first column of the embedding starts from the ratio log(p / |p|) - log(q / |q|) of each feature, where p and q

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sentibp.errors import ConfigError
+from sentibp.metrics import higher_is_better
 from sentibp.training.sweep_folder import ABOUT, JOURNAL, ROOT, Plan, load_plan
 from sentibp.training.sweep_study import Study, best_of
-from sentibp.training.trial import FINISHED, TrialRecord, higher_is_better
+from sentibp.training.trial import FINISHED, TrialRecord
 
 
 class FoundSweep(NamedTuple):

@@ -16,7 +16,7 @@ import numpy as np
 from sentibp.data import offsets
 from sentibp.errors import SentibpError
 from sentibp.model.classifier import Classifier
-from sentibp.model.head import LABELS, label_number, probability
+from sentibp.model.head import LABELS, each_probability, label_number, probability
 from sentibp.nn import EmbeddingBag, Layer, Linear, Ragged, Residual, RowGrad, Sequential
 from sentibp.nn.eval_mode import FixedBatchNorm, eval_mode
 from sentibp.nn.heads import Cumulative, Scale
@@ -47,7 +47,7 @@ class Outcome(NamedTuple):
     @property
     def probabilities(self) -> list[float]:
         """The probability of each label."""
-        return self.positive if isinstance(self.positive, list) else [1 - self.positive, self.positive]
+        return each_probability(np.array([self.positive]))[0].tolist()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome for JSON."""

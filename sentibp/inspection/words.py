@@ -17,7 +17,7 @@ from sentibp.data.shifters import MARKS
 from sentibp.data.tokenizer import tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError
-from sentibp.inspection.explain import output_sums
+from sentibp.inspection.explain import is_linear, output_sums
 from sentibp.model.classifier import Classifier, predict_logits
 from sentibp.model.word_vectors import VectorFile
 from sentibp.nn import Ragged
@@ -101,7 +101,7 @@ def top_features(classifier: Classifier, count: int, most_frequent: int) -> TopF
     texts, weight = feature_weights(classifier, most_frequent)
     weight = weight[:, 0]
     return TopFeatures(
-        _largest(weight, weight, texts, count), _largest(-weight, weight, texts, count), _is_linear(classifier)
+        _largest(weight, weight, texts, count), _largest(-weight, weight, texts, count), is_linear(classifier)
     )
 
 
@@ -113,12 +113,7 @@ def top_class_features(classifier: Classifier, count: int, most_frequent: int) -
         ends = ("against", "for") if name in spec.labels else (spec.labels[0], spec.labels[-1])
         low, high = (ENDS, MIDDLE) if name == "neutrality" else ends
         sums[name] = {high: _largest(column, column, texts, count), low: _largest(-column, column, texts, count)}
-    return ClassFeatures(sums, _is_linear(classifier))
-
-
-def _is_linear(classifier: Classifier) -> bool:
-    of_head = {"scale.bias", "thresholds.gaps"}
-    return set(classifier.tensors()) - of_head == {"embedding.weight", "output.weight", "output.bias"}
+    return ClassFeatures(sums, is_linear(classifier))
 
 
 def feature_weights(classifier: Classifier, most_frequent: int) -> tuple[pa.LargeStringArray, Array]:

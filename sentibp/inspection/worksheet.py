@@ -12,6 +12,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from sentibp.utils.messages import truncated
+
 _WIDTH = 80
 _INDENT = "  "
 
@@ -92,7 +94,7 @@ def parenthesized(x: str) -> str:
 def one_line(text: str, width: int) -> str:
     """Return the text, or its first `width` characters, on one line."""
     text = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * width]).split())
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+    return truncated(text, width)
 
 
 def make_worksheet(sheet: Sheet) -> tuple[Sheet, Sheet]:

@@ -16,9 +16,18 @@ from sentibp.metrics.binary import (
     verdict,
     wilson_interval,
 )
-from sentibp.metrics.multiclass import CLASS_BETTER, ORDERED, OTHERWISE, class_scores, median_class
+from sentibp.metrics.multiclass import (
+    ALL_BETTER,
+    CLASS_BETTER,
+    ORDERED,
+    OTHERWISE,
+    class_scores,
+    higher_is_better,
+    median_class,
+)
 
 __all__ = [
+    "ALL_BETTER",
     "BETTER",
     "CLASS_BETTER",
     "ORDERED",
@@ -30,6 +39,7 @@ __all__ = [
     "class_scores",
     "decide",
     "effective_number",
+    "higher_is_better",
     "mcnemar",
     "median_class",
     "roc_auc",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sentibp.metrics.binary import BINS, bin_edges, effective_number, wilson_interval
+from sentibp.metrics.binary import BETTER, BINS, bin_edges, effective_number, wilson_interval
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -28,6 +28,9 @@ CLASS_BETTER = {
 }
 """The scalar metrics of `class_scores()`, and whether a "higher" or a "lower" value is better."""
 
+ALL_BETTER = BETTER | CLASS_BETTER
+"""The scalar metrics of both, in the same way."""
+
 ORDERED = ("mae", "quadratic_weighted_kappa", "ranked_probability_score")
 """Those of classes in order."""
 
@@ -35,6 +38,11 @@ OTHERWISE = ("brier", "calibration_error")
 """Those that `scores()` defines otherwise: of the probability of positive, where these are of all probabilities."""
 
 _ROUNDED = 1e-4  # how far the sum of a row may be from 1: float32 adds many
+
+
+def higher_is_better(metric: str) -> bool:
+    """Return whether a higher value of a scalar metric is better."""
+    return ALL_BETTER[metric] == "higher"
 
 
 def class_scores(

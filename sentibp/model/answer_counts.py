@@ -7,11 +7,18 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from sentibp.data.blank import blank_note, count_blank
-from sentibp.data.garbled import LOOK, count_garbled, garbled_notes
-from sentibp.data.serialized import count_serialized, serialized_notes
+from sentibp.data.faulty_texts import (
+    LOOK,
+    blank_note,
+    count_blank,
+    count_garbled,
+    count_serialized,
+    count_totals,
+    garbled_notes,
+    serialized_notes,
+    totals_note,
+)
 from sentibp.data.seven_bit import count_seven_bit, seven_bit_notes
-from sentibp.data.totals import count_totals, totals_note
 from sentibp.utils.messages import counted
 
 

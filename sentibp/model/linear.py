@@ -12,7 +12,7 @@ from sentibp.data.examples import Examples
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.model.naive_bayes import binary_tasks, class_counts, log_ratio, positive_share, scale_columns
 from sentibp.nn.heads import Cumulative, Scale
-from sentibp.nn.layers import Array, Layer, Linear, Ragged, RowGrad
+from sentibp.nn.layers import Array, Layer, Linear, Ragged, RowGrad, pooling_divisor
 from sentibp.nn.losses import logits_of, loss_on
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.utils.threads import single_threaded_blas
@@ -259,7 +259,7 @@ class SharedWeights:
 
 def entries(x: Ragged, pooling: str, padding: int) -> Array:
     """Return what each occurrence of a feature in reviews x counts, if their rows are pooled: (len(x.ids),)."""
-    return np.repeat(1 / FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(x)[:, 0], x.lengths)
+    return np.repeat(1 / pooling_divisor(x, pooling, padding), x.lengths)
 
 
 class Head:

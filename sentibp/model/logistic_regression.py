@@ -13,8 +13,7 @@ from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import cuts
 from sentibp.model.linear import Head, minimize
 from sentibp.model.naive_bayes import log_count_ratio, log_count_ratios
-from sentibp.nn.layers import Array, Ragged, sigmoid
-from sentibp.nn.sparse import FastEmbeddingBag
+from sentibp.nn.layers import Array, Ragged, pooling_divisor, sigmoid
 from sentibp.utils.arrow import counts_before, prefix_sums
 from sentibp.utils.rng import random_stream
 from sentibp.utils.spill import build_arrays, read_ahead
@@ -43,7 +42,7 @@ def fit_logistic_regression(
     the reviews.
     """
     x, n = examples.features, len(examples)
-    divisor = FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(x)[:, 0].astype(np.float32)  # (n,)
+    divisor = pooling_divisor(x, pooling, padding).astype(np.float32)  # (n,)
     usual = np.float32(np.mean(divisor))
     ratio = np.abs(log_count_ratio(examples, features))
     square = np.where(ratio >= _LEAST_RATIO, ratio, 0) ** 2
@@ -89,7 +88,7 @@ def fit_class_regression(
     an output is its log-count ratio there.
     """
     x, n, m = examples.features, len(examples), head.outputs
-    divisor = FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(x)[:, 0].astype(np.float32)  # (n,)
+    divisor = pooling_divisor(x, pooling, padding).astype(np.float32)  # (n,)
     usual = np.float32(np.mean(divisor))
     ratio = np.abs(log_count_ratios(examples, features, head.kind))  # (m, features)
     squares = np.where(ratio >= _LEAST_RATIO, ratio, 0) ** 2

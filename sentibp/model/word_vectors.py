@@ -69,10 +69,8 @@ class VectorFile(NamedTuple):
 
 def vectors_to_bytes(vectors: Vectors, vocabulary: Vocabulary, config: dict[str, Any]) -> bytes:
     """Return the content of the file; the same input gives the same bytes. `config` are settings as plain values."""
-    texts = vocabulary.features().take(from_numpy(vectors.features)).to_pylist()
-    features = np.frombuffer("\n".join(texts).encode(), np.uint8)  # no word contains a line break
-    header = {"format": 2, "version": version("sentibp"), "config": config, "exponent": vectors.exponent}
-    return tensor_file.pack_tensor_file(header, {"features": features, "vectors": vectors.half}, KEY)
+    texts = vocabulary.features().take(from_numpy(vectors.features))
+    return _pack(2, texts, vectors.half, vectors.exponent, config)
 
 
 def pack_vectors(learned: VectorFile) -> bytes:
@@ -82,12 +80,15 @@ def pack_vectors(learned: VectorFile) -> bytes:
     """
     rows = learned.vectors.rows(len(learned.texts))
     largest = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-30)
-    features = np.frombuffer("\n".join(learned.texts.to_pylist()).encode(), np.uint8)
     text = learned.spelling._asdict() | {"classes": list(learned.spelling.classes)}
     config = {"pretrain": {"vectors": learned.kind, "dim": learned.dim}, "text": text}
-    header = {"format": 3, "version": version("sentibp"), "config": config, "exponent": 0}
-    tensors = {"features": features, "vectors": np.rint(rows / largest * 127).astype(np.int8)}
-    return tensor_file.pack_tensor_file(header, tensors, KEY)
+    return _pack(3, learned.texts, np.rint(rows / largest * 127).astype(np.int8), 0, config)
+
+
+def _pack(format: int, texts: pa.Array, vectors: Array, exponent: int, config: dict[str, Any]) -> bytes:
+    features = np.frombuffer("\n".join(texts.to_pylist()).encode(), np.uint8)  # no word contains a line break
+    header = {"format": format, "version": version("sentibp"), "config": config, "exponent": exponent}
+    return tensor_file.pack_tensor_file(header, {"features": features, "vectors": vectors}, KEY)
 
 
 @cache

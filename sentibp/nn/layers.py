@@ -76,6 +76,12 @@ def path(*names: str) -> str:
     return ".".join(filter(None, names))
 
 
+def pooling_divisor(x: Ragged, pooling: str, padding: int, dtype: Any = np.float64) -> Array:
+    """Return the number (n,) by which the pooling divides the sum of each review's rows."""
+    length = np.maximum(x.lengths + padding, 1).astype(dtype)
+    return {"mean": length, "sqrt": np.sqrt(length), "sum": np.ones_like(length)}[pooling]
+
+
 class EmbeddingBag(Layer):
     """The pooled embedding of each review: a linear layer whose input is the count matrix of the batch.
 
@@ -97,8 +103,7 @@ class EmbeddingBag(Layer):
 
     def divisor(self, x: Ragged) -> Array:
         """Return the number (n, 1) by which the pooling divides the sum of each review's rows."""
-        length = np.maximum(x.lengths + self.padding, 1)[:, None].astype(self.params["weight"].dtype)
-        return {"mean": length, "sqrt": np.sqrt(length), "sum": np.ones_like(length)}[self.pooling]
+        return pooling_divisor(x, self.pooling, self.padding, self.params["weight"].dtype)[:, None]
 
     def forward(self, x: Ragged, *, train: bool = False) -> Array:
         """n reviews -> (n, d)."""

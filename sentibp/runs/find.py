@@ -106,7 +106,7 @@ def find_run(name: str | Path | None = "last", needs: str | None = None, builtin
             return path
     if hub_model.is_hub_name(name):
         if not builtin:
-            hub_model.parse(name)
+            hub_model.parse_hub_name(name)
             raise ConfigError(f"{name}: a model of the hub has no run directory; name a run of a training of your own")
         return hub_model.download(name)
     if name != BUILTIN:

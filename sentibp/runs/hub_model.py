@@ -49,7 +49,7 @@ def is_hub_name(name: str) -> bool:
     return name.startswith("hf:/") or name.startswith(("https://huggingface.co/", "http://huggingface.co/"))
 
 
-def parse(name: str) -> HubName:
+def parse_hub_name(name: str) -> HubName:
     """Return the repository and revision that a name such as hf://USER/NAME@v1 means. ConfigError if it means none."""
     if not name.startswith("hf:/"):
         path = name.partition("huggingface.co/")[2]
@@ -105,7 +105,7 @@ def download(name: str) -> Path:
     ConfigError if the hub has no such model, or it may not be read; DataError if the hub cannot be reached and the
     model is not in the cache, or if the file is too large to be a model.
     """
-    hub_name = parse(name)
+    hub_name = parse_hub_name(name)
     prepare_client()
     path = _cached(hub_name) if is_offline() or _is_commit(hub_name.revision) else None
     if path is None:

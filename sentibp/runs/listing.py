@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sentibp.errors import ConfigError, DataError, SentibpError
 from sentibp.runs import directory
 from sentibp.runs.compare import flat_settings
+from sentibp.utils.json_types import finite_number
 from sentibp.utils.near_names import did_you_mean, near_paths
 
 
@@ -82,7 +83,7 @@ def _summarize(path: Path, facts: Mapping[str, Any], settings: dict[str, Any]) -
     validation = (facts["data"] or {}).get("validation")
     n = scores.get("n", validation.get("reviews") if isinstance(validation, dict) else None)
     interval = scores.get("accuracy_interval")
-    is_interval = isinstance(interval, list) and len(interval) == 2 and None not in map(_number, interval)
+    is_interval = isinstance(interval, list) and len(interval) == 2 and None not in map(finite_number, interval)
     is_killed = facts["outcome"] == "running" and not directory.is_being_written(path)
     return RunSummary(
         run=str(path),
@@ -91,15 +92,9 @@ def _summarize(path: Path, facts: Mapping[str, Any], settings: dict[str, Any]) -
         outcome="killed" if is_killed else facts["outcome"],
         scored_on=scored_on if (scored_on := facts.get("scored_on")) in ("training", "validation") else None,
         n=n if isinstance(n, int) and scores else None,
-        accuracy=_number(scores.get("accuracy")),
+        accuracy=finite_number(scores.get("accuracy")),
         accuracy_interval=interval if is_interval else None,
-        log_loss=_number(scores.get("log_loss")),
-        seconds=_number(facts.get("seconds")),
+        log_loss=finite_number(scores.get("log_loss")),
+        seconds=finite_number(facts.get("seconds")),
         settings=settings,
     )
-
-
-def _number(value: Any) -> float | None:
-    """Return a finite number as it is, and None for anything else: run.json may come from a stranger."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and math.isfinite(value) else None

@@ -83,7 +83,7 @@ def _metric_of_a_better_seed(
     metric = stopping.metric if stopping else "accuracy"
     if metric not in seeds or scores.get(metric) is None:
         return None
-    best = seeds[metric]["max" if (metrics.BETTER | metrics.CLASS_BETTER)[metric] == "higher" else "min"]
+    best = seeds[metric]["max" if metrics.higher_is_better(metric) else "min"]
     return None if scores[metric] == best else metric.replace("_", " ")
 
 

@@ -12,12 +12,7 @@ import numpy as np
 from sentibp import metrics
 from sentibp.config.schema import Train
 from sentibp.data.examples import Examples, example_weights
-from sentibp.model.calibration import (
-    fit_scale_and_shift,
-    fit_scale_and_shifts,
-    fit_temperature,
-    mixture_weights,
-)
+from sentibp.model.calibration import fit_scale_and_shift, fit_scale_and_shifts, fit_temperature, mixture_weights
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
 from sentibp.model.fold import Shift, scale_logit
@@ -29,7 +24,6 @@ from sentibp.training.events import Epoch
 from sentibp.training.loop import evaluate
 from sentibp.utils.messages import counted
 
-_BETTER = metrics.BETTER | metrics.CLASS_BETTER
 _STATE = ("best", "scores", "digest", "kept", "factor", "shift", "weights")
 _STATE += ("seed_scores", "seed_best", "seed_best_scores", "seed_weights", "waited")  # of the current seed
 
@@ -125,7 +119,7 @@ class Selection:
     def _consider(self, seed: int, epoch: int, scores: dict[str, Any], logits: Array, classifier: Classifier) -> None:
         """Keep the model, calibrated, if it is the best so far. `logits` (n,) are of the data it was scored on."""
         value = scores[self.metric]
-        value = -math.inf if value is None else value if _BETTER[self.metric] == "higher" else -value
+        value = -math.inf if value is None else value if metrics.higher_is_better(self.metric) else -value
         self.waited += 1
         is_best_of_seed = value > self.seed_best or self.seed_best_scores is None
         is_best = value > self.best or self.scores is None
@@ -165,7 +159,7 @@ class Selection:
 
     def spread(self) -> dict[str, dict[str, float]]:
         """Return mean, standard deviation, minimum and maximum of each score over the seeds."""
-        names = [name for name in _BETTER if self.seed_scores and self.seed_scores[0].get(name) is not None]
+        names = [name for name in metrics.ALL_BETTER if self.seed_scores and self.seed_scores[0].get(name) is not None]
         return {name: metrics.spread([scores[name] for scores in self.seed_scores]) for name in names}
 
     def state_dict(self) -> dict[str, Any]:

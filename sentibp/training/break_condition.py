@@ -18,6 +18,7 @@ from sentibp.nn.layers import Array, Gradient, Sequential
 from sentibp.training.diverged import TrainingStopped
 from sentibp.training.events import Backward, Batch, FitEvent, Step
 from sentibp.training.loop import TrainingState
+from sentibp.utils.messages import truncated
 from sentibp.utils.near_names import nearest
 
 NAMES = ("loss", "grad_norm", "update_norm", "learning_rate", "step", "epoch")
@@ -61,7 +62,7 @@ def parse_condition(text: str) -> BreakCondition:
     """Read a condition. Raises ConfigError if the text is none."""
     found = _CONDITION.fullmatch(text)
     form = f'write NAME OP NUMBER, such as "grad_norm > 100"; NAME is one of {", ".join(NAMES)}'
-    shown = text if len(text) <= 60 else f"{text[:59]}…"
+    shown = truncated(text, 60)
     if found is None:
         raise ConfigError(f"--break {shown!r}: not a condition; {form}")
     name, op, number = found.groups()

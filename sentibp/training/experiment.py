@@ -196,8 +196,7 @@ def train(
     beside = ROOT if out is None else expand_home(out).parent
     with workers_beside(beside, executor, resolved.config.train.shards, SAME_COMMAND) as workers:
         data = prepare(resolved, workers)
-    facts = {"data": data.facts, "notes": list(data.notes), "caveats": list(data.caveats)}
-    run = create_run(data.config, resolved.path, out, command=list(command), **facts)
+    run = create_run(data.config, resolved.path, out, command=list(command), **data.run_facts)
     return Training(data, run, condition=condition, executor=executor)
 
 

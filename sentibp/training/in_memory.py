@@ -30,7 +30,6 @@ from sentibp.data.label_encoder import (
     label_encoder,
     label_list,
 )
-from sentibp.data.labels import class_names
 from sentibp.errors import ConfigError, InvalidInput, InvalidSetting, SentibpError, SentibpWarning
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
@@ -40,7 +39,7 @@ from sentibp.training.experiment import Outcome, Training
 from sentibp.training.paths import REVIEWS, VALIDATION_REVIEWS, resolve_paths
 from sentibp.training.prepare import prepare_config
 from sentibp.utils import resources
-from sentibp.utils.label_key import LABELS
+from sentibp.utils.label_key import LABELS, class_names
 from sentibp.utils.paths import absolute
 from sentibp.utils.sequences import Texts, as_texts, read_once, require_same_order
 from sentibp.utils.table import Table
@@ -196,8 +195,7 @@ def _train(resolved: Resolved, given: Given, temporary: Path, out: Path | None, 
         warnings.warn(note, SentibpWarning, stacklevel=4)  # the line that calls `train` or `fit`
     data = prepare_config(prepared.config, prepared.notes, prepared.reviews)
     path = temporary if out is None else out
-    facts = {"data": data.facts, "notes": list(data.notes), "caveats": list(data.caveats)}
-    run = create_run(data.config, resolved.path, path, pointers=out is not None, **facts)
+    run = create_run(data.config, resolved.path, path, pointers=out is not None, **data.run_facts)
     epochs: list[dict[str, Any]] = []
     with Training(data, run) as training:
         if out is not None:

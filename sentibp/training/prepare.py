@@ -69,6 +69,11 @@ class TrainingData(NamedTuple):
     before: int | None = None  # in the refit: the number of features of the chosen model
 
     @property
+    def run_facts(self) -> dict[str, Any]:
+        """What run.json has of the data."""
+        return {"data": self.facts, "notes": list(self.notes), "caveats": list(self.caveats)}
+
+    @property
     def has_learned_validation(self) -> bool:
         """Whether training has so many validation reviews, or nearly, that their scores say little about new ones."""
         return self.independent is not None and has_many_near_duplicates(

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -341,17 +340,6 @@ class Sweep:
             config=None if best is None else self.folder.path / BEST,
             run=None if best is None or self.plan.folds else self.folder.trial(best.number),
         )
-
-
-class Deadline:
-    """Says to stop after some seconds."""
-
-    def __init__(self, seconds: float | None):
-        self.end = None if seconds is None else time.monotonic() + seconds
-
-    def is_over(self) -> bool:
-        """Return whether the time is over."""
-        return self.end is not None and time.monotonic() >= self.end
 
 
 def _flat(values: Values) -> dict[str, Any]:

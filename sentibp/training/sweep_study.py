@@ -20,7 +20,8 @@ import numpy as np
 
 from sentibp.config.space import Dimension, Space
 from sentibp.errors import ConfigError, DataError
-from sentibp.training.trial import FAILED, FINISHED, TrialRecord, higher_is_better
+from sentibp.metrics import higher_is_better
+from sentibp.training.trial import FAILED, FINISHED, TrialRecord
 from sentibp.utils.files import data_error_if_unreadable, data_error_on_failure, open_regular
 
 try:

@@ -35,8 +35,6 @@ STATES = (FINISHED, PRUNED, DIVERGED, REFUSED, FAILED)
 _RIVALS = 5  # finished trials, before one can be hopeless
 _HOPELESS = 0.25  # the share of the finished trials that a hopeless one is behind, when they were as far
 
-_BETTER = metrics.BETTER | metrics.CLASS_BETTER
-
 Curve = list[tuple[int, float, float]]  # after each epoch: the fold, the share of its training, the best score so far
 
 
@@ -93,11 +91,6 @@ class InputsLost(DataError):
 
 class _Interrupted(Exception):
     """The trial is to stop; it leaves no record."""
-
-
-def higher_is_better(metric: str) -> bool:
-    """Return whether a higher score is better."""
-    return _BETTER[metric] == "higher"
 
 
 def run_trial(task: TrialTask, stop: Callable[[], object] = lambda: False) -> TrialRecord | None:
@@ -171,9 +164,10 @@ def _train(
     """Train on a fold, and add its outcome. Return None if the trial is hopeless."""
     if stop():
         raise _Interrupted
-    facts = {"data": data.facts, "notes": list(data.notes), "caveats": list(data.caveats), "command": []}
     advice = "then the same command resumes the sweep"
-    run = create_run(data.config, Path("trial.yaml"), folder, pointers=False, advice=advice, **facts)
+    run = create_run(
+        data.config, Path("trial.yaml"), folder, pointers=False, advice=advice, command=[], **data.run_facts
+    )
     run.advice = advice
     with Training(data, run) as training:
         training.with_refit = False
@@ -222,7 +216,7 @@ class _Progress:
 
 def better(metric: str, a: float, b: float) -> float:
     """Return the better of two scores."""
-    return max(a, b) if higher_is_better(metric) else min(a, b)
+    return max(a, b) if metrics.higher_is_better(metric) else min(a, b)
 
 
 def is_hopeless(curve: Curve, rivals: Sequence[Curve], metric: str) -> bool:
@@ -234,7 +228,7 @@ def is_hopeless(curve: Curve, rivals: Sequence[Curve], metric: str) -> bool:
     seen = list(_at(rivals, fold, share))
     if len(seen) < _RIVALS:
         return False
-    sign = 1 if higher_is_better(metric) else -1
+    sign = 1 if metrics.higher_is_better(metric) else -1
     return sign * value < float(np.quantile(sign * np.array(seen), _HOPELESS))
 
 
@@ -249,7 +243,7 @@ def _at(rivals: Sequence[Curve], fold: int, share: float) -> Iterator[float]:
 def _finished(task: TrialTask, curve: Curve, outcomes: Sequence[Outcome]) -> TrialRecord:
     """Return the record of a trial that trained to its end."""
     every = [outcome.scores or {} for outcome in outcomes]
-    names = [name for name in _BETTER if all(isinstance(scores.get(name), int | float) for scores in every)]
+    names = [name for name in metrics.ALL_BETTER if all(isinstance(scores.get(name), int | float) for scores in every)]
     scores = {name: float(np.mean([each[name] for each in every])) for name in names}
     if task.metric not in scores:
         return TrialRecord(task.number, FAILED, message=f"there is no {task.metric} on these validation reviews")

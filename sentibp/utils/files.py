@@ -76,7 +76,7 @@ def open_output(path: Path) -> Iterator[IO[bytes]]:
     if old is not None and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     if old is not None and old.st_nlink > 1:
-        with _rewriting(target, old) as file:
+        with _rewriting(target) as file:
             yield file
         return
     with replacing(target, old) as file:
@@ -137,7 +137,7 @@ def replacing(target: Path, old: os.stat_result | None = None) -> Iterator[IO[by
 
 
 @contextlib.contextmanager
-def _rewriting(target: Path, old: os.stat_result) -> Iterator[IO[bytes]]:
+def _rewriting(target: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file whose content is copied into `target` at the end, for all names of that file."""
     with _temporary(target, 0o600) as (_, file), open(target, "r+b") as opened:
         yield file

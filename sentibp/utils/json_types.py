@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, get_args, get_origin
 
+from sentibp.utils.messages import truncated
+
 _DEPTH = 50  # levels of lists and objects; ours have five
 _LARGEST = 1 << 64  # a whole number of ours is smaller; a larger one overflows where it becomes a float
 
@@ -72,10 +74,15 @@ def check(value: Any, kind: Any, name: str) -> None:
         raise ValueError(f"{name or 'it'} is {shown(value)}")
 
 
+def finite_number(value: Any) -> float | None:
+    """Return a finite number as it is, and None for anything else."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and math.isfinite(value) else None
+
+
 def shown(value: Any) -> str:
     """Return a value as a message echoes it: at most 40 characters."""
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:39]}…"
+    return truncated(repr(value), 40)
 
 
 def _has_type(value: Any, kind: Any) -> bool:  # noqa: PLR0911  # one for each kind of type

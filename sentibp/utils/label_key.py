@@ -59,6 +59,11 @@ def _plain_number(text: str) -> str:
     return text if len(digits) > _LONGEST else "0" if digits == "-0" else digits
 
 
+def class_names(labels: Iterable[str] | None) -> tuple[str, ...]:
+    """Return the names of the classes in `data.labels`, in their order."""
+    return LABELS if labels is None else tuple(name for name in labels if name != IGNORE)
+
+
 def is_binary(names: Iterable[str]) -> bool:
     """Return whether classes are negative and positive, which one logit tells apart. Two others have a logit each."""
     return tuple(names) == LABELS

@@ -28,6 +28,11 @@ def discard(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def truncated(text: str, width: int) -> str:
+    """Return the text, or its beginning with an ellipsis, in at most `width` characters."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
 def as_sentence(note: str) -> str:
     """Return a note with a capital at the beginning and a full stop at the end."""
     return f"{note[:1].upper()}{note[1:]}."

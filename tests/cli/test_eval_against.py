@@ -80,7 +80,7 @@ def test_a_check_applies_to_the_first_model(sentibp, trained, other):
 
 def test_a_model_that_was_trained_on_these_reviews_is_reported(sentibp, trained):
     run = sentibp("train", "quickstart", "--json", "--quiet", "--set", "data.validation=0").json["run"]
-    about = "32 of 32 reviews are in the training data of the {} model: expect less of new reviews\n"
+    about = "32 of 32 reviews are in the training data of the {} model: expect lower scores on new reviews\n"
     assert sentibp("eval", trained, "--against", run).err == about.format("second")
     assert sentibp("eval", run, "--against", trained, "--data", "sample").err == "", "not trained on the test split"
     result = sentibp("eval", trained, "--against", run, "--data", "sample", "--split", "train", "--json").json

@@ -276,10 +276,10 @@ def test_names_that_are_none(fails, name, text):
 
 
 def test_names():
-    assert hub_model.parse("hf://ann/first") == ("ann/first", None)
-    assert hub_model.parse("hf:/ann/first@v1") == ("ann/first", "v1")  # a Path
-    assert hub_model.parse("hf://models/ann/first@refs/pr/1") == ("ann/first", "refs/pr/1")
-    assert hub_model.parse("hf://ann/first/model.safetensors") == ("ann/first", None)
+    assert hub_model.parse_hub_name("hf://ann/first") == ("ann/first", None)
+    assert hub_model.parse_hub_name("hf:/ann/first@v1") == ("ann/first", "v1")  # a Path
+    assert hub_model.parse_hub_name("hf://models/ann/first@refs/pr/1") == ("ann/first", "refs/pr/1")
+    assert hub_model.parse_hub_name("hf://ann/first/model.safetensors") == ("ann/first", None)
 
 
 def test_a_local_file_of_that_name_comes_first(sentibp, here, quickstart):

@@ -48,7 +48,8 @@ def test_what_a_sweep_prints(sentibp):
     assert [line.partition(":")[0] for line in lines[1:4]] == [f"trial {i} ({i + 1} of 3)" for i in range(3)]
     assert "accuracy 0." in lines[1]
     assert "learning_rate=0." in lines[1]
-    assert lines[4:] == ["its score is the best of 3 on the same validation reviews: expect less on new reviews"]
+    warning = "its score is the best of 3 on the same validation reviews: expect lower scores on new reviews"
+    assert lines[4:] == [warning]
     out = result.out.splitlines()
     assert out[0].startswith("best      trial ")
     assert out[-2:] == ["trials    3 finished", f"next      sentibp train {folder}/best.yaml"]

@@ -753,7 +753,7 @@ def test_evaluation_uses_the_label_mapping_of_training(by_stars):
     assert evaluation.scores["in_training"] == 40
     assert evaluation.notes == (
         "stars.csv: 10 reviews left out, as data.labels says",
-        "40 of 40 reviews are in the training data of the model: expect less of new reviews",
+        "40 of 40 reviews are in the training data of the model: expect lower scores on new reviews",
         "the 40 reviews are 4 distinct texts: repeated reviews make the intervals too narrow",
     )
 

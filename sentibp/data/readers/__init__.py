@@ -14,18 +14,17 @@ from pathlib import Path
 
 from sentibp.data.readers import compression, disguise, excel, folder
 from sentibp.data.readers.content import first_bytes, read_bytes
-from sentibp.data.readers.csv_tsv import BAR, open_csv, open_tsv
-from sentibp.data.readers.dialect import likely_separator
+from sentibp.data.readers.csv_tsv import open_csv
+from sentibp.data.readers.dialect import BAR, TAB, likely_separator
 from sentibp.data.readers.encoding import encoding_for, to_utf8
 from sentibp.data.readers.header import similar_names
 from sentibp.data.readers.json_file import open_json
-from sentibp.data.readers.lengths import require_short_lines
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.partitions import partition_files, with_values, without_values
 from sentibp.data.readers.plain import open_lines
 from sentibp.data.readers.shards import join_tables
 from sentibp.data.readers.splits import are_parts, choose_files, data_files, format_suffix, listed, splits_of
-from sentibp.data.readers.table import ReadOptions, Table, is_set, require_unset
+from sentibp.data.readers.table import ReadOptions, Table, is_set, require_short_lines, require_unset
 from sentibp.errors import DataError, NoLabels
 from sentibp.utils.files import data_error_if_unreadable
 from sentibp.utils.messages import counted
@@ -156,7 +155,7 @@ def _open_text(data: memoryview, name: str, options: ReadOptions, suffix: str) -
         return open_json(data, name, options).with_notes((f"{name}: read as JSON, which it is in spite of its name",))
     if suffix in disguise.JSON and not disguise.is_table(data):
         return open_json(data, name, options)
-    require_short_lines(data, name, options)
+    require_short_lines(data, name, options.most)
     if suffix in disguise.JSON:
         return open_csv(data, name, options).with_notes((f"{name}: read as CSV, as it is no JSON",))
     if suffix in _BY_SUFFIX:
@@ -174,8 +173,8 @@ def _open_text(data: memoryview, name: str, options: ReadOptions, suffix: str) -
 
 _BY_SUFFIX: dict[str, Callable[[memoryview, str, ReadOptions], Table]] = {
     ".csv": open_csv,
-    ".tsv": open_tsv,
-    ".tab": open_tsv,
+    ".tsv": partial(open_csv, separators=TAB),
+    ".tab": partial(open_csv, separators=TAB),
     ".psv": partial(open_csv, separators=BAR),
     ".txt": open_lines,
     ".ft": open_lines,

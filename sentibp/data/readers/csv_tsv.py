@@ -35,8 +35,6 @@ from sentibp.utils.messages import counted
 from sentibp.utils.near_names import folded_name
 from sentibp.utils.repair import set_option
 
-COMMA, TAB, BAR = ",;\t|", "\t,;|", "|,;\t"  # separators in the order in which they are tried
-
 _SAMPLE = 200  # rows from which the header is judged
 
 _LOOK = 100_000  # lines in which these rows are looked for; the others may be blank
@@ -64,7 +62,7 @@ class Layout:
     header: bytes = b""  # the line with the names of the columns, if there is one
 
 
-def open_csv(data: memoryview, name: str, options: ReadOptions, separators: str = COMMA) -> Table:
+def open_csv(data: memoryview, name: str, options: ReadOptions, separators: str = dialects.COMMA) -> Table:
     """Open separated values. The earliest of the separators that suits the file is taken."""
     with dialects.long_fields():
         layout, header = find_layout(data, name, options, separators)
@@ -76,11 +74,6 @@ def open_csv(data: memoryview, name: str, options: ReadOptions, separators: str 
         header=header,
         notes=layout.notes,
     )
-
-
-def open_tsv(data: memoryview, name: str, options: ReadOptions) -> Table:
-    """Open tab-separated values."""
-    return open_csv(data, name, options, TAB)
 
 
 def find_layout(
@@ -108,17 +101,11 @@ def find_layout(
         notes.append(
             unmarked_note(name, titles, dialect.separator) if plain else title_note(name, "line", titles, names_at)
         )
-    columns, is_named, names = tuple(first), options.names is None, b""
-    if options.names is not None and (note := own_names(first, header, options)):
-        notes.append(note)
-        is_named = True
-    elif options.names is not None:
-        fits = plain or _require_width([row for _, row in sample], name, options)
-        options, is_named = (options, False) if fits else (options._replace(names=None), True)
-        rest = [row for _, row in sample[1:] if len(row) == len(first)]
-        notes += filter(None, [unused_names(first, rest, header, options)] if fits and not plain else [])
+    options, is_named, more = _has_names(sample, header, name, options, plain=plain)
+    notes += more
+    columns, names = tuple(first), b""
     if is_named:
-        require_header(first, [row for _, row in sample[1:] if len(row) == len(first)], header, options)
+        require_header(first, _alike(sample), header, options)
         if has_row_names(first, [row for _, row in sample[1:]]):
             columns = ("", *first)
             notes.append(f"{header}: names the columns but the first one, which has the numbers of the rows")
@@ -130,6 +117,31 @@ def find_layout(
     else:
         columns, header = options.names or (), "data.columns"
     return Layout(name, data, line, dialect, columns, options, notes, plain and not is_named, names), header
+
+
+def _has_names(
+    sample: Sequence[tuple[int, list[str]]], header: str, name: str, options: ReadOptions, *, plain: bool
+) -> tuple[ReadOptions, bool, list[str]]:
+    """Return whether the first row of a sample names the columns, which data.columns may do as well, with notes on it.
+
+    The options that come with it are without data.columns where these do not fit. `header` is the place of the row.
+    """
+    if options.names is None:
+        return options, True, []
+    first = sample[0][1]
+    if note := own_names(first, header, options):
+        return options, True, [note]
+    if plain:
+        return options, False, []
+    if not _require_width([row for _, row in sample], name, options):
+        return options._replace(names=None), True, []
+    note = unused_names(first, _alike(sample), header, options)
+    return options, False, [note] if note else []
+
+
+def _alike(sample: Sequence[tuple[int, list[str]]]) -> list[list[str]]:
+    """Return the rows below the first one that have as many fields."""
+    return [row for _, row in sample[1:] if len(row) == len(sample[0][1])]
 
 
 def _find_dialect(
@@ -331,8 +343,8 @@ def _all_have(width: int, layout: Layout) -> bool:
 
 def _pair(row: list[str], layout: Layout) -> list[str]:
     """Return a text and its label, or the reverse, of which the text may contain the separator."""
-    separator, texts = layout.dialect.separator, layout.options.wanted()
-    if folded_name(layout.columns[0]) in {folded_name(column) for role, column in texts if role == "text"}:
+    separator = layout.dialect.separator
+    if folded_name(layout.columns[0]) in map(folded_name, layout.options.texts):
         return [separator.join(row[:-1]), row[-1]] if len(row) > 2 else row
     return [row[0], separator.join(row[1:])] if len(row) > 2 else row
 
@@ -381,5 +393,5 @@ def typical_values(first: Sequence[tuple[int, list[str]]], layout: Layout) -> li
     """Return the values of each column in these rows, as far as they have one line; none of columns with texts."""
     sample = [row for (line, row), (after, _) in itertools.pairwise(first) if after == line + 1]
     sample = [row for row in sample if len(row) == len(layout.columns)]
-    texts = {folded_name(name) for role, name in layout.options.wanted() if role == "text"}
+    texts = set(map(folded_name, layout.options.texts))
     return [[] if folded_name(name) in texts else [row[i] for row in sample] for i, name in enumerate(layout.columns)]

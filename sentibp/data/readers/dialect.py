@@ -21,6 +21,8 @@ from sentibp.utils.repair import set_option
 
 Quoting = Literal["double", "backslash", "none"]
 
+COMMA, TAB, BAR = ",;\t|", "\t,;|", "|,;\t"  # separators in the order in which they are tried
+
 SAMPLE = 1 << 18  # bytes from which the separator and the header are found
 
 _UNQUOTED = "\t|"  # separators of files that are often written without quoting
@@ -172,8 +174,7 @@ def find_separator(lines: Sequence[str], options: ReadOptions, order: str) -> st
 def header_separator(line: str, options: ReadOptions, order: str) -> str | None:
     """Return the earliest separator with which a line names all wanted columns, or else all texts' columns."""
     headers = {each: set(map(folded_name, fields_of(line, each, spaced=f'{each} "' in line))) for each in order}
-    texts = {folded_name(column) for role, column in options.wanted() if role == "text"}
-    every = {folded_name(column) for _, column in options.wanted()}
+    every, texts = (set(map(folded_name, columns)) for columns in (options.wanted_columns(), options.texts))
     found = (separator for wanted in (every, texts) for separator in order if wanted <= headers[separator])
     return next(found, None)
 
@@ -219,7 +220,7 @@ def likely_separator(data: memoryview) -> str | None:
     lines = head_lines(data, 50)
     if len(lines) < 2 or "\0" in "".join(lines):
         return None
-    separator = find_separator(lines, ReadOptions(), "\t,;|")
+    separator = find_separator(lines, ReadOptions(), TAB)
     widths = [len(fields_of(line, separator)) for line in lines]
     return separator if widths[0] > 1 and widths.count(widths[0]) > 0.8 * len(widths) else None
 

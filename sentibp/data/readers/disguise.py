@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from sentibp.data.readers.content import first_bytes
-from sentibp.data.readers.dialect import head_lines, header_separator, likely_separator
+from sentibp.data.readers.dialect import COMMA, head_lines, header_separator, likely_separator
 from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
 
@@ -93,7 +93,7 @@ def is_json(data: memoryview, options: ReadOptions) -> bool:
     if not re.match(rb'\{\s*"|\[\s*[{\[]', first_bytes(data, _LOOK)):
         return False
     first = next(iter(head_lines(data, 1)), "")
-    return header_separator(first, options, ",;\t|") is None and _begins_json(first)
+    return header_separator(first, options, COMMA) is None and _begins_json(first)
 
 
 def _begins_json(line: str) -> bool:

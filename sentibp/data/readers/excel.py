@@ -174,7 +174,7 @@ def _unsaved(cells: dict[int, str], places: dict[str, int], name: str, options: 
     DataError for one with texts, labels, weights or groups.
     """
     repair = "save the file with Excel or LibreOffice, which compute it"
-    needed = {column for _, column in resolved(options, list(places)).wanted()}
+    needed = resolved(options, list(places)).wanted_columns()
     for column, place in places.items():
         if place in cells:
             fact = f"{name}: {cells[place]}: {column!r} is a formula, and its value was not saved"

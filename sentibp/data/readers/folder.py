@@ -157,7 +157,7 @@ def open_text_files(
     inner = len(folders) > 1
     names = [f"{file.parent.name}/{file.name}" if inner else file.name for file in files]
     places = [f"{name}/{file}" for file in names]
-    text = options.wanted()[0][1]  # files have no columns: these have the names that the options give them
+    text = options.texts[0]  # files have no columns: these have the names that the options give them
     label = options.label or "label"
     columns = tuple(dict.fromkeys((text, label, "file") if inner or options.label else (text, "file")))
     values = {folder.name: _label_of(folder.name, options, fixed_labels) for folder in folders}

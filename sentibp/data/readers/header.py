@@ -8,9 +8,10 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 
-from sentibp.data.readers.dialect import fields_of
-from sentibp.data.readers.table import ID_NAMES, USUAL_NAMES, ReadOptions, is_set, resolved
+from sentibp.data.readers.dialect import COMMA, fields_of
+from sentibp.data.readers.table import ID_NAMES, USUAL_NAMES, ReadOptions, column_option, is_set, resolved
 from sentibp.errors import DataError
+from sentibp.utils.messages import truncated
 from sentibp.utils.near_names import folded_name
 from sentibp.utils.repair import set_option
 
@@ -27,8 +28,6 @@ _TITLES = 20  # rows at the top that may be titles, at most
 
 _LONGEST_NAME = 60  # characters of the name of a column below a title
 
-_SEPARATORS = ",;\t|"
-
 _CONTROLS = r"[\x01-\x08\x0e-\x1a\x1c-\x1f]"  # some programs separate columns by one, such as Hive by the first
 
 _SHOWN = 40  # characters of a title in a note
@@ -42,9 +41,9 @@ def require_header(first: Sequence[str], rows: Rows, place: str, options: ReadOp
     `rows` are some rows that follow, of the same length.
     """
     names = set(map(folded_name, first))
-    missing = [name for role, name in options.wanted() if role == "text" and folded_name(name) not in names]
+    missing = [name for name in options.texts if folded_name(name) not in names]
     if missing and len(first) == 1 and (separator := _other_separator(first[0], options)):
-        if separator in (_SEPARATORS if options.separator is None else options.separator):
+        if separator in (COMMA if options.separator is None else options.separator):
             raise DataError(f"{place}: {_quoted_lines(separator, place.rpartition(':')[0])}")
         repair = set_option("data.separator", separator)
         raise DataError(f"{place}: no {missing[0]!r}; the columns seem to be separated by {separator!r}: {repair}")
@@ -92,7 +91,7 @@ def _other_separator(line: str, options: ReadOptions) -> str | None:
 
     A space does so between names in quotes.
     """
-    wanted = {folded_name(column) for _, column in options.wanted()}
+    wanted = set(map(folded_name, options.wanted_columns()))
     if '"' in line and wanted <= set(map(folded_name, line.replace('"', "").split(" "))):
         return " "
     for separator in filter(str.isascii, dict.fromkeys(re.findall(rf"[^\w\s\"'\\]|{_CONTROLS}", line))):
@@ -108,7 +107,7 @@ def title_rows(rows: Rows, options: ReadOptions) -> int:
     """
     if is_set("names", options):
         return 0
-    wanted = {folded_name(column) for _, column in options.wanted()}
+    wanted = set(map(folded_name, options.wanted_columns()))
     found = [i for i, row in enumerate(rows[:_TITLES]) if wanted <= set(map(folded_name, row))]
     if found and (len(wanted) > 1 or _names_columns(rows, found[0])):
         return found[0]
@@ -159,7 +158,7 @@ def title_note(name: str, unit: str, titles: Rows, header: str) -> str:
 def title_fact(name: str, unit: str, titles: Rows) -> str:
     """Return the beginning of a note: that the first rows are taken as a title. `unit` is line or row."""
     shown = next((cell.strip() for row in titles for cell in row if cell.strip()), "")
-    shown = shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 1]}…"
+    shown = truncated(shown, _SHOWN)
     which, are = (f"the first {unit}", "is") if len(titles) == 1 else (f"the first {len(titles)} {unit}s", "are")
     return f"{name}: {which} ({shown!r}) {are} taken as a title"
 
@@ -175,10 +174,7 @@ def similar_names(name: str, columns: Sequence[str], options: ReadOptions) -> tu
     for role, column in resolved(options, columns).wanted():
         others = [each for each in columns if each != column and folded_name(each) == folded_name(column)]
         if column in columns and others:
-            texts = options.text
-            is_one = role != "text" or isinstance(texts, str)
-            value = others[0] if is_one else [others[0] if each == column else each for each in texts]
-            other = f"to read {others[0]!r} instead: {set_option(f'data.{role}_column', value)}"
+            other = f"to read {others[0]!r} instead: {column_option(role, column, others[0], options)}"
             notes.append(f"{name}: the {role}s are read from the column {column!r}; {other}")
     return tuple(notes)
 
@@ -186,7 +182,7 @@ def similar_names(name: str, columns: Sequence[str], options: ReadOptions) -> tu
 def possible_table(lines: Sequence[str], name: str, options: ReadOptions) -> tuple[str, ...]:
     """Return a note if plain text may be a table: with the names of columns in its first line, or without any.
 
-    Texts in quotes, as a table or JSON has them, are told, too.
+    Likewise if the texts are in quotes, as a table or JSON has them.
     """
     if repair := control_separator(lines, options):
         hint = f"; {repair}"
@@ -201,7 +197,7 @@ def _in_quotes(lines: Sequence[str], options: ReadOptions) -> str:
     if not lines or not all(re.fullmatch(r'\s*"(\\.|""|[^"\\])*"\s*', line) for line in lines):
         return ""
     is_json = any("\\" in line for line in lines)
-    columns = set_option("data.columns", [options.wanted()[0][1]])
+    columns = set_option("data.columns", [options.texts[0]])
     repair = "if jq has printed it, use jq -r" if is_json else f"to read it without these: {columns}"
     return f", with the quotes that each is in; {repair}"
 
@@ -215,7 +211,7 @@ def _spaced(lines: Sequence[str], _: ReadOptions) -> str:
 
 def _separated(lines: Sequence[str], options: ReadOptions) -> str:
     """Return how to read lines that may have columns between commas or the like, with a header or without; else ""."""
-    for separator in _SEPARATORS:
+    for separator in COMMA:
         rows = [fields_of(line, separator) for line in lines]
         width = len(rows[0]) if rows else 0
         if width < 2:
@@ -268,14 +264,14 @@ def own_names(first: Sequence[str], place: str, options: ReadOptions) -> str:
     names = list(map(folded_name, first))
     if names == list(map(folded_name, options.names or ())):
         return f"{place}: the first line has the names in data.columns, and is read as the header"
-    if len(names) > 1 and {folded_name(column) for _, column in options.wanted()} <= set(names):
+    if len(names) > 1 and set(map(folded_name, options.wanted_columns())) <= set(names):
         return f"{place}: the first line names the columns, and is read as the header; data.columns is not used"
     return ""
 
 
 def unused_names(first: Sequence[str], rows: Rows, place: str, options: ReadOptions) -> str:
     """Return a note if a first row that is read as a review may be other names of the columns; else ""."""
-    texts = [i for i, name in enumerate(options.names or ()) if ("text", name) in options.wanted()]
+    texts = [i for i, name in enumerate(options.names or ()) if name in options.texts]
     if len(texts) != 1 or len(rows) < 2 or not are_names(first) or looks_like_data(first, rows):
         return ""
     i = texts[0]
@@ -334,10 +330,9 @@ def suggested_names(rows: Rows, options: ReadOptions) -> list[str]:
     """
     columns = [[row[i] for row in rows] for i in range(len(rows[0]))]
     names = [""] * len(columns)
-    texts = [name for role, name in options.wanted() if role == "text"]
     plain = [not _all_of("number", column) and not _all_of("date", column) for column in columns]
     longest = sorted(range(len(columns)), key=lambda i: (not plain[i], -sum(map(len, columns[i]))))
-    for i, name in zip(sorted(longest[: len(texts)]), texts, strict=False):
+    for i, name in zip(sorted(longest[: len(options.texts)]), options.texts, strict=False):
         names[i] = name
     label = label_column(columns, [i for i, name in enumerate(names) if not name])
     if label is not None:

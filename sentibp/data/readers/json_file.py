@@ -11,21 +11,18 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sentibp.data.readers.content import filled_lines, first_bytes, long_line
+from sentibp.data.readers.json_document import Document
 from sentibp.data.readers.json_lines import (
-    DECODER,
     LOOK,
-    SHAPES,
     Record,
     Rows,
-    json_reason,
-    known_repair,
     open_json_lines,
     parse_lines,
     record_table,
     require_once,
     value_at,
 )
-from sentibp.data.readers.table import ReadOptions, Table, require_unset, too_long
+from sentibp.data.readers.table import ReadOptions, Table, require_unset
 from sentibp.errors import DataError
 from sentibp.utils import environment
 from sentibp.utils.environment import size
@@ -36,8 +33,6 @@ _DEPTH = 4  # of objects within objects that may hold the list
 _NAMED = "JSON objects name their values"
 
 _LIST, _OBJECT = 5, 12  # bytes of memory for a byte of a list, which is parsed one by one, and of an object
-
-_SOLID = re.compile(r"\S|\Z")
 
 
 def open_json(data: memoryview, name: str, options: ReadOptions) -> Table:
@@ -86,8 +81,7 @@ def _has_lines(data: memoryview, options: ReadOptions) -> bool:
 
 def _has_texts(record: Record, options: ReadOptions) -> bool:
     """Return whether a record has every text column, with a value that is no object or list."""
-    texts = [column for role, column in options.wanted() if role == "text"]
-    return all(_has(record, column) and not isinstance(value_at(record, column), list | dict) for column in texts)
+    return all(_has(record, name) and not isinstance(value_at(record, name), list | dict) for name in options.texts)
 
 
 def _has(record: Record, column: str) -> bool:
@@ -95,109 +89,9 @@ def _has(record: Record, column: str) -> bool:
     return column in record or bool(dot and isinstance(inner := record.get(head), dict) and _has(inner, rest))
 
 
-class _Document:
-    """The text of a JSON file, whose values are parsed one by one, so that the place of each is known."""
-
-    def __init__(self, data: memoryview, name: str, options: ReadOptions):
-        self.text = str(data, "utf-8")
-        self.name, self._most = name, options.most
-        self._line, self._counted = 1, 0  # the line of the position `_counted`
-        self._end = 0
-
-    def line(self, position: int) -> int:
-        """Return the line of a position."""
-        if position < self._counted:
-            self._line, self._counted = 1, 0
-        self._line += self.text.count("\n", self._counted, position)
-        self._counted = position
-        return self._line
-
-    def skip(self, position: int) -> int:
-        """Return the position of the next character that is not white space."""
-        match = _SOLID.search(self.text, position)
-        return match.start() if match else len(self.text)
-
-    def value(self, position: int) -> tuple[Any, int]:
-        """Return the value that begins here, and the position after it."""
-        try:
-            return DECODER.raw_decode(self.text, position)
-        except json.JSONDecodeError as error:
-            raise self.error(error.pos, json_reason(error)) from None
-        except (ValueError, RecursionError) as error:
-            raise self.error(position, json_reason(error)) from None
-
-    def _require_short(self, position: int, end: int) -> None:
-        """Raise a DataError for a record that is longer than data.max_record_mb; it has been parsed."""
-        if end - position > self._most:
-            raise too_long(f"{self.name}:{self.line(position)}", "a record", end - position, self._most)
-
-    def error(self, position: int, reason: str) -> DataError:
-        """Return the error that the text is not JSON at this position."""
-        start = self.skip(0)
-        repair = "repair the list" if self.text[start] == "[" else SHAPES
-        repair = known_repair(self.text[start : start + 100]) or repair
-        return DataError(f"{self.name}:{self.line(position)}: not JSON: {reason}; {repair}")
-
-    def values(self) -> Iterator[tuple[int, Any]]:
-        """Yield the position of each of the values that follow one another, and the value."""
-        position = self.skip(0)
-        while position < len(self.text):
-            value, end = self.value(position)
-            self._require_short(position, end)
-            yield position, value
-            position = self.skip(end)
-            if self.text[position : position + 1] == ",":
-                position = self.skip(position + 1)
-
-    def elements(self, position: int) -> Iterator[tuple[int, Any]]:
-        """Yield the position of each element of the list that begins here, and the element.
-
-        Further lists may follow the outermost one, as if they were one list.
-        """
-        is_outermost = position == self.skip(0)
-        while True:
-            yield from ((start, value) for _, start, value in self._items(position, "]"))
-            position = self._end
-            if not is_outermost or position == len(self.text):
-                return
-            if self.text[position] != "[":
-                raise self.error(position, "more after the end of the list")
-
-    def members(self, position: int) -> Iterator[tuple[str, int, Any]]:
-        """Yield the key, position and value of each member of the object that begins here."""
-        yield from self._items(position, "}")
-        if position == self.skip(0) and self._end < len(self.text):
-            raise self.error(self._end, "more after the end of the object")
-
-    def _items(self, position: int, closing: str) -> Iterator[tuple[str, int, Any]]:
-        """Yield the key, position and value of each element or member. Afterwards `_end` is what follows them."""
-        key, end = "", self.skip(position + 1)
-        while self.text[end : end + 1] != closing:
-            if closing == "}":
-                key, end = self.value(end)
-                end = self.skip(self.skip(end) + 1)  # over the colon
-            value, after = self.value(end)
-            if closing == "]":
-                self._require_short(end, after)
-            yield key, end, value
-            end = self.skip(after)
-            if self.text[end : end + 1] == ",":
-                end = self.skip(end + 1)
-            elif self.text[end : end + 1] != closing:
-                raise self.error(end, f"expecting ',' or {closing!r}")
-        self._end = self.skip(end + 1)
-
-    def find(self, path: tuple[str, ...]) -> int:
-        """Return the position of the value at the end of a path of keys."""
-        position = self.skip(0)
-        for key in path:
-            position = [start for name, start, _ in self.members(position) if name == key][-1]
-        return position
-
-
 def _find_rows(data: memoryview, name: str, options: ReadOptions) -> Rows:
     """Return what reads the records, wherever the file has them."""
-    document = _Document(data, name, options)
+    document = Document(data, name, options)
     start = document.skip(0)
     if document.text[start] == "[":
         elements = [value for _, value in itertools.islice(document.elements(start), LOOK)]
@@ -220,9 +114,8 @@ def _find_table(value: Record, data: memoryview, name: str, options: ReadOptions
     if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):  # orient="split"
         names = options._replace(names=tuple(map(str, value["columns"])))
         return functools.partial(_listed, data, name, names, ("data",))
-    texts = [column for role, column in options.wanted() if role == "text"]
-    if all(isinstance(value.get(column), list | dict) for column in texts):  # orient="columns", or to_dict("list")
-        return functools.partial(_by_column, data, name, options, texts[0])
+    if all(isinstance(value.get(each), list | dict) for each in options.texts):  # orient="columns", or to_dict("list")
+        return functools.partial(_by_column, data, name, options, options.texts[0])
     if _has_objects(value) and _any_has_texts(value.values(), options):  # orient="index"
         return functools.partial(_by_key, data, name, options)
     return None
@@ -264,7 +157,7 @@ def _reject_inner_lists(
     for record in found:
         for key, inner in record.items():
             if isinstance(inner, list) and _any_has_texts(inner, options):
-                wanted = " and ".join(repr(column) for role, column in options.wanted() if role == "text")
+                wanted = " and ".join(map(repr, options.texts))
                 command = _jq((*path, *[None] * in_list, key, None), name)
                 raise DataError(f"{name}: each object has a list {key!r} with {wanted}; give these objects: {command}")
 
@@ -305,7 +198,7 @@ def _several(
     name: str, lists: dict[tuple[str, ...], list], fitting: list[tuple[str, ...]], options: ReadOptions
 ) -> DataError:
     """Return the error that it is not clear which list has the reviews."""
-    wanted = " and ".join(repr(column) for role, column in options.wanted() if role == "text")
+    wanted = " and ".join(map(repr, options.texts))
     if fitting:
         paths = ", ".join(".".join(path) for path in fitting)
         return DataError(f"{name}: several lists have {wanted}: {paths}; write each of them to a file of its own")
@@ -319,7 +212,7 @@ def _several(
 
 def _concatenated(data: memoryview, name: str, options: ReadOptions) -> Iterator[tuple[int, Record]]:
     """Yield the line and the record of values that follow one another."""
-    document = _Document(data, name, options)
+    document = Document(data, name, options)
     return _rows_of(document.values(), document, name, options)
 
 
@@ -327,12 +220,12 @@ def _listed(
     data: memoryview, name: str, options: ReadOptions, path: tuple[str, ...] = ()
 ) -> Iterator[tuple[int, Record]]:
     """Yield the line and the record of each element of the list at the end of a path of keys."""
-    document = _Document(data, name, options)
+    document = Document(data, name, options)
     return _rows_of(document.elements(document.find(path)), document, name, options)
 
 
 def _rows_of(
-    values: Iterable[tuple[int, Any]], document: _Document, name: str, options: ReadOptions
+    values: Iterable[tuple[int, Any]], document: Document, name: str, options: ReadOptions
 ) -> Iterator[tuple[int, Record]]:
     """Yield the line and the record of each (position, value). A first list with the names of the columns is none."""
     for number, (position, value) in enumerate(values):
@@ -352,23 +245,22 @@ def _names_columns(value: Any, options: ReadOptions) -> bool:
         return False
     if len(set(value)) < max(2, len(value)):
         return False
-    texts = {column for role, column in options.wanted() if role == "text"}
-    return value == list(options.names) if options.names is not None else texts <= set(value)
+    return value == list(options.names) if options.names is not None else set(options.texts) <= set(value)
 
 
 def _by_key(data: memoryview, name: str, options: ReadOptions) -> Iterator[tuple[int, Record]]:
     """Yield the line and the record of an object {"0": {"text": ..., "label": ...}, "1": ...}."""
-    document = _Document(data, name, options)
+    document = Document(data, name, options)
     for _, position, value in document.members(document.find(())):
         yield document.line(position), value
 
 
 def _by_column(data: memoryview, name: str, options: ReadOptions, text: str) -> Iterator[tuple[int, Record]]:
     """Yield the line and the record of an object {"text": {"0": ..., "1": ...}, "label": ...}, or with lists."""
-    document = _Document(data, name, options)
+    document = Document(data, name, options)
     columns = {key: value for key, _, value in document.members(document.find(())) if isinstance(value, dict | list)}
     columns = {key: dict(enumerate(value)) if isinstance(value, list) else value for key, value in columns.items()}
-    for _, column in options.wanted():
+    for column in options.wanted_columns():
         if column in columns and columns[column].keys() != columns[text].keys():
             counts = f"{column!r} has {len(columns[column]):,} values, and {text!r} {len(columns[text]):,}"
             raise DataError(f"{name}: {counts}; give both for the same rows")
@@ -388,7 +280,7 @@ def _record(value: Any, options: ReadOptions, place: str) -> Record:
     if isinstance(value, str) and re.match(r"\s*[{\[]\s*[\"{\[]", value):
         raise DataError(f"{place}: JSON that is written as a string; decode it, as jq -c fromjson does")
     if isinstance(value, str) and len(options.wanted()) == 1:
-        return {options.wanted()[0][1]: value}
+        return {options.texts[0]: value}
     if not isinstance(value, list):
         raise DataError(f'{place}: not an object; write {{"text": "..."}}')
     if options.names is None:
@@ -406,7 +298,7 @@ def _suggested_names(values: list, options: ReadOptions) -> list[str]:
     names = [f"column_{number}" for number in range(1, len(values) + 1)]
     text = max(range(len(values)), key=lambda i: len(values[i]) if isinstance(values[i], str) else -1, default=None)
     if text is not None:
-        names[text] = options.wanted()[0][1]
+        names[text] = options.texts[0]
         label = next((i for i, value in enumerate(values) if i != text and not isinstance(value, list | dict)), None)
         if label is not None:
             names[label] = options.label or "label"

@@ -15,8 +15,7 @@ import pyarrow as pa
 
 from sentibp.data.readers.batches import arrow_batches, batched, continued
 from sentibp.data.readers.content import filled_lines
-from sentibp.data.readers.lengths import require_short_lines
-from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table, WrongKind
+from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table, WrongKind, require_short_lines
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
 
@@ -48,11 +47,11 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 def open_json_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     """Open a file with a JSON object on each line."""
-    require_short_lines(data, name, options)
+    require_short_lines(data, name, options.most)
     rows = functools.partial(_json_lines, data, name)
 
     def fast(samples: Record, wanted: list[str], block: int) -> Generator[Any]:
-        return _arrow_json(data, _texts(options), samples, wanted, block)
+        return _arrow_json(data, set(options.texts), samples, wanted, block)
 
     return record_table(rows, name, options, fast, lambda: parse_lines(data, name))
 
@@ -77,11 +76,11 @@ def record_table(
             if samples.get(key) is None:
                 samples[key] = value
     if not first:
-        samples = dict.fromkeys(column for _, column in options.wanted())
+        samples = dict.fromkeys(options.wanted_columns())
     line, top = (first[0][0], set().union(*(record for _, record in first))) if first else (1, set(samples))
 
     def batches(wanted: list[str]) -> Generator[Batch]:
-        slow = functools.partial(_json_batches, rows, name, _texts(options), wanted)
+        slow = functools.partial(_json_batches, rows, name, set(options.texts), wanted)
         if fast is not None and top.issuperset(wanted):
             return continued(functools.partial(fast, samples, wanted), slow, options.most)
         return slow()
@@ -95,10 +94,6 @@ def record_table(
         return (f"{name}:{line}" for line, _ in rows())
 
     return Table(name, columns, batches, places, header=f"{name}:{line}", objects=objects or written)
-
-
-def _texts(options: ReadOptions) -> set[str]:
-    return {column for role, column in options.wanted() if role == "text"}
 
 
 def leaves(record: Record, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:

@@ -64,7 +64,7 @@ def open_parquet(data: memoryview, name: str, options: ReadOptions, groups: rang
         columns = tuple(flat.names)
         rows = _row_numbers(parquet.read_metadata(pa.BufferReader(data)), groups)
     options = resolved(options, columns)
-    texts = _binary_texts(flat, {column for _, column in options.wanted()})
+    texts = _binary_texts(flat, options.wanted_columns())
     flat = pa.schema([field.with_type(texts.get(field.name, field.type)) for field in flat])
     labels = _label_names(schema, options.label)
     return Table(

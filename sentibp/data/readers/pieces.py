@@ -54,7 +54,7 @@ def _column_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[P
     if twice := {name for name in names if names.count(name) > 1}:
         repair = "rename one, or leave the columns of the input out with --no-keep"
         raise DataError(f"{table.header}: two columns are called {sorted(twice)[0]!r}; {repair}")
-    wanted = list(dict.fromkeys([*names, *(column for _, column in options.wanted())]))
+    wanted = list(dict.fromkeys([*names, *options.wanted_columns()]))
     empty, rows = True, 0
     with contextlib.closing(table.batches(wanted)) as batches, _kept_columns(options):
         for batch in _regrouped(batches):
@@ -79,7 +79,7 @@ def _kept_columns(options: ReadOptions) -> Iterator[None]:
     try:
         yield
     except NotUtf8 as error:
-        if error.column in {column for _, column in options.wanted()}:
+        if error.column in options.wanted_columns():
             raise
         raise DataError(f"{error}, or leave the columns of the input out with --no-keep") from None
 
@@ -155,7 +155,7 @@ def json_pieces(
 
     DataError for a text that is no string, and for a key that is not among the columns.
     """
-    texts = [column for _, column in options.wanted()]
+    texts = options.wanted_columns()
     for group in groups:
         batch = {
             column: strings(whole(text_at(row, column, f"{name}:{line}")) for line, row, _ in group) for column in texts
@@ -167,7 +167,7 @@ def json_pieces(
             keys = list(dict.fromkeys(key for _, row, _ in group for key in row))
             yield Piece(text, objects=[content for _, _, content in group], keys=keys, where=where)
         else:
-            arrays = {column: _array(group, name, column, columns) for column in _known(group, name, columns)}
+            arrays = {column: _array(group, column, columns) for column in _known(group, name, columns)}
             yield Piece(text, arrays, where=where)
 
 
@@ -218,7 +218,7 @@ def _known(group: list[JsonRow], name: str, columns: dict[str, Any]) -> dict[str
     return columns
 
 
-def _array(group: list[JsonRow], name: str, column: str, columns: dict[str, Any]) -> pa.Array:
+def _array(group: list[JsonRow], column: str, columns: dict[str, Any]) -> pa.Array:
     values = [value_at(row, column) for _, row, _ in group]
     if columns[column] is not None:
         return pa.array(values, columns[column])

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.data.readers.content import first_bytes, line_chunks, one_string
-from sentibp.data.readers.csv_tsv import COMMA, open_csv
-from sentibp.data.readers.dialect import fields_of, find_quoting, find_separator, head_lines, long_fields
+from sentibp.data.readers.csv_tsv import open_csv
+from sentibp.data.readers.dialect import TAB, fields_of, find_quoting, find_separator, head_lines, long_fields
 from sentibp.data.readers.header import (
     are_labels,
     are_names,
@@ -31,6 +31,7 @@ from sentibp.data.readers.table import (
     ReadOptions,
     Table,
     is_set,
+    plain_name,
     require_no_columns,
     require_unset,
 )
@@ -77,14 +78,14 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     if options.names is not None and "names" in options.inherited and not _fit(below, options):
         options = options._replace(names=None)
     if options.names is not None and len(options.names) == 2:
-        separator = pair_separator(below, options) or find_separator(below, options, "\t,;|")
+        separator = pair_separator(below, options) or find_separator(below, options, TAB)
         rest = _without_titles(data, name, separator)
         with long_fields():
             quoting, _ = find_quoting(rest.data, separator, 2, options, name, plain=True)
         if quoting == "none":
             return _pairs(rest, name, options.names, separator, options)
     if options.names is not None or is_set("separator", options) or is_set("quoting", options):
-        return open_csv(data, name, options, "\t,;|")
+        return open_csv(data, name, options, TAB)
     with long_fields():
         if (table := _recognised(data, name, options)) is not None:
             return table
@@ -92,7 +93,7 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     require_no_columns(name, options)
     if options.label is not None:
         raise _no_labels(data, name, options)
-    text = options.wanted()[0][1]  # lines have no columns: this one has the name that the options give it
+    text = options.texts[0]  # lines have no columns: this one has the name that the options give it
     rest = _below_name(data, name, text, len(lines))
 
     def batches(wanted: list[str]) -> Generator[Batch]:
@@ -144,7 +145,7 @@ def _fit(lines: list[str], options: ReadOptions) -> bool:
     names = options.names or ()
     if len(names) == 2:
         return pair_separator(lines, options) is not None
-    separator = find_separator(lines, options, "\t,;|")
+    separator = find_separator(lines, options, TAB)
     widths = Counter(len(fields_of(line, separator)) for line in lines)
     return bool(widths) and widths.most_common(1)[0][0] == len(names)
 
@@ -155,11 +156,10 @@ def pair_separator(lines: list[str], options: ReadOptions) -> str | None:
     Without a setting it is a tab, or what stands before or after known labels on each line.
     """
     if is_set("separator", options):
-        return find_separator(lines, options, "\t,;|")
+        return find_separator(lines, options, TAB)
     names = list(map(folded_name, options.names or ()))
-    texts = {folded_name(column) for role, column in options.wanted() if role == "text"}
-    from_end = names[0] in texts
-    candidates = "\t,;|" if options.separator is None else options.separator + "\t,;|"
+    from_end = names[0] in map(folded_name, options.texts)
+    candidates = TAB if options.separator is None else options.separator + TAB
     for separator in candidates:
         if all(separator in line for line in lines):
             outer = [line.rsplit(separator, 1)[1] if from_end else line.split(separator, 1)[0] for line in lines]
@@ -173,11 +173,11 @@ def _recognised(data: memoryview, name: str, options: ReadOptions) -> Table | No
     lines = head_lines(data)
     if not lines:
         return None
-    wanted = {folded_name(column) for _, column in options.wanted()}
-    for separator in "\t" + COMMA:
+    wanted = set(map(folded_name, options.wanted_columns()))
+    for separator in TAB:
         names = list(map(folded_name, fields_of(lines[title_count(lines, separator)], separator)))
         if wanted <= set(names) and len(names) > 1:
-            return open_csv(data, name, options, "\t" + COMMA)
+            return open_csv(data, name, options, TAB)
     lines = lines[title_count(lines, "\t") :]
     if _has_header(lines):
         return open_csv(data, name, options, "\t")
@@ -186,7 +186,7 @@ def _recognised(data: memoryview, name: str, options: ReadOptions) -> Table | No
     position = _label_position(_rows(lines, "\t"), "\t")  # a line that is no row is an error
     if position is None or len(options.wanted()) > 2:
         return None
-    text, label = options.wanted()[0][1], options.label
+    text, label = options.texts[0], options.label
     names = (text, label) if position else (label, text)
     note = f"{name}: no header; its lines are read as with {set_option('data.columns', list(names))}"
     return _pairs(_without_titles(data, name, "\t"), name, names, "\t", options).with_notes((note,))
@@ -198,7 +198,7 @@ def _has_header(lines: list[str]) -> bool:
     usual = set().union(*USUAL_NAMES.values())
     return (
         are_names(names)
-        and not usual.isdisjoint(re.sub(r"[\W_]+", "", each).casefold() for each in names)
+        and not usual.isdisjoint(map(plain_name, names))
         and bool(below)
         and all(len(fields_of(line, "\t")) == len(names) for line in below)
     )
@@ -224,7 +224,7 @@ def _no_labels(data: memoryview, name: str, options: ReadOptions) -> DataError:
         below = _rows(lines[title_count(lines, separator) :], separator)
         position = _label_position(below, separator) if below else None
         if position is not None:
-            text, label = options.wanted()[0][1], options.label
+            text, label = options.texts[0], options.label
             columns = [text, label] if position else [label, text]
             what = f"each line seems to have a label {'after' if position else 'before'} a {separator!r}"
             separator_option = set_option("data.separator", separator)
@@ -244,8 +244,7 @@ def line_notes(lines: list[str], name: str, options: ReadOptions) -> tuple[str, 
 
 def _pairs(lines: _Lines, name: str, names: tuple[str, ...], separator: str, options: ReadOptions) -> Table:
     """Open lines of two fields. A text may contain the separator: the label is on the outer side of it."""
-    texts = {folded_name(column) for role, column in options.wanted() if role == "text"}
-    from_end = folded_name(names[0]) in texts
+    from_end = folded_name(names[0]) in map(folded_name, options.texts)
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         before = lines.before
@@ -310,7 +309,7 @@ def split_labels(lines: pa.Array, separator: str = "") -> tuple[pa.Array, pa.Arr
 
 def _fasttext(lines: _Lines, name: str, options: ReadOptions, separator: str) -> Table:
     """Open lines such as `__label__positive a great film`. Several labels are joined by spaces."""
-    text, label = options.wanted()[0][1], options.label or "label"
+    text, label = options.texts[0], options.label or "label"
 
     def kept(some: pa.Array) -> np.ndarray:
         """Return the positions of the reviews. Blank lines are none in training data, but are texts to predict."""

@@ -41,7 +41,7 @@ def read_records(table: Table, options: ReadOptions) -> Records:
     options = require_readable(table, options)
     texts = TextBuilder()
     arrays: dict[str, list[pa.Array]] = {role: [] for role, _ in options.wanted() if role != "text"}
-    names = list(dict.fromkeys(name for _, name in options.wanted()))
+    names = options.wanted_columns()
     rows = 0
     with contextlib.closing(table.batches(names)) as batches:
         for batch in batches:
@@ -71,7 +71,7 @@ def read_records(table: Table, options: ReadOptions) -> Records:
 
 def joined_text(batch: Batch, options: ReadOptions) -> pa.LargeStringArray:
     """Return the text of each row (n,): of its one text column, or of several, joined; "" where all are missing."""
-    texts = [batch[name].cast(TEXT) for role, name in options.wanted() if role == "text"]
+    texts = [batch[name].cast(TEXT) for name in options.texts]
     missing = functools.reduce(pc.and_, map(pc.is_null, texts))
     texts[0] = pc.if_else(missing, scalar(""), texts[0])  # Arrow gives no row at all where every text is null
     return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, scalar(_JOINT), null_handling="skip")

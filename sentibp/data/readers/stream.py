@@ -101,7 +101,7 @@ def _are_lists(lines: list[str]) -> bool:
 
 def _holds_records(record: dict[str, Any], options: ReadOptions) -> bool:
     """Return whether a record without the texts has lists or objects, in which there may be records."""
-    texts = [column for _, column in resolved(options, [key for key, _ in leaves(record)]).wanted()]
+    texts = resolved(options, [key for key, _ in leaves(record)]).wanted_columns()
     missing = any(isinstance(value_at(record, column), list | dict | None) for column in texts)
     return missing and any(isinstance(value, list | dict) and value for value in record.values())
 
@@ -144,7 +144,7 @@ def _line_pieces(blocks: Blocks, lines: list[str], name: str, options: ReadOptio
     titles = title_count(lines, "__label__")
     labelled = bool(lines) and lines[titles].lstrip().startswith("__label__")
     separator = label_separator(lines) if labelled else ""
-    column = options.wanted()[0][1]
+    column = options.texts[0]
     notes = label_notes(lines, name, separator) if labelled else line_notes(lines, name, options)
     if titles:  # they are answered, as each line of a stream is
         fact = title_fact(name, "line", [[each] for each in lines[:titles]])

@@ -16,7 +16,7 @@ from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.arriving import Blocks
 from sentibp.data.readers.csv_tsv import SAMPLE_ROWS, Layout, checked_rows, find_layout, titles_of, typical_values
-from sentibp.data.readers.dialect import Dialect, all_lines_have, fields_of, find_quoting, find_separator
+from sentibp.data.readers.dialect import COMMA, Dialect, all_lines_have, fields_of, find_quoting, find_separator
 from sentibp.data.readers.header import similar_names, title_count
 from sentibp.data.readers.multiline import SwallowedRows, check_multiline_rows
 from sentibp.data.readers.pieces import place_of
@@ -26,8 +26,6 @@ from sentibp.data.readers.table import UNKNOWN, ReadOptions, is_set, require_col
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
 from sentibp.utils.repair import set_option
-
-SEPARATORS = ",;\t|"
 
 _OPEN_LINES = 1000  # lines that a quoted text may have; after these its quote is taken for one that was not closed
 
@@ -46,7 +44,7 @@ def find_table(head: memoryview, lines: list[str], options: ReadOptions) -> Read
     below = lines[title_count(lines, "\t") :]
     if len(options.names) == 2 and (separator := pair_separator(below, options)):
         return _separated(options, separator)
-    separator = find_separator(lines, options, SEPARATORS)
+    separator = find_separator(lines, options, COMMA)
     width = Counter(len(fields_of(line, separator)) for line in lines).most_common(1)[0][0]
     if width == len(options.names) and (width > 2 or "names" not in options.inherited):
         return _separated(options, separator)
@@ -56,8 +54,8 @@ def find_table(head: memoryview, lines: list[str], options: ReadOptions) -> Read
 def _header_separator(lines: list[str], options: ReadOptions) -> str | None:
     """Return the separator of the line that names the wanted columns, the first one or that below titles."""
     with dialects.long_fields():
-        titles = titles_of(lines, options, SEPARATORS)
-    return dialects.header_separator(lines[len(titles)], options, SEPARATORS)
+        titles = titles_of(lines, options, COMMA)
+    return dialects.header_separator(lines[len(titles)], options, COMMA)
 
 
 def _separated(options: ReadOptions, separator: str) -> ReadOptions:
@@ -70,7 +68,7 @@ def row_pieces(blocks: Blocks, name: str, options: ReadOptions, kept: Kept) -> I
     head = memoryview(next(texts, b""))
     with dialects.long_fields():
         plain = options.names is not None and len(options.names) == 2
-        layout, header = find_layout(head, name, options, SEPARATORS, plain=plain)
+        layout, header = find_layout(head, name, options, COMMA, plain=plain)
     options = resolved(layout.options, layout.columns)
     require_columns(header, layout.columns, options)
     if kept is not Kept.nothing and (twice := [each for each in layout.columns if layout.columns.count(each) > 1]):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from sentibp.data.faulty_texts import FOOTER
 from sentibp.data.readers.content import line_chunks
-from sentibp.data.totals import FOOTER
 from sentibp.utils.messages import counted
 
 _RULE = re.compile(r"\s*:?[-=]{2,}:?\s*")  # below the names of the columns, as sqlcmd writes it

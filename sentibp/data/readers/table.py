@@ -16,9 +16,11 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
+from sentibp.data.readers.content import count_bytes, long_line
 from sentibp.errors import DataError, NoLabels
 from sentibp.utils.arrow import offsets_of
 from sentibp.utils.limits import LARGEST_RECORD_MB, MB, RECORD_MB
+from sentibp.utils.messages import truncated
 from sentibp.utils.near_names import folded_name
 from sentibp.utils.repair import set_option
 
@@ -41,6 +43,11 @@ ID_NAMES = ("id", "ids", "uid", "rowid", "row", "index", "idx", "nr", "no", "num
 """Of columns with ids, likewise."""
 
 _STRINGS = ("string", "large_string", "string_view")
+
+
+def plain_name(name: str) -> str:
+    """Return the name of a column without capitals and punctuation, as USUAL_NAMES has it."""
+    return re.sub(r"[\W_]+", "", name).casefold()
 
 
 class WrongKind(DataError):
@@ -98,11 +105,19 @@ class ReadOptions(NamedTuple):
     places: bool = False  # whether the places of the rows are read, too
     inherited: frozenset[str] = frozenset()  # of these fields: those of a training, for files that they fit only
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The names of the columns with texts."""
+        return (self.text,) if isinstance(self.text, str) else self.text
+
     def wanted(self) -> list[tuple[str, str]]:
         """Return (role, column name) for the columns to read."""
-        texts = [self.text] if isinstance(self.text, str) else list(self.text)
         roles = (("label", self.label), ("weight", self.weight), ("group", self.group))
-        return [("text", name) for name in texts] + [(role, name) for role, name in roles if name is not None]
+        return [("text", name) for name in self.texts] + [(role, name) for role, name in roles if name is not None]
+
+    def wanted_columns(self) -> list[str]:
+        """Return the names of the columns to read, each once."""
+        return list(dict.fromkeys(name for _, name in self.wanted()))
 
 
 TEXTS, LABELLED = ReadOptions(), ReadOptions(label="label")
@@ -179,13 +194,21 @@ def require_short(texts: pa.LargeStringArray, most: int, where: Callable[[int], 
         raise too_long(where(row), "a text", int(length[row]), most)
 
 
+def require_short_lines(data: memoryview, name: str, most: int) -> None:
+    """Raise a DataError for the first line that is longer than `most` bytes, before any line is read."""
+    if (found := long_line(data, most)) is not None:
+        start, end = found
+        breaks, returns = count_bytes(data[:start], b"\n\r")
+        raise too_long(f"{name}:{1 + (breaks or returns)}", "a line", end - start, most)
+
+
 def require_readable(table: Table, options: ReadOptions) -> ReadOptions:
     """Return the options with the names of the columns as the table writes them (`resolved`).
 
     DataError if a column to read is missing, or its type does not fit its role.
     """
     options = resolved(options, table.columns)
-    wanted = {name for _, name in options.wanted()}
+    wanted = options.wanted_columns()
     kinds = itertools.repeat(None) if table.types is None else table.types.types
     names = [name for name, kind in zip(table.columns, kinds) if name in wanted or not _is_nested(kind)]  # noqa: B905
     require_columns(table.header, names, options)
@@ -243,9 +266,8 @@ def require_columns(
     """
     present = [str(name) for name in names]
     wrong, missing = [], []
-    texts = [name for role, name in options.wanted() if role == "text"]
     for role, name in options.wanted():
-        if present.count(name) == 1 and not (role == "label" and name in texts):
+        if present.count(name) == 1 and not (role == "label" and name in options.texts):
             continue
         if present.count(name) > 1:
             wrong.append(f"{place}: two columns are called {name!r}; rename one")
@@ -264,7 +286,7 @@ def require_columns(
 
 def _other_column(role: str, name: str, present: Sequence[str], options: ReadOptions) -> str:
     """Return the repair for a missing column: the option that names another, and the columns to choose from."""
-    taken = {each for _, each in options.wanted()}
+    taken = options.wanted_columns()
     free = [each for each in present if each not in taken]
     if role == "label":
         return label_repair(name, free)
@@ -274,9 +296,14 @@ def _other_column(role: str, name: str, present: Sequence[str], options: ReadOpt
     meant = _meant_column(role, name, free)
     if meant is None:
         return f"name it with --set {key}=NAME, one of: {choice}"
-    texts = options.text
-    value = meant if isinstance(texts, str) else [meant if each == name else each for each in texts]
-    return f"did you mean {set_option(key, value)}? There are: {choice}"
+    return f"did you mean {column_option(role, name, meant, options)}? There are: {choice}"
+
+
+def column_option(role: str, name: str, other: str, options: ReadOptions) -> str:
+    """Return the option that reads another column in place of the one called `name`."""
+    several = role == "text" and not isinstance(options.text, str)
+    value = [other if each == name else each for each in options.texts] if several else other
+    return set_option(f"data.{role}_column", value)
 
 
 def label_repair(wanted: str, names: Sequence[str]) -> str:
@@ -291,7 +318,7 @@ def label_repair(wanted: str, names: Sequence[str]) -> str:
 
 def brief(name: str) -> str:
     """Return the name of a column, or its beginning, as messages show it."""
-    return name if len(name) <= 40 else name[:39] + "…"
+    return truncated(name, 40)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -300,8 +327,8 @@ def _listed(names: Sequence[str]) -> str:
 
 def _meant_column(role: str, name: str, present: Sequence[str]) -> str | None:
     """Return the column whose name differs least from the missing one, or is usual for such a column, or None."""
-    plain = {re.sub(r"[\W_]+", "", each).casefold(): each for each in reversed(present)}
-    same = plain.get(re.sub(r"[\W_]+", "", name).casefold())
+    plain = {plain_name(each): each for each in reversed(present)}
+    same = plain.get(plain_name(name))
     near = difflib.get_close_matches(name, present, 1, 0.8)
     usual = [plain[each] for each in USUAL_NAMES[role] if each in plain]
     return same or next(iter(near), None) or next(iter(usual), None)

@@ -75,7 +75,7 @@ def sentences(subject: Subject) -> list[tuple[str, str]]:
         if best is not None and is_doubtful:
             found.append(("doubt", f"That is not clearly better than {best.meaning} ({_percent(best.accuracy)})."))
         if (seen := scores.get("in_training") or 0) > _MANY * scores["n"]:
-            found.append(("seen", f"{seen:,} of them are in its training data, so expect less on new ones."))
+            found.append(("seen", f"{seen:,} of them are in its training data, so expect lower scores on new ones."))
         if subject.facts.get("scored_on") == "validation" and subject.scored_on == "validation reviews":
             known = [each for each in subject.facts.get("caveats") or [] if each and not _is_noted(subject, each)]
             found += [("caveats", " ".join(map(as_sentence, known)))] if known else []

@@ -34,6 +34,7 @@ from sentibp.nn.layers import Array, path
 from sentibp.nn.optim import OPTIMIZERS
 from sentibp.runs import find
 from sentibp.utils.label_key import is_binary
+from sentibp.utils.messages import truncated
 from sentibp.utils.tensor_file import checksum
 
 _UNDO_STEPS = 200
@@ -394,4 +395,4 @@ def _parts(each: inspection_explain.Sum) -> dict[str, Any]:
 
 def _shortened(text: str) -> str:
     """Return the beginning of a text: each answer has those of all steps."""
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return truncated(text, _SHOWN)

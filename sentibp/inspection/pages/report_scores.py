@@ -96,7 +96,6 @@ def score_rows(subjects: Sequence[Subject]) -> list[Score]:
     are_comparable = comparable(subjects)
     predictions = [subject.predictions for subject in subjects]
     rows: list[Score] = []
-    better = metrics.BETTER | metrics.CLASS_BETTER
     kinds = [metrics.BETTER if each.positive.ndim == 1 else metrics.CLASS_BETTER for each in predictions if each]
     for name in dict.fromkeys(("n", *(name for kind in kinds for name in kind))):
         values = [None if each is None else each.scores.get(name) for each in predictions]
@@ -107,7 +106,7 @@ def score_rows(subjects: Sequence[Subject]) -> list[Score]:
         known = [value for value in values if value is not None]
         differs = name in metrics.OTHERWISE and metrics.BETTER in kinds and metrics.CLASS_BETTER in kinds
         if are_comparable and name != "n" and not differs and len(set(known)) > 1:
-            best = shown[values.index((max if better[name] == "higher" else min)(known))]
+            best = shown[values.index((max if metrics.higher_is_better(name) else min)(known))]
         meaning = _brier(subjects) if name == "brier" else _MEANING[name]
         meaning += _WEIGHTED if name == "n" and any("worth" in each for each in shown) else ""
         meaning += _guessing(subjects) if name == "log_loss" else ""

@@ -14,7 +14,9 @@ from sentibp.config.space import Dimension
 from sentibp.inspection.pages.chart_data import Chart, Series, axis, drawn, line, new_chart, points, rounded, shade
 from sentibp.inspection.pages.render import packed_data, page_with_scripts
 from sentibp.inspection.sweep import FoundSweep
-from sentibp.training.trial import FINISHED, PRUNED, STATES, TrialRecord, better, higher_is_better
+from sentibp.metrics import higher_is_better
+from sentibp.training.trial import FINISHED, PRUNED, STATES, TrialRecord, better
+from sentibp.utils.messages import truncated
 from sentibp.utils.repair import as_yaml
 
 _LINES = 200  # of the parallel coordinates: the best trials
@@ -220,6 +222,5 @@ def _ticks(dimension: Dimension) -> list[tuple[float, str]]:
     if not dimension.choices:
         values = (dimension.low, dimension.middle, dimension.high)
         return [(_height(dimension, value, 0), f"{value:.4g}") for value in dict.fromkeys(values)]
-    texts = [as_yaml(choice) for choice in dimension.choices]
-    shown = [text if len(text) <= 14 else f"{text[:13]}…" for text in texts]
+    shown = [truncated(as_yaml(choice), 14) for choice in dimension.choices]
     return [(_height(dimension, choice, 0), text) for choice, text in zip(dimension.choices, shown, strict=True)]

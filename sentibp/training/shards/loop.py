@@ -23,7 +23,7 @@ from sentibp.training.loop import TrainingState, end_epoch
 from sentibp.training.shards.files import Shard, write_shards
 from sentibp.training.shards.sums import FAN_IN, merge
 from sentibp.training.shards.work import (
-    Report,
+    RoundReport,
     Span,
     average_round,
     load_optimizer,
@@ -122,7 +122,7 @@ def _span(settings: Train, state: TrainingState, epoch: int, done: int, per_epoc
     return Span(epoch, done, state.step, tuple(learning_rate * state.schedule.factor(step) for step in steps))
 
 
-def _do_round(common: CommonState, shards: Sequence[Shard], config: Config, seed: int, span: Span) -> Report:
+def _do_round(common: CommonState, shards: Sequence[Shard], config: Config, seed: int, span: Span) -> RoundReport:
     """Do a round: all shards from the common state, then the sum of what they found, then the state after it."""
     executor, start = common.executor, common.future(span.done)
     sums = _work_of_shards(executor, shards, config, seed, start, span)

@@ -23,15 +23,7 @@ from sentibp.nn.losses import loss_on
 from sentibp.nn.optim import Optimizer, norm
 from sentibp.training.diverged import Diverged, diverged, lower_learning_rate
 from sentibp.training.events import Backward
-from sentibp.training.loop import (
-    backward,
-    clipped,
-    forward,
-    learning_rate_factor,
-    new_optimizer,
-    take_batch,
-    update,
-)
+from sentibp.training.loop import backward, clipped, forward, learning_rate_factor, new_optimizer, take_batch, update
 from sentibp.training.shards.files import Shard, open_shard
 from sentibp.training.shards.sums import RowSums, State, Sums, average, merge, row_sums
 from sentibp.utils.array_files import changed, known_folder, unreadable_here
@@ -54,7 +46,7 @@ class Span(NamedTuple):
         return len(self.learning_rates)
 
 
-class Report(NamedTuple):
+class RoundReport(NamedTuple):
     """What a round has found; small, in contrast to the state."""
 
     loss: float  # summed over the reviews, each before the update of its batch
@@ -66,10 +58,10 @@ class Round(NamedTuple):
     """The result of a round: what the next one starts from, and its report."""
 
     state: State
-    report: Report
+    report: RoundReport
 
 
-def report_of(result: Round) -> Report:
+def report_of(result: Round) -> RoundReport:
     """Return the report of a round. It is a task of its own, so that the state stays where it is."""
     return result.report
 
@@ -95,7 +87,7 @@ def load_state(path: str, digest: str) -> Round:
         raise unreadable_here(path, error) from None
     if hashlib.sha256(content).hexdigest() != digest:
         raise changed(path)
-    return Round(load(content), Report(0.0, 0, 0.0))
+    return Round(load(content), RoundReport(0.0, 0, 0.0))
 
 
 def train_shard(config: Config, seed: int, shard: Shard, start: Round, span: Span) -> Sums:
@@ -128,7 +120,7 @@ def train_shard(config: Config, seed: int, shard: Shard, start: Round, span: Spa
 
 def average_round(start: Round, total: Sums) -> Round:
     """Return the result of a round whose shards were trained one by one: their average."""
-    report = Report(total.loss, total.reviews, total.norm / max(total.steps, 1))
+    report = RoundReport(total.loss, total.reviews, total.norm / max(total.steps, 1))
     return Round(average(start.state, total), report)
 
 
@@ -174,7 +166,7 @@ def update_round(config: Config, start: Round, total: Sums, span: Span) -> Round
         raise Diverged(f"{where}: {fault}; {lower_learning_rate(settings)}")
     factors = {name: learning_rate_factor(settings, name) for name in params}
     update(optimizer, params, clipped(gradients, settings), span.learning_rates[0], factors)
-    return Round(state_of(network, optimizer), Report(total.loss, total.reviews, gradient_norm))
+    return Round(state_of(network, optimizer), RoundReport(total.loss, total.reviews, gradient_norm))
 
 
 def state_of(network: Sequential, optimizer: Optimizer) -> dict[str, Array]:

@@ -1,12 +1,35 @@
-"""Data without labels: the command that predicts them, where one was typed that scores."""
+"""The reviews that a command scores a model on. If they have no labels, the error names the command that predicts."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
+from sentibp.cli.short_options import tell_overruled
 from sentibp.errors import NoLabels
+
+if TYPE_CHECKING:
+    from sentibp.inspection.evaluate import DataOptions
+
+
+@contextmanager
+def labelled_reviews(
+    data: str | None,
+    split: str | None,
+    text_column: str | None,
+    label_column: str | None,
+    set_: Sequence[str] | None,
+    model: str | None,
+) -> Iterator[DataOptions]:
+    """Yield what the options of a command say of the reviews that `model` is scored on."""
+    from sentibp.inspection.evaluate import DataOptions
+
+    overrides = tuple(set_ or ())
+    tell_overruled(overrides, {"--text-column": text_column, "--label-column": label_column})
+    with naming_predict(data, model, text_column, overrides):
+        yield DataOptions(data, split, text_column, label_column, overrides)
 
 
 @contextmanager

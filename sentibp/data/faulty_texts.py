@@ -1,0 +1,120 @@
+"""Count the texts that are no reviews as somebody wrote them, and say so: empty, totals, garbled, or serialized.
+
+- Empty texts have no character that can be seen.
+- Totals are the row below a table, or the footer of a database program.
+- Garbled texts were damaged before they were written to their file, which is valid UTF-8. UTF-8 that a program has read
+  in another encoding and written again has two letters or more for each one beyond ASCII: Ã© for é. A program that
+  cannot read a character writes U+FFFD in its place.
+- Serialized texts are still written as another program stores them: values of JSON or Python, and escapes. A file may
+  hold JSON in a column of a table, or what Python prints of a list, an object or bytes. Dumps of databases, and some
+  public sets, have `\\n` in the place of a line break. Read as texts, their signs and keys are words, and the letter
+  after a backslash is part of the next word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from sentibp.utils import compute as pc
+from sentibp.utils.arrow import count_true
+from sentibp.utils.messages import counted
+
+LOOK = 1000
+"""Texts from the beginning of a file that are looked at: what is wrong with some of them is wrong with the file."""
+
+_BLANK = r"\A[\s\pZ\pC]*\z"
+
+
+def count_blank(text: pa.Array | pa.ChunkedArray) -> int:
+    """Return how many texts have no character that can be seen; null is one of them."""
+    found = pc.match_substring_regex(text, _BLANK)
+    return text.null_count + count_true(found)
+
+
+def blank_note(name: str, blank: int, rows: int, what: str) -> list[str]:
+    """Return a note if some of the texts are blank. `what` says what becomes of them."""
+    if not blank:
+        return []
+    return [f"{name}: {blank:,} of {counted(rows, 'text')} {'are' if blank > 1 else 'is'} empty: {what}"]
+
+
+def all_blank(name: str, rows: int, others: Iterable[str]) -> str:
+    """Return the message that all texts are blank, with the other columns that there are."""
+    choice = ", ".join(others)
+    repair = f"name another column with --set data.text_column=NAME, one of: {choice}" if choice else "fill them in"
+    return f"{name}: all {counted(rows, 'text')} are empty; {repair}"
+
+
+FOOTER = (
+    r"\s*\(?\d[\d,.']* (rows?|records?|results?|rows?\(s\))( (affected|selected|returned|exported|in set.*))?\.?\)?\s*"
+)
+"""A regular expression: a footer as database programs write it below the rows, in any case."""
+_TOTAL = r"(grand |sub-?|sum )?totals?|sum|gesamt(summe)?|summe|totale?s?|totaal|somme|suma|итого|всего|合计|总计|合計"
+_PATTERN = rf"(?i)\A(\s*({_TOTAL})\s*:?\s*|{FOOTER})\z"
+
+
+def count_totals(text: pa.Array | pa.ChunkedArray) -> int:
+    """Return how many texts are nothing but a word such as `Total`, or a footer such as `(120 rows)`."""
+    found = pc.match_substring_regex(text, _PATTERN)
+    return count_true(found)
+
+
+def totals_note(name: str, totals: int, rows: int) -> list[str]:
+    """Return a note if some of the texts seem to be totals or footers."""
+    if not totals:
+        return []
+    what = "are probably totals or footers" if totals > 1 else "is probably a total or a footer"
+    return [f"{name}: {totals:,} of {counted(rows, 'text')} {what}, such as Total, and no review; remove it if so"]
+
+
+# The first bytes of characters of two and three bytes as cp1252 and Latin-1 have them, with a second one.
+_READ_WRONG = r"Ã[\x{80}-\x{BF}]|[ÐÑ][\x{80}-\x{BF}]|â€|â\x{80}"
+
+_LOST = r"\x{FFFD}"
+
+
+def count_garbled(text: pa.Array | pa.ChunkedArray) -> tuple[int, int]:
+    """Return how many texts have letters of UTF-8 that was read in another encoding, and how many lost characters."""
+    read_wrong, lost = (pc.match_substring_regex(text, pattern) for pattern in (_READ_WRONG, _LOST))
+    return count_true(read_wrong), count_true(lost)
+
+
+def garbled_notes(name: str, read_wrong: int, lost: int, rows: int) -> list[str]:
+    """Return notes if more than one in a hundred of some texts are damaged, as `count_garbled` has counted them."""
+    notes = []
+    if 100 * read_wrong > rows:
+        fact = "has letters such as Ã© or â€™, as a file has that was read in a wrong encoding and saved"
+        notes.append(f"{name}: {fact}; where this is so, iconv -f utf-8 -t cp1252 makes them é and ’ again")
+    if 100 * lost > rows:
+        fact = "has the character U+FFFD, which a program writes in the place of one that it cannot read"
+        notes.append(f"{name}: {fact}; export the texts again, as UTF-8")
+    return notes
+
+
+# An object, a list that begins with an object or a string, or bytes of Python.
+_VALUES = r"""(?s)\A\s*(\{\s*["'][^"']*["']\s*:.*\}|\[\s*[{"'].*\]|b'.*'|b".*")\s*,?\s*\z"""
+
+_ESCAPES = r"""\\(n|r|t|'|"|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2})"""
+
+
+def count_serialized(text: pa.Array | pa.ChunkedArray) -> tuple[int, int]:
+    """Return how many texts are values of JSON or Python, and how many others have escapes such as `\\n`."""
+    values = pc.match_substring_regex(text, _VALUES)
+    others = pc.filter(text, pc.invert(values))
+    return count_true(values), count_true(pc.match_substring_regex(others, _ESCAPES))
+
+
+def serialized_notes(name: str, values: int, escapes: int, rows: int) -> list[str]:
+    """Return notes if more than one in a hundred of some texts are so, as `count_serialized` has counted them."""
+    notes = []
+    if 100 * values > rows:
+        what = """JSON, or what Python prints, such as {"text": "..."}, ['a', 'b'] or b'...'"""
+        repair = "its keys and signs are read as words; write the text alone"
+        notes.append(f"{name}: {values:,} of {counted(rows, 'text')} {'are' if values > 1 else 'is'} {what}; {repair}")
+    if 100 * escapes > rows:
+        have = "have" if escapes > 1 else "has"
+        what = f"{escapes:,} of {counted(rows, 'text')} {have} escapes such as \\n, \\' or \\u00e9"
+        notes.append(f"{name}: {what}, of which each sign is read; write a space, ' or é in the place of these")
+    return notes
