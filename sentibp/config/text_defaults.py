@@ -41,7 +41,6 @@ OF_SHORT_TEXTS: dict[tuple[str, ...], Any] = {
     ("pretrain", "vectors"): "builtin",
     ("pretrain", "lexicon"): "builtin",
     ("model", "embedding", "dim"): BUILTIN_DIM + 2,
-    ("model", "embedding", "init"): "zeros",
     ("model", "hidden"): [],
     ("train", "epochs"): 1,
 }
