@@ -769,3 +769,27 @@ def test_the_space_of_a_sweep_is_read_from_its_folder(sweep):
     base = load_plan(done.folder).config
     again = load_plan(done.folder).space
     assert [d._replace(line=0) for d in load_space(Path("space.yaml"), base).dimensions] == list(again.dimensions)
+
+
+def test_a_metric_that_does_not_choose_the_epoch_is_told(write_config, reviews, tmp_path):
+    Path("space.yaml").write_text("model.embedding.dim: [2, 3]")
+
+    def notes(metric: str | None = "log_loss", space: str = "space.yaml", **train) -> tuple[str, ...]:
+        config = write_config(**{**SMALL, "data": {"source": str(reviews)}, "train": {"epochs": 3, **train}})
+        return plan_sweep(config, Path(space), Options(metric=metric))[1]
+
+    said = next(note for note in notes() if "epoch" in note)
+    assert said == (
+        "each trial keeps the epoch with the best accuracy, and has the log loss of that; to choose it, and to stop "
+        "early, by log loss, too, write --set train.early_stopping.metric=log_loss"
+    )
+    Path("patience.yaml").write_text("train.early_stopping.metric: [accuracy, log_loss]")
+    for others in (
+        notes(early_stopping={"metric": "log_loss"}),
+        notes(None),
+        notes("accuracy"),
+        notes(epochs=1),
+        notes(members=2),
+        notes(space="patience.yaml"),
+    ):
+        assert not any("keeps the epoch" in note for note in others)
