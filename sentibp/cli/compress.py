@@ -136,5 +136,5 @@ def _print(output: Path, report: Report, json: bool, origin: Mapping[str, str]) 
     if report.paired is not None:
         from sentibp.metrics import verdict
 
-        print_text(f"\n{counted(after['n'], 'review')}: {verdict(report.paired)}")
+        print_text(f"\n{counted(after['n'], 'review')}: {verdict(report.paired, 'the model before', 'the one after')}")
     print_text(f"\n{output}  {size(after['bytes'])}")
