@@ -293,7 +293,7 @@ class Sweep:
             return
         rivals = tuple(self._curves()) if self.plan.prune else ()
         folder = str(self.folder.clear_trial(asked.number))
-        settings = config.model_dump(mode="json")
+        settings = config.model_dump(mode="json", exclude_unset=True)  # the texts decide on other defaults
         pool.submit(TrialTask(asked.number, settings, folder, self.plan.metric, self.plan.folds, rivals))
         self.running += 1
 

@@ -793,3 +793,26 @@ def test_a_metric_that_does_not_choose_the_epoch_is_told(write_config, reviews, 
         notes(space="patience.yaml"),
     ):
         assert not any("keeps the epoch" in note for note in others)
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_trials_have_the_default_settings_that_suit_the_texts(here, folds):
+    """As a training has them, and one of the best config: they were trained as texts in any language."""
+    rows = [f"it {('broke', 'works')[i % 2]} after {i} days,{i % 2}" for i in range(60)]
+    Path("r.csv").write_text("\n".join(["text,label", *rows]))
+    Path("space.yaml").write_text("train.word_dropout: [0.1, 0.2]")
+    config = load_config("default", ["data.source=r.csv", "train.refit=false"])
+    plan, _ = plan_sweep(config, Path("space.yaml"), Options(trials=1, folds=folds))
+    Path("sweep").mkdir()
+    with SweepFolder(Path("sweep")) as folder:
+        running = Sweep(plan, folder, trial_pool.SerialPool())
+        list(running)
+        result = running.finish()
+    assert result.best is not None
+    run = Path("sweep/trials/0/fold-0" if folds else "sweep/trials/0")
+    assert load_config(run / "config.yaml").config.pretrain.vectors == "builtin"
+    best = load_config(Path("sweep/best.yaml"))
+    if not folds:
+        assert runner.train_model(best).digest == result.best.digest
+    else:
+        assert runner.train_model(best).notes[0].startswith("short texts in English: the default settings are those of")
