@@ -132,5 +132,5 @@ def _print(output: Path, report: CompressionReport, json: bool, origin: Mapping[
     if report.paired is not None:
         from sentibp.metrics import verdict
 
-        print_text(f"\n{counted(after['n'], 'review')}: {verdict(report.paired)}")
+        print_text(f"\n{counted(after['n'], 'review')}: {verdict(report.paired, 'the model before', 'the one after')}")
     print_text(f"\n{output}  {size(after['bytes'])}")

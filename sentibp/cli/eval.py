@@ -146,14 +146,15 @@ def _evaluate_reviews(
     scored = file(model)
     classifier = model_file.load_model(scored)
     classes = classifier.spec.label_set
-    is_decided = any(value is not None for value in decided.values())
-    decision = parse_decision(classes, decided["--threshold"], decided["--cost"]) if is_decided else None
+    threshold, cost = decided["--threshold"], decided["--cost"]
+    is_decided = threshold is not None or cost is not None
+    decision = parse_decision(classes, threshold, cost) if is_decided else None
     better = _better(classes)
     bounds = _bounds(checks, better)
     if scored != model:
         print_message(f"scored {scored}, because {model} was refit on these reviews, too")
     if against is None:
-        evaluation = inspection_evaluate.evaluate_on(classifier, *reviews, decision=decision)
+        evaluation = inspection_evaluate.evaluate_on(classifier, *reviews, threshold=threshold, cost=cost)
         print_scores(evaluation, json, hub_model.as_json(scored))
         return _all_met(evaluation.scores, bounds, better)
     other = model_file.load_model(file(against))

@@ -12,6 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from sentibp.utils.paths import expand_home
 from sentibp.utils.repair import MODEL_OPTION
 
 
@@ -38,6 +39,9 @@ class Command(TyperCommand):
                 option.process = _not_empty(option, option.process, ctx)
             if option.action in ("store", "store_const"):
                 option.process = _once(option, option.process, ctx)
+        for argument in parser._args:
+            if _is_path(argument.obj):  # of other arguments each command says what it needs
+                argument.process = _not_empty(argument, argument.process, ctx)
         return parser
 
     def invoke(self, ctx: Any) -> Any:
@@ -54,10 +58,16 @@ def _not_empty(option: Any, process: Any, ctx: Any) -> Any:
 
     def process_value(value: Any, state: Any) -> None:
         if isinstance(value, str) and not value.strip():
-            raise UsageMistake(f"{_longest(option.obj.opts)}: an empty value; give one, or leave it out", ctx)
+            name = option.obj.metavar if option.obj.param_type_name == "argument" else _longest(option.obj.opts)
+            raise UsageMistake(f"{name.strip('[]')}: an empty value; give one, or leave it out", ctx)
         process(value, state)
 
     return process_value
+
+
+def _is_path(parameter: Any) -> bool:
+    """Return whether the value of a parameter is a path. An empty one would be that of the working directory."""
+    return parameter.type.name in ("path", expand_home.__name__)
 
 
 def _once(option: Any, process: Any, ctx: Any) -> Any:

@@ -121,24 +121,29 @@ def _blocks_and_groups(config: Config) -> Iterator[Conflict]:
                 yield Conflict(("data", "group_similar"), message, (f"data.{key}",))
 
 
+def averaged_by(config: Config) -> tuple[str, str] | None:
+    """Return a setting that makes the model an average of classifiers, or gives it weights that are learned later."""
+    pretrain, train = config.pretrain, config.train
+    settings = (
+        (("train", "members"), train.members > 1),
+        (("train", "linear_member"), train.linear_member),
+        (("pretrain", "vectors"), pretrain.vectors != "none"),
+        (("pretrain", "lexicon"), pretrain.lexicon != "none"),
+        (("text", "shifters"), config.text.shifters),
+    )
+    return next((key for key, is_set in settings if is_set), None)
+
+
 def _cannot_be_averaged(config: Config) -> Iterator[Conflict]:
-    model = config.model
-    if config.train.members > 1:
-        key: Keys = ("train", "members")
-    elif config.train.linear_member:
-        key = ("train", "linear_member")
-    elif config.pretrain.is_used:
-        key = ("pretrain", "vectors" if config.pretrain.vectors != "none" else "lexicon")
-    elif config.text.shifters:
-        key = ("text", "shifters")
-    else:
+    model, key = config.model, averaged_by(config)
+    if key is None:
         return
     deep = len(model.hidden) > 1 or model.batch_norm or model.residual
     if deep or (model.hidden and model.activation != "relu"):
         what = "a network with shifters has" if key[0] == "text" else "averaged networks have"
         message = f"{what} at most one hidden layer, with relu, without batch_norm and residual; change "
         off = {"members": 1, "linear_member": False, "vectors": "none", "lexicon": "none", "shifters": False}
-        none = set_option(".".join(map(str, key)), off[str(key[1])])
+        none = set_option(".".join(key), off[key[1]])
         yield Conflict(key, f"{message}model.hidden, or write {none}", ("model",))
 
 

@@ -41,7 +41,6 @@ OF_SHORT_TEXTS: dict[tuple[str, ...], Any] = {
     ("pretrain", "vectors"): "builtin",
     ("pretrain", "lexicon"): "builtin",
     ("model", "embedding", "dim"): BUILTIN_DIM + 2,
-    ("model", "embedding", "init"): "zeros",
     ("model", "hidden"): [],
     ("train", "epochs"): 1,
 }
@@ -69,17 +68,46 @@ def for_short_texts(config: Config) -> Config:
     With classes that are not negative and positive, these are the vectors alone. The config is also returned as it is
     if another setting excludes them: shards, or a limit to the features, as each word that is known is one.
     """
-    has_limit = config.text.max_features is not None or config.text.min_groups > 1
+    return _for_short_texts(config)[0]
+
+
+def against_short_texts(config: Config) -> str | None:
+    """Return a setting that is given and for which `for_short_texts` returns the config as it is."""
+    return _for_short_texts(config)[1]
+
+
+def _for_short_texts(config: Config) -> tuple[Config, str | None]:
+    """Return the config, and what is against the defaults if it has none of them."""
+    if (described := _description(config)) is not None:
+        return config, described
+    for key, is_set in (
+        ("text.max_features", config.text.max_features is not None),
+        ("text.min_groups", config.text.min_groups > 1),
+        ("train.shards", config.train.shards > 1),
+    ):
+        if is_set:
+            return config, key
     values = OF_SHORT_TEXTS
     if not are_binary(config.data.labels):
         values = {path: value for path, value in values.items() if path not in _OF_TWO_CLASSES}
         values |= {("model", "embedding", "dim"): BUILTIN_DIM + outputs_of(config)}
     changed = _with_defaults(config, values)
-    return config if has_limit or config.train.shards > 1 or list(find_conflicts(changed)) else changed
+    conflict = next(find_conflicts(changed), None)
+    return (changed, None) if conflict is None else (config, ".".join(map(str, conflict.path[:2])))
+
+
+def _description(config: Config) -> str | None:
+    """Return a setting that describes a network or its optimizer, if one is given."""
+    sections: tuple[tuple[str, set[str]], ...] = (
+        ("pretrain", config.pretrain.model_fields_set),
+        ("model", config.model.model_fields_set),
+        ("train", config.train.model_fields_set & _RATES),
+    )
+    return next((f"{name}.{key}" for name, keys in sections for key in sorted(keys)), None)
 
 
 def _with_defaults(config: Config, values: dict[tuple[str, ...], Any]) -> Config:
-    if config.pretrain.model_fields_set or config.model.model_fields_set or config.train.model_fields_set & _RATES:
+    if _description(config) is not None:
         return config
     changed = config
     for path, value in values.items():

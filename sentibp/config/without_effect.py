@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from sentibp.config.conflicts import layer_names
+from sentibp.config.conflicts import averaged_by, layer_names
 from sentibp.utils.messages import counted
 from sentibp.utils.repair import set_option
 
@@ -63,11 +63,14 @@ def _pretraining(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
 def _schedule(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
     train = config.train
     epochs = counted(train.epochs, "epoch")
-    if train.early_stopping is not None and train.early_stopping.patience >= train.epochs - 1:
+    if train.early_stopping is not None and (key := averaged_by(config)) is not None:
+        what = f"train.early_stopping has no effect with {'.'.join(key)}, where all epochs are trained; remove it with "
+        yield ("train.early_stopping.patience",), what + set_option("train.early_stopping", None)
+    elif train.early_stopping is not None and train.early_stopping.patience >= train.epochs - 1:
         patience = train.early_stopping.patience
         what = f"train.early_stopping cannot end a training of {epochs} early with a patience of {patience}; give more"
-        keys = ("train.early_stopping.patience", "train.early_stopping.metric")
-        yield keys, f"{what} epochs, for example {set_option('train.epochs', max(10, 3 * patience))}"
+        more = set_option("train.epochs", max(10, 3 * patience))
+        yield ("train.early_stopping.patience",), f"{what} epochs, for example {more}"  # the metric chooses the epoch
     if train.schedule.name == "step" and train.schedule.every >= train.epochs:
         every = counted(train.schedule.every, "epoch")
         what = f"train.schedule: step lowers the learning rate every {every}, so never in {epochs}; "

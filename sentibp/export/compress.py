@@ -124,7 +124,8 @@ def _compressed_file(
         scored_compressed = compress(scored, max_bytes, measure)
     result = None
     try:
-        result = compare_models(scored, scored_compressed.classifier, reviews)
+        names = "the model before", "the model after"
+        result = compare_models(scored, scored_compressed.classifier, reviews, names=names)
         notes += result.notes
     except DataError as error:
         if reviews.is_named or reviews.overrides:

@@ -29,8 +29,11 @@ def compare_models(
     b: Classifier,
     data: DataOptions = VALIDATION,
     decision: Decision | None = None,
+    names: tuple[str, str] = ("the first model", "the second model"),
 ) -> Comparison:
     """Score both models on the reviews that `evaluate_on` uses for `a`, and by the same `decision`.
+
+    The notes call the models by the `names`.
 
     Raises ConfigError if they have other classes, and else as `evaluate_on` does.
     """
@@ -42,8 +45,8 @@ def compare_models(
         )
     recorded_a, recorded_b = RecordedData(a), RecordedData(b)
     corpus = load_reviews(recorded_a, data)
-    scores_a, positive_a, _, notes_a = score_corpus(recorded_a, corpus, "the first model", decision)
-    scores_b, positive_b, _, notes_b = score_corpus(recorded_b, corpus, "the second model", decision)
+    scores_a, positive_a, _, notes_a = score_corpus(recorded_a, corpus, names[0], decision)
+    scores_b, positive_b, _, notes_b = score_corpus(recorded_b, corpus, names[1], decision)
     assert corpus.label is not None
     if decision is not None:  # the test compares the most probable labels: those that are decided on, for certain
         positive_a, positive_b = (_certain(decision, each) for each in (positive_a, positive_b))

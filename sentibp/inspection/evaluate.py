@@ -22,7 +22,7 @@ from sentibp.data.readers.splits import NoSuchSplit, canonical
 from sentibp.data.text_hashes import text_hashes
 from sentibp.errors import ConfigError, DataError
 from sentibp.model.classifier import Classifier, require_classifier
-from sentibp.model.decision import Decision
+from sentibp.model.decision import Costs, Decision, parse_decision
 from sentibp.model.head import probability
 from sentibp.nn.layers import Array
 from sentibp.runs.find import builtin_file, validated_file
@@ -75,7 +75,8 @@ def evaluate_on(
     label_column: str | None = None,
     overrides: Sequence[str] = (),
     *,
-    decision: Decision | None = None,
+    threshold: str | float | None = None,
+    cost: Costs | None = None,
     texts: Texts | None = None,
     labels: Any = None,
     sample_weight: Any = None,
@@ -85,12 +86,15 @@ def evaluate_on(
     Without a source and texts, use the model's validation data. The labels are the names of the model's classes, or the
     values that data.labels of the training has for them.
 
-    With a `decision`, the labels that it chooses are scored, instead of the most probable ones.
+    With a `threshold` or `cost`, as in `Classifier.predict`, the labels that it chooses are scored, instead of the most
+    probable ones.
 
     The reviews are read with the data settings of the training, and overrides such as `data.label_column=stars`. Raises
     ConfigError if one is wrong, and DataError if the reviews cannot be read, or there are none.
     """
     require_classifier(classifier)
+    is_given = threshold is not None or cost is not None
+    decision = parse_decision(classifier.spec.label_set, threshold, cost) if is_given else None
     if texts is not None:
         if any((source, split, text_column, label_column, overrides)):
             raise ConfigError("give either texts, or a source, which split, columns and overrides are for")

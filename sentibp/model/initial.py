@@ -39,6 +39,7 @@ def build_classifier(
     examples: Examples | None = None,
     columns: Array | None = None,
     before: int | None = None,
+    is_random: bool = True,
 ) -> Classifier:
     """Return an untrained classifier. The seed determines its random weights.
 
@@ -46,10 +47,14 @@ def build_classifier(
     `examples` are the training reviews, from which embedding.init: linear and naive_bayes compute the first column of
     the embedding; without them, all columns are random. `columns` (V, k) are the initial values of the last columns.
     With `before`, the layers above the embedding start with the same random weights as with a vocabulary of so many
-    features.
+    features. Without `is_random`, all weights but `columns` are zero, for a caller that replaces them: random
+    numbers for many words take long.
     """
     spec = NetworkSpec.from_config(config)
-    weights = _random_weights(config, len(vocabulary), seed, before)
+    if is_random:
+        weights = _random_weights(config, len(vocabulary), seed, before)
+    else:
+        weights = {name: np.zeros(shape, np.float32) for name, shape in parameter_shapes(spec, len(vocabulary)).items()}
     embedding = weights["embedding.weight"]
     if config.model.embedding.vectors:
         fill_from_vectors(embedding, vocabulary, shown(config.model.embedding.vectors), Spelling.of(config.text))

@@ -220,8 +220,6 @@ def _with_log(run: Path) -> str:
             f"pretrain.{key}": "none" for key in ("vectors", "lexicon") if getattr(config.pretrain, key) != "none"
         }
         changes |= {f"pretrain.{key}": None for key in ("labelled", "vectors_from") if getattr(config.pretrain, key)}
-        if config.model.embedding.init == "zeros":  # which the classifier on the vectors would replace
-            changes["model.embedding.init"] = "linear"
     changes |= {"text.shifters": False} if config.text.shifters else {}
     if config.train.shards > 1:
         changes |= {"train.shards": 1, "train.sync": "average", "train.shard_steps": None}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sentibp import metrics
 from sentibp.config.class_conflicts import class_count
+from sentibp.config.conflicts import averaged_by
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config
@@ -52,8 +53,7 @@ def uses_of_validation(config: Config) -> str:
 
 def is_average(config: Config) -> bool:
     """Return whether the model is the average of several classifiers, or has weights that are learned after it."""
-    train = config.train
-    return train.members > 1 or train.linear_member or config.pretrain.is_used or config.text.shifters
+    return averaged_by(config) is not None
 
 
 def steps_after_epochs(config: Config, is_validated: bool) -> str:

@@ -164,7 +164,7 @@ def _linear(
     settings = config.model_dump() | {"pretrain": {}}
     settings["model"]["hidden"], settings["model"]["embedding"]["dim"] = [], m
     settings["train"] |= {"linear_member": False, "learning_rates": {}, "freeze": []}  # these name hidden layers
-    classifier = initial.build_classifier(Config.model_validate(settings), vocabulary, seed)
+    classifier = initial.build_classifier(Config.model_validate(settings), vocabulary, seed, is_random=False)
     params = classifier.network.params
     params["embedding.weight"][:] = columns
     params["output.weight"][:], params["output.bias"][:] = np.eye(m), bias

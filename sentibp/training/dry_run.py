@@ -19,7 +19,7 @@ from sentibp.runs.saved_model import is_average
 from sentibp.training import distillation
 from sentibp.training.events import Backward, Batch, FitEvent, Forward, Step
 from sentibp.training.loop import fit, initial_state
-from sentibp.training.networks import new_network
+from sentibp.training.networks import Task, fit_teacher, new_network, student_task
 from sentibp.training.prepare import TrainingData
 from sentibp.training.pretraining import concatenate_reviews, learn_vectors
 from sentibp.training.refit import is_refit
@@ -91,10 +91,11 @@ def estimate(data: TrainingData, timed: list[dict[str, float]]) -> DryRun:
     import resource  # not on Windows
 
     config, training, validation = data.config, data.training, data.validation
-    classifier, started = _timed_call(lambda: new_network(data, config.train.seed))
+    (pretraining, task), linear = _pretraining(data), _linear_seconds(data)
+    classifier, started = _timed_call(lambda: new_network(data, config.train.seed, task))
+    sentences = task.answers
     step = statistics.median(sum(parts.values()) for parts in timed)
     validated = 0.0 if validation is None else _timed_call(lambda: classifier.logits(validation.features))[1]
-    (pretraining, sentences), linear = _pretraining(data), _linear_seconds(data)
     train, saved = config.train, _saved_model(data, classifier)
     has_refit = validation is not None and is_refit(data)
     trainings = train.seeds + has_refit  # each with its own pretraining and linear classifier
@@ -140,28 +141,22 @@ def _linear_seconds(data: TrainingData) -> float:
     return _timed_call(lambda: distillation.linear_member(config, data.vocabulary, data.training, config.train.seed))[1]
 
 
-def _pretraining(data: TrainingData) -> tuple[float, int]:
-    """Return the seconds of vectors and of the classifier on them, and how many sentences have its answers as labels.
+def _pretraining(data: TrainingData) -> tuple[float, Task]:
+    """Return the seconds of vectors and of the classifier on them, and what a network learns from then.
 
-    Both are 0 without pretraining. The vectors are random ones, as those of the first rounds are incomplete.
+    The vectors are random ones, as those of the first rounds are incomplete.
     """
-    config, vocabulary, training, extra = data.config, data.vocabulary, data.training, data.extra
-    seed = config.train.seed
+    config, vocabulary, training = data.config, data.vocabulary, data.training
+    seed, alone = config.train.seed, Task(data.training, data.validation)
     if not config.pretrain.is_used:
-        return 0.0, 0
+        return 0.0, alone
     rounds, vectors = (0.0, None) if config.pretrain.vectors == "none" else (_rounds_seconds(data), _vectors(data))
     if not config.pretrain.has_word_columns:
         assert vectors is not None
         fit = partial(distillation.review_classifier, config, vocabulary, training, vectors, seed)
-        return rounds + _timed_call(fit)[1], 0
-
-    def learn() -> int:
-        columns = distillation.word_columns(config, vocabulary, training, extra, vectors, data.lexicon)
-        teacher = distillation.word_classifier(config, vocabulary, training, extra, columns, seed)
-        return int((distillation.distillation_set(vocabulary, training, extra, teacher).review < 0).sum())
-
-    sentences, seconds = _timed_call(learn)
-    return rounds + seconds, sentences
+        return rounds + _timed_call(fit)[1], alone
+    task, seconds = _timed_call(lambda: student_task(data, *fit_teacher(data, vectors, seed)))
+    return rounds + seconds, task
 
 
 def _vectors(data: TrainingData) -> Vectors:

@@ -9,13 +9,15 @@ import numpy as np
 
 from sentibp.config.schema import Train
 from sentibp.data.examples import Examples, class_shares, example_weights
+from sentibp.model.word_vectors import Vectors, match_vectors
 from sentibp.nn.losses import loss_on
 from sentibp.nn.optim import Schedule
 from sentibp.training.diverged import Diverged
 from sentibp.training.events import Step
 from sentibp.training.loop import fit, initial_state
-from sentibp.training.networks import new_network
+from sentibp.training.networks import Task, fit_teacher, new_network, student_task
 from sentibp.training.prepare import TrainingData
+from sentibp.training.pretraining import learn_vectors
 
 LOWEST, HIGHEST = 1e-5, 100.0
 _STEPS = 210  # 30 to each power of ten
@@ -52,7 +54,8 @@ class LearningRateTest(NamedTuple):
 
 def find_learning_rate(data: TrainingData) -> LearningRateTest:
     """Try learning rates on the data of a config, with its optimizer. Writes nothing but the cache."""
-    training = data.training
+    task = _task(data)
+    training = task.training
     settings = data.config.train.in_one_process().model_copy(update={"epochs": _STEPS})  # more than are needed
     optimizer = settings.optimizer
     chance = _loss_by_chance(settings, training)
@@ -60,7 +63,7 @@ def find_learning_rate(data: TrainingData) -> LearningRateTest:
     ended, mean = "all learning rates were tried", 0.0
     state = initial_state(settings, len(training), settings.seed)
     state.schedule = _Rising(optimizer.learning_rate)
-    network = new_network(data, settings.seed).network
+    network = new_network(data, settings.seed, task).network
     try:
         for event in fit(network, training, None, settings, state):
             if not isinstance(event, Step):
@@ -83,6 +86,28 @@ def find_learning_rate(data: TrainingData) -> LearningRateTest:
     grew = least is None and ended in ("diverged", "the loss grew") and optimizer.learning_rate > _highest(curve)
     found = suggestion, least, inconclusive, _far_below(_highest(curve)) if grew else None
     return LearningRateTest(*found, chance, ended, optimizer.learning_rate, optimizer.name, curve)
+
+
+def _task(data: TrainingData) -> Task:
+    """Return what the first network of the training learns from and starts from, after its pretraining."""
+    config = data.config
+    if not config.pretrain.has_word_columns:  # vectors: reviews are of another classifier, beside the network
+        return Task(data.training, None)
+    return student_task(data, *fit_teacher(data, _vectors(data), config.train.seed))
+
+
+def _vectors(data: TrainingData) -> Vectors | None:
+    """Return the vectors of words of the training; they are learned unless there is a file of them."""
+    if data.pretrained is not None:
+        return match_vectors(data.pretrained, data.vocabulary)
+    if not data.config.pretrain.vector_columns:
+        return None
+    rounds = learn_vectors(data.config, data.vocabulary, data.training, data.extra, data.config.train.seed)
+    while True:
+        try:
+            next(rounds)
+        except StopIteration as end:
+            return end.value
 
 
 def _far_below(learning_rate: float) -> float:

@@ -73,10 +73,24 @@ class Task(NamedTuple):
     columns: Array | None = None  # (V, k) what the last columns of the embedding start from
     teacher: Classifier | None = None  # what the networks start from
 
+    @property
+    def answers(self) -> int:
+        """The number of examples whose label is the answer of a teacher."""
+        return 0 if self.review is None else int(np.count_nonzero(self.review < 0))
 
-def new_network(data: TrainingData, seed: int, columns: Array | None = None) -> Classifier:
+
+def new_network(data: TrainingData, seed: int, task: Task | None = None) -> Classifier:
     """Return the network before its training, from its seed."""
-    return build_classifier(data.config, data.vocabulary, seed, data.origin, data.training, columns, data.before)
+    if task is None or task.columns is None or task.teacher is None:
+        columns = None if task is None else task.columns
+        return build_classifier(data.config, data.vocabulary, seed, data.origin, data.training, columns, data.before)
+    model = data.config.model
+    is_all = not model.hidden and task.columns.shape[1] + task.teacher.spec.outputs == model.embedding.dim
+    network = build_classifier(
+        data.config, data.vocabulary, seed, columns=task.columns, before=data.before, is_random=not is_all
+    )
+    distillation.start_from_teacher(network, task.teacher, task.training)
+    return network
 
 
 def train_seed(context: TrainingContext, seed: int) -> Events:
@@ -267,9 +281,7 @@ def _train_ensemble(context: TrainingContext, seed: int) -> Events:
 
 def _train_member(context: TrainingContext, seed: int, task: Task) -> Events:
     """Train a network of an ensemble, to its last epoch."""
-    member = new_network(context.data, seed, task.columns)
-    if task.teacher is not None:
-        distillation.start_from_teacher(member, task.teacher, task.training)
+    member = new_network(context.data, seed, task)
     yield from train_network(context, seed, member, task, is_member=True)
     if task.row is not None:
         distillation.copy_shared_rows(member, task.row)
@@ -314,25 +326,37 @@ def _word_task(
             vectors = yield from learn_vectors(context, seed, is_repeated=classifier is not None)
         if data.lexicon is not None:
             yield Note(str(data.lexicon.coverage(data.training.features, data.vocabulary)))
-        columns = distillation.word_columns(
-            data.config, data.vocabulary, data.training, data.extra, vectors, data.lexicon
-        )
-        if classifier is None:
-            classifier = distillation.word_classifier(
-                data.config, data.vocabulary, data.training, data.extra, columns, seed
-            )
+        columns, classifier = fit_teacher(data, vectors, seed, classifier)
     context.classifier = classifier
     checkpoints.member_finished(name, classifier)
     pretrained.append(classifier)
     if columns is None:
         return Task(data.training, data.validation)
-    examples, review = distillation.distillation_set(data.vocabulary, data.training, data.extra, classifier)
-    count = int(np.count_nonzero(review < 0))
+    task = student_task(data, columns, classifier)
     students = counted(data.config.train.members, "network", "learns", "learn")
-    if count:
-        yield Note(f"distillation: {students} from a classifier's answers to {counted(count, 'sentence')}, too")
-    has_start = data.lexicon is not None or not count  # networks with random weights learn too little from few reviews
-    return Task(examples, data.validation, review, columns=columns, teacher=classifier if has_start else None)
+    if task.answers:
+        sentences = counted(task.answers, "sentence")
+        yield Note(f"distillation: {students} from a classifier's answers to {sentences}, too")
+    return task
+
+
+def fit_teacher(
+    data: TrainingData, vectors: word_vectors.Vectors | None, seed: int, teacher: Classifier | None = None
+) -> tuple[Array, Classifier]:
+    """Return the columns of words (V, k), and the classifier on them. It is given if it was fitted before."""
+    config, vocabulary, training, extra = data.config, data.vocabulary, data.training, data.extra
+    columns = distillation.word_columns(config, vocabulary, training, extra, vectors, data.lexicon)
+    if teacher is None:
+        teacher = distillation.word_classifier(config, vocabulary, training, extra, columns, seed)
+    return columns, teacher
+
+
+def student_task(data: TrainingData, columns: Array, teacher: Classifier) -> Task:
+    """Return what a network learns from and starts from beside the classifier on columns of words."""
+    examples, review = distillation.distillation_set(data.vocabulary, data.training, data.extra, teacher)
+    task = Task(examples, data.validation, review, columns=columns)
+    has_start = data.lexicon is not None or not task.answers  # random weights learn too little from few reviews
+    return task._replace(teacher=teacher) if has_start else task
 
 
 def learn_vectors(

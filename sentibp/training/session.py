@@ -30,6 +30,7 @@ from sentibp.training.prepare import TrainingData
 from sentibp.training.shards.files import FOLDER, remove_shards
 from sentibp.utils.executor import ClusterLost, Executor, NotVisible, OtherVersion, Serial, WorkerDied
 from sentibp.utils.files import WriteError
+from sentibp.utils.threads import single_threaded_blas
 
 
 class Session:
@@ -86,7 +87,8 @@ class Session:
     def _all_events(self) -> Generator[Event, None, None]:
         try:
             yield from (Note(note) for note in self.notes)
-            yield from self.events()
+            with single_threaded_blas:  # all of it, also what is computed between the steps
+                yield from self.events()
         except TrainingStopped as error:
             raise self.stopped(error) from None
         except (WorkerDied, ClusterLost, NotVisible, OtherVersion) as error:

@@ -89,7 +89,7 @@ def _member(classifier: Classifier, column: Array, head: Sequential) -> Classifi
     """Return a classifier with the two columns and the head."""
     settings = classifier.training_config().model_dump() | {"pretrain": {}}
     settings["model"]["hidden"], settings["model"]["embedding"]["dim"] = [3], 2
-    member = build_classifier(Config.model_validate(settings), classifier.vocabulary, 0)
+    member = build_classifier(Config.model_validate(settings), classifier.vocabulary, 0, is_random=False)
     for name, value in {"embedding.weight": column, **head.params}.items():
         member.network.params[name][:] = value
     return member

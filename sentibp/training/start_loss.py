@@ -32,11 +32,13 @@ from sentibp.training.initial_files import known_words
 from sentibp.training.loop import fit, initial_state
 from sentibp.training.pretraining import PretrainingData
 from sentibp.utils.rng import random_stream
+from sentibp.utils.threads import single_threaded_blas
 
 _FOLDS = 3
 _ENOUGH = 300  # texts on which losses are measured; no more folds are needed then
 
 
+@single_threaded_blas
 def start_losses(plain: Config, informed: Sequence[Config], corpus: Corpus, pretrained: VectorFile) -> Array:
     """Return the log loss of the start of each config, by cross-validation: (1 + k,), with the best temperature.
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.config.schema import Config, with_default
-from sentibp.config.text_defaults import LONG, MANY, for_long_texts, for_short_texts
+from sentibp.config.text_defaults import LONG, MANY, against_short_texts, for_long_texts, for_short_texts
+from sentibp.config.without_effect import notes_without_effect
 from sentibp.data.corpus import Corpus
 from sentibp.data.lexicon import load_lexicon
 from sentibp.data.tokenizer import Tokens, tokenize
@@ -42,7 +43,8 @@ def suited_defaults(config: Config, inputs: Inputs) -> tuple[Config, Inputs, lis
         return config, inputs, [note]
     if mean >= LONG:
         return long, inputs, [f"{note}the config long_texts"]
-    if short is config or len(inputs.reviews.training) > MANY:
+    is_refused = short is config and config.pretrain.model_fields_set  # such as vectors: none
+    if is_refused or len(inputs.reviews.training) > MANY:
         return config, inputs, []
     return _with_known_words(config, short, inputs, training, tokens)
 
@@ -54,6 +56,9 @@ def _with_known_words(
     pretrained = load_builtin()
     if _known_share(tokens, pretrained.texts) < _ENGLISH:
         return config, inputs, []
+    if (key := against_short_texts(config)) is not None:
+        note = "short texts in English: the default settings are those of texts in any language, as "
+        return config, inputs, [f"{note}{key} is given; the config short_texts may have better ones"]
     losses = _losses(config, short, training, pretrained)
     if losses is not None and losses[0] < losses[1:].min():
         note = "short texts in English, but what is known of English words does not help with these labels: "
@@ -65,8 +70,9 @@ def _with_known_words(
     if decay != _DECAYS[0]:
         note += f", with pretrain.decay {decay}"
     short = with_default(short, ("pretrain", "decay"), decay, given=True)
-    files = initial_file_facts(short)
-    return short, inputs._replace(pretrained=pretrained, lexicon=load_lexicon(short), files=files), [note]
+    files, lexicon = initial_file_facts(short), load_lexicon(short)
+    notes = [note, *notes_without_effect(short, ["train.early_stopping.patience"])]  # the model is an average now
+    return short, inputs._replace(pretrained=pretrained, lexicon=lexicon, files=files), notes
 
 
 def _sample(corpus: Corpus) -> Corpus:

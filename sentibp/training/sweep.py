@@ -29,6 +29,7 @@ from sentibp.config.space_file import load_space
 from sentibp.data.dataset import load_folds
 from sentibp.data.labels import classes_of
 from sentibp.errors import ConfigError, SentibpError
+from sentibp.runs.saved_model import is_average
 from sentibp.training.diverged import Diverged
 from sentibp.training.dry_run import dry_run
 from sentibp.training.initial_files import initial_file_facts
@@ -127,6 +128,7 @@ def plan_sweep(resolved: Resolved, space_file: Path, options: Options) -> tuple[
     if 0 < space.grid_size < plan.trials:
         points = counted(space.grid_size, "combination")
         more = (*more, f"{space.path}: has {points} of values, so the sweep ends once each was tried")
+    more = (*more, *_other_epoch(config, space, metric))
     if options.folds and isinstance(config.data.validation, str):
         more = (*more, "data.validation is not used: the folds are cut from the training reviews")
     return plan, (*notes, *space.notes, *more)
@@ -147,6 +149,20 @@ def _metric(config: Config, wanted: str | None) -> str:
     if metric not in known:
         raise ConfigError(f"--metric {metric}: not a score of these classes; choose from {', '.join(known)}")
     return metric
+
+
+def _other_epoch(config: Config, space: Space, metric: str) -> tuple[str, ...]:
+    """Return a note if the trials choose their best epoch by another score than the sweep compares them by."""
+    key, stopping = "train.early_stopping", config.train.early_stopping
+    chosen = stopping.metric if stopping else "accuracy"
+    searched = [each.key for each in space.dimensions]
+    is_searched = any(each.startswith(key) for each in searched)
+    has_epochs = config.train.epochs > 1 or "train.epochs" in searched
+    if chosen == metric or is_searched or not has_epochs or is_average(config):
+        return ()
+    names = metric.replace("_", " "), chosen.replace("_", " ")
+    repair = f"to choose it, and to stop early, by {names[0]}, too, write {set_option(f'{key}.metric', metric)}"
+    return (f"each trial keeps the epoch with the best {names[1]}, and has the {names[0]} of that; {repair}",)
 
 
 def _with_absolute_paths(space: Space, config: Config) -> tuple[Space, tuple[str, ...]]:
@@ -276,7 +292,7 @@ class Sweep:
             return
         rivals = tuple(self._curves()) if self.plan.prune else ()
         folder = str(self.folder.clear_trial(asked.number))
-        settings = config.model_dump(mode="json")
+        settings = config.model_dump(mode="json", exclude_unset=True)  # the texts decide on other defaults
         pool.submit(TrialTask(asked.number, settings, folder, self.plan.metric, self.plan.folds, rivals))
         self.running += 1
 

@@ -18,8 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self
 
-from sentibp.config import paths
-from sentibp.config.dump import dump
+from sentibp.config import paths, yaml_file
 from sentibp.config.schema import Config
 from sentibp.config.space import Dimension, Space
 from sentibp.errors import ConfigError, DataError
@@ -170,8 +169,8 @@ class SweepFolder:
             write_file(self.path / name, content)
 
     def write_best(self, config: Config, about: str) -> None:
-        """Write the config of the best trial."""
-        self.write(BEST, f"# {about}\n{dump(config)}".encode())
+        """Write the config of the best trial: the settings that are given, so that the texts decide on the others."""
+        self.write(BEST, f"# {about}\n{yaml_file.write(config.model_dump(exclude_unset=True))}".encode())
 
     def trial(self, number: int) -> Path:
         """Return the run directory of a trial."""

@@ -67,3 +67,11 @@ def test_a_message_names_the_option_of_its_own_command_only(fails, here):
     assert fails(2, "report", "last").endswith("or the built-in model: builtin")
     with pytest.raises(ConfigError, match=r"or the built-in model: -m builtin$"):
         find.model_file("last")
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), [("sweep quickstart", "SPACE"), ("sweep show", "DIR"), ("runs list", "DIR")], ids=str
+)
+def test_an_empty_path_is_refused(fails, command, name):
+    """It was the working directory."""
+    assert fails(2, *command.split(), "").endswith(f"{name}: an empty value; give one, or leave it out")

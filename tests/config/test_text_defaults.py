@@ -4,7 +4,13 @@ import pytest
 
 from sentibp.config.dump import dump
 from sentibp.config.load import load_config
-from sentibp.config.text_defaults import OF_LONG_TEXTS, OF_SHORT_TEXTS, for_long_texts, for_short_texts
+from sentibp.config.text_defaults import (
+    OF_LONG_TEXTS,
+    OF_SHORT_TEXTS,
+    against_short_texts,
+    for_long_texts,
+    for_short_texts,
+)
 
 
 def config(*settings):
@@ -121,3 +127,21 @@ def test_few_labels_has_them_and_a_final_training():
     few, short = load_config("few_labels").config, load_config("short_texts").config
     assert (few.text, few.pretrain, few.model) == (short.text, short.pretrain, short.model)
     assert few.train == short.train.model_copy(update={"refit": True})
+
+
+@pytest.mark.parametrize(
+    ("setting", "key"),
+    [
+        ("pretrain.lexicon=vader", "pretrain.lexicon"),
+        ("model.hidden=[16]", "model.hidden"),
+        ("train.batch_size=64", "train.batch_size"),
+        ("text.max_features=500", "text.max_features"),
+        ("train.linear_member=true", "train.linear_member"),
+        ("train.freeze=[hidden.0]", "train.freeze"),
+        ("text.lowercase=false", None),
+    ],
+)
+def test_the_setting_is_named_that_is_against_them(setting, key):
+    given = config(setting)
+    assert against_short_texts(given) == key
+    assert (for_short_texts(given) is given) == (key is not None)

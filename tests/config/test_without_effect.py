@@ -29,6 +29,11 @@ CASES = {
     "source": (["pretrain.source=more.csv"], "pretrain.source has no effect without vectors"),
     "dim": (["pretrain.dim=20"], "pretrain.dim has no effect without vectors"),
     "patience": (["train.early_stopping=1"], "train.early_stopping cannot end a training of 2 epochs early with a pat"),
+    "members": (
+        ["train.early_stopping=3", "train.epochs=9", "train.members=2"],
+        "train.early_stopping has no effect with train.members",
+    ),
+    "shifters": (["train.early_stopping=1", "text.shifters=true"], "train.early_stopping has no effect with text.shi"),
     "step": (["train.schedule={name: step, every: 5}"], "train.schedule: step lowers the learning rate every 5 epochs"),
     "freeze": (FROZEN, "train.freeze and train.learning_rates keep all layers as they start"),
     "rates": (STILL, "train.freeze and train.learning_rates keep all layers as they start"),
@@ -80,3 +85,7 @@ def test_no_shipped_config_has_a_setting_without_effect():
     assert {name: load_config(name).notes for name, _ in shipped.shipped()} == {
         name: () for name, _ in shipped.shipped()
     }
+
+
+def test_the_metric_of_early_stopping_chooses_the_epoch_of_a_short_training():
+    assert load_config("c.yaml", ["train.early_stopping.metric=log_loss"]).notes == ()

@@ -286,6 +286,20 @@ def test_an_interrupt_keeps_the_best_model(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::sentibp.SentibpWarning")
+def test_evaluate_with_another_decision(here):
+    """It took an object of a class that is not public; any other value was a traceback."""
+    model = sentibp.load_model("builtin")
+    texts, labels = ["a good film", "dull", "a film"], ["pos", "neg", "pos"]
+    scores = sentibp.evaluate(model, texts=texts, labels=labels, threshold=0.999999).scores
+    assert scores["confusion"]["true_positive"] == 0
+    scores = sentibp.evaluate(model, texts=texts, labels=labels, cost=[[0, 1], [1e9, 0]]).scores
+    assert scores["confusion"]["true_negative"] == 0
+    for wrong in {"threshold": 2}, {"cost": "distance of 2"}, {"threshold": 0.5, "cost": [[0, 1], [1, 0]]}:
+        with pytest.raises(sentibp.SentibpError, match=r"^(?!--)"):
+            sentibp.evaluate(model, texts=texts, labels=labels, **wrong)
+
+
+@pytest.mark.filterwarnings("ignore::sentibp.SentibpWarning")
 def test_evaluate_in_memory(here):
     trained = sentibp.train(SMALL, TEXTS, ["spam" if label == "pos" else "ham" for label in LABELS])
     evaluation = sentibp.evaluate(trained.model, texts=pd.Series(["good fun", "dull"]), labels=["spam", "ham"])

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import runner
 
+from sentibp.config.load import load_config
 from sentibp.config.schema import Config
 from sentibp.data.examples import Examples
 from sentibp.data.labels import BINARY, Classes
 from sentibp.runs import directory
 from sentibp.training import lr_finder
 from sentibp.training.diverged import Diverged
+from sentibp.training.events import Event, Step
 from sentibp.training.loop import fit
 from sentibp.training.lr_finder import HIGHEST, LOWEST
 from sentibp.training.prepare import prepare
@@ -165,3 +168,18 @@ def test_a_learning_rate_that_is_too_high_gets_a_lower_one_where_the_test_is_inc
     assert (high.suggestion, high.ended) == (None, "the loss grew")
     assert high.lower == pytest.approx(high.curve[-1].learning_rate / 10, rel=0.5)
     assert low.lower is None  # it is not known to be too high
+
+
+def test_the_network_starts_as_in_the_training_where_words_are_known(here):
+    """In short texts in English, from the vectors and the classifier on them: another start has another best rate."""
+    rows = [f"it {('broke', 'works')[i % 2]} after {i} days,{i % 2}" for i in range(60)]
+    Path("r.csv").write_text("\n".join(["text,label", *rows]))
+    config = load_config("default", ["data.source=r.csv"])
+    losses: list[float] = []
+
+    def watch(event: Event) -> None:
+        if isinstance(event, Step):
+            losses.append(event.loss)
+
+    runner.train_model(config, watch=watch)
+    assert lr_finder.find_learning_rate(prepare(config)).curve[0].loss == losses[0]

@@ -444,18 +444,40 @@ def test_short_texts_in_english_have_defaults_of_their_own(here):
     ("words", "settings"),
     [
         ("gut schlecht das Telefon welches ich hier letzte Woche gekauft habe", []),
+        ("gut schlecht das Telefon welches ich hier letzte Woche gekauft habe", ["train.batch_size=8"]),
         ("хорошо плохо телефон который купили здесь прошлой неделе вместе другими", []),
-        ("works broken the phone that I bought here last week", ["model.hidden=[4]"]),
         ("works broken the phone that I bought here last week", ["pretrain.vectors=none"]),
+        ("works broken the phone that I bought here last week", ["model.embedding.init=linear"]),
         ("1 2 3 4 5 6 7 8 9", []),
     ],
 )
 def test_other_short_texts_have_the_usual_defaults(here, words, settings):
     write("r.csv", "text,label", short_rows(words))
     outcome = train_model(load_config("default", ["data.source=r.csv", "train.epochs=1", *settings]))
-    assert SHORT not in outcome.notes
+    assert not any("short texts in English" in note for note in outcome.notes)
     recorded = load_config(outcome.run / "config.yaml").config
     assert (recorded.pretrain.vectors, recorded.text.shifters) == ("none", False)
+
+
+@pytest.mark.parametrize("setting", ["model.hidden=[4]", "train.linear_member=true"])
+def test_a_setting_that_excludes_the_defaults_of_short_texts_is_named(here, setting):
+    """It changed two things at once, in silence: a network of its own, and no words but those of the texts."""
+    write("en.csv", "text,label", short_rows("works broken the phone that I bought here last week"))
+    outcome = train_model(load_config("default", ["data.source=en.csv", "train.epochs=1", setting]))
+    assert outcome.notes[0] == (
+        "short texts in English: the default settings are those of texts in any language, as "
+        f"{setting.partition('=')[0]} is given; the config short_texts may have better ones"
+    )
+
+
+def test_early_stopping_has_no_effect_with_the_defaults_of_short_texts(here):
+    write("en.csv", "text,label", short_rows("works broken the phone that I bought here last week"))
+    data = prepare(load_config("default", ["data.source=en.csv", "train.early_stopping=1", "train.epochs=5"]))
+    assert data.notes[:2] == (
+        SHORT,
+        "train.early_stopping has no effect with pretrain.vectors, where all epochs are trained; remove it with "
+        "--set train.early_stopping=null",
+    )
 
 
 def test_words_that_no_text_has_are_known_with_more_classes_too(here):

@@ -11,6 +11,7 @@ import pytest
 import runner
 from runner import reproduce, resume
 from safetensors.numpy import load_file
+from threadpoolctl import threadpool_limits
 
 from sentibp.config.load import load_config
 from sentibp.errors import ConfigError, DataError
@@ -26,6 +27,7 @@ from sentibp.training.sweep import Options, Sweep, plan_sweep
 from sentibp.training.sweep_folder import SweepFolder
 from sentibp.training.trial_pool import SerialPool
 from sentibp.utils import environment, tensor_file
+from sentibp.utils.threads import single_threaded_blas
 
 SMALL = {
     "data": {"source": "sample"},
@@ -34,6 +36,16 @@ SMALL = {
     "train": {"epochs": 2, "batch_size": 32},
 }  # an epoch has nine steps
 TENSORS = ["embedding.weight", "hidden.0.weight", "hidden.0.bias", "output.weight", "output.bias"]
+
+
+SENTENCES = [f"it {('broke', 'works')[i % 2]} after {i} days,{i % 2}" for i in range(60)]
+
+
+@pytest.fixture
+def short_texts(here):
+    """Return a config that names short texts in English only."""
+    Path("r.csv").write_text("\n".join(["text,label", *SENTENCES]))
+    return load_config("default", ["data.source=r.csv"])
 
 
 @pytest.fixture
@@ -343,3 +355,25 @@ def test_a_run_that_diverged_in_another_step_is_different(small):
     assert result.stopped is None
     assert result.difference is not None
     assert "diverged at step 2" in result.difference["what"][0]
+
+
+def test_a_run_is_the_same_with_any_number_of_threads(short_texts, monkeypatch):
+    """A Python program does not limit BLAS, as a command does: the products between the steps must not depend on it."""
+    monkeypatch.setattr(single_threaded_blas, "is_needed", True)
+    with threadpool_limits(2, "blas"):
+        outcome = runner.train_model(short_texts)
+    with threadpool_limits(1, "blas"):
+        found = reproduce(outcome.run)
+    assert (found.same, found.difference) == (True, None)
+
+
+def test_no_random_numbers_are_drawn_that_the_words_replace(short_texts, monkeypatch):
+    """Vectors, lexicon and linear classifier replace the whole embedding, whatever model.embedding.init is."""
+    outcome = runner.train_model(short_texts)
+    assert load_config(outcome.run / "config.yaml").config.model.embedding.init == "linear"
+    zeros = runner.train_model(load_config(outcome.run / "config.yaml", ["model.embedding.init=zeros"]))
+    tensors = [load_file(each.model) for each in (outcome, zeros)]
+    assert all(np.array_equal(tensor, tensors[1][name]) for name, tensor in tensors[0].items())
+    monkeypatch.setattr(initial, "_random_weights", None)
+    monkeypatch.setattr(initial, "linear_start", None)
+    assert reproduce(outcome.run).same

@@ -769,3 +769,50 @@ def test_the_space_of_a_sweep_is_read_from_its_folder(sweep):
     base = load_plan(done.folder).config
     again = load_plan(done.folder).space
     assert [d._replace(line=0) for d in load_space(Path("space.yaml"), base).dimensions] == list(again.dimensions)
+
+
+def test_a_metric_that_does_not_choose_the_epoch_is_told(write_config, reviews, tmp_path):
+    Path("space.yaml").write_text("model.embedding.dim: [2, 3]")
+
+    def notes(metric: str | None = "log_loss", space: str = "space.yaml", **train) -> tuple[str, ...]:
+        config = write_config(**{**SMALL, "data": {"source": str(reviews)}, "train": {"epochs": 3, **train}})
+        return plan_sweep(config, Path(space), Options(metric=metric))[1]
+
+    said = next(note for note in notes() if "epoch" in note)
+    assert said == (
+        "each trial keeps the epoch with the best accuracy, and has the log loss of that; to choose it, and to stop "
+        "early, by log loss, too, write --set train.early_stopping.metric=log_loss"
+    )
+    Path("patience.yaml").write_text("train.early_stopping.metric: [accuracy, log_loss]")
+    for others in (
+        notes(early_stopping={"metric": "log_loss"}),
+        notes(None),
+        notes("accuracy"),
+        notes(epochs=1),
+        notes(members=2),
+        notes(space="patience.yaml"),
+    ):
+        assert not any("keeps the epoch" in note for note in others)
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_trials_have_the_default_settings_that_suit_the_texts(here, folds):
+    """As a training has them, and one of the best config: they were trained as texts in any language."""
+    rows = [f"it {('broke', 'works')[i % 2]} after {i} days,{i % 2}" for i in range(60)]
+    Path("r.csv").write_text("\n".join(["text,label", *rows]))
+    Path("space.yaml").write_text("train.word_dropout: [0.1, 0.2]")
+    config = load_config("default", ["data.source=r.csv", "train.refit=false"])
+    plan, _ = plan_sweep(config, Path("space.yaml"), Options(trials=1, folds=folds))
+    Path("sweep").mkdir()
+    with SweepFolder(Path("sweep")) as folder:
+        running = Sweep(plan, folder, trial_pool.SerialPool())
+        list(running)
+        result = running.finish()
+    assert result.best is not None
+    run = Path("sweep/trials/0/fold-0" if folds else "sweep/trials/0")
+    assert load_config(run / "config.yaml").config.pretrain.vectors == "builtin"
+    best = load_config(Path("sweep/best.yaml"))
+    if not folds:
+        assert runner.train_model(best).digest == result.best.digest
+    else:
+        assert runner.train_model(best).notes[0].startswith("short texts in English: the default settings are those of")
