@@ -175,7 +175,7 @@ def class_numbers(labels: Any, data: Data, name: str = "labels") -> np.ndarray:
     unknown = next((i for i, key in enumerate(keys) if number.get(key) is None), None)
     if unknown is not None:
         value, known = values[unknown], ", ".join(class_names(data.labels))
-        shown = f"{value!r:.60}" + (f" ({names[value]})" if value in names else "")
+        shown = f"{value!r:.60}" + (f" ({names[value]})" if names and value in names else "")
         raise InvalidInput(f"{name}[{unknown}] is {shown}, and the classes of the model are {known}")
     return np.array([number[key] for key in keys], np.int64)
 

@@ -548,7 +548,7 @@ def test_many_short_texts_say_enough_about_their_words(here, monkeypatch):
 def test_the_texts_that_tell_the_language_are_from_the_whole_file(monkeypatch):
     monkeypatch.setattr(suited_defaults, "_SAMPLE", 3)
     corpus = Corpus(pa.chunked_array([strings(["one", *["other"] * 3, "two", *["other"] * 3, "three"])]), None)
-    assert suited_defaults._sample(corpus).words.to_pylist() == ["one", "two", "three"]
+    assert suited_defaults._sample(corpus).text.to_pylist() == ["one", "two", "three"]
 
 
 def test_vectors_of_another_language_than_the_texts(here, complaint):
