@@ -226,12 +226,15 @@ def test_a_second_ctrl_c_leaves_nothing_and_says_one_word(here: Path) -> None:
     Path("space.yaml").write_text("train.optimizer.learning_rate: {log: [0.01, 1]}\n")
     options = ["--set", "train.epochs=1000000", "--cluster", "local:1", "--out", "found", "--quiet"]
     command = [sys.executable, "-m", "sentibp", "sweep", "quickstart", "space.yaml", *options]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: list(Path("found/trials").glob("0/model.safetensors")))
-    workers = psutil.Process(running.pid).children(recursive=True)
-    os.kill(running.pid, signal.SIGSTOP)  # both signals are there when it goes on
-    for number in signal.SIGINT, signal.SIGTERM, signal.SIGCONT:
-        os.kill(running.pid, number)
-    assert running.communicate()[1] == "interrupted\n"
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            wait_until(lambda: list(Path("found/trials").glob(".0-*/model.safetensors")))
+            workers = psutil.Process(running.pid).children(recursive=True)
+            os.kill(running.pid, signal.SIGSTOP)  # both signals are there when it goes on
+            for number in signal.SIGINT, signal.SIGTERM, signal.SIGCONT:
+                os.kill(running.pid, number)
+            assert running.communicate()[1] == "interrupted\n"
+        finally:
+            running.kill()  # else it would search for days
     assert running.returncode == 130
     wait_until(lambda: not any(each.is_running() for each in workers))
