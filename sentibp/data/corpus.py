@@ -18,8 +18,10 @@ from sentibp.data.faulty_texts import (
     all_blank,
     blank_note,
     count_blank,
+    count_encoded,
     count_garbled,
     count_serialized,
+    encoded_notes,
     garbled_notes,
     serialized_notes,
 )
@@ -27,7 +29,6 @@ from sentibp.data.label_notes import reversed_column_notes
 from sentibp.data.label_values import parse_labels
 from sentibp.data.labels import IGNORED, Labels, OpenLabels, distinct, first_place, row_count
 from sentibp.data.readers.records import Records
-from sentibp.data.seven_bit import count_seven_bit, seven_bit_notes
 from sentibp.data.text_hashes import blank_hash, text_ids
 from sentibp.errors import DataError
 from sentibp.metrics import effective_number
@@ -251,7 +252,7 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     start = corpus.text.slice(0, LOOK)
     damaged = garbled_notes(records.name, *count_garbled(start), len(start))
     damaged += serialized_notes(records.name, *count_serialized(start), len(start))
-    damaged += seven_bit_notes(records.name, *count_seven_bit(start), len(start))
+    damaged += encoded_notes(records.name, *count_encoded(start), len(start))
     return replace(corpus, notes=(*notes, *blank_note(records.name, blank, len(corpus), what), *damaged))
 
 

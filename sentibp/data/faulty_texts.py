@@ -1,10 +1,12 @@
-"""Count the texts that are no reviews as somebody wrote them, and say so: empty, totals, garbled, or serialized.
+"""Count the texts that are no reviews as somebody wrote them, and say so.
 
 - Empty texts have no character that can be seen.
 - Totals are the row below a table, or the footer of a database program.
 - Garbled texts were damaged before they were written to their file, which is valid UTF-8. UTF-8 that a program has read
   in another encoding and written again has two letters or more for each one beyond ASCII: Ã© for é. A program that
   cannot read a character writes U+FFFD in its place.
+- Encoded texts have their letters beyond ASCII in ASCII: in UTF-7, or quoted-printable as in e-mails. No decoder
+  complains, as every byte is valid UTF-8: `Caf+AOk-` and `Caf=C3=A9` would be other words.
 - Serialized texts are still written as another program stores them: values of JSON or Python, and escapes. A file may
   hold JSON in a column of a table, or what Python prints of a list, an object or bytes. Dumps of databases, and some
   public sets, have `\\n` in the place of a line break. Read as texts, their signs and keys are words, and the letter
@@ -13,6 +15,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Iterable
 
 import pyarrow as pa
@@ -20,6 +24,7 @@ import pyarrow as pa
 from sentibp.utils import compute as pc
 from sentibp.utils.arrow import count_true
 from sentibp.utils.messages import counted
+from sentibp.utils.repair import set_option
 
 LOOK = 1000
 """Texts from the beginning of a file that are looked at: what is wrong with some of them is wrong with the file."""
@@ -91,6 +96,57 @@ def garbled_notes(name: str, read_wrong: int, lost: int, rows: int) -> list[str]
         fact = "has the character U+FFFD, which a program writes in the place of one that it cannot read"
         notes.append(f"{name}: {fact}; export the texts again, as UTF-8")
     return notes
+
+
+_UTF7 = r"\+([A-Za-z0-9+/]{3,})"  # what UTF-7 (RFC 2152) may have written
+_SIGNS = '!"#$%&*;<=>@[]^_`{|}~\\'  # of ASCII, which UTF-7 may write so, too
+_QUOTED = r"=(3D|C[23]=[89AB][0-9A-F]|[DE][0-9A-F](=[89AB][0-9A-F]){1,2}|[ \t]*\r?\n)"
+
+
+def count_encoded(text: pa.Array | pa.ChunkedArray) -> tuple[int, int]:
+    """Return how many texts seem to be in UTF-7, and how many in quoted-printable."""
+    suspects = pc.filter(text, pc.match_substring_regex(text, _UTF7))
+    quoted = count_true(pc.match_substring_regex(text, _QUOTED))
+    return sum(map(_is_utf7, suspects.to_pylist())), quoted
+
+
+def encoded_notes(name: str, utf7: int, quoted: int, rows: int) -> list[str]:
+    """Return notes if more than one in a hundred of some texts are so, as `count_encoded` has counted them."""
+    notes = []
+    if 100 * utf7 > rows:
+        fact = "has sequences such as +AOk-, as UTF-7 has in the place of é"
+        notes.append(f"{name}: {fact}; if it is in UTF-7: {set_option('data.encoding', 'utf-7')}")
+    if 100 * quoted > rows:
+        fact = "has sequences such as =C3=A9, as the quoted-printable form of e-mails has in the place of é"
+        notes.append(f"{name}: {fact}; decode it, for example with `python3 -m quopri -d`")
+    return notes
+
+
+def _is_utf7(text: str) -> bool:
+    """Return whether most sequences that UTF-7 may have written are so, and no chance."""
+    runs = re.findall(_UTF7, text)
+    return 2 * sum(map(_is_utf7_run, runs)) > len(runs)
+
+
+def _is_utf7_run(run: str) -> bool:
+    """Return whether the letters after a + are the base64 of UTF-16, of characters that a text has."""
+    if len(run) % 8 not in (0, 3, 6) or (run.isalpha() and run.islower()):  # a word
+        return False
+    content = base64.b64decode(run + "A" * (-len(run) % 4))
+    size = len(run) * 6 // 16 * 2
+    try:
+        letters = content[:size].decode("utf-16-be")
+    except UnicodeDecodeError:
+        return False
+    spare = int.from_bytes(content, "big") & ((1 << 8 * (len(content) - size)) - 1)  # bits, all of which must be zero
+    return not spare and all(_is_usual(letter, len(letters) > 1) for letter in letters)
+
+
+def _is_usual(letter: str, several: bool) -> bool:
+    """Return whether a letter may be meant. A single one of a script with thousands of letters may be chance."""
+    if letter in _SIGNS or "\u2010" <= letter <= "\u20bf" or "\xa0" <= letter < "\xc0":
+        return True
+    return letter >= "\xc0" and letter.isalpha() and (several or letter < "\u0600")
 
 
 # An object, a list that begins with an object or a string, or bytes of Python.

@@ -11,14 +11,15 @@ from sentibp.data.faulty_texts import (
     LOOK,
     blank_note,
     count_blank,
+    count_encoded,
     count_garbled,
     count_serialized,
     count_totals,
+    encoded_notes,
     garbled_notes,
     serialized_notes,
     totals_note,
 )
-from sentibp.data.seven_bit import count_seven_bit, seven_bit_notes
 from sentibp.utils.messages import counted
 
 
@@ -47,7 +48,7 @@ class AnswerCounts(NamedTuple):
         looked = min(self.texts, LOOK)
         notes += garbled_notes(name, self.read_wrong, self.lost, looked)
         notes += serialized_notes(name, self.values, self.escapes, looked)
-        notes += seven_bit_notes(name, self.utf7, self.quoted, looked)
+        notes += encoded_notes(name, self.utf7, self.quoted, looked)
         return notes + [f"{name}: {note}" for note in self.unfamiliar_note()]
 
     def unfamiliar_note(self) -> list[str]:
@@ -65,5 +66,5 @@ def count_answers(
     """Return the counts of texts (n,) and their n answers. `before` texts have been counted."""
     unfamiliar = sum(2 * record["unknown"] > record["tokens"] for record in records)
     first = text.slice(0, max(0, LOOK - before))
-    damaged = (*count_garbled(first), count_totals(text), *count_serialized(first), *count_seven_bit(first))
+    damaged = (*count_garbled(first), count_totals(text), *count_serialized(first), *count_encoded(first))
     return AnswerCounts(len(records), count_blank(text), unfamiliar, *damaged)

@@ -51,10 +51,8 @@ def start_losses(plain: Config, informed: Sequence[Config], corpus: Corpus, pret
     total, measured = np.zeros(1 + len(informed)), 0
     for number in range(_FOLDS):
         if measured < _ENOUGH:
-            training, held_out = (
-                corpus.take(np.flatnonzero(fold != number)),
-                corpus.take(np.flatnonzero(fold == number)),
-            )
+            held_out = corpus.take(np.flatnonzero(fold == number))
+            training = corpus.take(np.flatnonzero(fold != number))
             starts = [_plain(plain, training, held_out), *_informed(informed, training, held_out, pretrained)]
             total += [len(held_out) * _loss(classifier, x, held_out) for classifier, x in starts]
             measured += len(held_out)

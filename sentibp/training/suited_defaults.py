@@ -30,11 +30,12 @@ _ENGLISH = 0.75  # of the words are in the built-in vectors, at least; 0.92 of E
 
 def suited_defaults(config: Config, inputs: Inputs) -> tuple[Config, Inputs, list[str]]:
     """Return the config with the defaults for these texts, the inputs it needs then, and notes on the choice."""
-    training, start = _sample(inputs.reviews.training), config.model.embedding
+    start = config.model.embedding
     long, short = for_long_texts(config), for_short_texts(config)
     is_other = config.pretrain.is_used or config.model.init_from is not None or "init" in start.model_fields_set
     if long is config and is_other:
         return config, inputs, []
+    training = _sample(inputs.reviews.training)
     tokens = tokenize(training.text)
     mean = float(np.diff(tokens.offsets).mean())
     note = f"long texts, {mean:.0f} tokens on average: the default settings are those of "

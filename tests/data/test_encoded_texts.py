@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from sentibp.data import sources
-from sentibp.data.seven_bit import count_seven_bit, seven_bit_notes
+from sentibp.data.faulty_texts import count_encoded, encoded_notes
 
 REVIEWS = [
     "Café au lait",
@@ -22,7 +22,7 @@ REVIEWS = [
 
 
 def counts(*texts: str) -> tuple[int, int]:
-    return count_seven_bit(pa.array(texts, pa.large_string()))
+    return count_encoded(pa.array(texts, pa.large_string()))
 
 
 @pytest.mark.parametrize("review", REVIEWS)
@@ -69,8 +69,8 @@ def test_plus_and_equals_signs_that_are_meant():
 
 
 def test_notes():
-    assert seven_bit_notes("r.csv", 1, 1, 100) == []
-    utf7, quoted = seven_bit_notes("r.csv", 2, 2, 100)
+    assert encoded_notes("r.csv", 1, 1, 100) == []
+    utf7, quoted = encoded_notes("r.csv", 2, 2, 100)
     assert utf7.endswith("if it is in UTF-7: --set data.encoding=utf-7") and "quopri" in quoted
 
 
