@@ -8,7 +8,7 @@ Hash 2, that of earlier versions, knows white space and capitals of ASCII only. 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +28,7 @@ _QUOTES, _DASHES = r"[\x{201C}-\x{201F}\x{2033}\x{AB}\x{BB}]", r"[\x{2012}-\x{20
 
 def text_hashes(text: pa.ChunkedArray) -> np.ndarray:
     """Return a hash of each text: (n,) int64. Texts that are the same review have the same one."""
-    return _hashes(text, _as_read, _TABLE, _BLANK, _LINE_BREAKS)
+    return _hashes(_as_read(text), _TABLE, _BLANK, _LINE_BREAKS)
 
 
 def occur_in(text: pa.ChunkedArray, hashes: np.ndarray) -> np.ndarray:
@@ -50,10 +50,14 @@ def blank_hash() -> int:
     return int(np.frombuffer(_digest(b""), np.int64)[0])
 
 
-def _as_read(piece: pa.LargeStringArray) -> list[str]:
-    """Return the texts (n,) as the tokenizer reads them, but for capitals and line breaks of those in plain ASCII."""
+def _as_read(text: pa.ChunkedArray) -> Iterator[pa.LargeStringArray]:
+    """Yield the texts as the tokenizer reads them, but for capitals and line breaks of those in plain ASCII."""
+    return parallel_map(_normalized, pieces(text))
+
+
+def _normalized(piece: pa.LargeStringArray) -> pa.LargeStringArray:
     has_entity, is_plain = pc.match_substring_regex(piece, ENTITY), pc.string_is_ascii(piece)
-    return apply_where(piece, from_numpy(to_numpy(has_entity) | ~to_numpy(is_plain)), _with_plain_marks).to_pylist()
+    return apply_where(piece, from_numpy(to_numpy(has_entity) | ~to_numpy(is_plain)), _with_plain_marks)
 
 
 def _with_plain_marks(text: pa.LargeStringArray) -> pa.LargeStringArray:
@@ -62,26 +66,22 @@ def _with_plain_marks(text: pa.LargeStringArray) -> pa.LargeStringArray:
 
 
 def _earlier_hashes(text: pa.ChunkedArray) -> np.ndarray:
-    return _hashes(text, pa.LargeStringArray.to_pylist, _LOWER, _SPACE)
+    return _hashes(pieces(text), _LOWER, _SPACE)
 
 
 def _hashes(
-    text: pa.ChunkedArray,
-    spelled: Callable[[pa.LargeStringArray], list[str]],
-    table: bytes,
-    removed: bytes,
-    breaks: tuple[bytes, ...] = (),
+    texts: Iterable[pa.LargeStringArray], table: bytes, removed: bytes, breaks: tuple[bytes, ...] = ()
 ) -> np.ndarray:
+    """Return the hash of each text. Bytes are replaced by a table, removed, and then the `breaks` are, too."""
+
     def content(text: str) -> bytes:
         result = text.encode().translate(table, removed)
         for each in breaks:
             result = result.replace(each, b"")
         return result
 
-    def digests(piece: pa.LargeStringArray) -> bytes:
-        return b"".join(_digest(content(each)) for each in spelled(piece))
-
-    return np.frombuffer(b"".join(parallel_map(digests, pieces(text))), np.int64)
+    digests = [b"".join(_digest(content(text)) for text in piece.to_pylist()) for piece in texts]
+    return np.frombuffer(b"".join(digests), np.int64)
 
 
 def _digest(content: bytes) -> bytes:
