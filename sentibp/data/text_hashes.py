@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pyarrow as pa
 
-from sentibp.data.tokenizer import ENTITY, normalize, pieces
+from sentibp.data.tokenizer import ENTITY, pieces, unescape, unify
 from sentibp.utils import compute as pc
-from sentibp.utils.arrow import apply_where, from_numpy, to_numpy
+from sentibp.utils.arrow import apply_where
 from sentibp.utils.threads import parallel_map
 
 _LOWER = bytes(range(256)).lower()
@@ -23,6 +23,7 @@ _LINE_BREAKS = (b"<br/>", b"<br>")
 _TABLE = _LOWER.replace(b"`", b"'")  # the tokenizer takes both for an apostrophe
 _SPACE = b" \t\n\r\v\f"
 _BLANK = bytes([*range(33), 0x7F])  # as the tokenizer has it
+_CHANGED = r"[^\x00-\x7F\x{E0}-\x{F6}\x{F8}-\x{FF}]"  # unify() changes neither ASCII nor these small letters of Latin-1
 _QUOTES, _DASHES = r"[\x{201C}-\x{201F}\x{2033}\x{AB}\x{BB}]", r"[\x{2012}-\x{2015}\x{2212}]"
 
 
@@ -51,17 +52,21 @@ def blank_hash() -> int:
 
 
 def _as_read(text: pa.ChunkedArray) -> Iterator[pa.LargeStringArray]:
-    """Yield the texts as the tokenizer reads them, but for capitals and line breaks of those in plain ASCII."""
-    return parallel_map(_normalized, pieces(text))
+    """Yield the texts as the tokenizer reads them, but for capitals, white space and line breaks in ASCII."""
+    return parallel_map(_unified, pieces(text))
 
 
-def _normalized(piece: pa.LargeStringArray) -> pa.LargeStringArray:
-    has_entity, is_plain = pc.match_substring_regex(piece, ENTITY), pc.string_is_ascii(piece)
-    return apply_where(piece, from_numpy(to_numpy(has_entity) | ~to_numpy(is_plain)), _with_plain_marks)
+def _unified(text: pa.LargeStringArray) -> pa.LargeStringArray:
+    text = apply_where(text, pc.match_substring_regex(text, ENTITY), unescape)
+    return apply_where(text, pc.invert(pc.string_is_ascii(text)), _unified_beyond_ascii)
+
+
+def _unified_beyond_ascii(text: pa.LargeStringArray) -> pa.LargeStringArray:
+    return apply_where(text, pc.match_substring_regex(text, _CHANGED), _with_plain_marks)
 
 
 def _with_plain_marks(text: pa.LargeStringArray) -> pa.LargeStringArray:
-    text = pc.replace_substring_regex(normalize(text), _QUOTES, '"')
+    text = pc.replace_substring_regex(unify(text), _QUOTES, '"')
     return pc.replace_substring_regex(text, _DASHES, "-")
 
 

@@ -83,18 +83,19 @@ def normalize(text: pa.LargeStringArray, spelling: Spelling = _SPELLING) -> pa.L
 
     Tokens of a class become its placeholder (data/token_classes.py).
     """
-    text = apply_where(text, pc.match_substring_regex(text, ENTITY), _unescape)
+    text = apply_where(text, pc.match_substring_regex(text, ENTITY), unescape)
     return normalize_characters(pc.replace_substring_regex(text, LINE_BREAK, "\n"), spelling)
 
 
 def normalize_characters(text: pa.LargeStringArray, spelling: Spelling) -> pa.LargeStringArray:
     """Do the rest of `normalize` after entities and line breaks are resolved. What looks like an entity is none."""
-    text = apply_where(text, pc.invert(pc.string_is_ascii(text)), lambda subset: _unify(subset, spelling))
+    text = apply_where(text, pc.invert(pc.string_is_ascii(text)), lambda subset: _separate(unify(subset, spelling)))
     text = pc.utf8_lower(text) if spelling.lowercase else text
     return mark_classes(text, spelling.classes)
 
 
-def _unescape(text: pa.LargeStringArray) -> pa.LargeStringArray:
+def unescape(text: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Replace HTML entities by the characters that they stand for."""
     return strings(re.sub(ENTITY, entity, raw) for raw in text.to_pylist())
 
 
@@ -114,7 +115,8 @@ def _compose(text: pa.LargeStringArray) -> pa.LargeStringArray:
     )
 
 
-def _unify(text: pa.LargeStringArray, spelling: Spelling) -> pa.LargeStringArray:
+def unify(text: pa.LargeStringArray, spelling: Spelling = _SPELLING) -> pa.LargeStringArray:
+    """Give the characters of texts that are not in plain ASCII one form, and with `lowercase` one case."""
     if spelling.folding > 1:
         text = fold(text, spelling.lowercase)
     text = _compose(text)
@@ -125,12 +127,16 @@ def _unify(text: pa.LargeStringArray, spelling: Spelling) -> pa.LargeStringArray
     else:
         text = pc.replace_substring_regex(text, APOSTROPHE_1, "'")
         text = pc.replace_substring_regex(text, SPACE_1, " ")
-    has_single = pc.match_substring_regex(text, SINGLE_CHARACTERS)  # 1 ms for any text, which Arrow takes to compile it
-    return apply_where(text, has_single, _separate)
+    return text
 
 
 def _separate(text: pa.LargeStringArray) -> pa.LargeStringArray:
     """Put spaces around the characters that are a token each, with what they are joined to."""
+    has_single = pc.match_substring_regex(text, SINGLE_CHARACTERS)  # 1 ms for any text, which Arrow takes to compile it
+    return apply_where(text, has_single, _put_spaces)
+
+
+def _put_spaces(text: pa.LargeStringArray) -> pa.LargeStringArray:
     is_joined = pc.match_substring_regex(text, _JOINS).true_count > 0
     pattern = _ALONE if is_joined else SINGLE_CHARACTERS  # which Arrow compiles in a third of the time: 3 ms
     return pc.replace_substring_regex(text, pattern, r" \0 ")
