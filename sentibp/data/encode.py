@@ -27,6 +27,7 @@ from sentibp.nn import Ragged
 from sentibp.utils import cache, environment
 from sentibp.utils.arrow import TEXT, from_numpy, strings
 from sentibp.utils.repair import set_option
+from sentibp.utils.threads import in_background
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Text
@@ -117,16 +118,16 @@ def _encode(
         return vocabulary, learned, vocabulary.encode(validation_tokens)[0], near, shards.names
     text = pa.chunked_array([chunk for corpus in corpora if corpus is not None for chunk in corpus.text.chunks], TEXT)
     tokens, names = training_tokens(settings, text)
-    vocabulary, learned = learn_vocabulary(settings, tokens, groups(corpora), occurrences, names)
+    with in_background(near_duplicates, tokens, _count(corpora[0]), validation_tokens) as near:
+        vocabulary, learned = learn_vocabulary(settings, tokens, groups(corpora), occurrences, names)
     if names is not None:
         words = _without(words, pc.filter(tokens.words, from_numpy(names.left_out)))
     vocabulary = _with_known(vocabulary, settings, corpora, initial, words)
     if initial is not None or words:
         learned = vocabulary.occurrences(tokens) if occurrences else vocabulary.encode(tokens)[0]
         learned = vocabulary.without_marked(learned) if settings.shifters else learned
-    near = near_duplicates(tokens, _count(corpora[0]), validation_tokens)
     share = 0.0 if names is None else names.share
-    return vocabulary, learned, vocabulary.encode(validation_tokens)[0], near, share
+    return vocabulary, learned, vocabulary.encode(validation_tokens)[0], near.result(), share
 
 
 def _with_known(

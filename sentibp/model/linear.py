@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
+import scipy  # its modules are loaded when they are used: scipy.sparse takes as long as numpy
 
 from sentibp.data.examples import Examples
 from sentibp.data.vocabulary import Vocabulary
@@ -146,7 +146,7 @@ def fit_linear_network(
     layer = Linear(np.zeros((x.shape[1], m)), np.zeros(m))
     columns, weight, bias = bag.params["weight"], layer.params["weight"], layer.params["bias"]
     used, to_rows = shared.restricted(batch.rows)
-    to_weights = csr_array(to_rows.T)
+    to_weights = scipy.sparse.csr_array(to_rows.T)
     inputs, weight_scale = x.astype(np.float64), scale[used].astype(np.float64)
     k = weight_scale.size
     w, b = k + weight.size, k + weight.size + m  # where the bias begins, and the parameters of the head
@@ -188,8 +188,10 @@ def fit_linear_columns(
     """
     x, label = examples.features, examples.label
     shared, entry = SharedWeights(shares, features), entries(x, pooling, padding)
-    inputs = csr_array((entry, x.ids.astype(np.int32), x.offsets.astype(np.int64)), shape=(len(label), features))
-    inputs_transposed = csr_array(inputs.T)
+    inputs = scipy.sparse.csr_array(
+        (entry, x.ids.astype(np.int32), x.offsets.astype(np.int64)), shape=(len(label), features)
+    )
+    inputs_transposed = scipy.sparse.csr_array(inputs.T)
     scale, head = _scales(examples, shared, entry, kind), Head(kind, examples.classes.number)
     k, m = scale.size, scale.size // features
 
@@ -222,17 +224,19 @@ class SharedWeights:
     def __init__(self, pairs: tuple[Array, Array], features: int):
         identity = np.arange(features, dtype=np.int32)
         row, weight = (np.concatenate((identity, each)) for each in pairs)
-        self.rows = csr_array((np.ones(len(row)), (row, weight)), shape=(features, features))  # weights -> rows
+        self.rows = scipy.sparse.csr_array(
+            (np.ones(len(row)), (row, weight)), shape=(features, features)
+        )  # weights -> rows
         self.rows.data[:] = 1  # an affix begins or ends with itself: it counts once
-        self.transposed = csr_array(self.rows.T)
+        self.transposed = scipy.sparse.csr_array(self.rows.T)
         self.is_affix = np.zeros(features, bool)
         self.is_affix[pairs[1]] = True
 
-    def restricted(self, rows: Array) -> tuple[Array, csr_array]:
+    def restricted(self, rows: Array) -> tuple[Array, scipy.sparse.csr_array]:
         """Return the k weights of some rows (r,), and the matrix (r, k) from these to the rows."""
         matrix = self.rows[rows]
         used = np.unique(matrix.indices)
-        return used, csr_array(matrix[:, used])
+        return used, scipy.sparse.csr_array(matrix[:, used])
 
     def log_count_ratio(self, task: Examples) -> Array:
         """Return the log-count ratio of each weight (V,). That of an affix counts all features that share it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +45,7 @@ from sentibp.training.validation_notes import HOLD_OUT, validation_notes, withou
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
+from sentibp.utils.threads import in_background
 
 _FEW_STEPS = 30  # of an epoch: with fewer, averaged shards learn less
 
@@ -106,7 +108,8 @@ def prepare_config(
 
     DataError if the data cannot be read, ConfigError if the network is larger than the memory.
     """
-    inputs = load_inputs(config, given, fold)
+    with in_background(import_module, "scipy.sparse"):  # the training needs it
+        inputs = load_inputs(config, given, fold)
     return prepare_inputs(config, inputs, notes, given, workers, is_fold=fold is not None, is_rerun=is_rerun)
 
 
@@ -129,12 +132,13 @@ def prepare_inputs(
     _require_reviews_for_shards(config, len(inputs.reviews.training))
     config, inputs, suited = suited_defaults(config, inputs)
     reviews, origin, pretrained, lexicon, files, seconds = inputs
-    overlap = _find_overlap(config, reviews, origin)
+    with in_background(_find_overlap, config, reviews, origin) as found_overlap:
+        facts = reviews_facts(config, inputs)
+        encoded = _encode(config, reviews, facts, origin, known_words(config, pretrained, lexicon), workers)
+    overlap = found_overlap.result()
     if not is_fold:
         _require_separate(config, reviews.validation, overlap, is_given=given is not None)
         suited += without_effect_note(config, is_given=given is not None)
-    facts = reviews_facts(config, inputs)
-    encoded = _encode(config, reviews, facts, origin, known_words(config, pretrained, lexicon), workers)
     near = encoded.near_duplicate
     cut = "" if is_fold or is_rerun else keep_similar_together(config, given, reviews, near, overlap.repeated)
     if not isinstance(cut, str):

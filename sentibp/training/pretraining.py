@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array, diags_array
+import scipy
 
 from sentibp.config.schema import Config
 from sentibp.data.examples import Examples, example_weights
@@ -121,9 +121,11 @@ def review_vectors(
     features = _binary_features(reviews, n_features)
     document_frequency = np.maximum(np.bincount(features.indices, minlength=n_features), 1)
     weight = (document_frequency**-0.4 * (np.sqrt(np.abs(ratio)) + 0.1)).astype(np.float32)
-    features = csr_array(features @ diags_array(weight))
+    features = scipy.sparse.csr_array(features @ scipy.sparse.diags_array(weight))
     length = np.sqrt(features.power(2).sum(axis=1))
-    features = csr_array(diags_array((1 / np.maximum(length, 1e-6)).astype(np.float32)) @ features)
+    features = scipy.sparse.csr_array(
+        scipy.sparse.diags_array((1 / np.maximum(length, 1e-6)).astype(np.float32)) @ features
+    )
     directions, _ = yield from truncated_svd(features, dim, rng, done, state)
     return weight[:, None] * directions
 
@@ -151,7 +153,7 @@ def word_vectors(
     information = np.log(counts.data / total / (share[rows] * smooth[counts.indices]))
     counts.data = np.maximum(information, 0).astype(np.float32)
     counts.eliminate_zeros()
-    directions, singular_values = yield from truncated_svd(csr_array(counts.T), dim, rng, done, state)
+    directions, singular_values = yield from truncated_svd(scipy.sparse.csr_array(counts.T), dim, rng, done, state)
     return directions * np.sqrt(singular_values)  # the other root belongs to the vectors of the neighbours
 
 
@@ -164,18 +166,18 @@ def only_words(reviews: Ragged, word_features: Array) -> Ragged:
     return Ragged(word[word >= 0], position[reviews.offsets])
 
 
-def _binary_features(reviews: Ragged, n_features: int) -> csr_array:
+def _binary_features(reviews: Ragged, n_features: int) -> scipy.sparse.csr_array:
     """Return 1 for each of the first features that a review contains: (n, n_features)."""
     kept = reviews.ids < n_features
     position = np.concatenate(([0], np.cumsum(kept)))
     ids, shape = reviews.ids[kept], (len(reviews.offsets) - 1, n_features)
-    features = csr_array((np.ones(len(ids), np.float32), ids, position[reviews.offsets]), shape=shape)
+    features = scipy.sparse.csr_array((np.ones(len(ids), np.float32), ids, position[reviews.offsets]), shape=shape)
     features.sum_duplicates()
     features.data[:] = 1
     return features
 
 
-def _cooccurrences(words: Ragged, n_words: int) -> csr_array:
+def _cooccurrences(words: Ragged, n_words: int) -> scipy.sparse.csr_array:
     """Return the weighted number of times that two of the first words are in one window: (n_words, n_words) symmetric.
 
     word2vec keeps a word of frequency f with the probability sqrt(1e-4 / f). Here that is the weight of the word.
@@ -184,17 +186,17 @@ def _cooccurrences(words: Ragged, n_words: int) -> csr_array:
     count = np.bincount(ids, minlength=n_words)
     word_weight = np.minimum(1, np.sqrt(1e-4 * len(ids) / np.maximum(count, 1))).astype(np.float32)
 
-    def at_distance(distance: int) -> csr_array:
+    def at_distance(distance: int) -> scipy.sparse.csr_array:
         a, b = ids[:-distance], ids[distance:]
         is_pair = (review[:-distance] == review[distance:]) & (a < n_words) & (b < n_words)
         a, b = a[is_pair], b[is_pair]
         weight = word_weight[a] * word_weight[b] * np.float32(1 - (distance - 1) / _WINDOW)
-        return csr_array((weight, (a, b)), shape=(n_words, n_words))
+        return scipy.sparse.csr_array((weight, (a, b)), shape=(n_words, n_words))
 
-    total = csr_array((n_words, n_words), dtype=np.float32)
+    total = scipy.sparse.csr_array((n_words, n_words), dtype=np.float32)
     for counts in parallel_map(at_distance, range(1, _WINDOW + 1)):
         total = total + counts
-    return csr_array(total + total.T)
+    return scipy.sparse.csr_array(total + total.T)
 
 
 def concatenate_reviews(sets: Sequence[Ragged]) -> Ragged:

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Mapping
 from itertools import pairwise
 
 import numpy as np
-from scipy.sparse import csr_array
+import scipy
 
 from sentibp.nn.layers import Array
 from sentibp.training.events import Round
@@ -27,7 +27,7 @@ RoundState = Mapping[str, Array]  # the basis (n, b) and its Gram matrix (b, b):
 
 
 def truncated_svd(
-    matrix: csr_array,
+    matrix: scipy.sparse.csr_array,
     dim: int,
     rng: np.random.Generator,
     done: int = 0,
@@ -42,7 +42,9 @@ def truncated_svd(
     them, it resumes there and returns the same bytes.
     """
     is_tall = int(matrix.shape[0]) > int(matrix.shape[1])  # type: ignore[index]
-    shards = _shards(matrix if is_tall else csr_array(matrix.T))  # A.T (m, n), in pieces of about (m / _SHARDS, n)
+    shards = _shards(
+        matrix if is_tall else scipy.sparse.csr_array(matrix.T)
+    )  # A.T (m, n), in pieces of about (m / _SHARDS, n)
     dim = min(dim, int(shards[0].shape[1]))  # type: ignore[index]
     with single_threaded_blas:
         basis, gram = yield from _krylov_basis(shards, dim, rng, done, state)
@@ -57,7 +59,7 @@ def truncated_svd(
 
 
 def _krylov_basis(
-    shards: list[csr_array], dim: int, rng: np.random.Generator, done: int, state: RoundState | None
+    shards: list[scipy.sparse.csr_array], dim: int, rng: np.random.Generator, done: int, state: RoundState | None
 ) -> Generator[tuple[Round, RoundState], None, tuple[Array, Array]]:
     """Return an orthonormal basis (n, b) of a Krylov space of A @ A.T, and the Gram matrix basis.T @ A @ A.T @ basis.
 
@@ -65,7 +67,7 @@ def _krylov_basis(
     orthogonal to the basis as the next block. The space soon contains the directions with the largest eigenvalues.
     """
     n = int(shards[0].shape[1])  # type: ignore[index]
-    transposed = [csr_array(shard.T) for shard in shards]  # both products then read memory in order
+    transposed = [scipy.sparse.csr_array(shard.T) for shard in shards]  # both products then read memory in order
     total = sum(float(np.sum(np.square(shard.data), dtype=np.float64)) for shard in shards)  # the squared norm of A
     width = -(-dim // _SHARE)
     size = min(width * ROUNDS, n)
@@ -96,14 +98,14 @@ def _krylov_basis(
     return basis, gram
 
 
-def _shards(matrix: csr_array) -> list[csr_array]:
+def _shards(matrix: scipy.sparse.csr_array) -> list[scipy.sparse.csr_array]:
     """Split the rows of a matrix into pieces with about the same number of entries."""
     entries = np.linspace(0, matrix.nnz, _SHARDS + 1)[1:-1]
     cuts = np.unique([0, *np.searchsorted(matrix.indptr, entries), int(matrix.shape[0])])  # type: ignore[index]
     return [matrix[start:end] for start, end in pairwise(cuts)]
 
 
-def _multiply(shards: list[csr_array], transposed: list[csr_array], q: Array) -> Array:
+def _multiply(shards: list[scipy.sparse.csr_array], transposed: list[scipy.sparse.csr_array], q: Array) -> Array:
     """Return A @ A.T @ q: (n, n) @ (n, b) -> (n, b)."""
     products = parallel_map(lambda pair: pair[1] @ (pair[0] @ q), zip(shards, transposed, strict=True))
     return _sum(products, q)
