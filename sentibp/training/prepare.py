@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from sentibp.config.load import Resolved
 from sentibp.config.schema import Config, Train
@@ -131,30 +130,29 @@ def prepare_inputs(
     require_suitable(config, inputs.pretrained)
     _require_reviews_for_shards(config, len(inputs.reviews.training))
     config, inputs, suited = suited_defaults(config, inputs)
-    reviews, origin, pretrained, lexicon, files, seconds = inputs
+    reviews, origin, _, lexicon, files, seconds = inputs
     with in_background(_find_overlap, config, reviews, origin) as found_overlap:
         facts = reviews_facts(config, inputs)
-        encoded = _encode(config, reviews, facts, origin, known_words(config, pretrained, lexicon), workers)
+        encoded = _encode(config, inputs, facts, workers)
     overlap = found_overlap.result()
     if not is_fold:
         _require_separate(config, reviews.validation, overlap, is_given=given is not None)
         suited += without_effect_note(config, is_given=given is not None)
-    near = encoded.near_duplicate
-    cut = "" if is_fold or is_rerun else keep_similar_together(config, given, reviews, near, overlap.repeated)
+    near, cut = encoded.near_duplicate, ""
+    if not (is_fold or is_rerun):
+        cut = keep_similar_together(config, given, reviews, near, overlap.repeated)
     if not isinstance(cut, str):
         return prepare_config(cut.config, (*notes, *suited, cut.note), given, cut.fold, workers)
     require_memory(config, len(encoded.vocabulary))
     occurrences, labelled, unlabelled = encoded.learned
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
-    found = [] if lexicon is None else [*lexicon.coverage(occurrences, encoded.vocabulary).notes()]
-    found += names_note(encoded.names)
     independent, more = _judge_validation(config, reviews, overlap, near, given, cut)
-    all_notes = [*notes, *suited, *_data_notes(config, reviews, overlap), *overlap.notes, *found, *more]
+    notes += (*suited, *_data_notes(config, reviews, overlap), *overlap.notes)
     classes = classes_of(config.data)
     return TrainingData(
         config=config,
         origin=origin,
-        pretrained=pretrained,
+        pretrained=inputs.pretrained,
         lexicon=lexicon,
         training=_examples(reviews.training, features, classes),
         validation=_examples_or_none(reviews.validation, encoded.validation, classes),
@@ -163,22 +161,16 @@ def prepare_inputs(
         vocabulary=encoded.vocabulary,
         facts=facts | files,
         hashes=overlap.hashes,
-        notes=tuple(dict.fromkeys(all_notes)),
+        notes=tuple(dict.fromkeys((*notes, *_vocabulary_notes(encoded, lexicon), *more))),
         caveats=(*overlap.caveats, *more),
         given=given,
         seconds=seconds + time.monotonic() - start,
     )
 
 
-def _encode(
-    config: Config,
-    reviews: Reviews,
-    facts: Mapping[str, Any],
-    origin: Classifier | None,
-    words: Sequence[pa.LargeStringArray],
-    workers: Workers | None,
-) -> Encoded:
-    """Encode all reviews with one vocabulary, which has the `words`, too; in shards, if there are `workers`."""
+def _encode(config: Config, inputs: Inputs, facts: Mapping[str, Any], workers: Workers | None) -> Encoded:
+    """Encode all reviews with one vocabulary, which has the known words, too; in shards, if there are `workers`."""
+    reviews, origin, pretrained, lexicon, *_ = inputs
     return encode(
         config.text,
         (reviews.training, reviews.labelled, reviews.unlabelled),
@@ -187,7 +179,7 @@ def _encode(
         str(config.data.source),
         None if origin is None else origin.vocabulary,
         occurrences=config.pretrain.is_used,  # it counts them, and reads their order
-        words=words,
+        words=known_words(config, pretrained, lexicon),
         workers=workers,
     )
 
@@ -208,6 +200,12 @@ def _data_notes(config: Config, reviews: Reviews, overlap: _Overlap) -> list[str
     notes += data_corpus.contradiction_note(reviews.training, overlap.hashes.training[: len(reviews.training)])
     notes += _shard_notes(config.train, len(reviews.training))
     return notes + [note for corpus in reviews if corpus is not None for note in corpus.notes]
+
+
+def _vocabulary_notes(encoded: Encoded, lexicon: Lexicon | None) -> list[str]:
+    """Return what the user should know of the words of the reviews: those of a lexicon, and names."""
+    found = [] if lexicon is None else [*lexicon.coverage(encoded.learned[0], encoded.vocabulary).notes()]
+    return found + names_note(encoded.names)
 
 
 def _require_reviews_for_shards(config: Config, reviews: int) -> None:
