@@ -18,6 +18,7 @@ from sentibp.data.corpus import Corpus
 from sentibp.data.folding import Spelling
 from sentibp.data.names import Names, find_names, tokenize_with_capitals
 from sentibp.data.overlap import near_duplicates, near_duplicates_of
+from sentibp.data.text_hashes import text_hashes
 from sentibp.data.tokenizer import Tokens, tokenize
 from sentibp.data.vocabulary import Vocabulary, merge, vocabulary_of_words
 from sentibp.data.vocabulary_build import build_vocabulary
@@ -36,6 +37,9 @@ SOURCES = ("data", "utils", "nn/layers.py")
 """The code that the encoding runs through, as paths below the package."""
 
 
+_PARTS = "training", "validation"  # of a cache entry
+
+
 class Encoded(NamedTuple):
     """The features of all reviews, as ids of one vocabulary."""
 
@@ -43,6 +47,7 @@ class Encoded(NamedTuple):
     learned: list[Ragged]  # for each corpus that the vocabulary is learned from; no rows where there is no corpus
     validation: Ragged  # as `Vocabulary.encode` returns them, and so is `learned`, unless occurrences are wanted
     near_duplicate: np.ndarray  # (m,) of the validation reviews: see `overlap.near_duplicates`
+    hashes: list[np.ndarray]  # of the texts of the first corpus (n,) and of validation (m,): see `text_hashes`
     names: float = 0.0  # Names.share of data/names.py; 0 if names are features
 
 
@@ -74,20 +79,23 @@ def encode(
     if arrays is not None:
         vocabulary = Vocabulary.from_tensors(arrays["words"], arrays["features"], settings.presence)
         near, names = arrays["near_duplicate"], float(arrays["names"][0])
-        learned, held_out = (Ragged(arrays[f"{k}.ids"], arrays[f"{k}.offsets"]) for k in ("training", "validation"))
+        learned, held_out = (Ragged(arrays[f"{k}.ids"], arrays[f"{k}.offsets"]) for k in _PARTS)
+        hashes = [arrays[f"{k}.hashes"] for k in _PARTS]
     else:
-        vocabulary, learned, held_out, near, names = _encode(
-            settings, corpora, validation, initial, occurrences, words, workers
-        )
+        with in_background(_hashes, corpora[0], validation) as found_hashes:
+            vocabulary, learned, held_out, near, names = _encode(
+                settings, corpora, validation, initial, occurrences, words, workers
+            )
+        hashes = found_hashes.result()
         if key is not None:
             arrays = vocabulary.tensors() | {"near_duplicate": near, "names": np.array([names])}
-            for k, ragged in ("training", learned), ("validation", held_out):
-                arrays |= {f"{k}.ids": ragged.ids, f"{k}.offsets": ragged.offsets}
+            for k, ragged, own in zip(_PARTS, (learned, held_out), hashes, strict=True):
+                arrays |= {f"{k}.ids": ragged.ids, f"{k}.offsets": ragged.offsets, f"{k}.hashes": own}
             about = f"{name}, n-grams to {settings.ngrams}, {_count(corpora[0]):,} reviews"
             Thread(target=cache.store, args=(key, about, arrays)).start()  # the process waits for it before it exits
     ends = np.cumsum([0, *map(_count, corpora)]).tolist()
     each = [learned.slice(start, stop) for start, stop in pairwise(ends)]
-    return Encoded(vocabulary, each, held_out, near, names)
+    return Encoded(vocabulary, each, held_out, near, hashes, names)
 
 
 def cache_key(settings: Text, fingerprints: Mapping[str, Any], occurrences: bool) -> str:
@@ -153,6 +161,10 @@ def _with_known(
 def _without(words: Sequence[pa.LargeStringArray], names: pa.LargeStringArray) -> list[pa.LargeStringArray]:
     """Return the words without those that are names in the reviews."""
     return [pc.filter(each, pc.invert(pc.is_in(each, names))) for each in words]
+
+
+def _hashes(*corpora: Corpus | None) -> list[np.ndarray]:
+    return [np.zeros(0, np.int64) if corpus is None else text_hashes(corpus.text) for corpus in corpora]
 
 
 def _digest(words: pa.LargeStringArray) -> str:

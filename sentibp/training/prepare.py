@@ -131,10 +131,9 @@ def prepare_inputs(
     _require_reviews_for_shards(config, len(inputs.reviews.training))
     config, inputs, suited = suited_defaults(config, inputs)
     reviews, origin, _, lexicon, files, seconds = inputs
-    with in_background(_find_overlap, config, reviews, origin) as found_overlap:
-        facts = reviews_facts(config, inputs)
-        encoded = _encode(config, inputs, facts, workers)
-    overlap = found_overlap.result()
+    facts = reviews_facts(config, inputs)
+    encoded = _encode(config, inputs, facts, workers)
+    overlap = _find_overlap(config, reviews, origin, encoded)
     if not is_fold:
         _require_separate(config, reviews.validation, overlap, is_given=given is not None)
         suited += without_effect_note(config, is_given=given is not None)
@@ -247,10 +246,9 @@ def _judge_validation(
     return independent, validation_notes(config, reviews.training, reviews.validation, *about)
 
 
-def _find_overlap(config: Config, reviews: Reviews, origin: Classifier | None) -> _Overlap:
+def _find_overlap(config: Config, reviews: Reviews, origin: Classifier | None, encoded: Encoded) -> _Overlap:
     """Find the validation reviews that training has, or that the model of init_from was trained on."""
-    known = text_hashes(reviews.training.text)
-    held_out = np.zeros(0, np.int64) if reviews.validation is None else text_hashes(reviews.validation.text)
+    known, held_out = encoded.hashes
     repeated = np.flatnonzero(np.isin(held_out, known))
     if reviews.labelled is not None:
         known = np.concatenate((known, text_hashes(reviews.labelled.text)))

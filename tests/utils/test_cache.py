@@ -106,7 +106,11 @@ def test_a_training_from_the_cache_gives_the_same_bytes(here, write_config, monk
     first = runner.train_model(resolved)
     assert len(cache.entries()) == 1
     monkeypatch.setattr(encode, "tokenize", None)  # from here on nothing is tokenized
-    assert runner.train_model(resolved).digest == first.digest
+    monkeypatch.setattr(encode, "text_hashes", None)  # nor hashed
+    second = runner.train_model(resolved)
+    assert second.digest == first.digest
+    hashes = [(outcome.run / "review_hashes.safetensors").read_bytes() for outcome in (first, second)]
+    assert hashes[0] == hashes[1]
 
 
 class InThisThread:
