@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from sentibp.cli.interrupts import unwound_by_signals
+from sentibp.cli.interrupts import Interrupt, unwound_by_signals
 from sentibp.cli.output import print_message
 from sentibp.cli.output_file import output_suffix
 from sentibp.cli.prediction_progress import Counter
@@ -31,6 +31,7 @@ from sentibp.model.answer_counts import AnswerCounts
 from sentibp.model.decision import parse_decision
 from sentibp.model.prediction_writer import SUFFIXES, Format
 from sentibp.runs.find import BUILTIN, builtin_file
+from sentibp.utils.executor import Executor, Serial
 from sentibp.utils.files import data_error_if_unreadable, is_stream
 from sentibp.utils.hashing import file_digest
 from sentibp.utils.messages import counted
@@ -81,7 +82,12 @@ def predict_many(
     with OutputFolder(folder_path, settings.to_json()) as folder:
         folder.open(force)
         require_free(files, folder, force)
-        with _resumable(counts), connect(cluster) as executor, Counter(True, len(files)) as counter:
+        with (
+            _resumable(counts),
+            connect(cluster) as executor,
+            _ended_by_signals(executor),
+            Counter(True, len(files)) as counter,
+        ):
             for ended in predict_files(executor, folder, files, settings, force):
                 counts.add(ended)
                 counter.worker_count = executor.worker_count
@@ -134,13 +140,24 @@ class _Counts:
 def _resumable(counts: _Counts) -> Iterator[None]:
     """Say how to resume after an error or an interruption."""
     try:
-        with unwound_by_signals():
-            yield
+        yield
     except SentibpError as error:
         raise type(error)(*error.lines, _resume(counts)) from None
     except KeyboardInterrupt:
         print_message(_resume(counts))
         raise
+
+
+@contextmanager
+def _ended_by_signals(executor: Executor) -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and a terminal that is closed raise KeyboardInterrupt: at any place without a cluster."""
+    if isinstance(executor, Serial):
+        with unwound_by_signals():
+            yield
+        return
+    interrupt = Interrupt()
+    executor.stop = lambda obstacle: interrupt.requested
+    yield
 
 
 def _resume(counts: _Counts) -> str:

@@ -284,7 +284,7 @@ def _pool(path: Path, jobs: int, cluster: str | None, stop: Callable[[], str]) -
     from sentibp.utils.executor import ClusterLost, NotVisible, OtherVersion, WorkerDied
 
     with connect(cluster) as executor:
-        executor.stop = stop  # asked while the scheduler does not answer
+        executor.stop = lambda obstacle: obstacle and stop()  # else the loop over the trials asks
         try:
             yield ClusterPool(executor, path), executor.slots  # type: ignore[arg-type]
         except (ClusterLost, NotVisible, OtherVersion, WorkerDied) as error:

@@ -183,7 +183,7 @@ def _follow(training: Training | Completed[Outcome], quiet: bool, executor: Exec
     from sentibp.cli.progress import Progress
 
     interrupt = Interrupt()  # from here on there may be a model to save
-    executor.stop = lambda: interrupt.requested
+    executor.stop = lambda obstacle: obstacle and interrupt.requested  # else the loop is left at the next event
     try:
         with Progress(quiet, executor) as progress:
             for event in training:

@@ -53,6 +53,8 @@ _SILENCE = 10.0  # seconds after which a line says what is waited for
 
 _MOMENT = 0.02  # seconds between two looks at futures
 
+_PAUSE = 0.2  # seconds between two looks at whether to stop
+
 _POLL = 2.0  # seconds between two looks at whether there are workers
 
 _STALLED = 300.0  # seconds in which no worker has anything to do, though work is left: Dask has lost sight of it
@@ -123,7 +125,7 @@ class DaskExecutor:
         self.client, self.address, self._stack, self._local = client, address, stack, local
         self._slots, self._looked, self._worked = 0, -_POLL, -_POLL
         self._obstacles = Obstacles(address, waits_for_workers=local is None)
-        self.stop: Callable[[], object] = lambda: False
+        self.stop: Callable[[str], object] = lambda obstacle: False
 
     def __enter__(self) -> Self:
         return self
@@ -161,9 +163,8 @@ class DaskExecutor:
             raise self._lost()
         answering = asyncio.run_coroutine_threadsafe(question(), loop.asyncio_loop)
         try:
-            while not wait_for_any([answering], timeout=_POLL).done:
-                if is_told and self.stop():
-                    raise KeyboardInterrupt
+            while not wait_for_any([answering], timeout=_PAUSE).done:
+                self._stop_if_asked(fact if is_told else "")
                 if not is_told and time.monotonic() - began >= _SILENCE:
                     print_message(f"{self.address}: {fact}; waiting until it does")
                     is_told = True
@@ -254,6 +255,7 @@ class DaskExecutor:
             future.add_done_callback(ended.put)
 
         while True:
+            self._stop_if_asked(self._obstacles.now)
             while more and len(running) < window * self.slots:
                 task: Any = next(source, end)
                 more = task is not end
@@ -265,7 +267,7 @@ class DaskExecutor:
                 is_alone = True
                 begin(suspects.popleft())
             try:
-                future = ended.get(timeout=_POLL)
+                future = ended.get(timeout=_PAUSE)
             except Empty:
                 self._keep_waiting()
                 continue
@@ -330,16 +332,20 @@ class DaskExecutor:
         gathering: Any = self.client.gather([future], asynchronous=True)
         arriving = asyncio.run_coroutine_threadsafe(gathering, loop.asyncio_loop)
         try:
-            while not wait_for_any([arriving], timeout=_POLL).done:
+            while not wait_for_any([arriving], timeout=_PAUSE).done:
                 self._keep_waiting()
             return arriving.result()[0]
         finally:
             arriving.cancel()
 
     def _keep_waiting(self) -> None:
-        """Look for workers. KeyboardInterrupt if the work does not go on, and `stop` says so."""
+        """Look for workers. KeyboardInterrupt if `stop` says so."""
         self._look_for_workers()
-        if self._obstacles.now and self.stop():
+        self._stop_if_asked(self._obstacles.now)
+
+    def _stop_if_asked(self, obstacle: str) -> None:
+        """Raise KeyboardInterrupt if `stop` says so. Dask does nothing for this thread now, and so loses nothing."""
+        if self.stop(obstacle):
             raise KeyboardInterrupt
 
     def _look_for_workers(self) -> None:

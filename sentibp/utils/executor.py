@@ -72,8 +72,11 @@ class Ended(NamedTuple):
 class Executor(Protocol):
     """Runs functions. Use it as a context manager: at the end, what still runs is given up."""
 
-    stop: Callable[[], object]
-    """Asked while the work does not go on, as when no worker is left. KeyboardInterrupt is raised if it is true."""
+    stop: Callable[[str], object]
+    """Asked in the waits for a cluster, with what the work waits for, such as a worker to join; "" if it goes on.
+
+    KeyboardInterrupt is raised if it is true. A signal handler must not raise it: it could come in the midst of Dask.
+    """
 
     @property
     def slots(self) -> int:
@@ -148,7 +151,7 @@ class Serial:
     slots, worker_count = 1, 0
 
     def __init__(self) -> None:
-        self.stop: Callable[[], object] = lambda: False
+        self.stop: Callable[[str], object] = lambda obstacle: False
 
     def __enter__(self) -> Self:
         return self

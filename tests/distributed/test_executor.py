@@ -280,7 +280,7 @@ def test_a_stop_is_obeyed_while_the_work_does_not_go_on(local: DaskExecutor, mon
     async def never() -> None:
         await asyncio.sleep(60)
 
-    stopped, goes_on = (lambda: True), local.stop
+    stopped, goes_on = (lambda obstacle: obstacle), local.stop
     monkeypatch.setattr(dask, "_POLL", 0.05)
     wait_until(lambda: local.slots == 2)
     try:

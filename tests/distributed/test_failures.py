@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import gc
 import json
 import os
 import shutil
@@ -12,7 +14,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import distributed
 import psutil
 import pytest
 from command import invoke
@@ -109,6 +113,35 @@ def test_ctrl_c_says_how_to_resume(inputs: Path, cluster: list[str]) -> None:
     assert last == "interrupted"
     assert "Traceback" not in error
     assert list(Path("out").glob(".*.sentibp-tmp")) == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"), [(asyncio, "run_coroutine_threadsafe"), (distributed.Future, "__del__")], ids=["ask", "delete"]
+)
+def test_ctrl_c_in_the_midst_of_dask_is_neither_lost_nor_answered_with_a_warning(
+    inputs: Path, local: DaskExecutor, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> None:
+    """A KeyboardInterrupt there left a coroutine that nobody awaits, and vanished where a future is deleted."""
+    monkeypatch.setattr(predict_files, "connect", lambda address: Kept(local))
+    monkeypatch.setattr(local, "stop", local.stop)
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    called, signals = getattr(owner, name), [signal.SIGINT]
+
+    def interrupted(*args: Any, **options: Any) -> Any:
+        if signals and threading.current_thread() is threading.main_thread():
+            signal.raise_signal(signals.pop())
+        return called(*args, **options)
+
+    monkeypatch.setattr(owner, name, interrupted)
+    try:
+        done = invoke(*PREDICT, "-o", "out/", "--cluster", "local:2", code=130)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    gc.collect()  # with a coroutine that nobody awaits, pytest would warn
+    resume, last = done.err.splitlines()
+    assert resume.endswith(" of 6 files are written; the same command resumes")
+    assert last == "interrupted"
 
 
 @pytest.fixture
