@@ -173,6 +173,7 @@ def _close_its_terminal(environment: dict[str, str], ready: str, *command: str) 
     ours, theirs = os.openpty()
 
     def lead() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, also by what the tests start
         os.setsid()
         fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
 
