@@ -28,7 +28,7 @@ from sentibp.model.prediction import Prediction, answers
 from sentibp.model.prediction_writer import Format, compressing, kept_columns, open_writer
 from sentibp.nn.layers import Array
 from sentibp.runs.find import BUILTIN, builtin_file
-from sentibp.utils.executor import GivenUp, is_given_up, not_readable, not_visible, worker_name
+from sentibp.utils.executor import GivenUp, is_given_up, not_readable, not_visible, not_writable, worker_name
 from sentibp.utils.files import open_output, open_regular, unreadable, write_error
 from sentibp.utils.hashing import file_digest
 
@@ -163,19 +163,19 @@ def parts_of(path: str, size: int) -> list[tuple[int, int]]:
 def load_model(name: str, digest: str) -> Classifier:
     """Return the model of a file with this digest. A process keeps the last one; nothing of it changes.
 
-    NotVisible if there is no such file here, or another.
+    NotVisible if there is no such file here, or another, or this process may not read it.
     """
     try:
         found = _digest(str(builtin_file()) if name == BUILTIN else name, "the model")
     except DataError:
-        raise not_visible(name, "the model") from None
+        raise (not_readable if os.path.exists(name) else not_visible)(name, "the model") from None
     if found != digest:
         raise not_visible(name, "the same model (the file there is another)")
     return read_model(name)
 
 
 def require_visible(task: FileTask) -> None:
-    """Raise NotVisible if this process sees another input than the command, or not its output folder."""
+    """Raise NotVisible if this process sees another input or output folder than the command, or may not use them."""
     marker, line = task.marker
     try:
         with open(marker, encoding="utf-8") as opened:
@@ -187,13 +187,21 @@ def require_visible(task: FileTask) -> None:
     if not os.path.exists(task.input):
         raise not_visible(task.input, "the input")
     if worker_name():  # in the process of the command, it is a file that fails
-        try:
-            open(task.input, "rb").close()
-        except PermissionError:
-            raise not_readable(task.input, "the input") from None
+        _require_permissions(task)
     size = os.path.getsize(task.input)
     if task.size is not None and task.size != size:  # a copy on the disk of the worker, perhaps
         raise not_visible(task.input, f"the same input (the file there has {size:,} bytes, not {task.size:,})")
+
+
+def _require_permissions(task: FileTask) -> None:
+    """Raise NotVisible if this process may not read the input, or not write into the output folder."""
+    try:
+        open(task.input, "rb").close()
+    except PermissionError:
+        raise not_readable(task.input, "the input") from None
+    folder = os.path.dirname(task.output)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise not_writable(folder, "the output folder")
 
 
 def _require_wanted() -> None:

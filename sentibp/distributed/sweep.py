@@ -18,7 +18,7 @@ from sentibp.distributed.check import look
 from sentibp.distributed.dask import DaskExecutor
 from sentibp.training.sweep_folder import ABOUT, attempts, begin_attempt, keep_attempt
 from sentibp.training.trial import FAILED, TrialRecord, TrialTask, run_trial
-from sentibp.utils.executor import GivenUp, WorkerDied, is_given_up, not_readable, not_visible
+from sentibp.utils.executor import GivenUp, WorkerDied, is_given_up, not_readable, not_visible, not_writable
 from sentibp.utils.hub_client import go_offline, is_offline
 
 _MOMENT = 0.2  # seconds between two looks at whether to stop
@@ -99,7 +99,8 @@ def run_task(
     """Carry out a trial on a worker. Return the directory of the attempt, and the record.
 
     `paths` are the files and folders of the data, with what the command sees of the files. Raises NotVisible if the
-    worker does not see the folder of the sweep, or the same data; GivenUp if nobody waits for it any more.
+    worker does not see the folder of the sweep, may not write there, or does not see the same data; GivenUp if nobody
+    waits for it any more.
     """
     try:
         is_same = Path(about).read_text(encoding="utf-8") == content
@@ -107,6 +108,9 @@ def run_task(
         is_same = False
     if not is_same:
         raise not_visible(os.path.dirname(about), "the folder of the sweep")
+    trials = os.path.dirname(task.folder)
+    if os.path.isdir(trials) and not os.access(trials, os.W_OK | os.X_OK):
+        raise not_writable(trials, "the folder of the trials")
     for path, seen in paths.items():
         if not os.path.exists(path):
             raise not_visible(path, "the data")

@@ -15,6 +15,7 @@ from typing import Any
 from sentibp.errors import SentibpError
 from sentibp.utils.environment import version, versions
 from sentibp.utils.executor import OtherVersion, worker_name
+from sentibp.utils.files import WriteError
 from sentibp.utils.paths import shown_from
 from sentibp.utils.threads import one_core, single_threaded_blas
 
@@ -89,6 +90,7 @@ def run(ours: dict[str, str], folder: str, function: Callable[..., Any], *args: 
         shown_from(folder),
         _environment_restored(),
         _errors_that_can_be_sent(),
+        _full_disks_named(ours["host"]),
     ):
         return function(*args)
 
@@ -96,6 +98,18 @@ def run(ours: dict[str, str], folder: str, function: Callable[..., Any], *args: 
 def sendable(text: str) -> str:
     """Return a text that Dask can send: it breaks the connection over a name of a file that is not UTF-8."""
     return text.encode(errors="backslashreplace").decode()
+
+
+@contextlib.contextmanager
+def _full_disks_named(host: str) -> Iterator[None]:
+    """Name this worker in the error that a file cannot be written, if the command is on another host."""
+    try:
+        yield
+    except WriteError as error:
+        if host == identity()["host"]:
+            raise
+        first, *others = error.lines
+        raise WriteError(f"{worker_name()}: {first}", *others) from None
 
 
 @contextlib.contextmanager

@@ -321,11 +321,15 @@ def list_runs(
 ) -> list[tuple[Path, dict[str, Any]]]:
     """Return the runs in a folder with their run.json, oldest first. `damaged` is called for each that cannot be read.
 
+    Hidden directories are left out, such as attempts at a trial of a sweep, which workers write.
+
     Of runs that began in the same second, the last in the list is the one whose config was written last.
     """
     found = []
     for file in folder.glob("*/run.json"):
         path, written = file.parent, 0
+        if path.name.startswith("."):
+            continue
         with contextlib.suppress(OSError):
             written = (path / "config.yaml").stat().st_mtime_ns
         try:

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from sentibp.errors import DataError
-from sentibp.utils.executor import not_visible
+from sentibp.utils.executor import NotVisible, not_visible, worker_name
 from sentibp.utils.files import data_error_on_failure, replacing
 from sentibp.utils.hashing import file_digest
 from sentibp.utils.paths import shown
@@ -65,6 +65,10 @@ def unreadable_here(path: str, error: Exception) -> DataError:
     """Return the error for a file that cannot be read: on another machine, it is probably not visible."""
     if isinstance(error, FileNotFoundError):
         return not_visible(known_folder(path), "what the command writes there")
+    if isinstance(error, PermissionError):
+        who = worker_name() or "this process"
+        fact = f"{who} may not read what the command writes there"
+        return NotVisible(f"{known_folder(path)}: {fact}; run it as the user of this command")
     reason = getattr(error, "strerror", None) or error
     return DataError(f"{known_folder(path)}: what the command writes there cannot be read: {reason}; {_REPAIR}")
 

@@ -36,7 +36,7 @@ class OtherVersion(DataError):
 
 
 class NotVisible(DataError):
-    """A worker does not see a file or folder that the command sees."""
+    """A worker does not see a file or folder that the command sees, or may not use it."""
 
 
 def not_visible(path: str, what: str) -> NotVisible:
@@ -49,6 +49,12 @@ def not_readable(path: str, what: str) -> NotVisible:
     """Return the error that this process may not read what is at a path."""
     repair = "make it readable for the user who runs that process"
     return NotVisible(f"{path}: {worker_name() or 'this process'} may not read {what}; {repair}")
+
+
+def not_writable(path: str, what: str) -> NotVisible:
+    """Return the error that this process may not write into a folder."""
+    repair = "make it writable for the user who runs that process, or run it as the user of this command"
+    return NotVisible(f"{path}: {worker_name() or 'this process'} may not write into {what}; {repair}")
 
 
 class After(NamedTuple):

@@ -31,8 +31,10 @@ from sentibp.distributed.certificates import start_worker
 from sentibp.distributed.dask import DaskExecutor
 from sentibp.distributed.executor import connect, require_address
 from sentibp.distributed.obstacles import Obstacles
+from sentibp.distributed.worker import identity, run
 from sentibp.errors import ConfigError, SentibpError
 from sentibp.utils.executor import After, ClusterLost, Executor, Serial, WorkerDied
+from sentibp.utils.files import WriteError
 
 
 @pytest.fixture(params=["serial", "local"])
@@ -254,6 +256,14 @@ def test_workers_that_are_paused_for_lack_of_memory_are_told_once(
         local.run_everywhere(functions.set_status, "running")
         local._obstacles.told.clear()
     assert local.result(future) == 6
+
+
+def test_a_disk_that_is_full_on_another_host_is_told_with_the_worker(local: DaskExecutor) -> None:
+    """A user looked for room on the disk of the command."""
+    for host, place in ("elsewhere", r"^worker \d \(tls://.*\) on .*: /full: cannot"), (None, "^/full: cannot"):
+        command = identity() | ({} if host is None else {"host": host})
+        with pytest.raises(WriteError, match=place):
+            local.client.submit(run, command, "/", functions.full_disk, pure=False).result()
 
 
 def test_obstacles_are_told_when_they_are_new(capsys: pytest.CaptureFixture[str]) -> None:

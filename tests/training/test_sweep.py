@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -147,6 +148,7 @@ def test_only_the_best_trial_keeps_its_model(sweep):
         files = {path.name for path in (done.folder / "trials" / str(record.number)).iterdir()}
         assert {"config.yaml", "run.json", "metrics.jsonl"} <= files
         assert ("model.safetensors" in files) == (record == done.result.best)
+    shutil.copytree(done.folder / "trials" / "0", done.folder / "trials" / ".7-0001-ab12")  # a worker's attempt
     assert len(directory.list_runs(done.folder / "trials")) == 5, "`sentibp runs list` shows them"
 
 
