@@ -23,6 +23,7 @@ from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
 if TYPE_CHECKING:
+    from sentibp.cli.interrupts import Interrupt
     from sentibp.config.load import Resolved
     from sentibp.training.sweep import Result
     from sentibp.training.sweep_folder import Plan
@@ -244,20 +245,34 @@ def _planned(folder: Path, trials: int | None) -> tuple[Plan, Sequence[str], Pat
     return plan._replace(trials=min(trials, most or trials) if trials else plan.trials), (), folder
 
 
+class _Stop:
+    """Says why a sweep is to stop: "interrupted" or "timeout"; else "". Before `begin`, a signal ends the command."""
+
+    def __init__(self, timeout: float | None):
+        self.deadline = math.inf if timeout is None else time.monotonic() + timeout
+        self.interrupt: Interrupt | None = None
+
+    def begin(self) -> None:
+        """Note signals from here on, where there may be trials to keep."""
+        from sentibp.cli.interrupts import Interrupt
+
+        self.interrupt = Interrupt()
+
+    def __call__(self) -> str:
+        if self.interrupt is not None and self.interrupt.requested:
+            return "interrupted"
+        return "timeout" if time.monotonic() >= self.deadline else ""
+
+
 def _run(plan: Plan, path: Path, jobs: int, cluster: str | None, timeout: float | None, quiet: bool) -> Result:
-    from sentibp.cli.interrupts import Interrupt
     from sentibp.cli.sweep_progress import SweepProgress
     from sentibp.training import sweep, sweep_folder
 
-    deadline = math.inf if timeout is None else time.monotonic() + timeout
-    interrupt = Interrupt()
-
-    def stop() -> str:
-        return "interrupted" if interrupt.requested else "timeout" if time.monotonic() >= deadline else ""
-
+    stop = _Stop(timeout)
     with sweep_folder.SweepFolder(path) as folder, _pool(path, jobs, cluster, stop) as (pool, slots):
         folder.open(plan)
         cost = sweep.estimate(plan) if folder.is_new() else None  # before the plan is written: data may not suit it
+        stop.begin()
         found = sweep.Sweep(plan, folder, pool, stop)
         progress = SweepProgress(plan, found.records, slots, quiet)
         if cost is not None:

@@ -5,6 +5,7 @@ The executors are in utils/executor.py, below the training that is given one, an
 
 from __future__ import annotations
 
+import os
 import re
 
 from sentibp.errors import ConfigError
@@ -60,9 +61,25 @@ def _fault(address: str) -> str:
     """Return what is wrong with an address, and the repair."""
     if re.fullmatch(r"local:?|[0-9]+", address):
         return f"how many processes? write local:{address if address.isdigit() else 2}"
-    if re.fullmatch(r"(tcp|tls)://[^\s:/]+/?", address):
-        return f"the port is missing; the one of Dask is {address.rstrip('/')}:8786"
-    if re.fullmatch(r"[\w.-]+(:[0-9]+)?", address):
-        host = address if ":" in address else f"{address}:8786"
-        return f"write tcp://{host}, or tls://{host} with certificates"
-    return "not an address; give local:2 for two processes here, or that of a Dask scheduler: tcp://HOST:8786"
+    if re.fullmatch(r"local:[0-9]+", plain := address.strip().lower(), re.ASCII):
+        return f"write {plain}"
+    if os.path.isfile(address):
+        return "a file; write the address that is in it, such as tcp://HOST:8786"
+    if re.fullmatch(r"(tcp|tls)://[0-9a-f]*:[0-9a-f:]*:[0-9]+", plain):
+        return "write an IPv6 address in brackets, such as tcp://[::1]:8786"
+    found = re.fullmatch(r"(?:(\w+)://)?(\[[\w:.%]+\]|[\w.-]+)(?::([0-9]*))?(/.*)?", address.strip(), re.ASCII)
+    if found is None or (not found[1] and (found[4] or found[2] in ("tcp", "tls", "local"))):
+        return "not an address; give local:2 for two processes here, or that of a Dask scheduler: tcp://HOST:8786"
+    return _with_scheme(*found.groups("")[:3])
+
+
+def _with_scheme(scheme: str, host: str, port: str) -> str:
+    """Return the repair of an address from its parts, of which some are empty or not those of a scheduler."""
+    whole = f"{host}:{port if 1 <= int(port or 0) <= _PORTS else 8786}"
+    if scheme.lower() in ("tcp", "tls"):
+        fact = "" if port else "the port is missing; the one of Dask is 8786: "
+        return f"{fact}write {scheme.lower()}://{whole}"
+    if scheme:  # http:// is the page of a scheduler, which has another port
+        fact = "the address of a scheduler begins with tcp://, or tls:// with certificates"
+        return f"{fact}; write tcp://{host}:8786"
+    return f"write tcp://{whole}, or tls://{whole} with certificates"

@@ -113,6 +113,16 @@ def test_a_command_that_has_nothing_to_keep_says_that_it_was_interrupted(environ
     assert [each.name for each in Path().iterdir() if each.name != "cache"] == []
 
 
+def test_a_sweep_that_waits_for_its_cluster_has_nothing_to_keep(environment):
+    """The first Ctrl-C had no effect until the cluster was there, and the reviews were loaded."""
+    Path("space.yaml").write_text("train.optimizer.learning_rate: [0.01, 0.1]\n")
+    command = ["sweep", "quickstart", "space.yaml", "--sampler", "grid", "--cluster", "local:1", "--out", "found"]
+    code = [sys.executable, "-c", SIGNAL, "distributed", *command]
+    done = subprocess.run(code, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+    assert not Path("found").exists()
+
+
 def test_a_command_that_nohup_started_outlives_its_terminal(environment):
     code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)" + SIGNAL.replace("SIGINT", "SIGHUP")
     command = [sys.executable, "-c", code, "sentibp.model.classifier", "predict", "-m", "builtin", "good"]
