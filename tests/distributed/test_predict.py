@@ -25,7 +25,9 @@ from sentibp.errors import ConfigError, DataError, SentibpError
 from sentibp.model.answer_counts import AnswerCounts
 from sentibp.model.file import load_model
 from sentibp.model.prediction_writer import Format
-from sentibp.utils.executor import NotVisible
+from sentibp.runs.find import builtin_file
+from sentibp.utils.executor import GivenUp, NotVisible
+from sentibp.utils.hashing import file_digest
 
 TEXTS = ["I love this movie", "not worth the ticket", 'a "good", long\nfilm', "", "awful, awful plot", "naïve 🎬"]
 
@@ -257,6 +259,42 @@ def test_another_input_on_a_worker_is_refused(inputs: Path, here: Path) -> None:
         predict_file.predict_file(task)
     with pytest.raises(NotVisible, match="see the same input"):
         predict_file.predict_rows(task, 0, 1)
+
+
+def test_a_worker_for_which_nobody_waits_any_more_replaces_nothing(
+    inputs: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has predicted the last row when its command ends, and the same command has written the file already."""
+    task = _ready_task(here)
+    Path(task.output).write_text("of the later command")
+    asked = iter([False, True])  # at the only piece, and at the end
+    monkeypatch.setattr(predict_file, "is_given_up", lambda: next(asked))
+    with pytest.raises(GivenUp):
+        predict_file.predict_file(task)
+    assert visible("there") == {"c.csv": b"of the later command"}
+
+
+def test_an_input_that_is_written_while_it_is_read_has_no_output(
+    inputs: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = _ready_task(here)
+
+    def write() -> bool:
+        with open(task.input, "a") as file:
+            file.write("3,dull film\n")
+        return False
+
+    monkeypatch.setattr(predict_file, "is_given_up", write)
+    with pytest.raises(DataError, match=r"^in/c\.csv: was changed while it was read; the same command reads it again$"):
+        predict_file.predict_file(task)
+    assert visible("there") == {}
+
+
+def _ready_task(here: Path) -> predict_file.FileTask:
+    (here / "there").mkdir()
+    task = _task(here)
+    Path(task.marker[0]).write_text(task.marker[1])
+    return task._replace(settings=task.settings._replace(digest=file_digest(builtin_file())))
 
 
 def test_rows_of_some_row_groups_are_those_of_the_file(here: Path) -> None:
