@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sentibp.data import ngram_counts, vocabulary_build
@@ -592,10 +592,11 @@ def test_affix_pairs():
 
 
 @few
-@given(st.lists(st.text("aab~", max_size=12), max_size=8), st.integers(1, 2))
-def test_with_affixes_the_encoded_texts_equal_those_of_encode(texts, min_count):
+@given(st.lists(st.text("aab~", max_size=12), max_size=8), st.integers(1, 2), st.none() | st.integers(1, 9))
+@example(["unkind unhappy", "unreal"], 1, 2)  # each word is frequent; the last one is cut, and has an affix instead
+def test_with_affixes_the_encoded_texts_equal_those_of_encode(texts, min_count, max_features):
     tokens = tokenize(to_arrow(texts))
-    vocabulary, ragged = build_vocabulary(tokens, 2, min_count, affixes=True)
+    vocabulary, ragged = build_vocabulary(tokens, 2, min_count, max_features, affixes=True)
     again, _ = vocabulary.encode(tokens)
     assert ragged.ids.tolist() == again.ids.tolist()
     restored = Vocabulary.from_tensors(*vocabulary.tensors().values())
