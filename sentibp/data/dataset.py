@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sentibp.config.schema import Config
+from sentibp.config.schema import Config, Data
 from sentibp.data import built_in, sources
 from sentibp.data import corpus as data_corpus
 from sentibp.data.corpus import Corpus
@@ -42,7 +42,7 @@ def load_data(config: Config, *, places: bool = False) -> tuple[Corpus, Corpus |
     if isinstance(validation, str) and sources.is_source(validation):
         return _load_both(config, validation, places)
     if isinstance(validation, str):
-        sources.require_splits(settings.given_source, _repair(settings.given_source, settings.split, validation))
+        _require_splits(settings, validation)
         return _load(config, settings.split, places=places), _load_validation_split(config, validation)
     return hold_out(_load(config, settings.split, places=places), config)
 
@@ -61,9 +61,17 @@ def _load_both(config: Config, validation: str, places: bool) -> tuple[Corpus, C
         raise sources.other_columns(error, others, options, settings.split, alternative) from None
 
 
-def load_validation_source(config: Config) -> Corpus:
-    """Return the reviews of the source that data.validation names."""
-    return _load(config, "validation", str(config.data.validation))
+def load_validation(config: Config) -> Corpus:
+    """Return the reviews of the source, or of the split, that data.validation names. No training reviews are read."""
+    validation = str(config.data.validation)
+    if sources.is_source(validation):
+        return _load(config, "validation", validation)
+    _require_splits(config.data, validation)
+    return _load_validation_split(config, validation)
+
+
+def _require_splits(settings: Data, validation: str) -> None:
+    sources.require_splits(settings.given_source, _repair(settings.given_source, settings.split, validation))
 
 
 def _load_validation_split(config: Config, split: str) -> Corpus:

@@ -45,7 +45,7 @@ def compare_models(
         )
     recorded_a, recorded_b = RecordedData(a), RecordedData(b)
     corpus = load_reviews(recorded_a, data)
-    scores_a, positive_a, _, notes_a = score_corpus(recorded_a, corpus, names[0], decision)
+    scores_a, positive_a, _, notes_a = score_corpus(recorded_a, corpus, names[0], decision, held_out=not data.is_named)
     scores_b, positive_b, _, notes_b = score_corpus(recorded_b, corpus, names[1], decision)
     assert corpus.label is not None
     if decision is not None:  # the test compares the most probable labels: those that are decided on, for certain

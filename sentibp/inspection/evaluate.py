@@ -31,6 +31,7 @@ from sentibp.training.recorded_data import RecordedData
 from sentibp.training.validation_notes import FEW
 from sentibp.utils.label_key import class_names, is_binary, label_value
 from sentibp.utils.messages import counted
+from sentibp.utils.paths import names_of, shown
 from sentibp.utils.repair import set_option
 from sentibp.utils.sequences import Texts, require_same_order
 
@@ -146,7 +147,7 @@ def score_reviews(
     """Score the model as `evaluate_on` does, and return the probability for each review, too."""
     recorded = RecordedData(classifier)
     corpus = load_reviews(recorded, data)
-    scores, positive, tokens, notes = score_corpus(recorded, corpus, decision=decision)
+    scores, positive, tokens, notes = score_corpus(recorded, corpus, decision=decision, held_out=not data.is_named)
     if not data.is_named and recorded.run is None and not data.overrides and decision is None:
         notes = (*notes, *_unlike_training(classifier.scores, scores))
     opposite = (f"{note}; if so: {_turned(corpus.names)}" for note in _opposite_note(scores))
@@ -165,11 +166,17 @@ def _unlike_training(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
 
 
 def score_corpus(
-    recorded: RecordedData, corpus: Corpus, model: str = "the model", decision: Decision | None = None
+    recorded: RecordedData,
+    corpus: Corpus,
+    model: str = "the model",
+    decision: Decision | None = None,
+    *,
+    held_out: bool = False,
 ) -> tuple[dict[str, Any], Array, Array, tuple[str, ...]]:
     """Return the scores on labelled reviews, the probabilities of positive (n,) float64, the token counts (n,), notes.
 
     The scores count the reviews that the `model`, as the notes call it, was trained on: `in_training`, None if unknown.
+    A note says so then, unless the reviews were `held_out` from the model.
     """
     classifier = recorded.classifier
     _require_same_classes(classifier, corpus)
@@ -185,12 +192,21 @@ def score_corpus(
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
     known = recorded.in_training(corpus.text)
     scores["in_training"] = seen = None if known is None else int(known.sum())
-    notes = tuple(repeated_note(corpus, text_hashes(corpus.text)))
+    notes = repeated_note(corpus, text_hashes(corpus.text))
+    trained_on = [] if held_out and seen is None else _trained_on(recorded, model, seen, len(corpus))
+    return scores, positive, tokens, (*trained_on, *notes)
+
+
+def _trained_on(recorded: RecordedData, model: str, seen: int | None, n: int) -> list[str]:
+    """Return a note if the model was trained on some of n reviews, or if nothing tells whether it was."""
     if seen:
-        of = f"{seen:,} of {counted(len(corpus), 'review')}"
-        what = f"{of} {'is' if seen == 1 else 'are'} in the training data of {model}"
-        notes = (f"{what}: expect lower scores on new reviews", *notes)
-    return scores, positive, tokens, notes
+        what = f"{seen:,} of {counted(n, 'review')} {'is' if seen == 1 else 'are'} in the training data of {model}"
+        return [f"{what}: expect lower scores on new reviews"]
+    if seen == 0 or recorded.classifier.file is None:
+        return []
+    sources = [shown(name) for name in names_of(recorded.config.data.source) if name != IN_MEMORY]
+    data = f" (training data: {', '.join(sources)})" if sources else ""
+    return [f"{model} may have been trained on some of these reviews: only its run directory tells{data}"]
 
 
 def _opposite_note(scores: Mapping[str, Any]) -> list[str]:
@@ -264,12 +280,13 @@ def load_reviews(recorded: RecordedData, data: DataOptions = VALIDATION) -> Corp
 def _load_validation_data(recorded: RecordedData, settings: Data) -> Corpus:
     if recorded.classifier.file == builtin_file():
         raise DataError("the built-in model has no validation reviews of its own; name a file or data set with --data")
-    if recorded.config.data.source == IN_MEMORY:
+    trained = recorded.config.data
+    if (trained.validation if isinstance(trained.validation, str) else trained.source) == IN_MEMORY:
         repair = "name a file or data set with --data"
         raise DataError(f"a Python program had the reviews of the training in memory; {repair}")
     other = "or name other reviews with --data"
     missing = f"the validation data of the training: {{}}; {other}"
-    corpus = recorded.load(f"restore them, {other}", settings, missing)[1]
+    corpus = recorded.load_validation(f"restore them, {other}", settings, missing)
     if corpus is None:
         file = recorded.classifier.file
         if recorded.is_refit and validated_file(file) != file:  # the command takes the model before it

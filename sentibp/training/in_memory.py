@@ -19,7 +19,7 @@ from sentibp.config.python import in_python, keyword, line_in_python, plain, set
 from sentibp.config.schema import Checkpoint, Config, Data
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus, require_all_classes
-from sentibp.data.dataset import IN_MEMORY, load_validation_source
+from sentibp.data.dataset import IN_MEMORY, load_validation
 from sentibp.data.in_memory import InMemory, corpus_in_memory, fitting_validation, write_reviews
 from sentibp.data.label_encoder import (
     NO_CATEGORIES,
@@ -346,7 +346,7 @@ def _with_validation(
         validation = _given_validation(given, config.data)
         return paths.replace(config, key, IN_MEMORY), validation, ()
     if isinstance(value, str) and sources.is_source(value):
-        return config, load_validation_source(config), ()
+        return config, load_validation(config), ()
     if isinstance(value, str):
         notes = (f"data.validation: {value} is a split, which texts in memory do not have: {_SHARE:g} are held out",)
         config = paths.replace(config, key, _SHARE)

@@ -7,9 +7,9 @@ again use this module: `eval` without --data, `blame`, `audit RUN`, `gradcheck`,
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from sentibp.utils.messages import with_repair
 from sentibp.utils.paths import names_of, shown
 
 REPAIR = "restore them, or start a new training"
+_BOTH = "training", "validation"  # the reviews of a training, as run.json calls them
 
 
 class RecordedData:
@@ -80,25 +81,40 @@ class RecordedData:
         DataError if they are not those of training, with the repair, or if they cannot be read, put into `unreadable`.
         With other settings `data` than those of the training, they are other reviews, and are not compared.
         """
+        training, validation = self._read(partial(dataset.load_data, places=places), _BOTH, repair, data, unreadable)
+        assert training is not None
+        return training, validation
+
+    def load_validation(self, repair: str = REPAIR, data: Data | None = None, unreadable: str = "{}") -> Corpus | None:
+        """Return the validation reviews, as `load` does. If they have a source of their own, no other one is read."""
+        if not isinstance(self.config.data.validation if data is None else data.validation, str):
+            return self.load(repair, data, unreadable)[1]
+        return self._read(lambda config: [dataset.load_validation(config)], _BOTH[1:], repair, data, unreadable)[0]
+
+    def _read(
+        self,
+        read: Callable[[Config], Sequence[Corpus | None]],
+        names: Sequence[str],
+        repair: str,
+        data: Data | None,
+        unreadable: str,
+    ) -> list[Corpus | None]:
+        """Return what is read, compared with what the run records under these names, and with notes."""
         config, notes = self._resolved
         is_other = data is not None and data != config.data
         config = config.model_copy(update={"data": data}) if data is not None else config
         try:
-            training, validation = dataset.load_data(config, places=places)
+            corpora = read(config)
         except DataError as error:
             gone = None if is_other else repair_if_gone(config)
             message = str(error) if gone is None else with_repair(str(error), gone)
             raise DataError(unreadable.replace("{}", message)) from None
         if self.run is not None and not is_other:
-            now = {"training": dataset.data_facts(training), "validation": dataset.data_facts(validation)}
+            now = {name: dataset.data_facts(corpus) for name, corpus in zip(names, corpora, strict=True)}
             require_same_data(self.run, {name: self.facts[name] for name in now if name in self.facts}, now, repair)
-        notes = (*notes, *_of_the_same_name(config.data.given_source))
-        training, validation = (
-            None if corpus is None else replace(corpus, notes=(*notes, *corpus.notes))
-            for corpus in (training, validation)
-        )
-        assert training is not None
-        return training, validation
+        source = {"training": config.data.given_source, "validation": config.data.validation}
+        notes = (*notes, *(note for name in names for note in _of_the_same_name(source[name])))
+        return [corpus and replace(corpus, notes=(*notes, *corpus.notes)) for corpus in corpora]
 
     def in_training(self, text: pa.ChunkedArray) -> np.ndarray | None:
         """Return whether the model was trained on each text, (n,) bool; None if no run directory tells."""
@@ -124,7 +140,7 @@ def require_recorded_data(run: Path, config: Config, corpus: Corpus) -> None:
         require_same_data(run, {"training": facts}, {"training": dataset.data_facts(training)})
 
 
-def _of_the_same_name(source: str | list[str]) -> list[str]:
+def _of_the_same_name(source: Any) -> list[str]:
     """Return a note for each file that the working directory has another one of the same name of."""
     notes = []
     for path in names_of(source):

@@ -102,7 +102,9 @@ def test_labels_that_mean_the_opposite_are_told(builtin):
         notes = [note for note in sentibp.evaluate(builtin, "r.csv").notes if "the opposite" in note]
         assert len(notes) == told
     Path("r.csv").write_text("text,label\n" + "".join(f"{t},{1 - n}\n" for t, n in rows))
-    (note,) = sentibp.evaluate(builtin, "r.csv").notes
+    known = "only its run directory tells (training data: imdb, rotten_tomatoes)"
+    first, note = sentibp.evaluate(builtin, "r.csv").notes
+    assert first == f"the model may have been trained on some of these reviews: {known}"
     assert note.startswith("roc auc 0.0")
     repair = note.partition("if so: ")[2]
     assert eval(f"sentibp.evaluate(builtin, 'r.csv', {repair})").scores["roc_auc"] > 0.9

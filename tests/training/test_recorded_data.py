@@ -136,7 +136,34 @@ def test_a_run_without_hashes_and_a_model_without_a_run(run):
     (run / FILE).unlink()
     assert evaluate(load_model(run / "model.safetensors"), "a/d.csv").scores["in_training"] is None
     shutil.copy(run / "validated.safetensors", "alone.safetensors")
-    assert evaluate(load_model(Path("alone.safetensors")), "a/d.csv").scores["in_training"] is None
+    alone = load_model(Path("alone.safetensors"))
+    evaluation = evaluate(alone, "a/d.csv")
+    assert evaluation.scores["in_training"] is None
+    data = "may have been trained on some of these reviews: only its run directory tells (training data: d.csv)"
+    assert told(evaluation) == (f"the model {data}",)
+    comparison = compare_models(alone, load_model(run / "model.safetensors"), DataOptions("a/d.csv"))
+    assert told(comparison) == (f"the first model {data}", f"the second model {data.replace('d.csv', 'a/d.csv')}")
+    os.chdir("a")
+    assert told(evaluate(alone)) == ()  # of its own validation reviews, it is known
+
+
+def test_validation_reviews_of_their_own_need_no_training_reviews(write_config, complaint):
+    write("a/d.csv", rows(60))
+    write("a/v.csv", rows(20, "book"))
+    data = {"source": "d.csv", "validation": "v.csv"}
+    run = train_model(write_config("a/c.yaml", data=data, **SMALL), Path("r")).run.absolute()
+    model = load_model(run / "model.safetensors")
+    expected = evaluate(model)
+    assert expected.scores["n"] == 20
+    os.remove("a/d.csv")
+    assert evaluate(model) == expected
+    write("v.csv", rows(20, "song"))
+    evaluation = evaluate(model)
+    assert evaluation.scores == expected.scores
+    assert told(evaluation) == ("v.csv: taken from a/v.csv, as in training; the working directory has another file",)
+    write("a/v.csv", rows(20, "song"))
+    message = complaint(DataError, evaluate, model)
+    assert "the validation data have changed since it was trained: other texts" in message
 
 
 def test_damaged_hashes(run, complaint):
