@@ -156,11 +156,10 @@ def _pretraining(config: Config) -> Iterator[Conflict]:
         message = f"the embedding has {dim} columns and needs {needed}; {lower}write "
         message += set_option("model.embedding.dim", needed)
         yield Conflict(("pretrain", key), message, ("model.embedding.dim",))
-    for key, off in ("labelled", None), ("decay", 1.0):
-        if not pretrain.has_word_columns and getattr(pretrain, key) != off:
-            message = "only vectors: words, vectors: builtin and lexicon use it; remove it with "
-            message += set_option(f"pretrain.{key}", off)
-            yield Conflict(("pretrain", key), message, ("pretrain.vectors", "pretrain.lexicon"))
+    if not pretrain.has_word_columns and pretrain.labelled is not None:
+        message = "only vectors: words, vectors: builtin and lexicon use it; remove it with "
+        message += set_option("pretrain.labelled", None)
+        yield Conflict(("pretrain", "labelled"), message, ("pretrain.vectors", "pretrain.lexicon"))
     if pretrain.vectors == "reviews" and pretrain.lexicon != "none":
         message = "vectors: reviews uses no lexicon; remove it with "
         message += f"{set_option('pretrain.lexicon', 'none')}, or write {set_option('pretrain.vectors', 'none')}"

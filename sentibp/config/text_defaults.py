@@ -57,7 +57,7 @@ def for_long_texts(config: Config) -> Config:
     """Return the config with the defaults of long texts where it says nothing. They count as given from then on.
 
     The config is returned as it is if it describes a network or its optimizer: if a setting of `pretrain` or `model` is
-    given, or of `train.optimizer`, `schedule`, `learning_rates` or `batch_size`.
+    given, or of `train.optimizer`, `schedule`, `learning_rates` or `batch_size`. pretrain.decay describes none.
     """
     return _with_defaults(config, OF_LONG_TEXTS)
 
@@ -99,7 +99,7 @@ def _for_short_texts(config: Config) -> tuple[Config, str | None]:
 def _description(config: Config) -> str | None:
     """Return a setting that describes a network or its optimizer, if one is given."""
     sections: tuple[tuple[str, set[str]], ...] = (
-        ("pretrain", config.pretrain.model_fields_set),
+        ("pretrain", config.pretrain.model_fields_set - {"decay"}),
         ("model", config.model.model_fields_set),
         ("train", config.train.model_fields_set & _RATES),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -16,6 +17,7 @@ from sentibp.data.lexicon import load_lexicon
 from sentibp.data.tokenizer import Tokens, tokenize
 from sentibp.errors import DataError
 from sentibp.model.word_vectors import VectorFile, load_builtin
+from sentibp.nn.layers import Array
 from sentibp.training.initial_files import initial_file_facts
 from sentibp.training.inputs import Inputs
 from sentibp.training.start_loss import start_losses
@@ -24,27 +26,38 @@ from sentibp.utils.arrow import index_of, to_numpy
 _SAMPLE = 1500  # training texts from which their length and language are estimated, and what helps with their labels
 _DECAYS = 1.0, 0.1  # of which one becomes pretrain.decay; the first is the usual one
 _CLEARLY = 0.98  # the ratio of the log losses of both, below which the second one is used
+_ENOUGH = 0.01  # by which the log loss must be lower without what is known of words; less is chance, or next to nothing
 _FEW = 100  # training texts, below which they say too little about what helps
 _ENGLISH = 0.75  # of the words are in the built-in vectors, at least; 0.92 of English texts, 0.46 of others at most
 
 
 def suited_defaults(config: Config, inputs: Inputs) -> tuple[Config, Inputs, list[str]]:
     """Return the config with the defaults for these texts, the inputs it needs then, and notes on the choice."""
-    start = config.model.embedding
+    suited, inputs, notes = _suited(config, inputs)
+    if config.pretrain.decay != _DECAYS[0] and not suited.pretrain.has_word_columns:
+        what = "pretrain.decay has no effect, as what is known of words is not used here; use it with --set "
+        notes = [*notes, f"{what}pretrain.vectors=builtin or pretrain.lexicon=builtin, or remove it"]
+    return suited, inputs, notes
+
+
+def _suited(config: Config, inputs: Inputs) -> tuple[Config, Inputs, list[str]]:
+    start, pretraining = config.model.embedding, config.pretrain.model_fields_set - {"decay"}
     long, short = for_long_texts(config), for_short_texts(config)
-    is_other = config.pretrain.is_used or config.model.init_from is not None or "init" in start.model_fields_set
-    if long is config and is_other:
+    is_pretrained = config.pretrain.is_used and pretraining != {"lexicon"}
+    if long is config and (is_pretrained or config.model.init_from is not None or "init" in start.model_fields_set):
         return config, inputs, []
     training = _sample(inputs.reviews.training)
     tokens = tokenize(training.text)
     mean = float(np.diff(tokens.offsets).mean())
     note = f"long texts, {mean:.0f} tokens on average: the default settings are those of "
+    if mean >= LONG and config.pretrain.is_used:
+        return config, inputs, []
     if mean >= LONG and long is config:
         note += "short ones, as some of model or of the optimizer are given; the config long_texts has better ones"
         return config, inputs, [note]
     if mean >= LONG:
         return long, inputs, [f"{note}the config long_texts"]
-    is_refused = short is config and config.pretrain.model_fields_set  # such as vectors: none
+    is_refused = short is config and pretraining - {"lexicon"}  # such as vectors: none
     if is_refused or len(inputs.reviews.training) > MANY:
         return config, inputs, []
     return _with_known_words(config, short, inputs, training, tokens)
@@ -60,17 +73,19 @@ def _with_known_words(
     if (key := against_short_texts(config)) is not None:
         note = "short texts in English: the default settings are those of texts in any language, as "
         return config, inputs, [f"{note}{key} is given; the config short_texts may have better ones"]
-    losses = _losses(config, short, training, pretrained)
-    if losses is not None and losses[0] < losses[1:].min():
+    decays = [config.pretrain.decay] if "decay" in config.pretrain.model_fields_set else _DECAYS
+    informed = [with_default(short, ("pretrain", "decay"), decay, given=True) for decay in decays]
+    losses = _losses(config, informed, training, pretrained)
+    if losses is not None and losses[0] < losses[1:].min() - _ENOUGH:
         note = "short texts in English, but what is known of English words does not help with these labels: "
         return config, inputs, [f"{note}log loss {losses[1:].min():.3f} with it, {losses[0]:.3f} without"]
-    decay = _DECAYS[losses is not None and bool(losses[2] < _CLEARLY * losses[1])]
+    is_weaker = losses is not None and len(decays) > 1 and bool(losses[2] < _CLEARLY * losses[1])
     note = "short texts in English: the default settings are those of the config short_texts"
     if short.pretrain.lexicon == "none":
         note += ", without what is for negative and positive"
-    if decay != _DECAYS[0]:
-        note += f", with pretrain.decay {decay}"
-    short = with_default(short, ("pretrain", "decay"), decay, given=True)
+    if is_weaker:
+        note += f", with pretrain.decay {decays[1]}"
+    short = informed[is_weaker]
     files, lexicon = initial_file_facts(short), load_lexicon(short)
     notes = [note, *notes_without_effect(short, ["train.early_stopping.patience"])]  # the model is an average now
     return short, inputs._replace(pretrained=pretrained, lexicon=lexicon, files=files), notes
@@ -81,12 +96,11 @@ def _sample(corpus: Corpus) -> Corpus:
     return corpus.take(np.linspace(0, len(corpus) - 1, min(len(corpus), _SAMPLE)).astype(np.int64))
 
 
-def _losses(config: Config, short: Config, corpus: Corpus, pretrained: VectorFile) -> np.ndarray | None:
-    """Return the log loss without what is known of words, and with it for each of _DECAYS: (3,).
+def _losses(config: Config, informed: Sequence[Config], corpus: Corpus, pretrained: VectorFile) -> Array | None:
+    """Return the log loss without what is known of words, and with it for each of the k informed configs: (1 + k,).
 
     None if there are too few texts to tell.
     """
-    informed = [with_default(short, ("pretrain", "decay"), decay, given=True) for decay in _DECAYS]
     with suppress(DataError):  # a class has hardly any text
         return start_losses(config, informed, corpus, pretrained) if len(corpus) >= _FEW else None
     return None

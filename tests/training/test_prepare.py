@@ -491,8 +491,13 @@ def test_words_that_no_text_has_are_known_with_more_classes_too(here):
 
 
 def test_labels_that_known_words_say_nothing_about_have_the_usual_defaults(here):
-    """Cross-validation on some of the texts decides: each label has a word here, which all texts of it have."""
-    write("en.csv", "text,label", short_rows("works broken the phone that I bought here last week", 160))
+    """Cross-validation on some of the texts decides: names of products, which nobody knows, tell the labels here."""
+    names = [first + last for first in ("zor", "blik", "fram", "quet", "lun") for last in ("ta", "mi", "ko", "ne")]
+    rows = [
+        f"I bought the {names[i % 20]} and it is {('good', 'bad', 'lovely')[i % 3]} for the price here {i},{i % 2}"
+        for i in range(160)
+    ]
+    write("en.csv", "text,label", rows)
     outcome = train_model(load_config("default", ["data.source=en.csv"]))
     note = "short texts in English, but what is known of English words does not help with these labels: log loss "
     found = re.fullmatch(re.escape(note) + r"(0\.\d{3}) with it, (0\.\d{3}) without", outcome.notes[0])
@@ -502,6 +507,44 @@ def test_labels_that_known_words_say_nothing_about_have_the_usual_defaults(here)
     assert (recorded.config.pretrain.vectors, recorded.config.text.shifters) == ("none", False)
     again = train_model(recorded)
     assert (again.digest, [each for each in again.notes if "known" in each]) == (outcome.digest, [])
+
+
+def test_known_words_are_used_if_both_log_losses_are_next_to_nothing(here):
+    """Each label has a word here, which all of its texts have: other texts have other words."""
+    write("en.csv", "text,label", short_rows("works broken the phone that I bought here last week", 160))
+    resolved = load_config("default", ["data.source=en.csv", "pretrain.decay=0.1"])
+    corpus, informed = load_inputs(resolved.config).reviews.training, for_short_texts(resolved.config)
+    plain, known = start_losses(resolved.config, [informed], corpus, load_builtin())
+    assert 0 < known - plain < 0.01
+    assert prepare(load_config("default", ["data.source=en.csv"])).notes[0].startswith(SHORT)
+
+
+def test_the_penalty_of_words_that_is_given_is_that_of_the_defaults(here, monkeypatch):
+    """It says nothing of the network; where no word is known, a line says so."""
+    write("en.csv", "text,label", opinion_rows(160))
+    for decay in 0.3, 1.0:
+        tried = []
+        monkeypatch.setattr(suited_defaults, "start_losses", lambda _, configs, *__, to=tried: losses(configs, to))
+        data = prepare(load_config("default", ["data.source=en.csv", f"pretrain.decay={decay}"]))
+        assert (data.config.pretrain.vectors, data.config.pretrain.decay, tried) == ("builtin", decay, [decay])
+        assert data.notes[0] == SHORT
+    write("ru.csv", "text,label", ["хорошо,1", "плохо,0"] * 20)
+    data = prepare(load_config("default", ["data.source=ru.csv", "pretrain.decay=0.3"]))
+    assert data.notes[0].startswith("pretrain.decay has no effect, as what is known of words is not used here")
+
+
+def losses(configs, tried: list[float]) -> np.ndarray:
+    """Return log losses that speak for what is known of words, and write down what was tried."""
+    tried += [config.pretrain.decay for config in configs]
+    return np.array([0.5, *([0.4] * len(configs))])
+
+
+@pytest.mark.parametrize("lexicon", ["vader", "none"])
+def test_a_lexicon_that_excludes_the_defaults_of_short_texts_is_named(here, lexicon):
+    write("en.csv", "text,label", opinion_rows(160))
+    data = prepare(load_config("default", ["data.source=en.csv", f"pretrain.lexicon={lexicon}"]))
+    assert data.config.pretrain.vectors == "none"
+    assert data.notes[0].endswith("pretrain.lexicon is given; the config short_texts may have better ones")
 
 
 def opinion_rows(count: int) -> list[str]:
