@@ -34,9 +34,10 @@ def show(
 ) -> None:
     """Print every setting, its value, and where the value comes from."""
     from sentibp.config.load import load_config
+    from sentibp.config.text_defaults import note_on_texts
 
     resolved = load_config(config, set_ or [])
-    for note in resolved.notes:
+    for note in (*resolved.notes, *note_on_texts(resolved.config)):
         print_message(note)
     print_settings(resolved, json)
 

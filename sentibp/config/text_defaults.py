@@ -76,6 +76,17 @@ def against_short_texts(config: Config) -> str | None:
     return _for_short_texts(config)[1]
 
 
+def note_on_texts(config: Config) -> list[str]:
+    """Return a note if the training texts, which are not known here, decide between several defaults."""
+    suited = {
+        "short ones in English have those of the config short_texts": for_short_texts(config) is not config,
+        "long ones have those of the config long_texts": for_long_texts(config) is not config,
+    }
+    if not any(suited.values()):
+        return []
+    return [f"the training texts decide on the defaults: {', '.join(filter(suited.get, suited))}, and others these"]
+
+
 def _for_short_texts(config: Config) -> tuple[Config, str | None]:
     """Return the config, and what is against the defaults if it has none of them."""
     if (described := _description(config)) is not None:

@@ -19,6 +19,17 @@ NAMES = sorted(path.stem for path in resources.resource_folder("configs").glob("
 # show
 
 
+def test_a_line_says_which_defaults_the_texts_decide_on(sentibp):
+    begin, long = "the training texts decide on the defaults: ", "long ones have those of the config long_texts"
+    short = "short ones in English have those of the config short_texts"
+    for settings, expected in (
+        ([], f"{begin}{short}, {long}, and others these\n"),
+        (["--set", "text.max_features=100"], f"{begin}{long}, and others these\n"),
+        (["--set", "model.hidden=[8]"], ""),
+    ):
+        assert sentibp("config", "show", "default", *settings).err == expected
+
+
 def test_show_reports_the_origin_of_each_value(sentibp):
     Path("mine.yaml").write_text("# mine\ntrain:\n  epochs: 7\n  batch_size: 8\n")
     result = sentibp("config", "show", "mine.yaml", "--set", "train.batch_size=16", "--set", "model.hidden=[32,16]")
