@@ -365,6 +365,27 @@ def test_a_list_of_texts_is_not_one_text():
     assert texts("[good]\n[2024]\n") == ["[good]", "[2024]"]
 
 
+@pytest.mark.parametrize("content", ["[]", "[]\n", " [ ]\n\n", "[\n]\n"])
+def test_an_empty_list_has_no_review(content):
+    assert texts(content) == []
+
+
+def test_an_object_without_keys():
+    with pytest.raises(
+        DataError, match=r"^<stdin>:1: no 'text'; there are no columns; give each row one with the text$"
+    ):
+        texts("{}\n")
+
+
+@pytest.mark.parametrize("kept", [Kept.nothing, Kept.objects, Kept.typed])
+def test_a_text_beside_a_list_of_reviews_is_told(kept):
+    content = json.dumps({"text": "two hours of ships", "reviews": [{"text": "bad"}, {"text": "good"}]})
+    (piece,) = pieces(content, kept)
+    assert piece.text.to_pylist() == ["two hours of ships"]
+    fact = "<stdin>: each object is one review, without the objects with 'text' in its list 'reviews'"
+    assert piece.notes == (f"{fact}; if these are the reviews, give them: jq -c '.reviews[]' > reviews.jsonl",)
+
+
 def test_a_list_of_values_a_line_is_no_text():
     rows = '["good film", 1]\n\n["bad", 0]\n'
     with pytest.raises(DataError, match=r"^<stdin>:1: a list, without names; name its values with --set data.columns="):

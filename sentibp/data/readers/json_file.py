@@ -45,14 +45,16 @@ def open_json(data: memoryview, name: str, options: ReadOptions) -> Table:
     - one object that is one review
     """
     require_unset(name, "JSON has no separators, and quotes of its own", options, ("separator", "quoting"))
+    notes: list[str] = []
     if _has_lines(data, options):
         require_unset(name, _NAMED, options, ("names",))
         if first_bytes(data, 1) == b"{":
             records = (record for _, record, _ in parse_lines(data, name))
-            _reject_inner_lists(records, name, options, in_list=False)
-        return open_json_lines(data, name, options)
+            notes = notes_on_inner_lists(records, name, options, in_list=False)
+        return open_json_lines(data, name, options).with_notes(notes)
     _require_memory(data, name)
-    return record_table(_find_rows(data, name, options), name, options)
+    rows = _find_rows(data, name, options, notes)
+    return record_table(rows, name, options).with_notes(notes)
 
 
 def _require_memory(data: memoryview, name: str) -> None:
@@ -89,19 +91,19 @@ def _has(record: Record, column: str) -> bool:
     return column in record or bool(dot and isinstance(inner := record.get(head), dict) and _has(inner, rest))
 
 
-def _find_rows(data: memoryview, name: str, options: ReadOptions) -> Rows:
-    """Return what reads the records, wherever the file has them."""
+def _find_rows(data: memoryview, name: str, options: ReadOptions, notes: list[str]) -> Rows:
+    """Return what reads the records, wherever the file has them, and add notes on what it does not read."""
     document = Document(data, name, options)
     start = document.skip(0)
     if document.text[start] == "[":
         elements = [value for _, value in itertools.islice(document.elements(start), LOOK)]
-        _reject_inner_lists(elements, name, options)
+        notes += notes_on_inner_lists(elements, name, options)
         first = elements[0] if elements else {}
         lists = not isinstance(first, dict | list) and len(list(itertools.islice(document.values(), 2))) == 2
         return functools.partial(_concatenated if lists else _listed, data, name, options)
     value, end = document.value(start)
-    if isinstance(value, dict) and document.skip(end) < len(document.text):
-        _reject_inner_lists([value], name, options, in_list=False)
+    if isinstance(value, dict) and (document.skip(end) < len(document.text) or _has_texts(value, options)):
+        notes += notes_on_inner_lists([value], name, options, in_list=False)
     if document.skip(end) < len(document.text) or isinstance(value, str) or _has_texts(value, options):
         return functools.partial(_concatenated, data, name, options)
     for key in value:
@@ -129,7 +131,7 @@ def _find_list(value: Record, data: memoryview, name: str, options: ReadOptions)
     lists = dict(_lists(value))
     fitting = [path for path, records in lists.items() if _any_has_texts(_records(records, options), options)]
     for path, records in lists.items() if not fitting else ():
-        _reject_inner_lists(records, name, options, path)
+        notes_on_inner_lists(records, name, options, path)
     if len(fitting) == 1 or len(lists) == 1:
         return functools.partial(_listed, data, name, options, (fitting or list(lists))[0])
     if lists:
@@ -142,24 +144,28 @@ def _find_list(value: Record, data: memoryview, name: str, options: ReadOptions)
     return functools.partial(_by_key, data, name, options)
 
 
-def _reject_inner_lists(
+def notes_on_inner_lists(
     records: Iterable[Any], name: str, options: ReadOptions, path: tuple[str, ...] = (), *, in_list: bool = True
-) -> None:
+) -> list[str]:
     """Raise a DataError if the records have the texts only in lists within them. `path` leads to the records.
 
     `in_list`: they are the elements of a list, and not one after the other.
 
-    A record that has a text itself, such as a review with its replies, is a review.
+    A record that has a text itself, such as a review with its replies, is a review: then return a note on such a list,
+    as a product with its reviews looks the same.
     """
     found = [record for record in itertools.islice(records, LOOK) if isinstance(record, dict)]
-    if any(_has_texts(record, options) for record in found):
-        return
+    are_reviews = any(_has_texts(record, options) for record in found)
     for record in found:
         for key, inner in record.items():
             if isinstance(inner, list) and _any_has_texts(inner, options):
                 wanted = " and ".join(map(repr, options.texts))
                 command = _jq((*path, *[None] * in_list, key, None), name)
+                if are_reviews:
+                    fact = f"each object is one review, without the objects with {wanted} in its list {key!r}"
+                    return [f"{name}: {fact}; if these are the reviews, give them: {command}"]
                 raise DataError(f"{name}: each object has a list {key!r} with {wanted}; give these objects: {command}")
+    return []
 
 
 def _jq(path: Iterable[str | None], name: str) -> str:

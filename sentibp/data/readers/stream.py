@@ -19,6 +19,7 @@ from sentibp.data.readers.arriving import Blocks, LongDocument, arriving, everyt
 from sentibp.data.readers.dialect import head_lines
 from sentibp.data.readers.disguise import reject_other_content
 from sentibp.data.readers.header import title_count, title_fact
+from sentibp.data.readers.json_file import notes_on_inner_lists
 from sentibp.data.readers.json_lines import leaves, parse_lines, value_at
 from sentibp.data.readers.pieces import MOST_ROWS, json_pieces, place_of, table_pieces
 from sentibp.data.readers.plain import label_notes, label_separator, line_notes, lines_of, split_labels
@@ -29,7 +30,9 @@ from sentibp.utils.arrow import strings
 
 _WHOLE = (b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # Parquet, zip and .xlsx, .xls
 
-_DOCUMENT = re.compile(r"\s*(\[\s*([{\[]|\Z)|\{\s*(\"|\Z))")  # the first line of a JSON document over several lines
+_DOCUMENT = re.compile(
+    r"\s*(\[\s*([{\[]|\Z)|\[\s*\]\s*\Z|\{\s*(\"|\Z))"
+)  # the first line of a JSON document over several lines
 
 
 def stream_pieces(file: IO[bytes], name: str, options: ReadOptions, kept: Kept) -> Iterator[Piece]:
@@ -119,8 +122,10 @@ def _record_pieces(
     options = resolved(options, names)
     require_columns(f"{name}:{line}", names, options)
     columns = None if kept in (Kept.nothing, Kept.objects) else dict.fromkeys(record)
+    notes = tuple(notes_on_inner_lists([record], name, options, in_list=False))
     for piece in json_pieces(_json_groups(blocks, name), name, options, columns):
-        yield piece if kept is not Kept.nothing else Piece(piece.text, where=piece.where)
+        yield (piece if kept is not Kept.nothing else Piece(piece.text, where=piece.where))._replace(notes=notes)
+        notes = ()
 
 
 def _json_groups(blocks: Blocks, name: str) -> Iterator[list[JsonRow]]:

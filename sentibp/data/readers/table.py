@@ -294,6 +294,8 @@ def _other_column(role: str, name: str, present: Sequence[str], options: ReadOpt
     if role in ("weight", "group"):
         return f"choose from {choice}, or use none with --set {key}=null"
     meant = _meant_column(role, name, free)
+    if not present:
+        return "there are no columns; give each row one with the text"
     if meant is None:
         return f"name it with --set {key}=NAME, one of: {choice}"
     return f"did you mean {column_option(role, name, meant, options)}? There are: {choice}"

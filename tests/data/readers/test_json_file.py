@@ -177,6 +177,17 @@ def test_reviews_with_replies_are_reviews():
         assert texts[-len(REVIEWS) :] == [review["text"] for review in REVIEWS]
 
 
+def test_lists_of_objects_with_texts_within_reviews_are_told():
+    """A product may have a text and a list of its reviews, as a review has one of its replies."""
+    product = {"text": "a clock", "label": 1, "reviews": REVIEWS}
+    for data, path in ((product, ".reviews[]"), ([product, product], ".[].reviews[]")):
+        (note,) = parse(json.dumps(data), "x.json").notes
+        assert note.endswith(f"if these are the reviews, give them: jq -c '{path}' x.json > reviews.jsonl")
+    lines = f"{json.dumps(product)}\n{json.dumps(product)}\n"
+    assert len(parse(lines, "x.jsonl").notes) == 1
+    assert parse(json.dumps({**product, "reviews": ["good", "bad"]}), "x.json").notes == ()
+
+
 LISTS = '["id", "text", "label"]\n[7, "good", 1]\n[8, "bad\\n[}", 0]\n'
 
 
