@@ -20,12 +20,16 @@ from sentibp.data.faulty_texts import (
     count_blank,
     count_encoded,
     count_garbled,
+    count_ids,
+    count_missing,
     count_serialized,
     encoded_notes,
     garbled_notes,
+    ids_note,
+    missing_note,
     serialized_notes,
 )
-from sentibp.data.label_notes import reversed_column_notes
+from sentibp.data.label_notes import labels_in_texts_note, reversed_column_notes
 from sentibp.data.label_values import parse_labels
 from sentibp.data.labels import IGNORED, Labels, OpenLabels, distinct, first_place, row_count
 from sentibp.data.readers.records import Records
@@ -241,6 +245,8 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     if wrong:
         raise DataError(*wrong)
     notes = (*records.notes, *_id_note(records, labels), *reversed_column_notes(records, labels))
+    if label is not None:
+        notes = (*notes, *labels_in_texts_note(records, label, class_names(labels)))
     corpus = Corpus(records.text, label, weight, notes, group, class_names(labels), records.place)
     if weightless or not kept.all():
         notes = (*notes, *_left_out(records.name, kept, weightless))
@@ -248,12 +254,22 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     blank = count_blank(corpus.text)
     if blank == len(corpus) and label is not None:
         raise DataError(all_blank(records.name, blank, records.other_columns))
-    what = "an empty text only says how frequent its label is" if label is not None else "an empty text says nothing"
-    start = corpus.text.slice(0, LOOK)
-    damaged = garbled_notes(records.name, *count_garbled(start), len(start))
-    damaged += serialized_notes(records.name, *count_serialized(start), len(start))
-    damaged += encoded_notes(records.name, *count_encoded(start), len(start))
-    return replace(corpus, notes=(*notes, *blank_note(records.name, blank, len(corpus), what), *damaged))
+    return replace(corpus, notes=(*notes, *_faulty_notes(records, corpus, blank)))
+
+
+def _faulty_notes(records: Records, corpus: Corpus, blank: int) -> list[str]:
+    """Return notes on texts that are no reviews as somebody wrote them; `blank` of them are empty."""
+    name, count, start = records.name, len(corpus), corpus.text.slice(0, LOOK)
+    has_labels = corpus.label is not None
+    what = "an empty text only says how frequent its label is" if has_labels else "an empty text says nothing"
+    return [
+        *blank_note(name, blank, count, what),
+        *missing_note(name, count_missing(corpus.text), count),
+        *garbled_notes(name, *count_garbled(start), len(start)),
+        *serialized_notes(name, *count_serialized(start), len(start)),
+        *encoded_notes(name, *count_encoded(start), len(start)),
+        *ids_note(name, count_ids(start), len(start), records.other_columns),
+    ]
 
 
 def _id_note(records: Records, labels: Labels | None) -> list[str]:

@@ -2,6 +2,8 @@
 
 - Empty texts have no character that can be seen.
 - Totals are the row below a table, or the footer of a database program.
+- Words such as `nan` stand in the place of a missing text: a program has written them.
+- Ids, numbers, dates and addresses are what another column has than that of the reviews.
 - Garbled texts were damaged before they were written to their file, which is valid UTF-8. UTF-8 that a program has read
   in another encoding and written again has two letters or more for each one beyond ASCII: Ã© for é. A program that
   cannot read a character writes U+FFFD in its place.
@@ -10,14 +12,14 @@
 - Serialized texts are still written as another program stores them: values of JSON or Python, and escapes. A file may
   hold JSON in a column of a table, or what Python prints of a list, an object or bytes. Dumps of databases, and some
   public sets, have `\\n` in the place of a line break. Read as texts, their signs and keys are words, and the letter
-  after a backslash is part of the next word.
+  after a backslash is part of the next word. Tags of HTML are such signs, too, but for those that break a line.
 """
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
@@ -72,6 +74,40 @@ def totals_note(name: str, totals: int, rows: int) -> list[str]:
         return []
     what = "are probably totals or footers" if totals > 1 else "is probably a total or a footer"
     return [f"{name}: {totals:,} of {counted(rows, 'text')} {what}, such as Total, and no review; remove it if so"]
+
+
+_MISSING = r"\A\s*(nan|NaN|NAN|null|NULL|None|<NA>|NA|#?N/A|n/a|undefined|\\N|\[deleted\]|\[removed\])\s*\z"
+
+
+def count_missing(text: pa.Array | pa.ChunkedArray) -> int:
+    """Return how many texts are nothing but a word that programs write where a text is missing."""
+    return count_true(pc.match_substring_regex(text, _MISSING))
+
+
+def missing_note(name: str, missing: int, rows: int) -> list[str]:
+    """Return a note if some of the texts are such words."""
+    if not missing:
+        return []
+    what = f"{missing:,} of {counted(rows, 'text')} {'are' if missing > 1 else 'is'} a word such as nan, NULL or N/A"
+    return [f"{name}: {what}, which programs write in the place of a missing text; remove what is no review"]
+
+
+_NO_TEXT = r"\A\s*([\d\s.,:/+-]+|[!-~]{0,24}\d[!-~]{0,24}|(https?://|www\.)\S+)\s*\z"  # numbers, dates; ids; addresses
+_SOME = 10  # texts; of fewer, most may be such as 10/10 by chance
+
+
+def count_ids(text: pa.Array | pa.ChunkedArray) -> int:
+    """Return how many texts are a number, a date, an address, or one word with a digit, as ids are."""
+    return count_true(pc.match_substring_regex(text, _NO_TEXT))
+
+
+def ids_note(name: str, ids: int, rows: int, others: Sequence[str] = ()) -> list[str]:
+    """Return a note if most of some texts are so. `others` are the columns that are not read."""
+    if rows < _SOME or 2 * ids <= rows:
+        return []
+    fact = f"{ids:,} of {counted(rows, 'text')} are a number, a date, an id or an address"
+    choice = f", one of: {', '.join(others)}" if others else ""
+    return [f"{name}: {fact}; if another column has the reviews, name it with --set data.text_column=NAME{choice}"]
 
 
 # The first bytes of characters of two and three bytes as cp1252 and Latin-1 have them, with a second one.
@@ -155,14 +191,18 @@ _VALUES = r"""(?s)\A\s*(\{\s*["'][^"']*["']\s*:.*\}|\[\s*[{"'].*\]|b'.*'|b".*")\
 _ESCAPES = r"""\\(n|r|t|'|"|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2})"""
 
 
-def count_serialized(text: pa.Array | pa.ChunkedArray) -> tuple[int, int]:
-    """Return how many texts are values of JSON or Python, and how many others have escapes such as `\\n`."""
+_TAGS = r"(?i)</?(a|b|i|u|p|em|strong|div|span|ul|ol|li|h[1-6]|font|table|tr|td|img|blockquote)(\s[^<>]*)?/?>"
+
+
+def count_serialized(text: pa.Array | pa.ChunkedArray) -> tuple[int, int, int]:
+    """Return how many texts are values of JSON or Python, how many others have escapes such as `\\n`, or HTML tags."""
     values = pc.match_substring_regex(text, _VALUES)
     others = pc.filter(text, pc.invert(values))
-    return count_true(values), count_true(pc.match_substring_regex(others, _ESCAPES))
+    escapes, tags = (pc.match_substring_regex(others, pattern) for pattern in (_ESCAPES, _TAGS))
+    return count_true(values), count_true(escapes), count_true(tags)
 
 
-def serialized_notes(name: str, values: int, escapes: int, rows: int) -> list[str]:
+def serialized_notes(name: str, values: int, escapes: int, tags: int, rows: int) -> list[str]:
     """Return notes if more than one in a hundred of some texts are so, as `count_serialized` has counted them."""
     notes = []
     if 100 * values > rows:
@@ -173,4 +213,7 @@ def serialized_notes(name: str, values: int, escapes: int, rows: int) -> list[st
         have = "have" if escapes > 1 else "has"
         what = f"{escapes:,} of {counted(rows, 'text')} {have} escapes such as \\n, \\' or \\u00e9"
         notes.append(f"{name}: {what}, of which each sign is read; write a space, ' or é in the place of these")
+    if 100 * tags > rows:
+        what = f"{tags:,} of {counted(rows, 'text')} {'have' if tags > 1 else 'has'} HTML tags such as <p> or <b>"
+        notes.append(f"{name}: {what}, which are read as words and signs (<br> is a line break); remove the tags")
     return notes

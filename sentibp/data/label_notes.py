@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sentibp.data.labels import Labels, distinct
+import numpy as np
+
+from sentibp.data.labels import IGNORED, Labels, distinct
+from sentibp.utils import compute as pc
+from sentibp.utils.arrow import from_numpy, to_numpy
 from sentibp.utils.label_key import LABELS, class_names, label_key
 from sentibp.utils.label_mapping import LabelMapping, class_order, polarity, says_the_reverse
+from sentibp.utils.messages import counted, truncated
 from sentibp.utils.repair import set_option
 
 if TYPE_CHECKING:
@@ -59,3 +66,38 @@ def reversed_column_notes(records: Records, labels: Labels | None) -> list[str]:
         f"{records.name}: {yes} is taken as positive, the reverse of what the name of its column, {column!r}, says; "
         f"to turn it round, write {LabelMapping([yes], [no], []).option()}"
     ]
+
+
+_LOOK = 1000  # texts, at equal distances: a file may be in the order of its labels
+_LEAST = 20  # of them; in fewer, it may be chance
+_NEARLY_ALL, _HARDLY_ANY = 0.9, 0.1
+
+
+def labels_in_texts_note(records: Records, label: np.ndarray, names: Sequence[str]) -> list[str]:
+    """Return a note if nearly all texts contain their own label, and hardly any that of another class.
+
+    A rating is then part of the text, or a program has joined two columns. `label` (n,) are the numbers of the classes,
+    which have these names.
+    """
+    assert records.label is not None
+    rows = from_numpy(np.unique(np.linspace(0, len(label) - 1, _LOOK).astype(np.int64)))
+    text, number = records.text.take(rows), label[to_numpy(rows)]
+    values, code = distinct(records.label.take(rows))
+    own, other = np.zeros(len(number), bool), np.zeros(len(number), bool)
+    classes = [each for each in np.unique(number).tolist() if each != IGNORED]
+    for each in classes:
+        words = {names[each], *(str(values[i]).strip() for i in np.unique(code[number == each]))} - {""}
+        pattern = "|".join(re.escape(word) for word in sorted(words))
+        has_label = to_numpy(
+            pc.match_substring_regex(text, rf"(?i)(^|[^\pL\pN])({pattern})($|[^\pL\pN])").combine_chunks()
+        )
+        own |= has_label & (number == each)
+        other |= has_label & (number != each)
+    known = number != IGNORED
+    if len(classes) < 2 or known.sum() < _LEAST or other[known].mean() > _HARDLY_ANY:
+        return []
+    if min(own[number == each].mean() for each in classes) < _NEARLY_ALL:
+        return []
+    first = truncated(" ".join(text[int(own.argmax())].as_py().split()), 60)
+    fact = f"{own.sum():,} of {counted(int(known.sum()), 'text')} contain their own label, as the first: {first!r}"
+    return [f"{records.name}: {fact}; a model reads it there, and new texts have none: take it out of the texts"]

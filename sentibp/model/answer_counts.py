@@ -13,10 +13,14 @@ from sentibp.data.faulty_texts import (
     count_blank,
     count_encoded,
     count_garbled,
+    count_ids,
+    count_missing,
     count_serialized,
     count_totals,
     encoded_notes,
     garbled_notes,
+    ids_note,
+    missing_note,
     serialized_notes,
     totals_note,
 )
@@ -36,6 +40,9 @@ class AnswerCounts(NamedTuple):
     escapes: int = 0  # of the first LOOK: with escapes such as \n
     utf7: int = 0  # of the first LOOK: in UTF-7
     quoted: int = 0  # of the first LOOK: in quoted-printable
+    tags: int = 0  # of the first LOOK: with tags of HTML
+    ids: int = 0  # of the first LOOK: numbers, dates, ids or addresses
+    missing: int = 0  # words such as nan, in the place of a missing text
 
     def plus(self, other: AnswerCounts) -> AnswerCounts:
         """Return the counts of these texts and of others together."""
@@ -44,11 +51,11 @@ class AnswerCounts(NamedTuple):
     def notes(self, name: str) -> list[str]:
         """Return what the user of the answers should know of the texts. `name` is that of the file."""
         notes = blank_note(name, self.blank, self.texts, "the answer to an empty text says nothing")
-        notes += totals_note(name, self.totals, self.texts)
+        notes += totals_note(name, self.totals, self.texts) + missing_note(name, self.missing, self.texts)
         looked = min(self.texts, LOOK)
         notes += garbled_notes(name, self.read_wrong, self.lost, looked)
-        notes += serialized_notes(name, self.values, self.escapes, looked)
-        notes += encoded_notes(name, self.utf7, self.quoted, looked)
+        notes += serialized_notes(name, self.values, self.escapes, self.tags, looked)
+        notes += encoded_notes(name, self.utf7, self.quoted, looked) + ids_note(name, self.ids, looked)
         return notes + [f"{name}: {note}" for note in self.unfamiliar_note()]
 
     def unfamiliar_note(self) -> list[str]:
@@ -66,5 +73,20 @@ def count_answers(
     """Return the counts of texts (n,) and their n answers. `before` texts have been counted."""
     unfamiliar = sum(2 * record["unknown"] > record["tokens"] for record in records)
     first = text.slice(0, max(0, LOOK - before))
-    damaged = (*count_garbled(first), count_totals(text), *count_serialized(first), *count_encoded(first))
-    return AnswerCounts(len(records), count_blank(text), unfamiliar, *damaged)
+    (read_wrong, lost), (values, escapes, tags) = count_garbled(first), count_serialized(first)
+    utf7, quoted = count_encoded(first)
+    return AnswerCounts(
+        texts=len(records),
+        blank=count_blank(text),
+        unfamiliar=unfamiliar,
+        read_wrong=read_wrong,
+        lost=lost,
+        totals=count_totals(text),
+        values=values,
+        escapes=escapes,
+        utf7=utf7,
+        quoted=quoted,
+        tags=tags,
+        ids=count_ids(first),
+        missing=count_missing(text),
+    )

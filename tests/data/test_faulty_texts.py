@@ -14,7 +14,15 @@ from command import invoke
 
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus, contradiction_note
-from sentibp.data.faulty_texts import count_blank, count_garbled, count_serialized, count_totals, serialized_notes
+from sentibp.data.faulty_texts import (
+    count_blank,
+    count_garbled,
+    count_ids,
+    count_missing,
+    count_serialized,
+    count_totals,
+    serialized_notes,
+)
 from sentibp.data.readers.table import ReadOptions
 from sentibp.data.text_hashes import text_hashes
 from sentibp.errors import DataError
@@ -127,7 +135,7 @@ def test_predictions_tell_of_all_pieces_together():
     assert counts == AnswerCounts(3, read_wrong=1, lost=1)
 
 
-def counts(*texts: str) -> tuple[int, int]:
+def counts(*texts: str) -> tuple[int, int, int]:
     return count_serialized(pa.array(texts, pa.large_string()))
 
 
@@ -144,31 +152,103 @@ def counts(*texts: str) -> tuple[int, int]:
     ],
 )
 def test_values_of_json_and_python(text):
-    assert counts(text) == (1, 0)
+    assert counts(text) == (1, 0, 0)
 
 
 @pytest.mark.parametrize(
     "text", ["great\\nfilm", "good.\\r\\n\\r\\nThe end", "it\\'s good", 'he said \\"no\\"', "caf\\u00e9", "caf\\xe9"]
 )
 def test_escapes(text):
-    assert counts(text, text.replace("\\", "/")) == (0, 1)
+    assert counts(text, text.replace("\\", "/")) == (0, 1, 0)
 
 
 def test_texts_that_have_such_signs():
     texts = ["[Spoilers] he dies", "{sigh} bad", "['Tis] good", "b 'good'", "¯\\_(ツ)_/¯", "1\\/2 stars", "[[good]]"]
     texts += ['"good" [sic]', "[good]", "[8/10] [seen twice]", "a \\ b", "grade: B'", "{}", "[]"]
-    assert counts(*texts) == (0, 0)
-    assert count_serialized(pa.chunked_array([["good\\n"], ["{'a': 1}"], []], pa.large_string())) == (1, 1)
+    assert counts(*texts) == (0, 0, 0)
+    assert count_serialized(pa.chunked_array([["good\\n"], ["{'a': 1}"], []], pa.large_string())) == (1, 1, 0)
 
 
 def test_one_in_a_hundred_may_quote_it():
-    assert serialized_notes("r.csv", 1, 1, 100) == []
-    values, escapes = serialized_notes("r.csv", 2, 1, 99)
+    assert serialized_notes("r.csv", 1, 1, 1, 100) == []
+    values, escapes, tags = serialized_notes("r.csv", 2, 1, 1, 99)
     assert values.startswith("r.csv: 2 of 99 texts are JSON, or what Python prints, such as ")
     assert escapes.startswith("r.csv: 1 of 99 texts has escapes such as \\n, ")
+    assert tags.startswith("r.csv: 1 of 99 texts has HTML tags such as <p> or <b>, ")
+
+
+def test_tags_of_html():
+    texts = [
+        "<p>good</p>",
+        "so <b>bad</b>",
+        'a <a href="x">link</a>',
+        "<IMG src=x />",
+        "good</div>",
+        "<span\nid=x>good",
+    ]
+    assert counts(*texts) == (0, 0, len(texts))
+    assert counts("good<br />film", "a <3 b> c", "<good>", "x < b > y", "<p", "<link>", "&lt;b&gt;") == (0, 0, 0)
 
 
 def test_training_and_evaluation_tell_of_serialized_texts(here):
     (here / "r.csv").write_text('text,label\n"{""body"": ""good""}",1\nso bad\\nfilm,0\n')
     values, escapes = sources.load_corpus("r.csv").notes
     assert "1 of 2 texts is JSON" in values and "1 of 2 texts has escapes" in escapes
+
+
+def test_words_in_the_place_of_a_missing_text():
+    words = ["nan", " NaN ", "NULL", "None", "<NA>", "#N/A", "n/a", "\\N", "[deleted]", "[removed]"]
+    others = ["none", "Nan made it", "null and void", "na", "N", "[sic]", "-"]
+    assert count_missing(pa.array([*words, *others], pa.large_string())) == len(words)
+    Path("r.csv").write_text("text,label\ngood,1\nbad,0\nnan,1\nNULL,0\n")
+    (note,) = sources.load_corpus("r.csv").notes
+    told = "is a word such as nan, NULL or N/A, which programs write in the place of a missing text"
+    assert note == f"r.csv: 2 of 4 texts {told.replace('is', 'are', 1)}; remove what is no review"
+    result = invoke("predict", "-m", "builtin", "-i", "-", "--format", "jsonl", stdin="text\ngood\nNULL\n")
+    assert len(result.out.splitlines()) == 2
+    assert f"<stdin>: 1 of 2 texts {told}; remove what is no review\n" in result.err
+
+
+def test_ids_in_the_place_of_texts():
+    ids = ["R00123", "7", "2024-01-02 10:30", "1,234.5", "https://x.org/a", "www.x.org", "a@b.org:9", f"{'ab12-' * 8}"]
+    texts = ["good", "10 out of 10", "我给5分", "good2see you", "http://x.org is bad", "a1" * 30, ""]
+    assert count_ids(pa.array([*ids, *texts], pa.large_string())) == len(ids)
+    rows = [f"R{i},the film number {i} is {('bad', 'good')[i % 2]},{i % 2}\n" for i in range(20)]
+    Path("r.csv").write_text(f"id,review,label\n{''.join(rows)}")
+    (note,) = sources.load_corpus("r.csv", ReadOptions("id", "label")).notes
+    fact = "r.csv: 20 of 20 texts are a number, a date, an id or an address"
+    assert (
+        note == f"{fact}; if another column has the reviews, name it with --set data.text_column=NAME, one of: review"
+    )
+    assert sources.load_corpus("r.csv", ReadOptions("review", "label")).notes == ()
+    Path("few.csv").write_text("text,label\n10/10,1\n1/10,0\n")
+    assert sources.load_corpus("few.csv").notes == ()
+    result = invoke("predict", "-m", "builtin", "-i", "r.csv", "--text-column", "id", "--format", "jsonl")
+    assert f"{fact}; if another column has the reviews, name it with --set data.text_column=NAME\n" in result.err
+
+
+def own_labels(texts: list[str], labels: list[str], declared: dict[str, list] | None = None) -> list[str]:
+    content = "".join(f"{text},{label}\n" for text, label in zip(texts, labels, strict=True))
+    Path("r.csv").write_text(f"text,label\n{content}")
+    return [note for note in sources.load_corpus("r.csv", labels=declared).notes if "own label" in note]
+
+
+def test_texts_that_contain_their_own_labels():
+    """A rating before the text, or the name of the class; also in a file in the order of its labels."""
+    labels = sorted("01" * 30)
+    texts = [f"film {'abcdefg'[i % 7]} of the year" for i in range(60)]
+    assert own_labels(texts, labels) == []
+    (note,) = own_labels([f"Rating: {label}. {text}" for label, text in zip(labels, texts, strict=True)], labels)
+    fact = "r.csv: 60 of 60 texts contain their own label, as the first: 'Rating: 0. film a of the year'"
+    assert note == f"{fact}; a model reads it there, and new texts have none: take it out of the texts"
+    names = ["Negative" if label == "0" else "Positive" for label in labels]
+    named = [f"{text} [{name}]" for name, text in zip(names, texts, strict=True)]
+    assert len(own_labels(named, labels)) == 1
+    assert own_labels(named[:5] + named[-5:], labels[:5] + labels[-5:]) == [], "by chance"
+    stars = [str(1 + i % 5) for i in range(60)]
+    rated = [f"{star} stars {text}" for star, text in zip(stars, texts, strict=True)]
+    assert len(own_labels(rated, stars, {star: [star] for star in "12345"})) == 1
+    assert own_labels([f"{each} 1 2 3 4 5" for each in texts], stars, {star: [star] for star in "12345"}) == []
+    some = [each if i % 5 else text for i, (each, text) in enumerate(zip(named, texts, strict=True))]
+    assert own_labels(some, labels) == [], "as reviews say it"
+    assert own_labels([f"{text} {'x' * (i < 30)}1" for i, text in enumerate(texts)], labels) == [], "of one class only"
