@@ -295,8 +295,9 @@ class BatchNorm(Layer):
         if train:
             momentum = self._MOMENTUM
             batch_mean, batch_variance = x.mean(axis=0), x.var(axis=0)
-            mean[:] = momentum * mean + (1 - momentum) * batch_mean
-            variance[:] = momentum * variance + (1 - momentum) * batch_variance
+            if len(x) > 1:  # of one review, as the last batch may be, the variance is 0 and says nothing
+                mean[:] = momentum * mean + (1 - momentum) * batch_mean
+                variance[:] = momentum * variance + (1 - momentum) * batch_variance
             mean, variance = batch_mean, batch_variance
         std = np.sqrt(variance + np.asarray(self.EPSILON, x.dtype))
         x_hat = (x - mean) / std

@@ -485,6 +485,13 @@ def test_batch_norm_of_a_single_review_gives_the_shift_and_no_gradient():
     assert not layer.backward(np.ones((1, 3))).any()
 
 
+def test_a_last_batch_of_one_review_does_not_move_the_running_averages():
+    """Its variance is 0, so that predictions would be scaled up."""
+    layer = BatchNorm(np.ones(1), np.zeros(1), np.full(1, 2.0), np.full(1, 4.0))
+    layer.forward(np.array([[7.0]]), train=True)
+    assert (layer.buffers["mean"], layer.buffers["variance"]) == (2.0, 4.0)
+
+
 # --- layers inside layers
 
 
