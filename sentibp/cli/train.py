@@ -150,7 +150,8 @@ def _train(
     from sentibp.training import resume as training_resume
     from sentibp.training.diverged import TrainingStopped
 
-    if not quiet and (line := counting(executor, resolved.config.train.shards)) is not None:
+    config = resolved.config
+    if not quiet and (line := counting(executor, config.train.shards, config.text)) is not None:
         print_message(line)
     try:
         with (

@@ -74,9 +74,12 @@ def workers_beside(path: Path, executor: Executor | None, shards: int, advice: s
         raise WriteError(*lines, "; ".join(filter(None, [last, advice]))) from None
 
 
-def counting(executor: Executor | None, shards: int) -> str | None:
-    """Return a line that says what the workers do, which takes its time; None if this process does the work."""
-    if executor is None or isinstance(executor, Serial) or shards == 1:
+def counting(executor: Executor | None, shards: int, settings: Text) -> str | None:
+    """Return a line that says what the workers do, which takes its time; None if this process does the work.
+
+    With text.min_groups, it does: a feature may be in a group's reviews of several shards.
+    """
+    if executor is None or isinstance(executor, Serial) or shards == 1 or settings.min_groups > 1:
         return None
     return f"the workers split the reviews into words and count them, in {shards:,} shards ..."
 

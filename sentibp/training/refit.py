@@ -49,11 +49,11 @@ def refit(context: TrainingContext) -> Generator[Event, None, dict[str, Any]]:
     averaged, the factor and the shift of calibration.
     """
     selection = context.selection
-    given = context.data.given
-    if (line := counting(context.executor, context.data.config.train.shards)) is not None:
+    given, config = context.data.given, context.data.config
+    if (line := counting(context.executor, config.train.shards, config.text)) is not None:
         yield Note(line)
-    with workers_beside(context.run.path, context.executor, context.data.config.train.shards) as workers:
-        data = prepare_config(refit_config(context.data.config), given=given, workers=workers)
+    with workers_beside(context.run.path, context.executor, config.train.shards) as workers:
+        data = prepare_config(refit_config(config), given=given, workers=workers)
     data = data._replace(before=len(context.data.vocabulary))
     yield Note(f"final training on all {len(data.training):,} reviews, with the settings that were best")
     fixed = FixedSelection(selection)

@@ -98,8 +98,11 @@ def test_a_rare_ngram_of_each_shard_may_be_frequent_in_all(tmp_path):
 
 
 def test_a_line_says_that_workers_count():
-    assert counting(Elsewhere(), 4) == "the workers split the reviews into words and count them, in 4 shards ..."
-    assert [counting(None, 4), counting(Serial(), 4), counting(Elsewhere(), 1)] == [None] * 3
+    assert (
+        counting(Elsewhere(), 4, Text()) == "the workers split the reviews into words and count them, in 4 shards ..."
+    )
+    assert [counting(None, 4, Text()), counting(Serial(), 4, Text()), counting(Elsewhere(), 1, Text())] == [None] * 3
+    assert counting(Elsewhere(), 4, Text(min_groups=2)) is None, "this process counts groups"
 
 
 def test_a_file_that_workers_do_not_see_is_an_error_with_the_repair(tmp_path, monkeypatch):
