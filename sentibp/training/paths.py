@@ -16,7 +16,7 @@ from typing import Any
 
 from sentibp.config.load import Resolved
 from sentibp.config.paths import FILES, SOURCES, get, replace
-from sentibp.config.schema import GIVE_A_SOURCE, Config, Text
+from sentibp.config.schema import GIVE_A_SOURCE, Config, with_default
 from sentibp.data import sources
 from sentibp.errors import ConfigError, DataError
 from sentibp.model import file as model_file
@@ -24,6 +24,7 @@ from sentibp.runs import find, hub_model
 from sentibp.runs.directory import is_pretraining, load_run_info
 from sentibp.utils import paths
 from sentibp.utils.messages import with_repair
+from sentibp.utils.repair import set_option
 
 REVIEWS, VALIDATION_REVIEWS = "reviews.parquet", "validation_reviews.parquet"
 """The files of a run directory in which a training from Python keeps its reviews."""
@@ -69,20 +70,35 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
         notes += more
         config = replace(config, key, value)
     if "model.init_from" in keys and config.model.init_from is not None:
-        text = _text_of_origin(config.text, find.local_model(config.model.init_from))
-        config = config.model_copy(update={"text": text})
+        config, more = _like_origin(config, find.local_model(config.model.init_from))
+        notes += more
     return config, tuple(dict.fromkeys(notes))
 
 
-def _text_of_origin(text: Text, origin: Path) -> Text:
-    """Return the settings with the spellings and presence of the model of init_from, unless the config has its own.
+def _like_origin(config: Config, origin: Path) -> tuple[Config, list[str]]:
+    """Return the config with what the answers of the model of init_from depend on, unless the config has its own.
 
     The words of that model are in its spelling: in another one, some of them would never occur again. Its weights are
-    for features that count once, or as often as they occur.
+    for features that are counted and pooled in its way. A note names what the config has otherwise, but for the padding,
+    which may suit texts of another length.
     """
     spec = model_file.load_spec(origin)
-    known = {"folding": spec.folding, "classes": list(spec.classes), "presence": spec.presence}
-    return text.model_copy(update={key: value for key, value in known.items() if key not in text.model_fields_set})
+    theirs: dict[tuple[str, ...], Any] = {
+        **{("text", key): getattr(spec, key) for key in ("lowercase", "folding", "presence")},
+        ("text", "classes"): list(spec.classes),
+        **{("model", "embedding", key): getattr(spec, key) for key in ("pooling", "padding")},
+        **{("model", key): getattr(spec, key) for key in ("activation", "residual")},
+    }
+    for path, value in theirs.items():
+        config = with_default(config, path, value, given=True)
+    other = {key: value for path, value in theirs.items() if get(config, key := ".".join(path)) != value}
+    other.pop("model.embedding.padding", None)
+    if not spec.hidden:
+        other.pop("model.activation", None)
+    if not other:
+        return config, []
+    same = " ".join(set_option(key, value) for key, value in other.items())
+    return config, [f"model.init_from: training starts from other answers than those of that model, unless with {same}"]
 
 
 def _notes_on_link(value: Any, folder: Path, target: Path) -> Iterator[str]:

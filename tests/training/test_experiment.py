@@ -687,6 +687,27 @@ def test_fine_tuning_the_last_model(small):
     assert train_model(load_config(second.run / "config.yaml")).digest == second.digest
 
 
+def test_a_network_answers_as_the_model_that_it_starts_from(here):
+    """Unless the config says otherwise, which a note names. New features start at random: there are none here."""
+    same = ["data.source=sample", "text.ngrams=1", "text.affixes=false", "model.embedding.dim=6", "model.hidden=[6]"]
+    same += ["train.epochs=1", "train.calibrate=false", "train.refit=false"]
+    other = {"model.embedding.pooling": "sqrt", "model.activation": "tanh", "model.residual": True}
+    other |= {"text.lowercase": False, "text.presence": True, "model.embedding.padding": 3}
+    given = [f"{key}={str(value).lower()}" for key, value in other.items()]
+    first = train_model(load_config("default", [*same, *given]))
+    start = [*same, f"model.init_from={first.model}", "train.optimizer.learning_rate=1e-9"]
+    second = train_model(load_config("default", start))
+    texts = pa.array(["a Good film", "bad bad bad and dull", "I never laughed"], pa.large_string())
+    before, after = (model_file.load_model(each.model).predict(texts).positive for each in (first, second))
+    assert np.ptp(before) > 0.001
+    np.testing.assert_allclose(after, before, atol=1e-6)
+    assert not [note for note in second.notes if "model.init_from" in note]
+    third = train_model(load_config("default", [*start, "model.embedding.pooling=mean", "model.embedding.padding=9"]))
+    (note,) = (note for note in third.notes if "model.init_from" in note)
+    fact = "model.init_from: training starts from other answers than those of that model"
+    assert note == f"{fact}, unless with --set model.embedding.pooling=sqrt"
+
+
 def test_a_fine_tuned_model_does_not_need_its_origin(small):
     first = train_model(small())
     second = train_model(small(f"model.init_from={first.run.name}", "train.epochs=1"))
