@@ -79,8 +79,8 @@ def _like_origin(config: Config, origin: Path) -> tuple[Config, list[str]]:
     """Return the config with what the answers of the model of init_from depend on, unless the config has its own.
 
     The words of that model are in its spelling: in another one, some of them would never occur again. Its weights are
-    for features that are counted and pooled in its way. A note names what the config has otherwise, but for the padding,
-    which may suit texts of another length.
+    for features that are counted and pooled in its way. A note names what the config has otherwise, but for the
+    padding, which may suit texts of another length.
     """
     spec = model_file.load_spec(origin)
     theirs: dict[tuple[str, ...], Any] = {

@@ -8,6 +8,7 @@ arrays that may exceed memory (utils/spill.py).
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -67,6 +68,7 @@ def _read(path: Path, name: str) -> memoryview:
 def _open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Table:
     """Open a folder: with texts by class, with a file for each split, or with one data file."""
     name = name.rstrip("/")
+    _reject_saved_data_set(path, name)
     if files := partition_files(path):
         return _open_partitions(path, files, name, options)
     if folder.is_class_folder(path):
@@ -87,6 +89,17 @@ def _open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Tab
     notes += (f"{prefix}: {listed(empty)}: empty, and left out",) * bool(empty)
     read = [file for file in files if file not in empty] or files
     return join_tables([open_table(inner / file, f"{prefix}/{file}", options) for file in read], name, notes)
+
+
+def _reject_saved_data_set(path: Path, name: str) -> None:
+    """Raise a DataError for a folder that save_to_disk of the library datasets wrote, whose JSON files are no data."""
+    is_several = (path / "dataset_dict.json").is_file()
+    if is_several or ((path / "state.json").is_file() and (path / "dataset_info.json").is_file()):
+        split = "train" if is_several else ""
+        output = "-".join(filter(None, (name, split))) + ".parquet"
+        code = f"from datasets import load_from_disk; load_from_disk({name!r}){f'[{split!r}]' if split else ''}"
+        command = f"python -c {shlex.quote(f'{code}.to_parquet({output!r})')}"
+        raise DataError(f"{name}: a data set as save_to_disk of datasets writes it; write it as Parquet: {command}")
 
 
 def _open_partitions(

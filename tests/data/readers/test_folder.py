@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
+import datasets
 import pytest
 from reading import BOTH, read, rows, texts
 
@@ -253,3 +257,18 @@ def test_has_splits(tmp_path):
     assert not readers.has_splits(tmp_path / "acl" / "train")
     assert readers.has_splits(write(tmp_path / "files", train_csv="", test_csv=""))
     assert not readers.has_splits(tmp_path / "files" / "train.csv")
+
+
+def test_a_data_set_that_save_to_disk_wrote(tmp_path, monkeypatch):
+    """Its JSON files are about the data; the command of the message writes the reviews as Parquet."""
+    monkeypatch.chdir(tmp_path)
+    reviews = datasets.Dataset.from_dict({"text": ["good", "bad"], "label": [1, 0]})
+    reviews.save_to_disk("it's saved")
+    datasets.DatasetDict(train=reviews, test=reviews).save_to_disk("both")
+    for name, output in ("it's saved", "it's saved.parquet"), ("both", "both-train.parquet"):
+        with pytest.raises(DataError) as error:
+            load_corpus(f"./{name}")
+        fact, command = str(error.value).split("; write it as Parquet: ")
+        assert fact == f"./{name}: a data set as save_to_disk of datasets writes it"
+        subprocess.run(command.replace("python", shlex.quote(sys.executable), 1), shell=True, check=True)
+        assert load_corpus(f"./{output}").text.to_pylist() == ["good", "bad"]
