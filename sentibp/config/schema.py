@@ -62,13 +62,16 @@ class _Section(BaseModel):
             return {cls.bare: value}
         return {} if value is None else value  # `train:` with nothing below it
 
-    def _left_out(self) -> Collection[str]:
-        """Return the settings that files do not have: what makes no difference leaves a model's bytes as they were."""
-        return [key for key, value in self.added.items() if getattr(self, key) == value]
+    def _left_out(self, *, only_given: bool) -> Collection[str]:
+        """Return the settings that files do not have: what makes no difference leaves a model's bytes as they were.
+
+        Of a file with `only_given` settings, each makes one: otherwise, the texts may decide on another value.
+        """
+        return [] if only_given else [key for key, value in self.added.items() if getattr(self, key) == value]
 
     @model_serializer(mode="wrap")
     def _serialize(self, serialize: Any, info: SerializationInfo) -> dict[str, Any]:
-        left_out = self._left_out()
+        left_out = self._left_out(only_given=info.exclude_unset)
         return {key: value for key, value in serialize(self).items() if key not in left_out}
 
 
@@ -86,7 +89,7 @@ class _Choice(_Section):
             return []
         return [key for key in cls.model_fields if key not in used[name] and any(key in keys for keys in used.values())]
 
-    def _left_out(self) -> Collection[str]:
+    def _left_out(self, *, only_given: bool) -> Collection[str]:
         return self.unused(getattr(self, self.bare))
 
 
@@ -430,7 +433,7 @@ class Train(_Section):
         batches = -(-n // (self.shards * self.batch_size))
         return batches if self.shards == 1 or self.sync == "average" else -(-batches // self.round_steps)
 
-    def _left_out(self) -> Collection[str]:
+    def _left_out(self, *, only_given: bool) -> Collection[str]:
         return ("shards", "sync", "shard_steps") if self.shards == 1 else ()
 
 

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentibp import metrics
+from sentibp.config import paths
 from sentibp.config.load import load_config
 from sentibp.config.schema import Config
 from sentibp.config.space_file import load_space
@@ -818,3 +819,23 @@ def test_trials_have_the_default_settings_that_suit_the_texts(here, folds):
         assert runner.train_model(best).digest == result.best.digest
     else:
         assert runner.train_model(best).notes[0].startswith("short texts in English: the default settings are those of")
+
+
+def test_a_found_value_that_is_a_default_of_other_texts_is_in_the_best_config(here):
+    """Short texts in English have another lexicon, and, by cross-validation, another penalty of the words."""
+    rows = [f"it {('broke', 'works')[i % 2]} after {i} days,{i % 2}" for i in range(120)]
+    Path("r.csv").write_text("\n".join(["text,label", *rows]))
+    given = {"pretrain.decay": 1.0, "text.shifters": False, "pretrain.lexicon": "none", "data.ordered": True}
+    Path("space.yaml").write_text("pretrain.decay: [1.0]\ntext.shifters: [false]\n")
+    config = load_config("default", ["data.source=r.csv", "pretrain.lexicon=none", "data.ordered=true"])
+    plan, _ = plan_sweep(config, Path("space.yaml"), Options(trials=1))
+    Path("sweep").mkdir()
+    with SweepFolder(Path("sweep")) as folder:
+        running = Sweep(plan, folder, trial_pool.SerialPool())
+        list(running)
+        running.finish()
+    best = load_config(Path("sweep/best.yaml"))
+    for key, value in given.items():
+        assert paths.get(best.config, key) == value
+        section, _, name = key.rpartition(".")
+        assert name in paths.get(best.config, section).model_fields_set
