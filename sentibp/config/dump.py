@@ -15,9 +15,11 @@ def dump(config: Config) -> str:
 
 
 def every_setting(config: Config, mode: str = "python") -> dict[str, Any]:
-    """Return all settings as plain values, also those that a file of two classes leaves out."""
+    """Return all settings as plain values, also those that a file leaves out, as they make no difference there."""
     plain = config.model_dump(mode=mode)
-    plain["data"]["ordered"], plain["model"]["output"] = config.data.ordered, config.model.output
+    for name, settings in plain.items():
+        section = getattr(config, name)
+        settings |= {key: getattr(section, key) for key in section.added}
     return plain
 
 

@@ -19,6 +19,15 @@ NAMES = sorted(path.stem for path in resources.resource_folder("configs").glob("
 # show
 
 
+def test_every_setting_is_shown_also_those_that_files_leave_out(sentibp):
+    shown = sentibp("config", "show", "default", "--json").json
+    values = {"pretrain.lexicon": "none", "pretrain.decay": 1.0, "data.group_similar": None, "model.output": "auto"}
+    assert {key: shown[key]["value"] for key in values} == values
+    assert {shown[key]["from"] for key in values} == {"default"}
+    shown = sentibp("config", "show", "default", "--set", "pretrain.decay=1.0", "--json").json
+    assert shown["pretrain.decay"] == {"value": 1.0, "from": "--set"}
+
+
 def test_a_line_says_which_defaults_the_texts_decide_on(sentibp):
     begin, long = "the training texts decide on the defaults: ", "long ones have those of the config long_texts"
     short = "short ones in English have those of the config short_texts"
