@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import re
 import sys
 from collections import Counter
@@ -129,15 +130,31 @@ def examples_of() -> Callable[..., Examples]:
     return encode
 
 
+@pytest.fixture(scope="session")
+def short_reviews(new_folder: Callable[[str], Path]) -> Path:
+    """A file of 320 short reviews, as many as the sample has: a training on them takes half the time."""
+    rng = random.Random(0)
+    words = [f"{a}{b}" for a in ("ba", "ci", "du", "fo", "gre") for b in ("la", "mens", "nish", "po", "ra", "ted", "x")]
+    rows = ["text,label"]
+    for i in range(320):
+        opinion = ("bad", "dull", "awful", "boring") if i % 2 == 0 else ("good", "great", "superb", "fun")
+        said = [rng.choice(opinion), *rng.sample(words, 5), rng.choice(("film", "plot", "actors"))]
+        rows.append(f"{' '.join(said)},{(i + (rng.random() < 0.15)) % 2}")
+    file = new_folder("reviews") / "short.csv"
+    file.write_text("\n".join([*rows, ""]), encoding="utf-8")
+    return file
+
+
 @pytest.fixture
-def write_config(here: Path) -> Callable[..., Resolved]:
+def write_config(here: Path, short_reviews: Path) -> Callable[..., Resolved]:
     """Write a config with these sections, and load it: `write_config(name, overrides, data={...}, train={...})`.
 
-    A config without the section `pretrain` starts from nothing: the built-in words would take half a second.
+    A config without the section `data` takes the short reviews; without `pretrain`, it starts from nothing: the
+    built-in words would take half a second.
     """
 
     def write(name: str = "small.yaml", overrides: Sequence[str] = (), **sections: dict) -> Resolved:
-        sections = {"pretrain": {"vectors": "none"}} | sections
+        sections = {"data": {"source": str(short_reviews)}, "pretrain": {"vectors": "none"}} | sections
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(yaml.safe_dump(sections), encoding="utf-8")
         return load_config(name, overrides)

@@ -24,7 +24,6 @@ from sentibp.utils import tensor_file
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = {
-    "data": {"source": "sample"},
     "text": {"ngrams": 1},
     "model": {"embedding": {"dim": 8}, "hidden": [4]},
     "train": {"epochs": 3, "batch_size": 32, "checkpoint": {"every_steps": 4}},
@@ -33,7 +32,7 @@ SMALL = {
 
 @pytest.fixture
 def small(write_config):
-    """Return a small config on the sample with `--set` overrides."""
+    """Return a small config with `--set` overrides."""
     return lambda *overrides: write_config("small.yaml", overrides, **SMALL)
 
 

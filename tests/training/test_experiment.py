@@ -37,7 +37,6 @@ from sentibp.utils import cache, rng, spill
 from sentibp.utils.resources import resource_folder
 
 SMALL: dict[str, Any] = {
-    "data": {"source": "sample"},
     "text": {"ngrams": 1, "min_count": 2},
     "model": {"embedding": {"dim": 8, "padding": 0}, "hidden": [4]},
     "train": {
@@ -53,7 +52,7 @@ SMALL: dict[str, Any] = {
 
 @pytest.fixture
 def small(write_config):
-    """Return a small config on the sample with `--set` overrides: `small("train.epochs=2")`."""
+    """Return a small config with `--set` overrides: `small("train.epochs=2")`."""
     return lambda *overrides: write_config("small.yaml", overrides, **SMALL)
 
 
@@ -161,7 +160,7 @@ def test_equal_settings_give_equal_bytes(small):
     [
         [],
         ["data.validation=0"],
-        ["data.validation=test"],
+        ["data.source=sample", "data.validation=test"],
         ["model.dropout=0.1", "model.batch_norm=true", "train.word_dropout=0.2", "train.optimizer=adam"],
         ["train.schedule=plateau", "train.early_stopping=1", "train.class_weight=balanced", "train.seeds=2"],
     ],
@@ -180,7 +179,7 @@ def test_training_the_config_of_a_run_gives_the_same_bytes(small, overrides):
 
 def test_validation_data_may_be_a_split(small):
     ready: list[Any] = []
-    outcome = train_model(small("data.validation=test"), watch=ready.append)
+    outcome = train_model(small("data.source=sample", "data.validation=test"), watch=ready.append)
     assert (ready[0].training, ready[0].validation) == (320, 80)
     assert outcome.scores is not None
     assert outcome.scores["n"] == 80
@@ -534,7 +533,7 @@ def test_diverged_after_some_epochs_keeps_the_best_model(small, monkeypatch):
 
 def test_diverged_in_the_first_epoch(small):
     with pytest.raises(Diverged) as caught:
-        train_model(small("train.optimizer={name: sgd, learning_rate: 1e20}"))
+        train_model(small("data.source=sample", "train.optimizer={name: sgd, learning_rate: 1e20}"))
     ((run, facts),) = directory.list_runs()
     assert caught.value.exit_code == 4
     first, where, batch, look, last = caught.value.lines
@@ -729,7 +728,7 @@ def test_a_missing_initial_model_is_reported(small, complaint):
 
 @pytest.fixture
 def trained(small):
-    return model_file.load_model(train_model(small()).model)
+    return model_file.load_model(train_model(small("data.source=sample")).model)
 
 
 def test_a_model_is_evaluated_on_its_own_validation_data_by_default(trained):

@@ -27,7 +27,6 @@ from sentibp.training.events import Epoch, Event, NetworkStarted, Note
 from sentibp.utils import files
 
 SMALL: dict[str, Any] = {
-    "data": {"source": "sample"},
     "text": {"ngrams": 1},
     "model": {"embedding": {"dim": 8}, "hidden": [4]},
     "train": {"optimizer": {"learning_rate": 0.1}, "epochs": 3, "batch_size": 32, "refit": True},
@@ -43,7 +42,7 @@ KINDS = {
 
 @pytest.fixture
 def small(write_config):
-    """Return a small config on the sample with `--set` overrides."""
+    """Return a small config with `--set` overrides."""
     return lambda *overrides: write_config("small.yaml", overrides, **SMALL)
 
 
@@ -150,6 +149,7 @@ def test_refit_starts_from_the_seed_of_the_best_model(small):
     """Not from the first one: the number of epochs and the calibration are those of the best."""
     began: list[Event] = []
     learning = ("train.optimizer.learning_rate=0.01", "train.early_stopping={metric: log_loss}", "train.epochs=2")
+    learning += ("data.source=sample",)
     outcome = train_model(small("train.seeds=3", *learning), watch=began.append)
     seeds = [event.seed for event in began if isinstance(event, NetworkStarted)]
     assert outcome.kept["seed"] != 0, "else this test shows nothing"

@@ -30,7 +30,6 @@ from sentibp.utils import environment, tensor_file
 from sentibp.utils.threads import single_threaded_blas
 
 SMALL = {
-    "data": {"source": "sample"},
     "text": {"ngrams": 1},
     "model": {"embedding": {"dim": 8}, "hidden": [4]},
     "train": {"epochs": 2, "batch_size": 32},
@@ -50,7 +49,7 @@ def short_texts(here):
 
 @pytest.fixture
 def small(write_config):
-    """Return a small config on the sample with `--set` overrides."""
+    """Return a small config with `--set` overrides."""
     return lambda *overrides: write_config("small.yaml", overrides, **SMALL)
 
 

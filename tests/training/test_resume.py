@@ -29,7 +29,6 @@ from sentibp.training.resume import _differences
 from sentibp.utils import files, spill, tensor_file
 
 SMALL = {
-    "data": {"source": "sample"},
     "text": {"ngrams": 1},
     "model": {"embedding": {"dim": 8}, "hidden": [4]},
     "train": {"optimizer": {"name": "adagrad"}, "epochs": 4, "batch_size": 32, "checkpoint": {"every_steps": 4}},
@@ -43,7 +42,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def small(write_config):
-    """Return a small config on the sample with `--set` overrides."""
+    """Return a small config with `--set` overrides."""
     return lambda *overrides: write_config("small.yaml", overrides, **SMALL)
 
 

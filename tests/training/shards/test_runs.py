@@ -19,7 +19,6 @@ from sentibp.training.shards import loop
 from sentibp.utils.executor import ClusterLost, WorkerDied
 
 SMALL = {
-    "data": {"source": "sample"},
     "text": {"ngrams": 1},
     "model": {"embedding": {"dim": 8, "init": "naive_bayes"}, "hidden": [4]},
     "train": {
