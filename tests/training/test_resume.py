@@ -112,7 +112,7 @@ EVERY_KIND = {
 def test_a_killed_training_resumes_to_the_same_bytes(small, kind):
     """Killed before the first checkpoint, in the middle of an epoch, in the middle of all, and near the end.
 
-    What a killed process leaves are the files as they are at that event: one training gives them for each of its events.
+    A killed process leaves the files as they are at that event: one training gives them for each of its events.
     """
     left: list[dict[Path, bytes]] = []
 
