@@ -33,15 +33,28 @@ COMMAND = [sys.executable, "-W", "error", "-m", "sentibp"]
 PREDICT = ["predict", "-m", "builtin", "-i", "in"]
 
 
-@pytest.fixture
-def inputs(here: Path) -> Path:
-    """Six files, each of which takes a moment."""
-    folder = here / "in"
+def write_inputs(folder: Path) -> None:
+    """Write six files, each of which takes a moment."""
     folder.mkdir()
     for number in range(6):
         row = json.dumps({"text": f"a good film, number {number}, " + "not worth the ticket " * 50, "n": number})
         (folder / f"{number}.jsonl").write_text(f"{row}\n" * 1200)
-    return folder
+
+
+@pytest.fixture
+def inputs(here: Path) -> Path:
+    write_inputs(here / "in")
+    return here / "in"
+
+
+@pytest.fixture(scope="module")
+def serial(new_folder: Callable[[str], Path]) -> dict[str, bytes]:
+    """The predictions of one process that nothing kills."""
+    folder = new_folder("serial")
+    write_inputs(folder / "in")
+    with contextlib.chdir(folder):
+        invoke(*PREDICT, "-o", "serial/")
+        return predictions("serial")
 
 
 def predictions(folder: str) -> dict[str, bytes]:
@@ -55,7 +68,7 @@ def has_written() -> bool:
 
 
 def test_workers_that_are_killed_cost_nothing(
-    inputs: Path, local: DaskExecutor, monkeypatch: pytest.MonkeyPatch
+    inputs: Path, serial: dict[str, bytes], local: DaskExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One while it writes, and then all of them."""
     monkeypatch.setattr(predict_files, "connect", lambda address: Kept(local))
@@ -80,12 +93,11 @@ def test_workers_that_are_killed_cost_nothing(
     invoke(*PREDICT, "-o", "out/", "--cluster", "local:2")
     thread.join()
     assert len(killed) >= 3
-    invoke(*PREDICT, "-o", "serial/")
-    assert predictions("out") == predictions("serial")
+    assert predictions("out") == serial
     assert len(predictions("out")) == 6
 
 
-def test_after_the_client_is_killed_the_same_command_resumes(inputs: Path) -> None:
+def test_after_the_client_is_killed_the_same_command_resumes(inputs: Path, serial: dict[str, bytes]) -> None:
     command = [*COMMAND, *PREDICT, "-o", "out/", "--cluster", "local:1"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as client:
         wait_until(lambda: has_written() or client.poll() is not None)
@@ -94,8 +106,7 @@ def test_after_the_client_is_killed_the_same_command_resumes(inputs: Path) -> No
     wait_until(lambda: not any(each.is_running() and each.status() != "zombie" for each in children))
     done = invoke(*PREDICT, "-o", "out/")
     assert "written before of 6 files" in done.err
-    invoke(*PREDICT, "-o", "serial/")
-    assert predictions("out") == predictions("serial")
+    assert predictions("out") == serial
     assert list(Path("out").glob(".*.sentibp-tmp")) == []
 
 
@@ -176,12 +187,16 @@ def scheduler(start: Callable[..., psutil.Popen], here: Path) -> tuple[psutil.Po
 
 
 def start_worker(start: Callable[..., psutil.Popen], address: str, name: str, path: Path | None = None) -> None:
-    options = ("--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard", "--name", name)
+    options = ("--nthreads", "1", "--no-nanny", "--host", "127.0.0.1", "--no-dashboard", "--name", name)
     start("worker", address, *options, "--local-directory", name, path=path)
 
 
 def test_a_scheduler_on_its_own(
-    inputs: Path, here: Path, start: Callable[..., psutil.Popen], scheduler: tuple[psutil.Popen, str]
+    inputs: Path,
+    serial: dict[str, bytes],
+    here: Path,
+    start: Callable[..., psutil.Popen],
+    scheduler: tuple[psutil.Popen, str],
 ) -> None:
     """A worker of another version is refused by its name; a scheduler that is killed ends the command."""
     process, address = scheduler
@@ -217,8 +232,7 @@ def test_a_scheduler_on_its_own(
     assert "Traceback" not in error
     done = invoke(*PREDICT, "-o", "out/")
     assert "written before of 6 files" in done.err
-    invoke(*PREDICT, "-o", "serial/")
-    assert predictions("out") == predictions("serial")
+    assert predictions("out") == serial
 
 
 def _workers(address: str) -> dict:
@@ -227,7 +241,11 @@ def _workers(address: str) -> dict:
 
 
 def test_commands_that_share_a_scheduler_do_not_know_of_each_other(
-    inputs: Path, here: Path, start: Callable[..., psutil.Popen], scheduler: tuple[psutil.Popen, str]
+    inputs: Path,
+    serial: dict[str, bytes],
+    here: Path,
+    start: Callable[..., psutil.Popen],
+    scheduler: tuple[psutil.Popen, str],
 ) -> None:
     """A folder to predict, a sweep and a training on shards, at the same time; the first is killed."""
     _, address = scheduler
@@ -250,8 +268,7 @@ def test_commands_that_share_a_scheduler_do_not_know_of_each_other(
     assert json.loads(trained)["digest"] == invoke(*train, "alone").json["digest"]
     assert json.loads(found)["best"]["digest"] == invoke(*sweep, "searched").json["best"]["digest"]
     invoke(*predict)
-    invoke(*PREDICT, "-o", "serial/")
-    assert predictions("out") == predictions("serial")
+    assert predictions("out") == serial
 
 
 def test_a_second_ctrl_c_leaves_nothing_and_says_one_word(here: Path) -> None:
