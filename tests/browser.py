@@ -70,7 +70,7 @@ class Page:
 
 
 @contextmanager
-def open_browser(profile: Path, downloads: Path | None = None) -> Iterator[Page]:
+def open_browser(profile: Path, downloads: Path) -> Iterator[Page]:
     """Start a browser with an empty profile, which saves files to the folder `downloads`; end it afterwards."""
     from selenium import webdriver
 
@@ -81,9 +81,7 @@ def open_browser(profile: Path, downloads: Path | None = None) -> Iterator[Page]
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    if downloads is not None:
-        allowed = {"behavior": "allow", "downloadPath": str(downloads)}
-        driver.execute_cdp_cmd("Browser.setDownloadBehavior", allowed)
+    driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(downloads)})
     try:
         yield Page(driver)
     finally:

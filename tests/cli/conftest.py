@@ -53,11 +53,23 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """Return a browser for the tests of a module."""
-    with open_browser(tmp_path_factory.mktemp("profile")) as page:
+@pytest.fixture(scope="session")
+def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder to which the browser saves files."""
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory, downloads: Path) -> Iterator[Page]:
+    with open_browser(tmp_path_factory.mktemp("profile"), downloads) as page:
         yield page
+
+
+@pytest.fixture(scope="module")
+def page(browser: Page) -> Page:
+    """Return the browser, without messages from tests of another module."""
+    browser.complaints()
+    return browser
 
 
 @pytest.fixture

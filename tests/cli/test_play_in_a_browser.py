@@ -12,19 +12,7 @@ import in_thread
 import numpy as np
 import pytest
 import runner
-from browser import (
-    CONTRASTS,
-    EVIL,
-    FOCUS,
-    SKIPPED,
-    SMALL,
-    UNNAMED,
-    WIDER,
-    Page,
-    needs_browser,
-    open_browser,
-    violations,
-)
+from browser import CONTRASTS, EVIL, FOCUS, SKIPPED, SMALL, UNNAMED, WIDER, Page, needs_browser, violations
 
 from sentibp.config.load import load_config
 from sentibp.inspection.pages.play_networks import networks_with
@@ -43,17 +31,6 @@ SHOWN = "[...document.querySelectorAll('.of-text')].filter(e => e.checkVisibilit
 PARTS = 4  # of the page that show the answer to the text
 BOXES = "Object.fromEntries([...document.querySelectorAll('.network .box title')].map(e => e.textContent.split(' = ')))"
 LIT = "[...document.querySelectorAll('.network line.positive, .network line.negative')]"
-
-
-@pytest.fixture(scope="module")
-def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("downloads")
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory, downloads: Path) -> Iterator[Page]:
-    with open_browser(tmp_path_factory.mktemp("profile"), downloads) as page:
-        yield page
 
 
 def serving(file: Path, article_first: bool = False) -> AbstractContextManager[Server]:
@@ -98,15 +75,19 @@ def positive(page: Page) -> float:
     return float(page.text("#logit").partition("probability of positive ")[2].partition(",")[0])
 
 
+GO_TO = """((title) => { // by the keys of the stepper
+  const press = (key) => document.querySelector(".network").dispatchEvent(new KeyboardEvent("keydown", { key }));
+  const shown = () => document.querySelector(".stage-title").textContent.split(": ").slice(1).join(": ");
+  for (let back = 0; back < 20; back++) press("b");
+  for (let stage = 0; stage < 20 && shown() !== title; stage++) press("n");
+  return shown();
+})(%s)"""
+
+
 def go_to(page: Page, title: str) -> None:
-    """Show the stage with this title, by keyboard."""
+    """Show the stage with this title."""
     page.js("document.querySelector('.network').focus()")
-    page.press(*["b"] * 20)
-    for _ in range(20):
-        if page.text(".stage-title").partition(": ")[2] == title:
-            return
-        page.press("n")
-    raise AssertionError(title)
+    assert page.js(GO_TO % json.dumps(title)) == title
 
 
 # --- the article's network, without any training

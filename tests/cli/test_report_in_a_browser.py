@@ -56,7 +56,7 @@ def opened(page: Page, report: str) -> Iterator[Page]:
 
 @pytest.fixture
 def read(page: Page, report: str) -> Iterator[Page]:
-    """Yield the report for tests that only read it: those in a row share one opening."""
+    """Yield the report for tests that leave it as it was: those in a row share one opening."""
     if not page.js("document.body.dataset.read"):
         page.open(report)
         page.wait(DRAWN)
@@ -65,7 +65,15 @@ def read(page: Page, report: str) -> Iterator[Page]:
     assert page.complaints() == []
 
 
-# --- what is only read
+@pytest.fixture(scope="module")
+def sized(page: Page, report: str, request: pytest.FixtureRequest) -> Page:
+    """Return the report in a window of this width, which tests with the same one share."""
+    page.open(report, request.param)
+    page.wait(DRAWN)
+    return page
+
+
+# --- what is only read, or left as it was
 
 
 def test_a_point_that_no_line_leads_to_is_a_dot(read: Page):
@@ -142,7 +150,92 @@ def test_accuracies_of_weighted_reviews_are_called_weighted(read: Page):
     assert "weighted" not in read.text(".reviews output")
 
 
+def test_a_point_near_the_mouse_shows_its_values(read: Page):
+    read.js("document.querySelector('#accuracy').scrollIntoView()")
+    read.js(
+        """(() => {
+      const mark = document.querySelector('#accuracy g.points path'), box = mark.getBoundingClientRect();
+      document.querySelector('#accuracy svg.picture').dispatchEvent(new PointerEvent('pointermove',
+        { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2, bubbles: true }));
+    })()"""
+    )
+    assert "step " in read.text("#accuracy .tip")
+
+
+TICKS = "[...document.querySelectorAll('#loss .x-tick')].map((each) => each.textContent)"
+
+
+def test_a_curve_is_zoomed_by_dragging_or_keys_and_reset(read: Page):
+    whole = read.js(TICKS)
+    read.js("document.querySelector('#loss').scrollIntoView()")
+    picture = read.find("#loss svg.picture")
+    from selenium.webdriver import ActionChains
+
+    drag = ActionChains(read.driver).move_to_element_with_offset(picture, -60, 0).click_and_hold()
+    drag.move_by_offset(40, 5).move_by_offset(60, 0).release().perform()
+    zoomed = read.js(TICKS)
+    assert zoomed != whole
+    assert read.text("#loss .controls button") == "Reset the zoom"
+    read.find("#loss .controls button").send_keys(ENTER)
+    assert read.js(TICKS) == whole
+    assert read.js("document.activeElement.classList.contains('picture')"), "the button is gone, so the chart has it"
+    read.press("+")
+    assert read.js(TICKS) != whole
+    read.press("0")
+    assert read.js(TICKS) == whole
+    assert not read.js("document.querySelector('#accuracy svg').closest('.plot').querySelector('input')")
+
+
+def test_each_network_has_an_entry_and_lines_can_be_hidden(read: Page):
+    entries = "[...document.querySelectorAll('#accuracy .legend button')].map((each) => each.textContent)"
+    names = read.js(entries)
+    assert names[:4] == [*(f"three, network {i}" for i in (1, 2, 3)), "flat"]
+    assert any(name.startswith("three: the average of 3 networks, calibrated") for name in names)
+    strokes = read.js(
+        "[...document.querySelectorAll('#accuracy g.line > path.line:first-child')].map((each) => "
+        "each.style.stroke + each.getAttribute('stroke-dasharray'))"
+    )
+    assert len(set(strokes)) == 4
+    first = read.find("#accuracy .legend button")
+    first.send_keys(ENTER)
+    assert first.get_attribute("aria-pressed") == "false"
+    assert read.js("document.querySelectorAll('#accuracy g.line').length") == 3
+    first.send_keys(ENTER)
+    assert read.js("document.querySelectorAll('#accuracy g.line').length") == 4
+
+
+def test_the_words_of_a_mistake_have_colours_and_a_table(read: Page):
+    coloured = read.js("document.querySelectorAll('.mistake mark.positive, .mistake mark.negative').length")
+    assert coloured > 5
+    quote = "document.querySelector('.mistake')"
+    read.find(".mistake + details summary").send_keys(ENTER)
+    table = read.js(f"[...{quote}.nextElementSibling.querySelectorAll('tr')].map((e) => e.innerText.split('\\t'))")
+    marks = read.js(f"[...{quote}.querySelectorAll('mark')].map((each) => [each.textContent, each.title])")
+    assert sorted(table[1:]) == sorted(marks), "what is in a tooltip is in the table"
+    sizes = [abs(float(value)) for _, value in table[1:] if value != "unknown"]
+    assert sizes == sorted(sizes, reverse=True) and sizes
+
+
+def test_damaged_data_are_said_to_be_so(read: Page):
+    packed = packed_data(PACKED["runs"])
+    for damaged in ("", "AAAA", packed[:-20], packed[:40] + packed[80:]):
+        script = f"page.read(page.element('i', {{}}, {json.dumps(damaged)}))"
+        assert read.js(f"(() => {{ try {{ {script}; }} catch {{ return true; }} }})()")
+    assert "The data of this page are damaged" in read.text("main > .warning")
+
+
 # --- what is used
+
+
+def test_a_click_on_the_map_takes_the_word_under_it(opened: Page):
+    clicked = opened.js("""(() => {
+      const dot = document.querySelectorAll('#map0 circle')[3].getBoundingClientRect();
+      const place = { clientX: dot.left + dot.width / 2, clientY: dot.top + dot.height / 2, bubbles: true };
+      document.querySelector('#map0 svg').dispatchEvent(new MouseEvent('click', place));
+      const near = document.querySelector('#map0 circle.picked').getBoundingClientRect();
+      return Math.hypot(near.left - dot.left, near.top - dot.top);
+    })()""")
+    assert clicked < 1
 
 
 def test_the_values_of_a_chart_are_reached_by_the_keys(opened: Page):
@@ -162,42 +255,6 @@ def test_the_values_of_a_chart_are_reached_by_the_keys(opened: Page):
     assert not opened.find("#lengths .tip").is_displayed()
 
 
-def test_a_point_near_the_mouse_shows_its_values(opened: Page):
-    opened.js("document.querySelector('#accuracy').scrollIntoView()")
-    opened.js(
-        """(() => {
-      const mark = document.querySelector('#accuracy g.points path'), box = mark.getBoundingClientRect();
-      document.querySelector('#accuracy svg.picture').dispatchEvent(new PointerEvent('pointermove',
-        { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2, bubbles: true }));
-    })()"""
-    )
-    assert "step " in opened.text("#accuracy .tip")
-
-
-TICKS = "[...document.querySelectorAll('#loss .x-tick')].map((each) => each.textContent)"
-
-
-def test_a_curve_is_zoomed_by_dragging_or_keys_and_reset(opened: Page):
-    whole = opened.js(TICKS)
-    opened.js("document.querySelector('#loss').scrollIntoView()")
-    picture = opened.find("#loss svg.picture")
-    from selenium.webdriver import ActionChains
-
-    drag = ActionChains(opened.driver).move_to_element_with_offset(picture, -60, 0).click_and_hold()
-    drag.move_by_offset(40, 5).move_by_offset(60, 0).release().perform()
-    zoomed = opened.js(TICKS)
-    assert zoomed != whole
-    assert opened.text("#loss .controls button") == "Reset the zoom"
-    opened.find("#loss .controls button").send_keys(ENTER)
-    assert opened.js(TICKS) == whole
-    assert opened.js("document.activeElement.classList.contains('picture')"), "the button is gone, so the chart has it"
-    opened.press("+")
-    assert opened.js(TICKS) != whole
-    opened.press("0")
-    assert opened.js(TICKS) == whole
-    assert not opened.js("document.querySelector('#accuracy svg').closest('.plot').querySelector('input')")
-
-
 def test_smoothing_is_off_until_it_is_asked_for(opened: Page):
     lines = "document.querySelectorAll('#gradient g.line path.line').length"
     assert opened.text("#gradient .controls output") == "off"
@@ -210,24 +267,6 @@ def test_smoothing_is_off_until_it_is_asked_for(opened: Page):
     opened.wait(table)
     y = opened.js("page.numbers.charts.find(e => e.id === 'gradient')")
     assert float(opened.js(f"{table}.rows[2].cells[2].textContent")) == y["series"][0]["y"][1], "as measured"
-
-
-def test_each_network_has_an_entry_and_lines_can_be_hidden(opened: Page):
-    entries = "[...document.querySelectorAll('#accuracy .legend button')].map((each) => each.textContent)"
-    names = opened.js(entries)
-    assert names[:4] == [*(f"three, network {i}" for i in (1, 2, 3)), "flat"]
-    assert any(name.startswith("three: the average of 3 networks, calibrated") for name in names)
-    strokes = opened.js(
-        "[...document.querySelectorAll('#accuracy g.line > path.line:first-child')].map((each) => "
-        "each.style.stroke + each.getAttribute('stroke-dasharray'))"
-    )
-    assert len(set(strokes)) == 4
-    first = opened.find("#accuracy .legend button")
-    first.send_keys(ENTER)
-    assert first.get_attribute("aria-pressed") == "false"
-    assert opened.js("document.querySelectorAll('#accuracy g.line').length") == 3
-    first.send_keys(ENTER)
-    assert opened.js("document.querySelectorAll('#accuracy g.line').length") == 4
 
 
 def test_a_page_that_the_browser_saved_is_the_same_page(opened: Page, tmp_path: Path):
@@ -253,20 +292,18 @@ BOXES = """[...document.querySelectorAll('#map0 .labels text')].map((each) => {
 })"""
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_no_label_of_the_map_touches_another_or_is_cut(page: Page, report: str, width: int):
-    page.open(report, width)
-    page.wait(DRAWN)
-    boxes = page.js(BOXES)
+@pytest.mark.parametrize("sized", [1280, 390], indirect=True)
+def test_no_label_of_the_map_touches_another_or_is_cut(sized: Page):
+    boxes = sized.js(BOXES)
     assert len(boxes) > 5
     for i, (left, right, top, bottom) in enumerate(boxes):
         for other in boxes[:i]:
             assert left >= other[1] or right <= other[0] or top >= other[3] or bottom <= other[2]
     frame = "document.querySelector('#map0 svg').getBoundingClientRect()"
-    left, right = page.js(f"[{frame}.left, {frame}.right]")
+    left, right = sized.js(f"[{frame}.left, {frame}.right]")
     assert all(left <= box[0] and box[1] <= right for box in boxes)
-    assert page.js(WIDER) <= 0
-    scale = page.js(
+    assert sized.js(WIDER) <= 0
+    scale = sized.js(
         """(() => {
       const { charts } = page.numbers;
       const { x, y } = charts.find((each) => each.id === 'map0').words;
@@ -279,40 +316,18 @@ def test_no_label_of_the_map_touches_another_or_is_cut(page: Page, report: str, 
     assert scale[0] == pytest.approx(scale[1], rel=0.05), "both directions have the same scale"
 
 
-def test_damaged_data_are_said_to_be_so(opened: Page):
-    packed = packed_data(PACKED["runs"])
-    for damaged in ("", "AAAA", packed[:-20], packed[:40] + packed[80:]):
-        read = f"page.read(page.element('i', {{}}, {json.dumps(damaged)}))"
-        assert opened.js(f"(() => {{ try {{ {read}; }} catch {{ return true; }} }})()")
-    assert "The data of this page are damaged" in opened.text("main > .warning")
-
-
-def test_the_words_of_a_mistake_have_colours_and_a_table(opened: Page):
-    coloured = opened.js("document.querySelectorAll('.mistake mark.positive, .mistake mark.negative').length")
-    assert coloured > 5
-    quote = "document.querySelector('.mistake')"
-    opened.find(".mistake + details summary").send_keys(ENTER)
-    table = opened.js(f"[...{quote}.nextElementSibling.querySelectorAll('tr')].map((e) => e.innerText.split('\\t'))")
-    marks = opened.js(f"[...{quote}.querySelectorAll('mark')].map((each) => [each.textContent, each.title])")
-    assert sorted(table[1:]) == sorted(marks), "what is in a tooltip is in the table"
-    sizes = [abs(float(value)) for _, value in table[1:] if value != "unknown"]
-    assert sizes == sorted(sizes, reverse=True) and sizes
-
-
 BARS = """[...document.querySelectorAll('.sides tr:has(.bar)')].map((each) =>
   [Math.abs(Number(each.cells[1].textContent)), each.querySelector('.bar div').getBoundingClientRect().width])"""
 
 
-@pytest.mark.parametrize("width", [1440, 900, 390])
-def test_all_bars_of_words_have_one_scale_on_the_screen(page: Page, report: str, width: int):
-    page.open(report, width)
-    page.wait(DRAWN)
-    page.js("document.querySelector('.sides th').append(' of a label with a long name')")
-    rows = page.js(BARS)
+@pytest.mark.parametrize("sized", [1440, 900, 390], indirect=True)
+def test_all_bars_of_words_have_one_scale_on_the_screen(sized: Page):
+    sized.js("document.querySelector('.sides th').append(' of a label with a long name')")
+    rows = sized.js(BARS)
     pixels = [drawn / weight for weight, drawn in rows if weight > 1]
     assert len(pixels) > 10
     assert max(pixels) == pytest.approx(min(pixels), rel=0.05), "a longer bar is a larger weight, in whichever table"
-    assert page.js(WIDER) <= 0
+    assert sized.js(WIDER) <= 0
 
 
 def test_a_word_on_the_map_shows_its_neighbours(opened: Page):
@@ -326,17 +341,6 @@ def test_a_word_on_the_map_shows_its_neighbours(opened: Page):
     opened.press(ESCAPE)
     opened.find("#map0 .find input").send_keys("numb")
     assert "n-gram" in opened.text("#map0 .find output"), "a part of a word finds what contains it"
-
-
-def test_a_click_on_the_map_takes_the_word_under_it(opened: Page):
-    clicked = opened.js("""(() => {
-      const dot = document.querySelectorAll('#map0 circle')[3].getBoundingClientRect();
-      const place = { clientX: dot.left + dot.width / 2, clientY: dot.top + dot.height / 2, bubbles: true };
-      document.querySelector('#map0 svg').dispatchEvent(new MouseEvent('click', place));
-      const near = document.querySelector('#map0 circle.picked').getBoundingClientRect();
-      return Math.hypot(near.left - dot.left, near.top - dot.top);
-    })()""")
-    assert clicked < 1
 
 
 def cells(page: Page, column: int) -> list[str]:
@@ -392,22 +396,18 @@ def test_reviews_are_searched_sorted_and_sliced(opened: Page):
     assert set(map(int, cells(opened, 5))) <= set(range(11))
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_no_text_is_smaller_than_14_pixels(page: Page, report: str, width: int):
-    page.open(report, width)
-    page.wait(DRAWN)
-    assert page.js(SMALL) == []
+@pytest.mark.parametrize("sized", [1280, 390], indirect=True)
+def test_no_text_is_smaller_than_14_pixels(sized: Page):
+    assert sized.js(SMALL) == []
 
 
-def test_the_contents_are_at_the_side_of_wide_screens(page: Page, report: str):
-    page.open(report, 1280)
-    page.wait(DRAWN)
-    side = "document.querySelector('.contents').getBoundingClientRect().right"
-    assert 0 < page.js(side) <= page.js("document.querySelector('main').getBoundingClientRect().left")
-    links = page.js("[...document.querySelectorAll('.contents a')].map((each) => each.getAttribute('href'))")
-    assert page.js(f"{json.dumps(links)}.every((each) => document.querySelector(each))")
-    page.open(report, 390)
-    assert page.js(side) > page.js("document.querySelector('main').getBoundingClientRect().left")
+@pytest.mark.parametrize("sized", [1280, 390], indirect=True)
+def test_the_contents_are_at_the_side_of_wide_screens(sized: Page):
+    side = sized.js("document.querySelector('.contents').getBoundingClientRect().right")
+    left = sized.js("document.querySelector('main').getBoundingClientRect().left")
+    assert (0 < side <= left) == (sized.js("document.documentElement.clientWidth") > 1000)
+    links = sized.js("[...document.querySelectorAll('.contents a')].map((each) => each.getAttribute('href'))")
+    assert sized.js(f"{json.dumps(links)}.every((each) => document.querySelector(each))")
 
 
 def test_printed_it_is_light_and_shows_no_controls(page: Page, report: str):
