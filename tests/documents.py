@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -17,6 +17,11 @@ class Command(NamedTuple):
     line: str
     exit_code: int  # from a comment such as `# exit code 4`
     output: list[str] | None  # None: the page shows none
+
+    @property
+    def varies(self) -> bool:
+        """Whether the page says that the digits of the output are others on other processors."""
+        return self.line.endswith("digits on other processors")
 
     @property
     def words(self) -> list[str]:
@@ -59,7 +64,13 @@ def alike(expected: str, line: str) -> bool:
     )
 
 
-def first_missing(expected: list[str], printed: list[str]) -> str | None:
+def equal(expected: str, line: str) -> bool:
+    """Return whether two lines are equal, except for blanks; the end ` ...` stands for any rest."""
+    expected, line = " ".join(expected.split()), " ".join(line.split())
+    return line.startswith(expected[:-4]) if expected.endswith(" ...") else line == expected
+
+
+def first_missing(expected: list[str], printed: list[str], same: Callable[[str, str], bool] = alike) -> str | None:
     """Return the first expected line that is not printed in its place; only a line `...` may leave lines out."""
     place = 0
     skip = False
@@ -68,7 +79,7 @@ def first_missing(expected: list[str], printed: list[str]) -> str | None:
             skip = True
             continue
         rest = printed[place:] if skip else printed[place : place + 1]
-        at = next((i for i, other in enumerate(rest) if alike(line, other)), None)
+        at = next((i for i, other in enumerate(rest) if same(line, other)), None)
         if at is None:
             return line
         place, skip = place + at + 1, False
