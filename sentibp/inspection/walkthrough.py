@@ -82,7 +82,8 @@ def _word_lines(trace: Trace) -> list[Line]:
     lines: list[Line] = [f"words: {one_line(' | '.join(word.text for word in trace.words), 200) or 'none'}"]
     n, different = sum(trace.counts), len(trace.features)
     repeated = f", {different:,} different ones" if different < n else ""
-    lines.append(f"{n:,} known words and n-grams{repeated}; each has a row in the embedding")
+    known = "1 known word or n-gram; it" if n == 1 else f"{n:,} known words and n-grams{repeated}; each"
+    lines.append(f"{known} has a row in the embedding")
     if unknown:
         lines.append(f"unknown and ignored: {one_line(', '.join(unknown), 100)}")
     return lines

@@ -630,6 +630,7 @@ def test_a_long_unknown_word_does_not_fill_the_page(page: Page, article: str):
     page.js("document.getElementById('text').dispatchEvent(new Event('input'))")
     page.wait(f"document.getElementById('marked').textContent.length > 3000 && {READY}")
     assert page.text("#logit").endswith(f"unknown words: {'x' * 29}…")
+    assert page.js("document.getElementById('marked').tabIndex") == 0, "it scrolls, also with the keyboard"
 
 
 def test_two_hundred_quick_clicks_are_two_hundred_steps(page: Page, article: str):
@@ -638,6 +639,7 @@ def test_two_hundred_quick_clicks_are_two_hundred_steps(page: Page, article: str
     page.js("void (() => { for (let i = 0; i < 200; i++) document.getElementById('learn').click(); })()")
     page.wait("document.getElementById('steps').start + document.querySelectorAll('#steps li').length === 201")
     assert page.js(STEPS) == 20
+    page.wait("document.getElementById('steps').tabIndex === 0")  # the list scrolls, also with the keyboard
     page.wait("document.getElementById('prediction').textContent.startsWith('positive')")
     page.find("#reset").click()
     page.wait(f"{STEPS} === 0 && {READY}")

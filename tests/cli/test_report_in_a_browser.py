@@ -101,6 +101,25 @@ def test_log_axes_name_their_ticks_in_full_and_have_one_range(read: Page):
     assert len(values) >= 2 and values == sorted(values)
 
 
+ENDS = """[...document.querySelectorAll('svg.picture:has(.axes line)')].map((svg) => {
+  // where the plot ends, and where the first and the last tick of its y axis are
+  const of = (line) => ['x1', 'x2', 'y1', 'y2'].map((name) => Number(line.getAttribute(name)));
+  const lines = [...svg.querySelectorAll('.axes line')].map(of), levels = lines.filter(([, , a, b]) => a === b);
+  const [, , top, bottom] = lines.find(([a, b]) => a === b);
+  const heights = levels.map(([, , y]) => y);
+  return [svg.closest('.plot').id, top, bottom, Math.min(...heights), Math.max(...heights)];
+})"""
+
+
+def test_an_axis_that_is_not_logarithmic_begins_and_ends_at_a_tick(read: Page):
+    found = {id: ends for id, *ends in read.js(ENDS)}
+    for id in ("loss", "accuracy", "roc", "reliability", "lengths", "scores0"):
+        top, bottom, highest, lowest = found[id]
+        assert (highest, lowest) == (pytest.approx(top), pytest.approx(bottom)), id
+    ticks = "[...document.querySelectorAll('#reliability .x-tick')].map((each) => each.textContent)"
+    assert [read.js(ticks)[i] for i in (0, -1)] == ["50 %", "100 %"]
+
+
 def test_a_map_has_no_more_height_than_its_words_need(read: Page):
     gaps = """[...document.querySelectorAll('svg.map')].map((svg) => {
       const { top, bottom } = svg.getBoundingClientRect();

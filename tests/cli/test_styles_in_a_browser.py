@@ -127,6 +127,13 @@ GAPS = """[...document.querySelectorAll('mrow, math')].flatMap((row) => {
 })"""
 
 
+def test_the_bars_of_contributions_are_in_sight_on_a_narrow_phone(page: Page, tmp_path: Path):
+    stars = exports.random_model("stars")
+    show(page, tmp_path, explanation_page("good bad film", explain(stars, "good bad film"), "x"), 320)
+    assert page.js("document.querySelectorAll('.bar').length") > 2
+    assert page.js("[...document.querySelectorAll('.scroll')].every((each) => each.scrollWidth <= each.clientWidth)")
+
+
 def test_names_in_a_formula_do_not_run_into_each_other(page: Page, tmp_path: Path):
     binary = exports.random_model("shifters")
     show(page, tmp_path, worksheet_page(sheet(trace_step(binary, "a good film", "positive"), 4)))
@@ -207,7 +214,9 @@ def test_a_long_name_without_spaces_stays_in_its_cell(page: Page, tmp_path: Path
     heads = f'<tr><th scope="col">right label</th><th scope="col">{name}</th><th scope="col">b</th></tr>'
     counts = f'<tr><th scope="row">{name}</th><td>1</td><td>2</td></tr>'
     review = f"<tr><td>{name}</td><td>✗ {name}</td><td>0.5</td><td>a text</td></tr>"
+    two = f'<td data-name="label">b</td><td data-name="prediction of {name[:30]}">✗ positive 0.7859</td><td>a</td>'
     tables = (
+        f'<div class="reviews"><table><tbody><tr>{two}</tr></tbody></table></div>'
         f'<div class="halves"><div class="sides">{side}{side}</div><div>beside</div></div>'
         f'<div class="scroll"><table class="confusion">{heads}{counts}</table></div>'
         f'<div class="scroll"><table>{heads}{counts}</table></div>'

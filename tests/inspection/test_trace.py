@@ -251,6 +251,12 @@ def test_every_source_exists(classifiers, kind):
         assert callable(found)
 
 
+def test_one_word_is_a_word(classifiers):
+    said = [lines(trace_step(classifiers["linear"], text, "positive"), kind=str) for text in ("good", "good film")]
+    assert "1 known word or n-gram; it has a row in the embedding" in said[0]
+    assert any(line.endswith("known words and n-grams; each has a row in the embedding") for line in said[1])
+
+
 def test_dims_limit_what_is_shown(classifiers):
     found = trace_step(classifiers["linear"], TEXT, "positive")
     assert len(lines(found, dims=1)) < len(lines(found, dims=4)) < len(lines(found, dims=16))

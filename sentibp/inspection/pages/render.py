@@ -69,8 +69,9 @@ def signed(value: float) -> str:
 
 
 def weight(value: float) -> str:
-    """Return the weight of a word with its sign and 2 decimals; a small one as `signed` does."""
-    return f"{value:+.2f}" if abs(value) >= 0.1 else signed(value)
+    """Return the weight of a word with its sign and 2 decimals; a tiny or huge one with its power of ten."""
+    size = abs(value)
+    return signed(value) if size < 0.1 else f"{value:+.2f}" if size < 1e4 else f"{value:+.1e}"
 
 
 def probability(value: float) -> str:
@@ -83,9 +84,12 @@ def probability(value: float) -> str:
     return f"{value:.{min(1 - math.floor(math.log10(distance)), 6) if 0 < distance < 5e-5 else 4}f}"
 
 
-def unbroken(text: str) -> str:
-    """Return the text with spaces before % that no line ends at."""
-    return re.sub(r"(?<=\d) %", "\u00a0%", text)
+def unbroken(text: str) -> Markup:
+    """Return the text as HTML, in which no line ends before a % or within the name of an option, such as --set."""
+    from markupsafe import escape
+
+    text = str(escape(re.sub(r"(?<=\d) %", "\u00a0%", printable(text))))
+    return trusted(re.sub(r"--[a-z][a-z-]*", r'<span class="whole">\g<0></span>', text))
 
 
 def trusted(content: str) -> Markup:

@@ -80,7 +80,8 @@ def training(runs: Sequence[Lines]) -> list[Chart]:
         "vanish nor explode."
     )
     losses = [value for each in loss for value in each["y"] if value]
-    exploded = bool(losses) and max(losses) > _EXPLODED * losses[0]
+    first = next((event["loss"] for each in networks for event in each.steps if event["loss"]), None)  # not averaged
+    exploded = bool(losses) and max(losses) > _EXPLODED * (first or losses[0])
     step = axis("step", whole=True)
     more = {"zoom": True, "smooth": True}
     charts = [

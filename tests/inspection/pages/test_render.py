@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_data import numbers
 
-from sentibp.inspection.pages.render import packed_data, probability, render, signed, trusted
+from sentibp.inspection.pages.render import packed_data, probability, render, signed, trusted, unbroken, weight
 from sentibp.inspection.pages.worksheet import worksheet_page
 from sentibp.inspection.worksheet import Section, Sheet
 
@@ -48,8 +48,15 @@ def test_html_of_this_package_is_not_escaped_twice():
 
 def test_small_numbers_are_not_shown_as_nothing_nor_large_ones_as_certain():
     assert list(map(signed, (0.0, 1.25, -0.00049, 1e-7))) == ["+0.0000", "+1.2500", "-4.9e-04", "+1.0e-07"]
+    assert list(map(weight, (8.136, -126.84, 4006390.58, 0.05))) == ["+8.14", "-126.84", "+4.0e+06", "+0.0500"]
     found = list(map(probability, (0.0, 0.5, 1.0, 0.99996, 1 - 3e-6, 1 - 3e-9, 1 - 2e-16, 2e-6)))
     assert found == ["0.0000", "0.5000", "1.0000", "0.999960", "0.999997", ">0.999999", ">0.999999", "2.0e-06"]
+
+
+def test_no_line_ends_before_a_percent_sign_or_within_an_option():
+    text = "5 % <b>\x00: --set a=1, --max-size"
+    whole = '<span class="whole">{}</span>'.format
+    assert unbroken(text) == f"5\u00a0% &lt;b&gt;�: {whole('--set')} a=1, {whole('--max-size')}"
 
 
 def test_data_are_compressed_and_can_be_read_again():

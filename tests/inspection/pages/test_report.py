@@ -371,7 +371,7 @@ def test_that_reviews_are_in_the_training_data_is_said_once(train, seen):
     page = report.report_page([subject._replace(predictions=predictions, facts=facts, notes=(note,))]).decode()
     assert page.count("in its training data") == 1
     assert "also occur in the training data" not in page
-    assert "Something else." in page
+    assert '<p class="limits">Something else.</p>' in page, "below the first sentences, which stay short"
 
 
 def test_one_review_is_a_review(train, reviews):

@@ -81,6 +81,7 @@ def test_a_loss_that_exploded_has_a_log_axis():
 
     assert loss(0.7, 3e9, 1e26)["y"]["log"]
     assert not loss(0.7, 2.0, 1e-6)["y"].get("log"), "a loss that becomes small is as good as 0"
+    assert loss(0.7, 5e4, *[1.0] * 500, 2.5e7, 2.5e7)["y"]["log"], "the first loss itself, not a mean of the first ones"
 
 
 def test_only_what_is_averaged_is_said_to_be():

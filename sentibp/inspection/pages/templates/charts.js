@@ -25,11 +25,23 @@ const charts = (() => {
     return value.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
   }
 
-  function linearTicks(low, high, count, axis) {
+  function tickStep(low, high, count, axis) {
     const rough = (high - low) / Math.max(count, 1), size = 10 ** Math.floor(Math.log10(rough));
-    let step = [1, 2, 5, 10].map((k) => k * size).find((each) => each >= rough * 0.999);
-    if (axis.whole) step = Math.max(Math.round(step), 1);
-    const unit = axis.percent ? 100 * step : step, decimals = Math.max(0, -Math.floor(Math.log10(unit) + 1e-9));
+    const find = (digits, isGood) => digits.map((k) => k * size).find((each) => each >= rough * 0.999 && isGood(each));
+    const meets = (step) => [low, high].every((end) => Math.abs(end / step - Math.round(end / step)) < 1e-9);
+    const step = (axis.percent && find([1, 2, 2.5, 5, 10], meets)) || find([1, 2, 5, 10], () => true);
+    return axis.whole ? Math.max(Math.round(step), 1) : step;
+  }
+
+  function toTicks(low, high, count, axis) { // the range that begins and ends at a tick
+    const step = tickStep(low, high, count, axis);
+    const ends = [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
+    return axis.percent ? ends.map((end) => Math.min(Math.max(end, 0), 1)) : ends;
+  }
+
+  function linearTicks(low, high, count, axis) {
+    const step = tickStep(low, high, count, axis), unit = axis.percent ? 100 * step : step;
+    const decimals = Math.max(0, -Math.floor(Math.log10(unit) + 1e-9));
     const ticks = [];
     for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) ticks.push(k * step || 0); // not -0
     return ticks.map((value) => ({ value, text: written(value, axis, Math.min(decimals, 6)) }));
@@ -48,7 +60,8 @@ const charts = (() => {
       .filter(({ value }) => value > 0).map(({ value, text }) => ({ value: Math.log10(value), text }));
     const stride = Math.ceil(chosen.length / Math.max(count, 2));
     return chosen.filter((_, i) => i % stride === 0).map((value) => {
-      const number = Number((10 ** value).toPrecision(6));
+      const number = Number((10 ** value).toPrecision(6)), whole = Math.round(value);
+      if (high >= 7 && whole >= 3 && Math.abs(value - whole) < 1e-9) return { value, text: power(whole) }; // all alike
       return { value, text: number >= 1e5 || number <= 1e-4 ? written(number, axis) || power(value)
         : number.toLocaleString("en", { maximumFractionDigits: 6 }) };
     });
@@ -56,7 +69,7 @@ const charts = (() => {
 
   const placed = (value, axis) => value === null || (axis.log && value <= 0) ? null : axis.log ? Math.log10(value) : value;
 
-  function range(values, axis, pad) {
+  function range(values, axis, pad = 0) {
     if (axis.range) return axis.range.map((end) => placed(end, axis));
     const known = values.map((value) => placed(value, axis)).filter((value) => value !== null);
     let low = Math.min(...known), high = Math.max(...known);
@@ -175,8 +188,8 @@ const charts = (() => {
       const width = page.room(place), height = chart.height;
       const { x, y } = chart, of = shown();
       const within = (each, i) => !state.zoom || (each.x[i] >= state.zoom[0] && each.x[i] <= state.zoom[1]);
-      const xs = state.zoom ?? range((of.length ? of : chart.series).flatMap((each) => each.kind === "bars"
-        ? [each.x[0] - each.bar / 2, each.x.at(-1) + each.bar / 2] : each.x), x, chart.series.some((e) => e.kind === "bars") ? 0 : 0.02);
+      let xs = state.zoom ?? range((of.length ? of : chart.series).flatMap((each) => each.kind === "bars"
+        ? [each.x[0] - each.bar / 2, each.x.at(-1) + each.bar / 2] : each.x), x, x.zero || chart.series.some((e) => e.kind === "bars") ? 0 : 0.02);
       const bases = new Map(), stacked = [];
       for (const each of of) if (each.kind === "bars") each.x.forEach((at, i) => {
         const base = bases.get(at) ?? 0;
@@ -186,14 +199,16 @@ const charts = (() => {
       const values = of.flatMap((each) => each.kind === "bars" ? []
         : [each.y, each.low ?? [], each.high ?? []].flatMap((list) => list.filter((_, i) => within(each, i))));
       const free = { ...y, range: state.zoom && !y.percent ? null : y.range };
-      const ys = range([...values, ...bases.values()], free, 0.06);
+      let ys = range([...values, ...bases.values()], free, y.log ? 0.06 : 0);
       if (bases.size) ys[0] = 0;
+      if (!y.log && !y.hidden) ys = toTicks(...ys, height / 60, y);
       const yTicks = y.hidden ? [] : (y.log ? logTicks : linearTicks)(...ys, height / 60, y);
       const left = y.hidden ? 16 : Math.max(...yTicks.map(({ text }) => page.width(text)), 20) + 10;
       const plot = { left, right: width - RIGHT, top: TOP, bottom: height - BOTTOM };
+      const fits = Math.max(2, Math.floor((plot.right - plot.left) / 80));
+      if (x.zero && !x.log && !state.zoom) xs = toTicks(...xs, fits, x);
       const toX = (value) => plot.left + ((placed(value, x) - xs[0]) / (xs[1] - xs[0])) * (plot.right - plot.left);
       const toY = (value) => plot.bottom - ((placed(value, y) - ys[0]) / (ys[1] - ys[0])) * (plot.bottom - plot.top);
-      const fits = Math.max(2, Math.floor((plot.right - plot.left) / 80));
       const xTicks = x.names ? x.names.map((text, value) => ({ value, text })) : (x.log ? logTicks : linearTicks)(...xs, fits, x);
       return { width, height, plot, xs, ys, xTicks, yTicks, toX, toY, stacked, within };
     }

@@ -91,6 +91,9 @@
       if (answer.error) fail(answer.error, answer.isKnown && name !== "look", name);
       else show(answer, name, asked);
     }
+    for (const place of [at("steps"), at("marked")]) // what scrolls can be reached with the keyboard
+      if (place.scrollHeight > place.clientHeight + 1) place.tabIndex = 0;
+      else place.removeAttribute("tabindex");
     if (!running && typing === null) waited();
     if (!isLate && !answer.error && !running && typing === null && answered !== text.value) call("look"); // another text was refused meanwhile
     document.body.dataset.answered = String(number);
