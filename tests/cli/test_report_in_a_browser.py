@@ -429,6 +429,18 @@ def test_the_contents_are_at_the_side_of_wide_screens(sized: Page):
     assert sized.js(f"{json.dumps(links)}.every((each) => document.querySelector(each))")
 
 
+def test_without_scripts_no_place_is_left_blank_for_a_chart(page: Page, report: str):
+    page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        page.open(report, 1280)
+        shown = "[...document.querySelectorAll('{}')].filter((each) => each.checkVisibility()).length"
+        assert page.js(shown.format("noscript p")) == 1
+        assert page.js(shown.format(".plot, .controls")) == 0
+        assert page.js(shown.format(".scores")) == 1, "what needs no script is there"
+    finally:
+        page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
 def test_printed_it_is_light_and_shows_no_controls(page: Page, report: str):
     page.open(report, 1280, "dark")
     page.wait(DRAWN)
