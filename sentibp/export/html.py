@@ -9,6 +9,7 @@ from sentibp.inspection.pages.play_reviews import known_share
 from sentibp.inspection.pages.play_start import KNOWN, strongest_words
 from sentibp.inspection.pages.render import read_template, render, trusted
 from sentibp.model.classifier import Classifier
+from sentibp.model.head import LABELS
 from sentibp.utils.label_key import is_binary
 
 _EXAMPLE = "Not a bad film at all: I loved the story, but the ending is dull."
@@ -33,5 +34,11 @@ def html_file(payload: Payload) -> bytes:
 
 
 def _example(classifier: Classifier) -> str:
-    """Return the text that the page begins with: an English one, or the words that weigh most if it says little."""
-    return _EXAMPLE if known_share(classifier, [_EXAMPLE])[0] >= KNOWN else strongest_words(classifier)
+    """Return the text that the page begins with: an English one, or the words that weigh most.
+
+    The English one is about a film: it says nothing to a model that does not know its words, or of labels such as topics.
+    """
+    is_about_praise = classifier.spec.ordered or set(LABELS) <= set(classifier.spec.labels)
+    if is_about_praise and known_share(classifier, [_EXAMPLE])[0] >= KNOWN:
+        return _EXAMPLE
+    return strongest_words(classifier)

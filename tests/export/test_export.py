@@ -236,12 +236,16 @@ def test_the_page_loads_nothing(payload):
 
 
 def test_the_page_begins_with_words_that_the_model_knows(new_classifier):
-    def example(texts: list[str]) -> str:
-        classifier = new_classifier(texts)
+    def example(texts: list[str], **data) -> str:
+        classifier = new_classifier(texts, data=data)
         page = html_file(make_payload(classifier, Decision(classifier.spec.label_set))).decode()
         return re.search(r"<textarea[^>]*>([^<]*)</textarea>", page)[1]
 
-    assert example(["not a bad film at all i loved the story", "but the ending is dull"]).startswith("Not a bad film")
+    english = ["not a bad film at all i loved the story", "but the ending is dull"]
+    assert example(english).startswith("Not a bad film")
+    assert example(english, labels=["1", "2", "3"]).startswith("Not a bad film")
+    topics = example(english, labels=["food", "price", "staff"], ordered=False)
+    assert len(topics.split()) == 3, "a sentence about a film says nothing about topics, also if its words are known"
     arabic = ["فيلم رائع جدا", "فيلم سيئ جدا"]
     assert set(example(arabic).split()) <= set(" ".join(arabic).split())
     assert len(example(arabic).split()) == 3
