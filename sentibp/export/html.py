@@ -36,7 +36,7 @@ def html_file(payload: Payload) -> bytes:
 def _example(classifier: Classifier) -> str:
     """Return the text that the page begins with: an English one, or the words that weigh most.
 
-    The English one is about a film: it says nothing to a model that does not know its words, or of labels such as topics.
+    The English one is about a film: it says nothing to a model that does not know its words, or has topics as labels.
     """
     is_about_praise = classifier.spec.ordered or set(LABELS) <= set(classifier.spec.labels)
     if is_about_praise and known_share(classifier, [_EXAMPLE])[0] >= KNOWN:

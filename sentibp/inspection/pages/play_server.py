@@ -30,7 +30,7 @@ _READ_ANYWAY = 10_000_000  # bytes of a request that is too long; it is read, so
 _TIMEOUT = 30  # seconds for a request to arrive
 _STEPS = 64  # of one call; the page calls again
 _STYLES = ("style.css", "network.css", "stepper.css", "answer.css", "play.css")
-_SCRIPTS = ("page.js", "charts.js", "stepper.js", "phases.js", "files.js", "play.js")
+_SCRIPTS = ("page.js", "ticks.js", "charts.js", "stepper.js", "phases.js", "files.js", "play.js")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

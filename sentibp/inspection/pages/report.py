@@ -29,7 +29,7 @@ from sentibp.inspection.pages.word_map import word_map
 from sentibp.runs.saved_model import is_average, is_calibrated, saved_model
 from sentibp.utils.threads import single_threaded_blas
 
-_SCRIPTS = ("page.js", "unpack.js", "charts.js", "map.js", "reviews.js", "stepper.js", "report.js")
+_SCRIPTS = ("page.js", "unpack.js", "ticks.js", "charts.js", "map.js", "reviews.js", "stepper.js", "report.js")
 
 
 _IN_A_ROW = ("roc", "reliability", "lengths")  # charts of the answers that share a row

@@ -21,7 +21,7 @@ from sentibp.utils.repair import as_yaml
 
 _LINES = 200  # of the parallel coordinates: the best trials
 _JITTER = 0.03  # apart from each other, lines of the same choice can be followed
-_SCRIPTS = ("page.js", "unpack.js", "charts.js", "sweep.js")
+_SCRIPTS = ("page.js", "unpack.js", "ticks.js", "charts.js", "sweep.js")
 
 _NONE = "–"  # what a trial does not have
 

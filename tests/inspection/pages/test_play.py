@@ -177,7 +177,8 @@ def ask(server):
 
 def test_the_page_and_its_files(ask, server):
     scripts = [
-        (name, "javascript") for name in ("page.js", "play.js", "charts.js", "stepper.js", "phases.js", "files.js")
+        (name, "javascript")
+        for name in ("page.js", "play.js", "ticks.js", "charts.js", "stepper.js", "phases.js", "files.js")
     ]
     size = 0
     for name, kind in [("", "html"), *scripts, ("style.css", "css")]:
