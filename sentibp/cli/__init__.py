@@ -244,33 +244,40 @@ def _sentibp(
     pass
 
 
-MODULES = {  # command -> where it is registered, in the order of the help
-    "init": "init",
-    "train": "train",
-    "pretrain": "pretrain",
-    "eval": "eval",
-    "predict": "predict",
-    "explain": "explain",
-    "blame": "blame",
-    "audit": "audit",
-    "trace": "trace",
-    "gradcheck": "gradcheck",
-    "report": "report",
-    "play": "play",
-    "serve": "serve",
-    "reproduce": "reproduce",
-    "runs": "runs",
-    "words": "words",
-    "compress": "compress",
-    "sweep": "sweep",
-    "cluster": "cluster",
-    "export": "export",
-    "card": "card",
-    "push": "push",
-    "bench": "bench",
-    "config": "config",
-    "cache": "cache",
-}
+def command_group(help: str, **options: Any) -> typer.Typer:
+    """Return a command that has further commands, such as `runs`; `options` are those of typer.Typer."""
+    return typer.Typer(
+        help=help, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, **options
+    )
+
+
+COMMANDS = (  # in the order of the help; each has a module of its name
+    "init",
+    "train",
+    "pretrain",
+    "eval",
+    "predict",
+    "explain",
+    "blame",
+    "audit",
+    "trace",
+    "gradcheck",
+    "report",
+    "play",
+    "serve",
+    "reproduce",
+    "runs",
+    "words",
+    "compress",
+    "sweep",
+    "cluster",
+    "export",
+    "card",
+    "push",
+    "bench",
+    "config",
+    "cache",
+)
 
 
 HELP = ("-h", "--help")
@@ -292,8 +299,12 @@ def application(first: str = "") -> typer.Typer:
         context_settings={"help_option_names": list(HELP)},
     )
     app.callback()(_sentibp)
-    for module in [MODULES[first]] if first in MODULES else dict.fromkeys(MODULES.values()):
-        import_module(f".{module}", __name__).register(app)
+    for name in [first] if first in COMMANDS else COMMANDS:
+        module = import_module(f".{name}", __name__)
+        if hasattr(module, "commands"):
+            app.add_typer(module.commands, name=name)
+        else:
+            app.command(name, epilog=module.EPILOG)(getattr(module, name))
     refuse_repeated(app)
     if first in HELP:
         _leave_options_out(app)

@@ -23,15 +23,11 @@ _READING = ("columns", "encoding", "sheet", "separator", "quoting")  # settings 
 _WORDS = 6  # words that are printed for an issue, in each direction
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp audit imdb
   sentibp audit mine.yaml --limit 100 --output suspects.csv
   sentibp audit --json | jq '.suspects[].place'"""
-    )(audit)
 
 
 def audit(

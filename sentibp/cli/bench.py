@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from sentibp.cli import ConfigName, Json, Offline, Set
 from sentibp.cli.output import duration, fields, print_json, print_message
 
@@ -13,14 +11,10 @@ if TYPE_CHECKING:
     from sentibp.training.bench import Speed
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp bench imdb
   sentibp bench imdb --set train.batch_size=64 --json | jq .parts"""
-    )(bench)
 
 
 def bench(

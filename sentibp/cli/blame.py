@@ -16,15 +16,11 @@ if TYPE_CHECKING:
     from sentibp.inspection.influence import Influences, ReviewInfluence
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp blame 'not worth the ticket'
   sentibp blame --word 'not bad' --count 3
   sentibp blame 'I love this movie' --json | jq '.up[0].text'"""
-    )(blame)
 
 
 def blame(

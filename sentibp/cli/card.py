@@ -23,15 +23,11 @@ Language = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp card
   sentibp card runs/first --name ann/reviews --license mit --language en --output README.md
   sentibp card builtin --json"""
-    )(card)
 
 
 def card(

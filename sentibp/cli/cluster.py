@@ -6,24 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Json
+from sentibp.cli import Json, command_group
 from sentibp.cli.output import even_if_unread, print_json, print_text, size, table
 from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.distributed.check import PathFacts, Report
 
-commands = typer.Typer(
-    help="Work on several processes and machines.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(commands, name="cluster")
+commands = command_group("Work on several processes and machines.")
 
 
 @commands.callback()

@@ -23,15 +23,11 @@ _UNITS = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, 
 _SCORES = ("accuracy", "log_loss", "calibration_error")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp compress
   sentibp compress runs/first --max-size 300kB --output small.safetensors
   sentibp compress -m model.safetensors --data mine.csv --output runs/small"""
-    )(compress)
 
 
 def compress(

@@ -5,25 +5,13 @@ from __future__ import annotations
 import json as jsons
 from typing import TYPE_CHECKING
 
-import typer
-
-from sentibp.cli import ConfigName, Json, Set
+from sentibp.cli import ConfigName, Json, Set, command_group
 from sentibp.cli.output import print_content, print_json, print_message, table
 
 if TYPE_CHECKING:
     from sentibp.config.load import Resolved
 
-commands = typer.Typer(
-    help="Show settings and shipped configs.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(commands, name="config")
+commands = command_group("Show settings and shipped configs.")
 
 
 @commands.command(epilog="Example: sentibp config show imdb --set train.epochs=2")

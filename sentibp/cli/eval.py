@@ -46,11 +46,7 @@ if TYPE_CHECKING:
     from sentibp.inspection.evaluate import DataOptions, Evaluation
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        "eval",
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp eval
   sentibp eval --data imdb --split test
@@ -58,11 +54,10 @@ Examples:
   sentibp eval runs/first --against last
   sentibp eval --probes --failures
   sentibp eval --data mine.csv --threshold 0.7
-  sentibp eval --data mine.csv --fail-under accuracy=0.9 --fail-under log_loss=0.3""",
-    )(evaluate)
+  sentibp eval --data mine.csv --fail-under accuracy=0.9 --fail-under log_loss=0.3"""
 
 
-def evaluate(
+def eval(
     named: NamedModel = None,
     model: SameModel = None,
     data: Data = None,

@@ -6,8 +6,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -27,24 +26,12 @@ _PROBABLE = 10  # labels whose probabilities are printed
 _GREEN, _RED = (194, 157, 114), (224, 217, 210)  # terminal colours (of 256), from pale to strong
 
 
-class Format(StrEnum):
-    """The output formats."""
-
-    text = "text"
-    json = "json"
-    html = "html"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp explain 'I love this movie'
   sentibp explain 'not worth the ticket' --flip --json | jq .flip
   sentibp explain 'it was fine' --flip-to positive
   sentibp explain 'I love this movie' --format html > explained.html"""
-    )(explain)
 
 
 def explain(
@@ -60,7 +47,7 @@ def explain(
     count: Annotated[
         int, typer.Option(metavar="N", min=1, help="How many words and n-grams the text format lists.")
     ] = 20,
-    format: Annotated[Format, typer.Option(help="The output format.")] = Format.text,
+    format: Annotated[Literal["text", "json", "html"], typer.Option(help="The output format.")] = "text",
     json: Json = False,
 ) -> None:
     """Explain a prediction: the contribution of each word and n-gram.
@@ -85,10 +72,10 @@ def explain(
         _require_other_label(flip_to, explanation)
     searched = flip or flip_to is not None
     change = counterfactual.find_counterfactual(classifier, text, explanation, flip_to) if searched else None
-    if json or format is Format.json:
+    if json or format == "json":
         origin = hub_model.as_json(classifier.file)
         print_json(explanation.to_dict() | origin | ({"flip": _flip_dict(explanation, change)} if change else {}))
-    elif format is Format.html:
+    elif format == "html":
         from sentibp.inspection.pages.explanation import explanation_page
 
         flip_line = _flip_sentence(explanation, change, flip_to) if change else None

@@ -21,15 +21,11 @@ _NAMES = {"html": "model.html", "js": "model.mjs", "python": "model.py", "onnx":
 _LARGE = 10_000_000  # bytes from which on a page or module takes long to load
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp export --to html
   sentibp export runs/first --to js --max-size 300kB --output sentiment.mjs
   sentibp export -m builtin --output sentiment.py"""
-    )(export)
 
 
 def export(

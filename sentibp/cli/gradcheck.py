@@ -23,16 +23,12 @@ if TYPE_CHECKING:
     from sentibp.inspection.layer_check import LayerResult
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp gradcheck
   sentibp gradcheck quickstart --set model.hidden=[16,8]
   sentibp gradcheck -m runs/first --data mine.csv --json
   sentibp gradcheck --layer my_layer.py"""
-    )(gradcheck)
 
 
 def gradcheck(

@@ -17,16 +17,11 @@ from sentibp.errors import ConfigError, DataError
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home, has_data_suffix
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp init reviews.csv
   sentibp init reviews.csv --out mine.yaml
-  sentibp init tickets.csv --text-column Message --label-column Category""",
-    )(init)
+  sentibp init tickets.csv --text-column Message --label-column Category"""
 
 
 def init(

@@ -14,15 +14,11 @@ if TYPE_CHECKING:
     from sentibp.inspection.pages.play_networks import Networks
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp play --article
   sentibp play
   sentibp play runs/first --port 8000 --no-browser"""
-    )(play)
 
 
 def play(

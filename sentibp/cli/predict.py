@@ -35,17 +35,13 @@ _OPTIONS = {"data.source": "--input"}  # instead of --set
 _CONTRIBUTIONS = 10  # shown for each text
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp predict 'I love this movie' 'not worth the ticket'
   sentibp predict --input reviews.csv --output predictions.csv
   sentibp predict --input 'reviews/*.csv' --output predictions/ --cluster local:2
   sentibp predict --threshold 0.7 'I love this movie'
   cat reviews.txt | sentibp predict --input - | jq .label"""
-    )(predict)
 
 
 def predict(

@@ -17,16 +17,12 @@ if TYPE_CHECKING:
     from sentibp.training.pretrain_run import PretrainingOutcome
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp pretrain rotten_tomatoes_pretrained
   sentibp train rotten_tomatoes_pretrained --set pretrain.vectors_from=last
   sentibp words neighbors great
   sentibp pretrain --resume last"""
-    )(pretrain)
 
 
 def pretrain(

@@ -12,16 +12,11 @@ from sentibp.cli.card import Language, License
 from sentibp.cli.output import print_json, print_text, size
 from sentibp.utils.paths import expand_home
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp push last ann/reviews --license mit --language en
   sentibp push runs/first ann/reviews --private --revision v2 --message "More reviews"
   sentibp predict "I love this movie" -m hf://ann/reviews"""
-    )(push)
 
 
 def push(

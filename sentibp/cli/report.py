@@ -12,16 +12,11 @@ from sentibp.cli.labelled_reviews import labelled_reviews
 from sentibp.cli.output import print_json, print_message, print_text, size
 from sentibp.cli.output_file import format_of, output_option, require_free, require_no_input, save_output, tell_replaced
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp report
   sentibp report runs/first last --output both.html
   sentibp report --data mine.csv --label-column stars"""
-    )(report)
 
 
 def report(

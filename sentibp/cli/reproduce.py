@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from sentibp.training.reproduce import Comparison
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog="Examples: sentibp reproduce last; sentibp reproduce runs/first --json")(reproduce)
+EPILOG = "Examples: sentibp reproduce last; sentibp reproduce runs/first --json"
 
 
 def reproduce(

@@ -8,13 +8,12 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from sentibp.cli import Json, RunName
+from sentibp.cli import Json, RunName, command_group
 from sentibp.cli.output import duration, one_line, padded, print_json, print_message, print_text, table, terminal_width
 from sentibp.cli.prediction_progress import is_live
 from sentibp.errors import ConfigError
@@ -29,23 +28,7 @@ if TYPE_CHECKING:
 
 _RUNNING = 4  # trials that are named: a line of a terminal has no room for more
 
-commands = typer.Typer(
-    help="List, compare and watch runs.", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
-)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.add_typer(commands, name="runs")
-
-
-class Sort(StrEnum):
-    """A column to sort runs by."""
-
-    start = "start"
-    accuracy = "accuracy"
-    log_loss = "log_loss"
-    seconds = "seconds"
+commands = command_group("List, compare and watch runs.")
 
 
 @commands.command("list", epilog="Examples: sentibp runs list; sentibp runs list --sort accuracy --json")
@@ -54,9 +37,9 @@ def list_(
         "runs"
     ),
     sort: Annotated[
-        Sort,
+        Literal["start", "accuracy", "log_loss", "seconds"],
         typer.Option(help="By start, the newest run is last. By a score, the best is first; by seconds, the fastest."),
-    ] = Sort.start,
+    ] = "start",
     json: Json = False,
 ) -> None:
     """Print the runs in a folder with their scores.
@@ -66,7 +49,7 @@ def list_(
     """
     from sentibp.runs.listing import summarize_runs
 
-    runs = summarize_runs(folder, sort.value, lambda error: print_message(str(error)))
+    runs = summarize_runs(folder, sort, lambda error: print_message(str(error)))
     print_runs(runs, json)
 
 

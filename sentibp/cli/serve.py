@@ -23,16 +23,12 @@ _SHORTEST, _LONGEST = 16, 4096  # characters of a token
 _NEW_TOKEN = "python3 -c 'import secrets; print(secrets.token_hex())' > token.txt"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp serve -m runs/first
   sentibp serve -m runs/first --threshold 0.7
   sentibp serve -m builtin --port 0 --json
   sentibp serve --host 0.0.0.0 --token-file token.txt"""
-    )(serve)
 
 
 def serve(

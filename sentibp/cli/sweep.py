@@ -7,14 +7,23 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
-from sentibp.cli import NO_CONFIG, Cluster, Force, Json, MissingArgument, Offline, OptionalConfigName, Set
+from sentibp.cli import (
+    NO_CONFIG,
+    Cluster,
+    Force,
+    Json,
+    MissingArgument,
+    Offline,
+    OptionalConfigName,
+    Set,
+    command_group,
+)
 from sentibp.cli.output import print_json, print_message, print_text, size
 from sentibp.cli.output_file import output_option
 from sentibp.cli.sweep_results import print_result, print_trials
@@ -39,38 +48,14 @@ class _RunByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-commands = typer.Typer(
-    cls=_RunByDefault,
-    help="Find good settings: train a config with many, and keep the best.\n\n"
+commands = command_group(
+    "Find good settings: train a config with many, and keep the best.\n\n"
     "`sentibp sweep CONFIG SPACE` is short for `sentibp sweep run CONFIG SPACE`.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+    cls=_RunByDefault,
 )
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(commands, name="sweep")
-
-
-class Sampler(StrEnum):
-    """How the settings of a trial are chosen."""
-
-    tpe = "tpe"
-    random = "random"
-    grid = "grid"
-
-
-class Metric(StrEnum):
-    """A score."""
-
-    accuracy = "accuracy"
-    log_loss = "log_loss"
-    f1 = "f1"
-    roc_auc = "roc_auc"
-    macro_f1 = "macro_f1"
-    mae = "mae"
+Metric = Literal["accuracy", "log_loss", "f1", "roc_auc", "macro_f1", "mae"]
 
 
 @commands.command(
@@ -110,12 +95,12 @@ def run(
         ),
     ] = None,
     sampler: Annotated[
-        Sampler,
+        Literal["tpe", "random", "grid"],
         typer.Option(
             help="How settings are chosen. tpe: near those that were good (tree-structured Parzen estimator); random; "
             "grid: all combinations."
         ),
-    ] = Sampler.tpe,
+    ] = "tpe",
     metric: Annotated[
         Metric | None,
         typer.Option(help="The score to improve. Default: that which selects the best epoch; else accuracy."),
@@ -165,7 +150,7 @@ def run(
         if config is None or space is None:
             no_space = "'SPACE': give a YAML file with the settings to try, after the config"
             raise MissingArgument(f"{NO_CONFIG}, and then SPACE" if config is None else no_space)
-        wanted = sweep.Options(trials, sampler.value, seed, folds or 0, metric and metric.value, prune)
+        wanted = sweep.Options(trials, sampler, seed, folds or 0, metric, prune)
         plan, notes = sweep.plan_sweep(_load_config(config, space, set_ or []), space, wanted)
         path = out or sweep.default_folder(plan)
     for note in () if quiet else notes:

@@ -6,9 +6,8 @@ import json as jsons
 import math
 import shlex
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,35 +20,26 @@ if TYPE_CHECKING:
     from sentibp.inspection.worksheet import Sheet
 
 
-class Format(StrEnum):
-    """The output formats."""
+Format = Literal["text", "json", "markdown", "html"]
+Loss = Literal["cross_entropy", "squared_error"]  # of nn/losses.py
+Method = Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]  # of nn/optim.py
 
-    text = "text"
-    json = "json"
-    markdown = "markdown"
-    html = "html"
-
-
-_SUFFIXES = {
-    ".txt": Format.text,
-    ".md": Format.markdown,
-    ".markdown": Format.markdown,
-    ".html": Format.html,
-    ".htm": Format.html,
-    ".json": Format.json,
+_SUFFIXES: dict[str, Format] = {
+    ".txt": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".json": "json",
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp trace --article
   sentibp trace 'I love this movie' --label positive --dims 8
   sentibp trace 'not good' --label negative --loss squared_error --learning-rate 0.1 --steps 5
   sentibp trace --article --blank --format html --output worksheet.html"""
-    )(trace)
 
 
 def trace(
@@ -97,9 +87,9 @@ def trace(
     with its formula, its numbers, and the function that computes it. Then the update, and the prediction after it. As
     in prediction, there is no dropout, and batch norm uses its running averages.
     """
-    format = Format.json if json else format
-    format = format_of(output, format, _SUFFIXES, Format.text, Format.text) if output else format or Format.text
-    _check_options(text, model, article, learning_rate, blank and format is Format.json)
+    format = "json" if json else format
+    format = format_of(output, format, _SUFFIXES, "text", "text") if output else format or "text"
+    _check_options(text, model, article, learning_rate, blank and format == "json")
     require_texts([] if text is None else [text])
     for path in _files(output, blank):
         require_free(path, force)
@@ -113,12 +103,12 @@ def trace(
         classifier,
         text if text is not None else "I love this movie",
         _known_label("positive" if article and label is None else label, classifier.spec.labels),
-        loss.value if loss else None,
-        optimizer.value if optimizer else None,
+        loss,
+        optimizer,
         learning_rate,
         steps,
     )
-    if format is Format.json:
+    if format == "json":
         _write(jsons.dumps(inspection_trace.to_dict(step)) + "\n", output)
     elif blank:
         _write_worksheet(walkthrough.sheet(step, dims), format, output)
@@ -166,7 +156,7 @@ def _write_worksheet(sheet: Sheet, format: Format, output: Path | None) -> None:
     if output is not None:
         for part, path in zip((worksheet, key), _files(output, blank=True), strict=True):
             _write(_render(part, format), path)
-    elif format is Format.html:
+    elif format == "html":
         from sentibp.inspection.pages.worksheet import worksheet_page
 
         _write(f"{worksheet_page(worksheet, key)}\n", None)
@@ -184,11 +174,11 @@ def _files(output: Path | None, blank: bool) -> list[Path]:
 def _render(sheet: Sheet, format: Format) -> str:
     from sentibp.inspection import worksheet
 
-    if format is Format.html:
+    if format == "html":
         from sentibp.inspection.pages.worksheet import worksheet_page
 
         return f"{worksheet_page(sheet)}\n"
-    return worksheet.to_markdown(sheet) if format is Format.markdown else worksheet.to_text(sheet)
+    return worksheet.to_markdown(sheet) if format == "markdown" else worksheet.to_text(sheet)
 
 
 def _write(content: str, output: Path | None) -> None:
@@ -197,22 +187,3 @@ def _write(content: str, output: Path | None) -> None:
     else:
         save_output(output, content.encode(errors="replace"))
         tell_written(output, size(len(content.encode(errors="replace"))))
-
-
-class Loss(StrEnum):
-    """A loss of nn/losses.py."""
-
-    cross_entropy = "cross_entropy"
-    squared_error = "squared_error"
-
-
-class Method(StrEnum):
-    """An optimizer of nn/optim.py."""
-
-    sgd = "sgd"
-    momentum = "momentum"
-    nesterov = "nesterov"
-    adagrad = "adagrad"
-    rmsprop = "rmsprop"
-    adam = "adam"
-    adamw = "adamw"

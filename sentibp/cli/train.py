@@ -32,10 +32,7 @@ _FEW = 1_000  # training reviews: fewer make a model that is good for trying thi
 _BAR = 40  # the width of its bars
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog="""\b
+EPILOG = """\b
 Examples:
   sentibp train quickstart
   sentibp train imdb --set model.hidden=[32] --set train.optimizer.learning_rate=0.05
@@ -43,7 +40,6 @@ Examples:
   sentibp train mine.yaml --break "grad_norm > 100"
   sentibp train mine.yaml --out runs/first --json | jq .scores.accuracy
   sentibp train --resume last"""
-    )(train)
 
 
 def train(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentibp.cli import Json, Model
+from sentibp.cli import Json, Model, command_group
 from sentibp.cli.output import distinct_names, print_json, print_text, table
 
 if TYPE_CHECKING:
@@ -75,12 +75,7 @@ def print_class_top(result: ClassFeatures, json: bool) -> None:
     )
 
 
-commands = typer.Typer(
-    help="Print neighbours, analogies and weights of words.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+commands = command_group("Print neighbours, analogies and weights of words.")
 
 Count = Annotated[int, typer.Option(metavar="N", min=1, help="How many to print.")]
 
@@ -88,11 +83,6 @@ MostFrequent = Annotated[
     int,
     typer.Option(metavar="N", min=1, help="Choose from the N words and n-grams that are most frequent in training."),
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(commands, name="words")
 
 
 def _load(model: str | None) -> Classifier | VectorFile:

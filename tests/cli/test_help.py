@@ -104,10 +104,10 @@ def test_commands_import_only_what_they_need(environment, trained, args, absent)
 
 def test_a_command_behaves_the_same_when_loaded_alone():
     """Only the module of the command that is called is loaded."""
-    from sentibp.cli import MODULES, application
+    from sentibp.cli import COMMANDS, application
 
     whole = CliRunner().invoke(application(), ["--help"]).output
-    for name in MODULES:
+    for name in COMMANDS:
         assert f"  {name} " in whole
         alone, among_all = (CliRunner().invoke(application(first), [name, "--help"]) for first in (name, ""))
         assert alone.exit_code == 0
