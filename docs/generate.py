@@ -144,7 +144,7 @@ def settings() -> str:
 
 def configs() -> str:
     """Return the page with the table of shipped configs."""
-    from sentibp.config.shipped import shipped
+    from sentibp.config.find import shipped
 
     rows = [f"| [`{name}`](../../configs/{name}.yaml) | {about} |" for name, about in shipped()]
     return "\n".join(

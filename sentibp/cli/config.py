@@ -43,9 +43,9 @@ def schema() -> None:
 @commands.command("list", epilog="Example: sentibp config list")
 def list_(json: Json = False) -> None:
     """Print the shipped configs."""
-    from sentibp.config import shipped
+    from sentibp.config.find import shipped
 
-    table(["config", "what it shows"], shipped.shipped(), json)
+    table(["config", "what it shows"], shipped(), json)
 
 
 def print_settings(resolved: Resolved, json: bool) -> None:

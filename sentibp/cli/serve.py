@@ -89,7 +89,7 @@ def serve(
     token = _token(token_file)
     try:
         from sentibp.export.server.access import Access
-        from sentibp.export.server.limits import Limits
+        from sentibp.export.server.request import Limits
         from sentibp.export.server.run import Server, bind
     except ImportError as error:
         missing = (error.name or "").partition(".")[0]

@@ -8,7 +8,6 @@ import re
 import shlex
 from pathlib import Path
 
-from sentibp.config.shipped import shipped
 from sentibp.errors import ConfigError
 from sentibp.utils import resources
 from sentibp.utils.near_names import did_you_mean, near_paths
@@ -110,3 +109,15 @@ def _init(name: str, what: str = "it") -> str:
 def is_stream(name: str | Path) -> bool:
     """Return whether a name is standard input or an open file of this process, such as the shell's `<(command)`."""
     return re.fullmatch(r"-|/dev/stdin|/(dev|proc/self)/fd/\d+", str(name)) is not None
+
+
+def shipped() -> list[tuple[str, str]]:
+    """Return the name and the first comment of each config that comes with the program."""
+    return [(path.stem, _first_comment(path)) for path in sorted(resources.resource_folder("configs").glob("*.yaml"))]
+
+
+def _first_comment(path: Path) -> str:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#") and not line.startswith("# yaml-language-server:"):
+            return line.lstrip("# ").rstrip()
+    return ""

@@ -1,4 +1,4 @@
-"""Look at the columns of a table: which of them probably has the texts, the labels, the groups."""
+"""Look at the columns of a table: which of them probably have the texts, the labels, the groups."""
 
 from __future__ import annotations
 
@@ -7,12 +7,23 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.readers.table import ID_NAMES, USUAL_NAMES, Table, WrongKind, plain_name
+from sentibp.data.readers.table import (
+    ID_NAMES,
+    USUAL_NAMES,
+    ReadOptions,
+    Table,
+    WrongKind,
+    brief,
+    label_repair,
+    plain_name,
+)
+from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, scalar, to_numpy
 from sentibp.utils.label_key import is_number, label_key
 from sentibp.utils.label_mapping import class_spellings, column_polarity, suggest
@@ -26,6 +37,8 @@ _LONGEST_LABEL = 40  # characters
 ONE_VALUE = "one value only"  # as labels in a file of one class, too
 TEXTS = "texts"
 MANY = f"more than {_MOST_LABELS} different values"
+
+_SHOWN = 12  # columns that a message describes
 
 _FEW_ROWS = 4  # with fewer, different values in all rows say nothing
 
@@ -234,3 +247,46 @@ def _may_be_group(column: Column) -> bool:
     is_measured = column.fractions > 0.5 * column.filled  # two reviews of the same confidence belong to nothing
     repeats = len(column.distinct) > _FEW_GROUPS and 1.2 * len(column.distinct) < column.filled
     return repeats and not is_measured and column.length < 60
+
+
+class LabelColumns(NamedTuple):
+    """The columns that may hold the labels, the likeliest first, and what the others hold."""
+
+    names: Sequence[str] = ()
+    others: Sequence[tuple[str, str]] = ()
+    is_other: bool = False  # whether there is a column of the wanted name, which is not among these
+    taken: str = ""  # what the column has that was read as labels, if these are none
+
+    def repair(self, wanted: str = "label") -> str:
+        """Return what to do: name one of the columns instead of the one that is `wanted`; or label the reviews."""
+        if self.names:
+            return label_repair(wanted, self.names)
+        facts = "; ".join(f"{brief(name)}: {what}" for name, what in self.others[:_SHOWN])
+        more = "; ..." * (len(self.others) > _SHOWN)
+        about = f" ({facts}{more})" * bool(facts)
+        other = "other " * self.is_other
+        return f"no {other}column looks like labels{about}; add one with the label of each review"
+
+
+def find_label_columns(table: Table, options: ReadOptions) -> LabelColumns | None:
+    """Return the columns that may hold the labels, by their names and values. None if the rows cannot be read.
+
+    The names of the options are those of the table. Its column of labels is not among the others.
+    """
+    try:
+        profile = profile_table(table)
+    except (DataError, OSError):
+        return None
+    texts = {*options.texts} if {*options.texts} & {*table.columns} else {profile.text}
+    kinds = {each.name: "the texts" if each.name in texts else not_labels(each) for each in profile.columns}
+    taken = kinds.pop(options.label or "", "")
+    few = {each.name for each in profile.columns if each.counts is not None}
+    may_be_wrong = taken in (ONE_VALUE, MANY) or (taken == TEXTS and options.label in few)  # labels to correct, or map
+    found = sorted((each for each in profile.columns if kinds.get(each.name) == ""), key=label_rank)
+    others = [(name, what) for name, what in kinds.items() if what]
+    return LabelColumns(
+        names=[each.name for each in found],
+        others=others,
+        is_other=options.label in table.columns,
+        taken="" if may_be_wrong else taken,
+    )

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 
 from sentibp.data import hub, readers
 from sentibp.data.built_in import HUB_IDS, NAMES, SHIPPED, built_in_options, open_hub_set, open_shipped
-from sentibp.data.columns import profile_table
+from sentibp.data.columns import find_label_columns, profile_table
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
 from sentibp.data.hub import list_folder, load_from_hub
-from sentibp.data.label_columns import find_label_columns
 from sentibp.data.labels import Labels
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.folder import has_classes

@@ -13,8 +13,7 @@ import numpy as np
 from sentibp.errors import ConfigError
 from sentibp.export.checks import check_texts, expected
 from sentibp.export.compress import Compressed, compress, file_size
-from sentibp.export.files import javascript_file, python_file
-from sentibp.export.html import html_file
+from sentibp.export.files import html_file, javascript_file, python_file
 from sentibp.export.onnx import onnx_file, require_onnx
 from sentibp.export.payload import Payload, make_payload
 from sentibp.model.classifier import Classifier

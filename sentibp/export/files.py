@@ -1,4 +1,4 @@
-"""The files of an export to Python and JavaScript: the code of runtime/, with the data of a model."""
+"""The files of an export to Python, JavaScript and HTML: the code of runtime/, with the data of a model."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ import numpy as np
 
 from sentibp.export.checks import require_close
 from sentibp.export.payload import Payload
+from sentibp.inspection.explain import FULL, NOTHING
+from sentibp.inspection.pages.play_reviews import known_share
+from sentibp.inspection.pages.play_start import KNOWN, strongest_words
+from sentibp.inspection.pages.render import read_template, render, trusted
+from sentibp.model.classifier import Classifier
+from sentibp.model.head import LABELS
+from sentibp.utils.label_key import is_binary
 
 _RUNTIME = Path(__file__).parent / "runtime"
 _LABELS = 200  # characters of the labels in the first lines of a file
@@ -59,3 +66,35 @@ def _check_python(code: str, payload: Payload) -> None:
     model = module["_Model"](module["_DATA"])
     found = np.array([model.probabilities(model.features(text)[0]) for text in checks["texts"]])
     require_close(found, np.array(checks["probabilities"]), checks["texts"], "Python")
+
+
+_EXAMPLE = "Not a bad film at all: I loved the story, but the ending is dull."
+
+
+def html_file(payload: Payload) -> bytes:
+    """Return a page that holds the model."""
+    labels, model = payload.settings["labels"], payload.classifier
+    scripts = [read_template(name) for name in ("page.js", "export.js")]
+    code = "".join((read_runtime("model.js"), javascript_data(payload), *scripts))
+    page = render(
+        "export.html",
+        script=trusted(code),
+        labels=labels,
+        several=not is_binary(labels),
+        features=f"{payload.settings['features']:,}",
+        version=payload.settings["sentibp"],
+        example=_example(model),
+        floors={"nothing": NOTHING, "full": FULL},
+    )
+    return page.encode()
+
+
+def _example(model: Classifier) -> str:
+    """Return the text that the page begins with: an English one, or the words that weigh most.
+
+    The English one is about a film: it says nothing to a model that does not know its words, or has topics as labels.
+    """
+    is_about_praise = model.spec.ordered or set(LABELS) <= set(model.spec.labels)
+    if is_about_praise and known_share(model, [_EXAMPLE])[0] >= KNOWN:
+        return _EXAMPLE
+    return strongest_words(model)

@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sentibp.config import shipped
 from sentibp.config.dump import dump
+from sentibp.config.find import shipped
 from sentibp.config.load import load_config
 from sentibp.config.paths import FILES, get
 from sentibp.config.schema import Config
@@ -308,7 +308,7 @@ def _languages(subject: Subject, about: About) -> list[str]:
 @cache
 def _shipped_digests() -> dict[str, str]:
     """Return the configs that come with the program: their settings as YAML, and their names."""
-    return {dump(load_config(name).config): name for name, _ in shipped.shipped()}
+    return {dump(load_config(name).config): name for name, _ in shipped()}
 
 
 def _shipped_config(config: Config) -> str | None:

@@ -33,8 +33,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
 from sentibp.runs.review_hashes import ReviewHashes
-from sentibp.training.initial_files import known_words, require_suitable
-from sentibp.training.inputs import Inputs, Reviews, load_inputs, reviews_facts
+from sentibp.training.inputs import Inputs, Reviews, known_words, load_inputs, require_suitable, reviews_facts
 from sentibp.training.paths import explained_if_changed, resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData

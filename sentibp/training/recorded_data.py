@@ -28,7 +28,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.runs import directory
 from sentibp.runs.review_hashes import load_review_hashes
 from sentibp.runs.trained_model import info_of_model
-from sentibp.training.initial_files import INITIAL_FILES
+from sentibp.training.inputs import INITIAL_FILES
 from sentibp.training.paths import repair_if_gone, resolve_paths
 from sentibp.utils.messages import with_repair
 from sentibp.utils.paths import names_of, shown

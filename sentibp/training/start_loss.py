@@ -29,7 +29,7 @@ from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
 from sentibp.nn.losses import loss_on
 from sentibp.training import distillation
-from sentibp.training.initial_files import known_words
+from sentibp.training.inputs import known_words
 from sentibp.training.loop import fit, initial_state
 from sentibp.training.pretraining import PretrainingData
 from sentibp.utils.rng import random_stream

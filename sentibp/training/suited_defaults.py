@@ -18,8 +18,7 @@ from sentibp.data.tokenizer import Tokens, tokenize
 from sentibp.errors import DataError
 from sentibp.model.word_vectors import VectorFile, load_builtin
 from sentibp.nn.layers import Array
-from sentibp.training.initial_files import initial_file_facts
-from sentibp.training.inputs import Inputs
+from sentibp.training.inputs import Inputs, initial_file_facts
 from sentibp.training.start_loss import start_losses
 from sentibp.utils.arrow import index_of, to_numpy
 

@@ -32,8 +32,7 @@ from sentibp.errors import ConfigError, SentibpError
 from sentibp.runs.saved_model import is_average
 from sentibp.training.diverged import Diverged
 from sentibp.training.dry_run import dry_run
-from sentibp.training.initial_files import initial_file_facts
-from sentibp.training.inputs import Inputs, file_fingerprints, fingerprints, load_inputs
+from sentibp.training.inputs import Inputs, file_fingerprints, fingerprints, initial_file_facts, load_inputs
 from sentibp.training.paths import resolve_paths
 from sentibp.training.prepare import prepare_inputs
 from sentibp.training.sweep_folder import BEST, JOURNAL, ROOT, Plan, SweepFolder

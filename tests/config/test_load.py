@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from sentibp.config import dump, reference, yaml_file
 from sentibp.config import schema as config_schema
-from sentibp.config import shipped as config_shipped
+from sentibp.config.find import shipped
 from sentibp.config.load import MOST, load_config, load_settings, override_data
 from sentibp.config.schema import Config, Optimizer, Schedule
 from sentibp.errors import ConfigError
@@ -435,7 +435,7 @@ def test_a_copy_of_a_shipped_config_is_not_worth_a_line(here):
 
 
 def test_shipped_configs_are_listed_with_their_first_comment():
-    assert config_shipped.shipped() == [("deep", "Not at the top, but the first."), ("imdb", "The default.")]
+    assert shipped() == [("deep", "Not at the top, but the first."), ("imdb", "The default.")]
 
 
 # --- YAML -----------------------------------------------------------------------------------------------------

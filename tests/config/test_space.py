@@ -10,9 +10,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sentibp.config.find import shipped
 from sentibp.config.load import load_config
 from sentibp.config.schema import Config
-from sentibp.config.shipped import shipped
 from sentibp.config.space import Dimension, config_with, settings_with
 from sentibp.config.space_file import load_space
 from sentibp.errors import ConfigError

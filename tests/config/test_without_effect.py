@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from sentibp.config import shipped
+from sentibp.config.find import shipped
 from sentibp.config.load import load_config
 
 
@@ -82,9 +82,7 @@ def test_a_file_is_read_alike_and_a_run_has_every_setting(tmp_path):
 
 
 def test_no_shipped_config_has_a_setting_without_effect():
-    assert {name: load_config(name).notes for name, _ in shipped.shipped()} == {
-        name: () for name, _ in shipped.shipped()
-    }
+    assert {name: load_config(name).notes for name, _ in shipped()} == {name: () for name, _ in shipped()}
 
 
 def test_the_metric_of_early_stopping_chooses_the_epoch_of_a_short_training():

@@ -19,8 +19,7 @@ from sentibp.errors import DataError
 from sentibp.export.characters import character_tables
 from sentibp.export.checks import require_close
 from sentibp.export.export import export_model
-from sentibp.export.files import javascript_file, python_file, read_runtime
-from sentibp.export.html import html_file
+from sentibp.export.files import html_file, javascript_file, python_file, read_runtime
 from sentibp.export.payload import _rows as payload_rows
 from sentibp.export.payload import make_payload
 from sentibp.model.decision import Decision, parse_decision

@@ -13,6 +13,8 @@ from http import HTTPStatus
 from typing import Any
 
 import h11
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sentibp.export.server.responses import HEADERS
@@ -118,3 +120,37 @@ class Connection(H11Protocol):
 def _cancelled(timer: asyncio.TimerHandle | None) -> None:
     if timer is not None:
         timer.cancel()
+
+
+class RestReader:
+    """Reads the rest of each request after its answer, and throws it away, for so many seconds at most.
+
+    So the client of a request that was refused early gets to read the reason: a connection that is closed while the
+    client still sends is reset, and most clients then report the reset. This concerns those that ask to close the
+    connection, as urllib and nginx do.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float):
+        self.app, self.seconds = app, seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the application answer. The answer ends when the request has ended."""
+        left = not {"content-length", "transfer-encoding"}.isdisjoint(Headers(scope=scope))
+
+        async def receive_part() -> Message:
+            nonlocal left
+            message = await receive()
+            left = message["type"] == "http.request" and message.get("more_body", False)
+            return message
+
+        async def send_part(message: Message) -> None:
+            if left and message["type"] == "http.response.body" and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self.seconds):
+                        while left:
+                            await receive_part()
+                message = {"type": "http.response.body"}
+            await send(message)
+
+        await self.app(scope, receive_part, send_part)

@@ -15,9 +15,8 @@ from sentibp.errors import ConfigError, DataError
 from sentibp.export.server import app
 from sentibp.export.server import model as module
 from sentibp.export.server.access import Access
-from sentibp.export.server.limits import Limits
 from sentibp.export.server.model import ServedModel, load
-from sentibp.export.server.request import read_texts
+from sentibp.export.server.request import Limits, read_texts
 from sentibp.model.classifier import NoAnswer
 from sentibp.model.decision import Decision
 
