@@ -6,13 +6,16 @@ add a prior to the log loss, so that the number of reviews decides how far the r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from sentibp.nn.layers import Array, sigmoid, softmax
 from sentibp.nn.losses import cross_entropy, softmax_cross_entropy
 from sentibp.utils.threads import single_threaded_blas
+
+Shift = float | Sequence[float]
+"""What is added to a logit, or to each of those of K > 2 labels."""
 
 _LOWEST, _HIGHEST = 0.01, 100.0  # the range of the factor
 
@@ -55,8 +58,10 @@ def fit_temperature(logits: Array, label: Array, weight: Array | None = None) ->
     return float(min(max(factor, _LOWEST), _HIGHEST))
 
 
-def fit_scale_and_shift(logits: Array, label: Array, weight: Array) -> tuple[float, float]:
+def fit_scale_and_shift(logits: Array, label: Array, weight: Array) -> tuple[float, Shift]:
     """Return the factor f of the logits z (n,) and the shift b for which f z + b has the least weighted cross-entropy.
+
+    Logits of K labels, (n, K), have a shift each; the first is 0, since only differences of logits matter.
 
     This is Platt scaling (Platt, 1999), for weights (n,) that make the classes count otherwise than their reviews: a
     network that fits its training reviews hardly responds to such weights in its loss, the shift does. f is shrunk
@@ -64,44 +69,23 @@ def fit_scale_and_shift(logits: Array, label: Array, weight: Array) -> tuple[flo
     """
     from scipy.optimize import minimize
 
-    z, weight = logits.astype(np.float64), weight.astype(np.float64)
+    z, weight, several = logits.astype(np.float64), weight.astype(np.float64), logits.ndim == 2
+    loss_of = softmax_cross_entropy if several else cross_entropy
+    free = z.shape[1] - 1 if several else 1  # shifts that are fitted
 
     def loss_and_gradient(theta: Array) -> tuple[float, Array]:
-        factor, shift = theta
-        mean, dz = cross_entropy(factor * z + shift, label, weight)
-        strength = _SHRINKING if factor < 1 else _GROWING
-        prior = strength * (factor - 1 - np.log(factor)) + (shift / _SHIFT) ** 2 / 2
-        d_prior = np.array([strength * (1 - 1 / factor), shift / _SHIFT**2])
-        return mean * len(z) + prior, len(z) * np.array([z @ dz, dz.sum()]) + d_prior
-
-    bounds = [(_LOWEST, _HIGHEST), (None, None)]
-    with single_threaded_blas:
-        factor, shift = minimize(loss_and_gradient, [1.0, 0.0], jac=True, method="L-BFGS-B", bounds=bounds).x
-    return float(factor), float(shift)
-
-
-def fit_scale_and_shifts(logits: Array, label: Array, weight: Array) -> tuple[float, list[float]]:
-    """Return the factor of the logits (n, K), and the shift of each label's, as `fit_scale_and_shift` does for one.
-
-    The first shift is 0, since only differences of logits matter.
-    """
-    from scipy.optimize import minimize
-
-    z, weight = logits.astype(np.float64), weight.astype(np.float64)
-
-    def loss_and_gradient(theta: Array) -> tuple[float, Array]:
-        factor, shift = theta[0], np.append(0, theta[1:])
-        mean, dz = softmax_cross_entropy(factor * z + shift, label, weight)
+        factor, shift = theta[0], theta[1:]
+        mean, dz = loss_of(factor * z + (np.append(0, shift) if several else shift), label, weight)
+        d_factor, d_shift = (np.sum(z * dz), dz.sum(axis=0)[1:]) if several else (z @ dz, dz.sum())
         strength = _SHRINKING if factor < 1 else _GROWING
         prior = strength * (factor - 1 - np.log(factor)) + np.sum((shift / _SHIFT) ** 2) / 2
-        d_prior = np.append(strength * (1 - 1 / factor), shift[1:] / _SHIFT**2)
-        return mean * len(z) + prior, len(z) * np.append(np.sum(z * dz), dz.sum(axis=0)[1:]) + d_prior
+        d_prior = np.append(strength * (1 - 1 / factor), shift / _SHIFT**2)
+        return mean * len(z) + prior, len(z) * np.append(d_factor, d_shift) + d_prior
 
-    start = np.append(1.0, np.zeros(z.shape[1] - 1))
-    bounds = [(_LOWEST, _HIGHEST), *[(None, None)] * (z.shape[1] - 1)]
+    start, bounds = np.append(1.0, np.zeros(free)), [(_LOWEST, _HIGHEST), *[(None, None)] * free]
     with single_threaded_blas:
-        theta = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    return float(theta[0]), [0.0, *theta[1:].tolist()]
+        factor, *shift = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds).x.tolist()
+    return factor, [0.0, *shift] if several else shift[0]
 
 
 def mixture_weights(logits: Array, label: Array, weight: Array | None = None) -> Array:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sentibp.model.build import assemble
+from sentibp.model.calibration import Shift
 from sentibp.model.classifier import Classifier
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn.heads import scale_shares
@@ -16,9 +17,6 @@ from sentibp.nn.layers import Array
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config
-
-
-Shift = float | Sequence[float]
 
 
 def scale_logit(classifier: Classifier, factor: float, shift: Shift = 0.0) -> Classifier:

@@ -12,10 +12,10 @@ import numpy as np
 from sentibp import metrics
 from sentibp.config.schema import Train
 from sentibp.data.examples import Examples, example_weights
-from sentibp.model.calibration import fit_scale_and_shift, fit_scale_and_shifts, fit_temperature, mixture_weights
+from sentibp.model.calibration import Shift, fit_scale_and_shift, fit_temperature, mixture_weights
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
-from sentibp.model.fold import Shift, scale_logit
+from sentibp.model.fold import scale_logit
 from sentibp.model.head import probability
 from sentibp.nn.layers import Array
 from sentibp.runs.directory import MODEL, VALIDATED, Run, save_predictions
@@ -200,8 +200,7 @@ def calibrate(logits: Array, validation: Examples, independent: Array | None, se
     assert weight is not None
     # Classes of different weight are worth fewer reviews (Kish, 1965): many of them hardly count.
     weight = weight * (weight.sum(dtype=np.float64) / np.sum(weight.astype(np.float64) ** 2 / own))
-    fit = fit_scale_and_shifts if logits.ndim == 2 else fit_scale_and_shift
-    return fit(logits[counted], label, weight)
+    return fit_scale_and_shift(logits[counted], label, weight)
 
 
 class FixedSelection:

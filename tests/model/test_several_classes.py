@@ -15,7 +15,7 @@ from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
 from sentibp.model import file as model_file
 from sentibp.model import head, initial, linear, naive_bayes
-from sentibp.model.calibration import fit_scale_and_shift, fit_scale_and_shifts, fit_temperature, mixture_weights
+from sentibp.model.calibration import fit_scale_and_shift, fit_temperature, mixture_weights
 from sentibp.model.classifier import _BINARY_FORMAT, FORMAT
 from sentibp.model.decision import Decision
 from sentibp.model.fold import fold_classifiers, scale_logit
@@ -211,7 +211,7 @@ def test_of_two_classes_every_fit_is_that_of_one_logit(n, factor):
     z, weight = factor * z, np.where(label == 0, 4.0, 0.5) * np.random.default_rng(2).random(n)
     one = z[:, 1] - z[:, 0]
     assert fit_temperature(z, label, weight) == pytest.approx(fit_temperature(one, label, weight))
-    scale, (first, second) = fit_scale_and_shifts(z, label, weight)
+    scale, (first, second) = fit_scale_and_shift(z, label, weight)
     assert (scale, second - first) == pytest.approx(fit_scale_and_shift(one, label, weight), rel=1e-3)
     other = np.random.default_rng(3).standard_normal(z.shape)
     share = mixture_weights(np.stack((z, other), axis=1), label, weight)
@@ -222,7 +222,7 @@ def test_of_two_classes_every_fit_is_that_of_one_logit(n, factor):
 def test_the_shift_of_each_class_is_recovered():
     z, label = labelled(2, 30_000)
     off = np.array([0, 0.7, -0.4, 0.2])
-    factor, shift = fit_scale_and_shifts(2 * (z - off), label, np.ones(len(z)))
+    factor, shift = fit_scale_and_shift(2 * (z - off), label, np.ones(len(z)))
     assert factor == pytest.approx(0.5, abs=0.03)
     assert shift[0] == 0
     assert shift == pytest.approx(off, abs=0.06)
