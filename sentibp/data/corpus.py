@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.data.columns import is_id_like
+from sentibp.data.examples import Examples
 from sentibp.data.faulty_texts import (
     LOOK,
     all_blank,
@@ -31,11 +32,12 @@ from sentibp.data.faulty_texts import (
 )
 from sentibp.data.label_notes import labels_in_texts_note, reversed_column_notes
 from sentibp.data.label_values import parse_labels
-from sentibp.data.labels import IGNORED, Labels, OpenLabels, distinct, first_place, row_count
+from sentibp.data.labels import IGNORED, Classes, Labels, OpenLabels, distinct, first_place, row_count
 from sentibp.data.readers.records import Records
 from sentibp.data.text_hashes import blank_hash, text_ids
 from sentibp.errors import DataError
 from sentibp.metrics import effective_number
+from sentibp.nn import Ragged
 from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, scalar, to_numpy
 from sentibp.utils.label_key import LABELS, class_names, label_key
 from sentibp.utils.messages import counted
@@ -67,6 +69,11 @@ class Corpus:
 
     def __len__(self) -> int:
         return len(self.text)
+
+    def examples(self, features: Ragged, classes: Classes) -> Examples:
+        """Return the reviews, which have labels, with their features."""
+        assert self.label is not None
+        return Examples(features, self.label, self.weight, classes)
 
     @property
     def aside(self) -> str:

@@ -14,7 +14,6 @@ from sentibp.config.schema import Data
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus, repeated_note
 from sentibp.data.dataset import IN_MEMORY
-from sentibp.data.examples import Examples
 from sentibp.data.in_memory import corpus_in_memory
 from sentibp.data.label_encoder import class_numbers
 from sentibp.data.labels import NoKnownLabel
@@ -181,10 +180,7 @@ def score_corpus(
     classifier = recorded.classifier
     _require_same_classes(classifier, corpus)
     features, tokens, unknown = classifier.encode(corpus.text)
-    assert corpus.label is not None
-    scores, logits = evaluate(
-        classifier.network, Examples(features, corpus.label, corpus.weight, classifier.spec.label_set)
-    )
+    scores, logits = evaluate(classifier.network, corpus.examples(features, classifier.spec.label_set))
     positive = probability(logits)
     if decision is not None:
         scores = _scores_of(decision, corpus, positive)

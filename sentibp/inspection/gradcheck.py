@@ -104,10 +104,8 @@ def build_with_sample(
         features = vocabulary.encode(tokens)[0]
     if not len(vocabulary):
         raise no_features(settings, f"{len(corpus):,} reviews")
-    assert corpus.label is not None
-    examples = Examples(features, corpus.label, corpus.weight, classes_of(config.data))
-    classifier = initial.build_classifier(config, vocabulary, config.train.seed, origin, examples)
-    return classifier, examples
+    examples = corpus.examples(features, classes_of(config.data))
+    return initial.build_classifier(config, vocabulary, config.train.seed, origin, examples), examples
 
 
 def _sample(corpus: Corpus, reviews: int) -> Corpus:
@@ -116,8 +114,7 @@ def _sample(corpus: Corpus, reviews: int) -> Corpus:
 
 
 def _encoded(classifier: Classifier, corpus: Corpus) -> Examples:
-    assert corpus.label is not None
-    return Examples(classifier.encode(corpus.text)[0], corpus.label, corpus.weight, classifier.spec.label_set)
+    return corpus.examples(classifier.encode(corpus.text)[0], classifier.spec.label_set)
 
 
 def _move_zero_biases(network: Sequential) -> None:

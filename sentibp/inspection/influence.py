@@ -125,7 +125,7 @@ def _influences(run: Path, classifier: Classifier, text: Ragged, count: int, tow
     training = classifier.encode(corpus.text)[0]
     with single_threaded_blas:
         overlap = _find_overlap(training, feature, len(classifier.vocabulary))
-        examples = Examples(training, label, corpus.weight, classifier.spec.label_set)
+        examples = corpus.examples(training, classifier.spec.label_set)
         initial = _initial_influence(classifier, examples, overlap, gradient)
         influence = initial + step_influence(classifier, training, overlap, gradient, log)
     total, total_initial = (np.bincount(overlap.review, each, minlength=n) for each in (influence, initial))

@@ -137,7 +137,7 @@ def audit_labels(
         watch(Note(text))
     settings = _single_network(settings)
     classes = classes_of(settings.data)
-    examples = Examples(features, label, corpus.weight, classes)
+    examples = corpus.examples(features, classes)
     logits = np.zeros(n if classes.are_binary else (n, classes.number))
     issues: dict[int, LabelIssue] = {}
     for number in range(folds):

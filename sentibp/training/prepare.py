@@ -152,7 +152,7 @@ def prepare_inputs(
         origin=origin,
         pretrained=inputs.pretrained,
         lexicon=lexicon,
-        training=_examples(reviews.training, features, classes),
+        training=reviews.training.examples(features, classes),
         validation=_examples_or_none(reviews.validation, encoded.validation, classes),
         independent=independent,
         extra=PretrainingData(occurrences, _examples_or_none(reviews.labelled, labelled, BINARY), unlabelled),
@@ -282,9 +282,4 @@ def _with_origin(overlap: _Overlap, validation: Corpus | None, origin: Classifie
 
 
 def _examples_or_none(corpus: Corpus | None, features: Ragged, classes: Classes) -> Examples | None:
-    return None if corpus is None else _examples(corpus, features, classes)
-
-
-def _examples(corpus: Corpus, features: Ragged, classes: Classes) -> Examples:
-    assert corpus.label is not None
-    return Examples(features, corpus.label, corpus.weight, classes)
+    return None if corpus is None else corpus.examples(features, classes)

@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 from sentibp.config.schema import Config
 from sentibp.data.corpus import Corpus
 from sentibp.data.encode import encode
-from sentibp.data.examples import Examples
 from sentibp.data.folding import Spelling
 from sentibp.data.labels import classes_of
 from sentibp.data.lexicon import load_lexicon
@@ -62,7 +61,7 @@ def start_losses(plain: Config, informed: Sequence[Config], corpus: Corpus, pret
 def _plain(config: Config, training: Corpus, held_out: Corpus) -> tuple[Classifier, Ragged]:
     """Return a trained network, and the features of other texts."""
     encoded = encode(config.text, (training,), held_out, None, "")
-    examples = _examples(config, training, encoded.learned[0])
+    examples = training.examples(encoded.learned[0], classes_of(config.data))
     classifier = build_classifier(config, encoded.vocabulary, 0, examples=examples)
     settings = config.train.model_copy(update={"epochs": min(config.train.epochs, _EPOCHS)})
     for _ in fit(classifier.network, examples, None, settings, initial_state(settings, len(examples), 0)):
@@ -80,16 +79,11 @@ def _informed(
     words = [pc.filter(each, pc.is_in(each, occurring)) for each in known_words(config, pretrained, lexicon)]
     encoded = encode(config.text, (training,), held_out, None, "", occurrences=True, words=words)
     vocabulary, occurrences = encoded.vocabulary, encoded.learned[0]
-    examples = _examples(config, training, vocabulary.select(occurrences))
+    examples = training.examples(vocabulary.select(occurrences), classes_of(config.data))
     extra = PretrainingData(occurrences, None, Ragged(np.zeros(0, np.int32), np.zeros(1, np.int64)))
     data = vocabulary, examples, extra
     columns = distillation.word_columns(config, *data, match_vectors(pretrained, vocabulary), lexicon)
     return [(distillation.word_classifier(each, *data, columns, seed=0), encoded.validation) for each in configs]
-
-
-def _examples(config: Config, corpus: Corpus, features: Ragged) -> Examples:
-    assert corpus.label is not None
-    return Examples(features, corpus.label, corpus.weight, classes_of(config.data))
 
 
 def _loss(classifier: Classifier, x: Ragged, held_out: Corpus) -> float:
