@@ -15,11 +15,10 @@ from sentibp.errors import ESCAPES, shortened
 from sentibp.utils.messages import (
     TEXT_ESCAPES,
     discard,
+    one_line,
     print_message,  # noqa: F401  # commands find all output here
-    truncated,
+    printable,
 )
-
-_JOINERS = "\u200c\u200d"  # part of words in Persian and of emoji
 
 
 def prepare_streams() -> None:
@@ -64,11 +63,6 @@ def print_json(value: Any) -> None:
     print_text(jsons.dumps(value, default=os.fspath))
 
 
-def one_line(text: str, width: int = 60) -> str:
-    """Return the text, or its beginning, as one line of at most `width` characters."""
-    return truncated(" ".join(printable(text[:200]).split()), width)
-
-
 def distinct_names(names: Iterable[str], width: int) -> dict[str, str]:
     """Return each name as one line of at most `width` characters: its beginning, or both ends if beginnings are alike.
 
@@ -81,11 +75,6 @@ def distinct_names(names: Iterable[str], width: int) -> dict[str, str]:
         if alike[beginning] > 1 and len(line) > width:
             shown[name] = f"{line[:start]}…{line[start + 1 - width :]}"
     return shown
-
-
-def printable(text: str, mark: str = " ") -> str:
-    """Return the text with a mark for each line break and each character that cannot be printed."""
-    return "".join(c if c.isprintable() or c in _JOINERS else mark for c in text)
 
 
 def table(columns: Sequence[str], lines: Sequence[Sequence[Any]], json: bool = False) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from sentibp.data.split import possible_share
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils import label_mapping
 from sentibp.utils.label_key import label_key, label_value
-from sentibp.utils.messages import counted, truncated
+from sentibp.utils.messages import counted, one_line
 from sentibp.utils.repair import PLACEHOLDER, as_yaml, set_option
 
 _REPAIRS = ("encoding", "columns", "separator", "quoting", "sheet")  # settings that readers ask for, and suggest
@@ -32,6 +33,7 @@ _COLUMNS = ("text_column", "label_column", "weight_column", "group_column")
 _OTHERS = 4  # columns that may have the labels, at most, in a note
 
 _SHOWN = 50  # characters of an example
+_printable = partial(one_line, width=_SHOWN)
 
 _LONG = 400  # characters of a text on average: several sentences
 
@@ -348,8 +350,3 @@ def _groups(profile: Profile) -> Iterator[Line]:
             "keeps the reviews of each on one side of the cut",
             "",
         )
-
-
-def _printable(text: str) -> str:
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return truncated(line, _SHOWN)

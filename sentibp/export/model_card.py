@@ -31,7 +31,7 @@ from sentibp.runs.saved_model import average, is_calibrated, uses_of_validation
 from sentibp.training.validation_notes import FEW
 from sentibp.utils import environment
 from sentibp.utils.json_types import finite_number
-from sentibp.utils.messages import as_sentence
+from sentibp.utils.messages import as_sentence, printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -366,8 +366,7 @@ def _header(subject: Subject, facts: Mapping[str, Any], about: About) -> str:
 
 def _escaped(text: str) -> str:
     """Return a text as Markdown shows it in one line, with no markup of its own."""
-    printable = "".join(c if c.isprintable() else " " for c in str(text))
-    return _MARKUP.sub(lambda found: f"\\{found[0]}", " ".join(printable.split()))
+    return _MARKUP.sub(lambda found: f"\\{found[0]}", " ".join(printable(str(text)).split()))
 
 
 @cache

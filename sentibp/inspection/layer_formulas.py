@@ -13,11 +13,12 @@ import numpy as np
 
 from sentibp.inspection import head_formulas
 from sentibp.inspection.trace import PAIR, LayerTrace, Trace, dense_gradient
-from sentibp.inspection.worksheet import Formula, Line, Number, Table, join_terms, number, one_line, parenthesized
+from sentibp.inspection.worksheet import Formula, Line, Number, Table, join_terms, number, parenthesized
 from sentibp.nn import EmbeddingBag, Layer, Linear, ReLU, Residual, Sigmoid, Tanh
 from sentibp.nn.eval_mode import FixedBatchNorm
 from sentibp.nn.heads import Cumulative, Scale
 from sentibp.nn.layers import Activation, Array
+from sentibp.utils.messages import one_line
 
 _WORDS = 8  # the least number of embedding rows that are shown
 

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp.inspection.trace import LayerTrace, Trace, dense_gradient, source_of
-from sentibp.inspection.worksheet import Formula, Line, Number, number, one_line, parenthesized
+from sentibp.inspection.worksheet import Formula, Line, Number, number, parenthesized
 from sentibp.nn import EmbeddingBag
 from sentibp.nn.heads import Scale
 from sentibp.nn.layers import Array
 from sentibp.nn.optim import SGD, Adagrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
+from sentibp.utils.messages import one_line
 
 
 class _Rule(NamedTuple):

@@ -9,11 +9,12 @@ from sentibp.inspection import head_formulas
 from sentibp.inspection.layer_formulas import formulas_of, residual_sum
 from sentibp.inspection.optimizer_formulas import update_lines
 from sentibp.inspection.trace import LayerTrace, Outcome, Trace, source_of
-from sentibp.inspection.worksheet import Formula, Line, Number, Section, Sheet, Table, number, one_line, parenthesized
+from sentibp.inspection.worksheet import Formula, Line, Number, Section, Sheet, Table, number, parenthesized
 from sentibp.model.head import label_number
 from sentibp.nn import Residual, sigmoid
 from sentibp.nn.losses import LOSSES
 from sentibp.utils.label_key import is_binary
+from sentibp.utils.messages import one_line
 
 
 class Stage(NamedTuple):
@@ -32,6 +33,7 @@ def sheet(trace: Trace, dims: int) -> Sheet:
 
 def stages(trace: Trace, dims: int) -> list[Stage]:
     """Return the stages of the step in order, with the first `dims` entries of each vector."""
+    logits = "the logit" if is_binary(trace.labels) else "the logits"
     dv = "dv is d loss / d v: how much the loss grows with v. From the loss to the words:"
     return [
         Stage("words", None, Section("Forward", _word_lines(trace))),
@@ -41,15 +43,11 @@ def stages(trace: Trace, dims: int) -> list[Stage]:
         ),
         Stage("loss", None, Section("the prediction and the loss", _loss_lines(trace, trace.outcomes[0], dims))),
         Stage("backward", None, Section("Backward", [dv])),
-        Stage("logit", None, Section(_logits(trace), _logit_gradient_lines(trace, trace.outcomes[0], dims))),
+        Stage("logit", None, Section(logits, _logit_gradient_lines(trace, trace.outcomes[0], dims))),
         *_backward(trace, dims),
         Stage("update", None, Section("Update", update_lines(trace, dims))),
         Stage("after", None, Section("After", _after_lines(trace, dims))),
     ]
-
-
-def _logits(trace: Trace) -> str:
-    return "the logit" if is_binary(trace.labels) else "the logits"
 
 
 def _backward(trace: Trace, dims: int) -> Iterator[Stage]:

@@ -12,8 +12,6 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from sentibp.utils.messages import truncated
-
 _WIDTH = 80
 _INDENT = "  "
 
@@ -89,12 +87,6 @@ def join_terms(terms: Sequence[str]) -> str:
 def parenthesized(x: str) -> str:
     """Return a number or symbol as it appears after an operator: a negative number in parentheses."""
     return f"({x})" if x.startswith("-") else x
-
-
-def one_line(text: str, width: int) -> str:
-    """Return the text, or its first `width` characters, on one line."""
-    text = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * width]).split())
-    return truncated(text, width)
 
 
 def make_worksheet(sheet: Sheet) -> tuple[Sheet, Sheet]:

@@ -28,9 +28,22 @@ def discard(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+_JOINERS = "\u200c\u200d"  # part of words in Persian and of emoji
+
+
+def printable(text: str, mark: str = " ") -> str:
+    """Return the text with a mark for each line break and each character that cannot be printed."""
+    return "".join(c if c.isprintable() or c in _JOINERS else mark for c in text)
+
+
 def truncated(text: str, width: int) -> str:
     """Return the text, or its beginning with an ellipsis, in at most `width` characters."""
     return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def one_line(text: str, width: int = 60) -> str:
+    """Return the text, or its beginning, as one line of at most `width` characters."""
+    return truncated(" ".join(printable(text[: 4 * width]).split()), width)
 
 
 def as_sentence(note: str) -> str:

@@ -9,11 +9,12 @@ import numpy as np
 from sentibp.inspection.pages.render import probability
 from sentibp.inspection.trace import Trace, dense_gradient
 from sentibp.inspection.walkthrough import stages
-from sentibp.inspection.worksheet import number, one_line
+from sentibp.inspection.worksheet import number
 from sentibp.model.head import label_number
 from sentibp.nn import EmbeddingBag
 from sentibp.nn.optim import SGD
 from sentibp.utils.label_key import is_binary
+from sentibp.utils.messages import one_line
 
 _STAGES = {
     "forward": ("words", "forward"),
