@@ -22,19 +22,16 @@ def notes_without_effect(config: Config, given: Collection[str]) -> Iterator[str
     for keys, what in (*_model(config), *_pretraining(config), *_schedule(config)):
         if any(key in given for key in keys):
             yield what
-    if all(_is_fixed(config, layer) for layer in layer_names(config)):
-        frozen = [layer for layer in config.train.freeze if layer != "output"]
-        thaw = [set_option("train.freeze", frozen)] if "output" in config.train.freeze else []
-        faster = {layer: rate for layer, rate in config.train.learning_rates.items() if layer != "output"}
-        thaw += [set_option("train.learning_rates", faster)] if config.train.learning_rates.get("output") == 0 else []
+    freeze, rates = config.train.freeze, config.train.learning_rates
+    if all(layer in freeze or rates.get(layer) == 0 for layer in layer_names(config)):
+        frozen = [layer for layer in freeze if layer != "output"]
+        thaw = [set_option("train.freeze", frozen)] if "output" in freeze else []
+        faster = {layer: rate for layer, rate in rates.items() if layer != "output"}
+        thaw += [set_option("train.learning_rates", faster)] if rates.get("output") == 0 else []
         yield (
             "train.freeze and train.learning_rates keep all layers as they start, so the network learns nothing; "
             f"let it learn its output: {' '.join(thaw)}"
         )
-
-
-def _is_fixed(config: Config, layer: str) -> bool:
-    return layer in config.train.freeze or config.train.learning_rates.get(layer) == 0
 
 
 def _model(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:

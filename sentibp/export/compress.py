@@ -76,7 +76,8 @@ def compress(classifier: Classifier, max_bytes: int, measure: Callable[[Compress
     """
     measure = measure or file_size
     rows, weights = _rotated(classifier, _ENERGY)
-    order = np.argsort(-_importance(rows, classifier.vocabulary), kind="stable")
+    importance = np.linalg.norm(rows, axis=1) * np.sqrt(_frequency(classifier.vocabulary))  # (V,)
+    order = np.argsort(-importance, kind="stable")
 
     def build(count: int) -> Compressed:
         return _packed(classifier, rows, weights, _with_origins(classifier.vocabulary, order[:count]), _STEPS)
@@ -190,11 +191,6 @@ def _frequency(vocabulary: Vocabulary) -> Array:
         number = index_of(words, vocabulary.words)
         frequency[marked] = _SHIFTED * np.where(number == NONE, 0, frequency[vocabulary.word_features[number]])
     return frequency
-
-
-def _importance(rows: Array, vocabulary: Vocabulary) -> Array:
-    """Return how much a feature moves the predictions: (V,)."""
-    return np.linalg.norm(rows, axis=1) * np.sqrt(_frequency(vocabulary))
 
 
 def _with_origins(vocabulary: Vocabulary, chosen: Array) -> Array:

@@ -225,7 +225,12 @@ def _add_metadata(model: ModelProto, payload: Payload, vocabulary: Vocabulary) -
     text, tables = settings["text"], settings["characters"]
     is_old = text["folding"] == 1
     capitals = {c: c.lower() for c in ascii_uppercase} if tables["lower"] else {}
-    late = {code: plain for plain, ranges in tables["late"].items() for code in _codes(ranges)}
+    late = {
+        chr(code): plain
+        for plain, ranges in tables["late"].items()
+        for first, last in _ends(ranges)
+        for code in range(first, last + 1)
+    }
     rules = settings["shifters"] and {
         **settings["shifters"],
         "punctuation": f"[{_pattern(tables['punctuation'])}]+",
@@ -239,7 +244,7 @@ def _add_metadata(model: ModelProto, payload: Payload, vocabulary: Vocabulary) -
         "entity": ENTITY,
         "alone": f"{single}(?:\u200d{single})*",
         "token": f"{word}(?:['`]{word})*|([!-~])\\1*".replace("`" * is_old, ""),
-        "late": {chr(code): plain for code, plain in late.items()},
+        "late": late,
         "context": [] if is_old else text["context"],
         "shifters": rules,
         **{key: text[key] for key in ("lowercase", "folding", "patterns", "classes")},
@@ -267,10 +272,6 @@ def _mapping(runs: list[list[Any]]) -> dict[str, str]:
 def _pattern(ranges: list[int]) -> str:
     """Return ranges of characters as the inside of a character class of a regular expression."""
     return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in _ends(ranges))
-
-
-def _codes(ranges: list[int]) -> list[int]:
-    return [code for first, last in _ends(ranges) for code in range(first, last + 1)]
 
 
 def _ends(ranges: list[int]) -> list[tuple[int, int]]:

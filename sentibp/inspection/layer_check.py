@@ -64,15 +64,15 @@ def check_file(path: Path, tolerance: float = TOLERANCE) -> list[LayerResult]:
     """Check every layer that the file defines. Raises ConfigError, and LayerFailed if a layer raises an error."""
     module = _execute(path)
     classes = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
-    layers = [each for each in classes if _is_layer(each)]
+    layers = [
+        each
+        for each in classes
+        if issubclass(each, Layer) and each.forward is not Layer.forward and each.backward is not Layer.backward
+    ]
     if not layers:
         raise ConfigError(_no_layer(path, classes))
     with np.errstate(all="ignore"):  # a number that is not finite counts as wrong
         return [LayerResult(kind.__name__, _check_layer(path, module, kind, tolerance)) for kind in layers]
-
-
-def _is_layer(kind: type) -> bool:
-    return issubclass(kind, Layer) and kind.forward is not Layer.forward and kind.backward is not Layer.backward
 
 
 def _no_layer(path: Path, classes: list[type]) -> str:

@@ -107,7 +107,7 @@ def download(name: str) -> Path:
     """
     hub_name = parse_hub_name(name)
     prepare_client()
-    path = _cached(hub_name) if is_offline() or _is_commit(hub_name.revision) else None
+    path = _cached(hub_name) if is_offline() or _COMMIT.fullmatch(hub_name.revision or "") else None
     if path is None:
         if is_offline():
             raise HubUnreachable(f"{hub_name}: working offline, and it has no local copy; use it once with the network")
@@ -116,10 +116,6 @@ def download(name: str) -> Path:
     if pinned is not None and pinned != str(hub_name):
         print_message(f"{hub_name}: using {pinned}")
     return path
-
-
-def _is_commit(revision: str | None) -> bool:
-    return revision is not None and _COMMIT.fullmatch(revision) is not None
 
 
 def _cached(name: HubName) -> Path | None:

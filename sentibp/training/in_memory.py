@@ -261,7 +261,8 @@ def prepare_reviews(resolved: Resolved, given: Given, out: Path | None) -> Prepa
     number = encoder.encode(given.labels, given.names[1])
     corpus = corpus_in_memory(given.texts, number, names, given.weight, given.groups, given.names)
     require_all_classes(corpus, given.names[1], f"training needs both{' classes' * (len(names) == 2)}")
-    config, notes = _with_paths(resolved._replace(config=config))
+    others = [key for key in (*SOURCES, *FILES) if key != "data.source"]  # files beside the training reviews
+    config, notes = resolve_paths(resolved._replace(config=config), others)
     config, validation, more = _with_validation(resolved, config, given, corpus)
     source = _source(resolved, config) if out is None else absolute(out / REVIEWS)
     config = paths.replace(config, "data.source", source)
@@ -314,11 +315,6 @@ def _with_labels(config: Config, encoder: LabelEncoder) -> Config:
     if encoder.ordered is False:
         changes["ordered"] = False
     return config.model_copy(update={"data": config.data.model_copy(update=changes)})
-
-
-def _with_paths(resolved: Resolved) -> tuple[Config, tuple[str, ...]]:
-    """Return the settings with the absolute paths of files other than the training reviews."""
-    return resolve_paths(resolved, [key for key in (*SOURCES, *FILES) if key != "data.source"])
 
 
 def _source(resolved: Resolved, config: Config) -> str | list[str]:

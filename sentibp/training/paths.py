@@ -61,7 +61,10 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
         if key in SOURCES:
             value, more = sources.resolve_source(value, base)
         elif key == "model.init_from" and hub_model.is_hub_name(value):
-            value, more = _pinned(key, value), ()  # the commit, which names the same model for ever
+            value, more = (
+                str(hub_model.pinned_name(_find(key, value))),
+                (),
+            )  # the commit, which names the same model for ever
         elif key in _FOUND and (value == "last" or (value == find.BUILTIN and not _is_in(base or Path(), value))):
             value, more = _find(key, value), ()
         else:
@@ -168,10 +171,6 @@ def restore_or_set(run: Path) -> str:
     command = "pretrain" if is_pretraining(load_run_info(run)) else "train"
     again = f"`sentibp {command} {shlex.quote(str(run / 'config.yaml'))}`"
     return f"a run keeps its settings: restore the data, or start a new training, {again}, with such an option"
-
-
-def _pinned(key: str, name: str) -> str:
-    return str(hub_model.pinned_name(_find(key, name)))
 
 
 def _find(key: str, name: str) -> str:

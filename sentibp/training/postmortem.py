@@ -115,8 +115,9 @@ def _batch(failed: FailedStep, corpus: Corpus | None) -> list[dict[str, Any]]:
     logits = failed.model.logits(failed.training.features.take(chosen)).tolist()
     labels = failed.training.label[chosen].tolist()
     names = failed.model.spec.labels
+    key = "logit" if failed.model.spec.label_set.are_binary else "logits"
     return [
-        {"review": number, "place": place, "label": names[label], **_logits(logit), "text": text}
+        {"review": number, "place": place, "label": names[label], key: _finite(logit), "text": text}
         for number, label, logit, text, place in zip(
             chosen.tolist(), labels, logits, *_texts_and_places(chosen, corpus), strict=True
         )
@@ -132,12 +133,9 @@ def _texts_and_places(chosen: Array, corpus: Corpus | None) -> tuple[list[str | 
     return of_chosen.text.to_pylist(), unknown if of_chosen.place is None else of_chosen.place.to_pylist()
 
 
-def _logits(logit: float | list[float]) -> dict[str, Any]:
-    return {"logits": [*map(_finite, logit)]} if isinstance(logit, list) else {"logit": _finite(logit)}
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _finite(value: Any) -> Any:
+    """Return a number, or each number of a list; None for one that is not finite, which JSON does not have."""
+    return list(map(_finite, value)) if isinstance(value, list) else value if math.isfinite(value) else None
 
 
 def _beginning(text: str) -> str:

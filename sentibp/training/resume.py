@@ -188,9 +188,8 @@ def _reopen(
         remove_checkpoint(run.path)
         run.facts |= now
     elif changed := changes(run.facts, now):
-        notes.append(
-            f"changed since: {in_words(changed)}; the last digits may differ from those of a run without interruption"
-        )
+        what = ", ".join(f"{name} {then} -> {new}" for name, (then, new) in changed.items())
+        notes.append(f"changed since: {what}; the last digits may differ from those of a run without interruption")
     resumed = {
         "start": datetime.now().astimezone().isoformat(timespec="seconds"),
         "step": checkpoint.state["step"] if checkpoint else 0,
@@ -222,8 +221,3 @@ def _differences(
         repair = "resume with the settings of the run, or start a new training"
         raise ConfigError(f"{path}: was trained with other settings; {repair}", *lines)
     return {key: [then.get(key), wanted.get(key)] for key in keys}
-
-
-def in_words(changed: Mapping[str, list[Any]]) -> str:
-    """Return what has changed, in a line."""
-    return ", ".join(f"{name} {then} -> {now}" for name, (then, now) in changed.items())

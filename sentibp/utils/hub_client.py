@@ -82,8 +82,10 @@ def _explained(error: Exception, name: str, revision: str | None) -> SentibpErro
     if fact is not None:
         return (DataError if status == 429 else ConfigError)(f"{name}: {fact}")
     if is_unreachable(error) or type(error).__name__ == "LocalEntryNotFoundError":
-        out_of_order = f"{name}: the hub is out of order (HTTP {status}); try again later"
-        return HubUnreachable(_unreachable(name) if status is None else out_of_order)
+        if status is not None:
+            return HubUnreachable(f"{name}: the hub is out of order (HTTP {status}); try again later")
+        fact = f"{name}: cannot reach the hub ({endpoint()}), and there is no local copy"
+        return HubUnreachable(f"{fact}; try again, or name a local model")
     said: Any = getattr(error, "server_message", None) or error
     text = next((line for line in str(said).splitlines() if line.strip()), type(error).__name__).strip()
     return DataError(f"{name}: the hub answers: {text}; check the name, or try again later")
@@ -114,7 +116,3 @@ def _missing(error: Exception, revision: str | None) -> str | None:
         (errors.RepositoryNotFoundError, _REFUSALS[404]),
     ]
     return next((fact for kind, fact in kinds if isinstance(error, kind)), None)
-
-
-def _unreachable(name: str) -> str:
-    return f"{name}: cannot reach the hub ({endpoint()}), and there is no local copy; try again, or name a local model"
