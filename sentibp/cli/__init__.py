@@ -251,33 +251,12 @@ def command_group(help: str, **options: Any) -> typer.Typer:
     )
 
 
-COMMANDS = (  # in the order of the help; each has a module of its name
-    "init",
-    "train",
-    "pretrain",
-    "eval",
-    "predict",
-    "explain",
-    "blame",
-    "audit",
-    "trace",
-    "gradcheck",
-    "report",
-    "play",
-    "serve",
-    "reproduce",
-    "runs",
-    "words",
-    "compress",
-    "sweep",
-    "cluster",
-    "export",
-    "card",
-    "push",
-    "bench",
-    "config",
-    "cache",
+COMMANDS = (
+    *("init", "train", "pretrain", "eval", "predict", "explain", "blame", "audit", "trace", "gradcheck"),
+    *("report", "play", "serve", "reproduce", "runs", "words", "compress", "sweep", "cluster"),
+    *("export", "card", "push", "bench", "config", "cache"),
 )
+"""In the order of the help. A command has a module of its name, with a function of this name, or `commands`."""
 
 
 HELP = ("-h", "--help")
