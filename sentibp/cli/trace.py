@@ -7,7 +7,7 @@ import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -24,7 +24,7 @@ Format = Literal["text", "json", "markdown", "html"]
 Loss = Literal["cross_entropy", "squared_error"]  # of nn/losses.py
 Method = Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]  # of nn/optim.py
 
-_SUFFIXES: dict[str, Format] = {
+_SUFFIXES = {
     ".txt": "text",
     ".md": "markdown",
     ".markdown": "markdown",
@@ -87,8 +87,8 @@ def trace(
     with its formula, its numbers, and the function that computes it. Then the update, and the prediction after it. As
     in prediction, there is no dropout, and batch norm uses its running averages.
     """
-    format = "json" if json else format
-    format = format_of(output, format, _SUFFIXES, "text", "text") if output else format or "text"
+    given = "json" if json else format
+    format = cast("Format", format_of(output, given, _SUFFIXES, "text", "text") if output else given or "text")
     _check_options(text, model, article, learning_rate, blank and format == "json")
     require_texts([] if text is None else [text])
     for path in _files(output, blank):
