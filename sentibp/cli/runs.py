@@ -20,7 +20,7 @@ from sentibp.errors import ConfigError
 from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
-    from sentibp.inspection.sweep_watch import SweepState
+    from sentibp.inspection.sweep import SweepState
     from sentibp.runs.gradient_flow import EpochFlow
     from sentibp.runs.listing import RunSummary
     from sentibp.runs.watch import RunProgress
@@ -171,7 +171,7 @@ def watch(
 
     path = _newest() if run is None else find.find_run(run)
     if (path / "sweep.json").is_file():
-        from sentibp.inspection.sweep_watch import follow_sweep
+        from sentibp.inspection.sweep import follow_sweep
 
         outcome = _print_sweep(follow_sweep(path, interval), json)
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from command import invoke
 
-from sentibp.inspection.sweep_watch import SweepState, follow_sweep
+from sentibp.inspection.sweep import SweepState, follow_sweep
 from sentibp.training import sweep_folder
 from sentibp.training.sweep import Options, Sweep, TrialEnded, TrialStarted, plan_sweep
 from sentibp.training.sweep_folder import SweepFolder
