@@ -42,7 +42,7 @@ from sentibp.inspection.explain import Contribution, difference, explain
 from sentibp.model import initial
 from sentibp.model.calibration import fit_temperature
 from sentibp.model.classifier import Classifier
-from sentibp.model.head import answer, answer_of_logit, probability, score_of
+from sentibp.model.head import answer, answer_of_logit, each_probability, probability, score_of
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
 from sentibp.runs import directory, find, hub_model
@@ -222,22 +222,15 @@ def _encode(corpus: Corpus, settings: Config) -> tuple[Tokens, data_vocabulary.V
 def confident_issues(positive: Array, label: Array) -> Array:
     """Return whether each label is confidently wrong: (n,) bool.
 
-    The other label must be at least as probable as it is on average for the reviews that have it. These reviews are the
-    off-diagonal of the confident joint (Northcutt et al., 2021, section 3.1). Their number estimates how many labels
-    are wrong. With more than two labels, any other label will do.
+    Another label must be more probable, and at least as probable as it is on average for the reviews that have it.
+    These reviews are the off-diagonal of the confident joint (Northcutt et al., 2021, section 3.1). Their number
+    estimates how many labels are wrong.
     """
-    if positive.ndim == 2:
-        return _confident_class_issues(positive, label)
-    average = np.array([np.mean(score_of(positive, each)[label == each]) for each in (0, 1)])
-    other = score_of(positive, 1 - label)  # the probability of the other label
-    return (other >= average[1 - label]) & (other > score_of(positive, label))
-
-
-def _confident_class_issues(probability: Array, label: Array) -> Array:
-    classes = range(probability.shape[1])
-    average = np.array([np.mean(probability[label == k, k]) if (label == k).any() else np.inf for k in classes])
-    own = score_of(probability, label)[:, None]
-    issues = (probability >= average) & (probability > own)  # its own label is not above itself
+    each = each_probability(positive)
+    classes = range(each.shape[1])
+    average = np.array([np.mean(each[label == k, k]) if (label == k).any() else np.inf for k in classes])
+    own = score_of(each, label)[:, None]
+    issues = (each >= average) & (each > own)  # its own label is not above itself
     return np.asarray(issues.any(axis=1))
 
 
