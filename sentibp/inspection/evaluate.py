@@ -22,7 +22,7 @@ from sentibp.data.text_hashes import text_hashes
 from sentibp.errors import ConfigError, DataError
 from sentibp.model.classifier import Classifier, require_classifier
 from sentibp.model.decision import Costs, Decision, parse_decision
-from sentibp.model.head import probability
+from sentibp.model.head import probability, scores_of
 from sentibp.nn.layers import Array
 from sentibp.runs.find import builtin_file, validated_file
 from sentibp.training.loop import evaluate
@@ -183,7 +183,8 @@ def score_corpus(
     scores, logits = evaluate(classifier.network, corpus.examples(features, classifier.spec.label_set))
     positive = probability(logits)
     if decision is not None:
-        scores = _scores_of(decision, corpus, positive)
+        chosen = decision.numbers(positive)
+        scores = scores_of(corpus.label, positive, corpus.weight, decision.classes, chosen)  # type: ignore[arg-type]
     scores["calibration_error_by_chance"] = metrics.calibration_error_by_chance(positive, corpus.weight)
     scores |= {"no_known_word": int((tokens == unknown).sum()), "unknown_tokens": int(unknown.sum())}
     known = recorded.in_training(corpus.text)
@@ -219,16 +220,6 @@ def _turned(names: Sequence[str]) -> str:
     """Return the option with which labels mean the opposite class."""
     values = [0, 1] if is_binary(names) else [label_value(name) for name in names]
     return set_option("data.labels", {name: [value] for name, value in zip(names, reversed(values), strict=True)})
-
-
-def _scores_of(decision: Decision, corpus: Corpus, positive: Array) -> dict[str, Any]:
-    """Return the scores of the labels that a decision chooses, given the probabilities of positive (n,), or (n, K)."""
-    label, predicted = corpus.label, decision.numbers(positive)
-    assert label is not None
-    if positive.ndim == 1:
-        return metrics.scores(label, positive, corpus.weight, predicted)
-    names, ordered = decision.classes
-    return metrics.class_scores(label, positive, corpus.weight, predicted, names=names, ordered=ordered)
 
 
 def _require_same_classes(classifier: Classifier, corpus: Corpus) -> None:

@@ -7,10 +7,11 @@ positive, (n,); with K labels there are K logits and probabilities, (n, K).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from sentibp import metrics
 from sentibp.data.labels import Classes
 from sentibp.metrics import THRESHOLD, decide
 from sentibp.nn.layers import Array, sigmoid, softmax
@@ -105,6 +106,18 @@ def confidence(positive: Array) -> Array:
 def contradicts(positive: Array, label: Array) -> Array:
     """Return whether the predicted label differs from the given label: (n,) or (n, K), (n,) -> (n,) bool."""
     return predicted(positive) != label
+
+
+def scores_of(
+    label: Array, positive: Array, weight: Array | None, classes: Classes, predicted: Array | None = None
+) -> dict[str, Any]:
+    """Return the scores of predictions for n labelled reviews: those of two classes, or of more.
+
+    The probabilities are (n,) or (n, K). `predicted` (n,) are the predicted labels; None: the most probable ones.
+    """
+    if positive.ndim == 1:
+        return metrics.scores(label, positive, weight, predicted)
+    return metrics.class_scores(label, positive, weight, predicted, names=classes.names, ordered=classes.ordered)
 
 
 def label_number(label: str, labels: Sequence[str] = LABELS) -> int:

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from sentibp import metrics
 from sentibp.config.schema import Train
 from sentibp.data.examples import Examples, example_weights
 from sentibp.model.classifier import predict_logits
-from sentibp.model.head import probability
+from sentibp.model.head import probability, scores_of
 from sentibp.nn.gradient_flow import layer_name
 from sentibp.nn.heads import output_gradient
 from sentibp.nn.layers import Array, Gradient, Ragged, Sequential
@@ -193,11 +192,7 @@ def evaluate(network: Sequential, examples: Examples) -> tuple[dict[str, Any], A
         raise Diverged(
             "diverged: the network's answers are not finite; train it with a lower train.optimizer.learning_rate"
         )
-    positive = probability(logits)
-    if logits.ndim == 2:
-        names, ordered = examples.classes
-        return metrics.class_scores(examples.label, positive, examples.weight, names=names, ordered=ordered), logits
-    return metrics.scores(examples.label, positive, examples.weight), logits
+    return scores_of(examples.label, probability(logits), examples.weight, examples.classes), logits
 
 
 def learning_rate_factor(settings: Train, name: str) -> float:

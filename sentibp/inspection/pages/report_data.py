@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sentibp import metrics
 from sentibp.data import corpus
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import evaluate
 from sentibp.inspection.evaluate import VALIDATION, DataOptions
 from sentibp.model import file
 from sentibp.model.classifier import Classifier
+from sentibp.model.head import scores_of
 from sentibp.nn.layers import Array
 from sentibp.runs import directory, find, hub_model, records
 from sentibp.runs.trained_model import is_replaced
@@ -154,13 +154,6 @@ def _predictions(
             left_out.append(f"scores and mistakes: {error}")
             return None
         left_out.append(f"mistakes and accuracy by length: {error}; the scores are the recorded ones")
-        return Predictions(*recorded[:2], _scores(classifier, *recorded), None, recorded[2])
+        return Predictions(*recorded[:2], scores_of(*recorded, classifier.spec.label_set), None, recorded[2])
     assert scored.reviews.label is not None
     return Predictions(scored.reviews.label, scored.positive, scored.scores, scored, scored.reviews.weight)
-
-
-def _scores(classifier: Classifier, label: Array, positive: Array, weight: Array | None) -> dict[str, Any]:
-    if positive.ndim == 1:
-        return metrics.scores(label, positive, weight)
-    names, ordered = classifier.spec.label_set
-    return metrics.class_scores(label, positive, weight, names=names, ordered=ordered)
