@@ -2,7 +2,7 @@
 
 - Empty texts have no character that can be seen.
 - Totals are the row below a table, or the footer of a database program.
-- Words such as `nan` stand in the place of a missing text: a program has written them.
+- Programs write a word such as `nan` in the place of a missing text.
 - Ids, numbers, dates and addresses are what another column has than that of the reviews.
 - Garbled texts were damaged before they were written to their file, which is valid UTF-8. UTF-8 that a program has read
   in another encoding and written again has two letters or more for each one beyond ASCII: Ã© for é. A program that
