@@ -141,7 +141,8 @@ def workplace(here, trained) -> Path:
     shutil.copytree(trained, here / "runs" / "model")
     (here / "runs" / "last").write_text("runs/model\n")
     with open(ROOT / "data" / "train.csv", encoding="utf-8", newline="") as file:
-        rows = [(row["text"], row["label"]) for row in csv.DictReader(file)]
+        sample = [(row["text"], row["label"]) for row in csv.DictReader(file)]
+    rows = sample[::2]  # half of them are enough for commands that only have to end well
     plain = [
         (f"It is {hours} hours long and was shot in town {town}.", "neutral")
         for hours in range(8)
@@ -152,7 +153,7 @@ def workplace(here, trained) -> Path:
     tickets = [(f"the {kind} number {i}", kind) for i in range(40) for kind in ("billing", "bug")]
     court = ["The king is a man and the queen is a woman."] * 3
     long = [
-        (" ".join(text for text, label in rows if label == wanted)[500 * i : 500 * i + 500], wanted)
+        (" ".join(text for text, label in sample if label == wanted)[500 * i : 500 * i + 500], wanted)
         for i in range(12)
         for wanted in ("negative", "positive")
     ]
