@@ -129,6 +129,7 @@ def test_html_shows_any_word_as_text(word):
             "h1",
             "h2",
             "h3",
+            "noscript",
             "p",
             "div",
             "table",

@@ -8,6 +8,7 @@ arrays that may exceed memory (utils/spill.py).
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -93,8 +94,9 @@ def _open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Tab
 
 def _reject_saved_data_set(path: Path, name: str) -> None:
     """Raise a DataError for a folder that save_to_disk of the library datasets wrote, whose JSON files are no data."""
-    is_several = (path / "dataset_dict.json").is_file()
-    if is_several or ((path / "state.json").is_file() and (path / "dataset_info.json").is_file()):
+    # os.path.isfile returns False in a folder of another user, where Path.is_file raises an error
+    is_several = os.path.isfile(path / "dataset_dict.json")
+    if is_several or all(os.path.isfile(path / file) for file in ("state.json", "dataset_info.json")):
         split = "train" if is_several else ""
         output = "-".join(filter(None, (name, split))) + ".parquet"
         code = f"from datasets import load_from_disk; load_from_disk({name!r}){f'[{split!r}]' if split else ''}"

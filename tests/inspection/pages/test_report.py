@@ -62,7 +62,7 @@ def test_the_page_stands_alone_and_markup_in_reviews_is_text(train):
     for outside in ("src=", "http:", "https:", "url(", "@import", '<link rel="stylesheet'):
         assert outside not in own
     scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
-    assert len(scripts) == 7
+    assert len(scripts) == 8
     assert len(page) < 250_000
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1].replace("&#39;", "'")
     allowed = re.findall(r"'sha256-([^']*)'", policy)
