@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from sentibp.data import readers
+from sentibp.data.faulty_texts import LOOK
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.pieces import table_pieces
@@ -81,7 +82,8 @@ class Done(NamedTuple):
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> Self:
         """Return a file from the journal. KeyError if something is missing."""
-        counts = AnswerCounts(entry["reviews"], *(entry.get(kind, 0) for kind in _KINDS))
+        known = {"looked": min(entry["reviews"], LOOK), **entry}  # an earlier version did not write it
+        counts = AnswerCounts(entry["reviews"], *(known.get(kind, 0) for kind in _KINDS))
         return cls(entry["name"], entry["fingerprint"], entry["digest"], counts, entry["notes"])
 
 

@@ -31,17 +31,18 @@ class AnswerCounts(NamedTuple):
     """How many texts were answered, and how many of them are of these kinds."""
 
     texts: int = 0
+    looked: int = 0  # at: the first LOOK of each file
     blank: int = 0  # without a character that can be seen
     unfamiliar: int = 0  # of most of their tokens the model knows nothing
-    read_wrong: int = 0  # of the first LOOK: with letters of UTF-8 that was read in another encoding
-    lost: int = 0  # of the first LOOK: with characters that were lost
+    read_wrong: int = 0  # of those looked at: with letters of UTF-8 that was read in another encoding
+    lost: int = 0  # of those looked at: with characters that were lost
     totals: int = 0  # the row with the totals of a table, or a footer
-    values: int = 0  # of the first LOOK: values of JSON or Python
-    escapes: int = 0  # of the first LOOK: with escapes such as \n
-    utf7: int = 0  # of the first LOOK: in UTF-7
-    quoted: int = 0  # of the first LOOK: in quoted-printable
-    tags: int = 0  # of the first LOOK: with tags of HTML
-    ids: int = 0  # of the first LOOK: numbers, dates, ids or addresses
+    values: int = 0  # of those looked at: values of JSON or Python
+    escapes: int = 0  # of those looked at: with escapes such as \n
+    utf7: int = 0  # of those looked at: in UTF-7
+    quoted: int = 0  # of those looked at: in quoted-printable
+    tags: int = 0  # of those looked at: with tags of HTML
+    ids: int = 0  # of those looked at: numbers, dates, ids or addresses
     missing: int = 0  # words such as nan, in the place of a missing text
 
     def plus(self, other: AnswerCounts) -> AnswerCounts:
@@ -52,10 +53,9 @@ class AnswerCounts(NamedTuple):
         """Return what the user of the answers should know of the texts. `name` is that of the file."""
         notes = blank_note(name, self.blank, self.texts, "the answer to an empty text says nothing")
         notes += totals_note(name, self.totals, self.texts) + missing_note(name, self.missing, self.texts)
-        looked = min(self.texts, LOOK)
-        notes += garbled_notes(name, self.read_wrong, self.lost, looked)
-        notes += serialized_notes(name, self.values, self.escapes, self.tags, looked)
-        notes += encoded_notes(name, self.utf7, self.quoted, looked) + ids_note(name, self.ids, looked)
+        notes += garbled_notes(name, self.read_wrong, self.lost, self.looked)
+        notes += serialized_notes(name, self.values, self.escapes, self.tags, self.looked)
+        notes += encoded_notes(name, self.utf7, self.quoted, self.looked) + ids_note(name, self.ids, self.looked)
         return notes + [f"{name}: {note}" for note in self.unfamiliar_note()]
 
     def unfamiliar_note(self) -> list[str]:
@@ -77,6 +77,7 @@ def count_answers(
     utf7, quoted = count_encoded(first)
     return AnswerCounts(
         texts=len(records),
+        looked=len(first),
         blank=count_blank(text),
         unfamiliar=unfamiliar,
         read_wrong=read_wrong,

@@ -132,7 +132,22 @@ def test_predictions_tell_of_all_pieces_together():
         counts = counts.plus(count_answers(pa.array([text], pa.large_string()), known, counts.texts))
     notes = counts.notes("r.csv")
     assert [READ_WRONG in notes[0], "U+FFFD" in notes[1], len(notes)] == [True, True, 2]
-    assert counts == AnswerCounts(3, read_wrong=1, lost=1)
+    assert counts == AnswerCounts(3, 3, read_wrong=1, lost=1)
+
+
+def test_predictions_of_several_files_tell_of_what_was_looked_at_in_each():
+    """Of three files of 1,000 texts, "3,000 of 1,000 texts" were JSON; and many files with a few such had a note."""
+    known, found = [{"unknown": 0, "tokens": 2}] * 1100, {}
+    for share in 1, 200:
+        texts = pa.array(
+            ['{"text": "good"}' if number % share == 0 else "good" for number in range(1100)], pa.large_string()
+        )
+        counts = AnswerCounts()
+        for _ in range(3):
+            counts = counts.plus(count_answers(texts, known))
+        found[share] = counts.notes("in")
+    assert found[200] == []
+    assert found[1][0].startswith("in: 3,000 of 3,000 texts are JSON")
 
 
 def counts(*texts: str) -> tuple[int, int, int]:
