@@ -24,7 +24,7 @@ from sentibp.training.break_condition import BreakCondition
 from sentibp.training.checkpoint import remove_checkpoint, restore_best
 from sentibp.training.diverged import Diverged, TrainingStopped
 from sentibp.training.events import Event
-from sentibp.training.networks import train_seed
+from sentibp.training.networks import require_start, train_seed
 from sentibp.training.postmortem import FailedStep
 from sentibp.training.prepare import prepare
 from sentibp.training.refit import is_refit, refit
@@ -196,6 +196,7 @@ def train(
     beside = ROOT if out is None else expand_home(out).parent
     with workers_beside(beside, executor, resolved.config.train.shards, SAME_COMMAND) as workers:
         data = prepare(resolved, workers)
+    require_start(data)
     run = create_run(data.config, resolved.path, out, command=list(command), **data.run_facts)
     return Training(data, run, condition=condition, executor=executor)
 

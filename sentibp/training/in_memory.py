@@ -36,6 +36,7 @@ from sentibp.model.file import load_model
 from sentibp.runs.directory import create_run
 from sentibp.training.events import Epoch, NetworkStarted
 from sentibp.training.experiment import Outcome, Training
+from sentibp.training.networks import require_start
 from sentibp.training.paths import REVIEWS, VALIDATION_REVIEWS, resolve_paths
 from sentibp.training.prepare import prepare_config
 from sentibp.utils import resources
@@ -194,6 +195,7 @@ def _train(resolved: Resolved, given: Given, temporary: Path, out: Path | None, 
     for note in prepared.assumed:
         warnings.warn(note, SentibpWarning, stacklevel=4)  # the line that calls `train` or `fit`
     data = prepare_config(prepared.config, prepared.notes, prepared.reviews)
+    require_start(data)
     path = temporary if out is None else out
     run = create_run(data.config, resolved.path, path, pointers=out is not None, **data.run_facts)
     epochs: list[dict[str, Any]] = []

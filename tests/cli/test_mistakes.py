@@ -217,9 +217,20 @@ def test_a_missing_initial_model(fails):
 
 def test_an_initial_model_of_another_shape(sentibp, fails):
     sentibp("train", "quickstart", "--quiet", "--out", "base", "--set", "train.epochs=1")
-    message = fails(2, "train", "quickstart", "--set", "model.init_from=base", "--set", "model.embedding.dim=8")
+    command = "train", "quickstart", "--set", "model.init_from=base", "--out", "run", "--set", "train.epochs=1"
+    message = fails(2, *command, "--set", "model.embedding.dim=8")
     assert message.startswith("model.init_from: ")
-    assert "dim" in message
+    repair = message.partition(" with ")[2]
+    assert "--set model.embedding.dim=" in repair
+    sentibp(*command, "--quiet", *repair.split())  # nothing stands in the way of the corrected command
+
+
+@pytest.mark.parametrize("content", ["good 1 2 3\n", "unheard 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"])
+def test_word_vectors_that_do_not_fit_leave_no_run_directory(fails, content):
+    Path("vectors.txt").write_text(content)
+    command = "train", "quickstart", "--out", "run", "--set", "model.embedding.vectors=vectors.txt"
+    assert fails(3, *command).startswith("vectors.txt")
+    assert not Path("run").exists()
 
 
 # 3: data
