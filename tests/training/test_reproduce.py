@@ -326,7 +326,7 @@ def test_a_model_with_another_header_and_the_same_numbers_is_the_same(small, sam
     tensors = load_file(path)
     words = bytes(tensors["vocabulary.words"])
     if not same:
-        words = words.replace(b"movie", b"movje", 1)
+        words = b"z" + words[1:]  # the first letter of the first word
     tensors["vocabulary.words"] = np.frombuffer(words, np.uint8)
     path.write_bytes(tensor_file.pack_tensor_file(header, tensors))
     facts = directory.load_run_info(outcome.run)
