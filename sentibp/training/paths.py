@@ -101,7 +101,8 @@ def _like_origin(config: Config, origin: Path) -> tuple[Config, list[str]]:
     if not other:
         return config, []
     same = " ".join(set_option(key, value) for key, value in other.items())
-    return config, [f"model.init_from: training starts from other answers than those of that model, unless with {same}"]
+    fact = "model.init_from: with these settings, its weights give other answers than that model"
+    return config, [f"{fact}; to keep its own, add {same}"]
 
 
 def _notes_on_link(value: Any, folder: Path, target: Path) -> Iterator[str]:

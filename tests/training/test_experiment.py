@@ -703,8 +703,8 @@ def test_a_network_answers_as_the_model_that_it_starts_from(here):
     assert not [note for note in second.notes if "model.init_from" in note]
     third = train_model(load_config("default", [*start, "model.embedding.pooling=mean", "model.embedding.padding=9"]))
     (note,) = (note for note in third.notes if "model.init_from" in note)
-    fact = "model.init_from: training starts from other answers than those of that model"
-    assert note == f"{fact}, unless with --set model.embedding.pooling=sqrt"
+    fact = "model.init_from: with these settings, its weights give other answers than that model"
+    assert note == f"{fact}; to keep its own, add --set model.embedding.pooling=sqrt"
 
 
 def test_a_fine_tuned_model_does_not_need_its_origin(small):
