@@ -34,7 +34,7 @@ from sentibp.data.label_notes import labels_in_texts_note, reversed_column_notes
 from sentibp.data.label_values import parse_labels
 from sentibp.data.labels import IGNORED, Classes, Labels, OpenLabels, distinct, first_place, row_count
 from sentibp.data.readers.records import Records
-from sentibp.data.text_hashes import blank_hash, text_ids
+from sentibp.data.text_hashes import blank_hash, text_hashes, text_ids
 from sentibp.errors import DataError
 from sentibp.metrics import effective_number
 from sentibp.nn import Ragged
@@ -128,17 +128,18 @@ def concatenate(corpora: Iterable[Corpus]) -> Corpus:
     )
 
 
-def independent_weights(validation: Corpus, seen: np.ndarray) -> np.ndarray:
+def independent_weights(validation: Corpus, seen: np.ndarray, hashes: np.ndarray | None = None) -> np.ndarray:
     """Return how much each validation review says about new reviews: (n,) float64.
 
     The reviews at the positions `seen`, whose text also occurs in the training data, say nothing. The others count by
     their weights, relative to each other. The sum is the effective number of distinct texts (Kish, 1965): copies and
     weights make a text count more than others, but are no further evidence. Nor are reviews of a group with the same
-    label, as the phrases of one sentence have it.
+    label, as the phrases of one sentence have it. `hashes` (n,) are those of the texts, if the caller has them.
     """
     weight = np.ones(len(validation)) if validation.weight is None else validation.weight.astype(np.float64)
     weight[seen] = 0
-    total = np.bincount(text_groups(validation), weight)  # of each distinct text
+    hashes = text_hashes(validation.text) if hashes is None else hashes
+    total = np.bincount(np.unique(hashes, return_inverse=True)[1], weight)  # of each distinct text
     if not total.any():
         return weight
     return weight * (effective_number(total) / _design_effect(validation, weight) / total.sum())

@@ -239,7 +239,7 @@ def _judge_validation(
     if reviews.validation is None:
         return None, []
     learned = np.union1d(np.union1d(overlap.repeated, overlap.known), np.flatnonzero(near_duplicate == 1))
-    independent = data_corpus.independent_weights(reviews.validation, learned)
+    independent = data_corpus.independent_weights(reviews.validation, learned, overlap.hashes.validation)
     near = np.delete(near_duplicate, overlap.repeated)
     about = overlap.hashes, len(overlap.repeated), near, independent, given is not None, why_apart
     return independent, validation_notes(config, reviews.training, reviews.validation, *about)
