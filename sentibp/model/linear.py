@@ -188,9 +188,8 @@ def fit_linear_columns(
     """
     x, label = examples.features, examples.label
     shared, entry = SharedWeights(shares, features), entries(x, pooling, padding)
-    inputs = scipy.sparse.csr_array(
-        (entry, x.ids.astype(np.int32), x.offsets.astype(np.int64)), shape=(len(label), features)
-    )
+    parts = entry, x.ids.astype(np.int32), x.offsets.astype(np.int64)
+    inputs = scipy.sparse.csr_array(parts, shape=(len(label), features))
     inputs_transposed = scipy.sparse.csr_array(inputs.T)
     scale, head = _scales(examples, shared, entry, kind), Head(kind, examples.classes.number)
     k, m = scale.size, scale.size // features
@@ -224,9 +223,8 @@ class SharedWeights:
     def __init__(self, pairs: tuple[Array, Array], features: int):
         identity = np.arange(features, dtype=np.int32)
         row, weight = (np.concatenate((identity, each)) for each in pairs)
-        self.rows = scipy.sparse.csr_array(
-            (np.ones(len(row)), (row, weight)), shape=(features, features)
-        )  # weights -> rows
+        ones, shape = np.ones(len(row)), (features, features)
+        self.rows = scipy.sparse.csr_array((ones, (row, weight)), shape=shape)  # weights -> rows
         self.rows.data[:] = 1  # an affix begins or ends with itself: it counts once
         self.transposed = scipy.sparse.csr_array(self.rows.T)
         self.is_affix = np.zeros(features, bool)

@@ -123,9 +123,8 @@ def review_vectors(
     weight = (document_frequency**-0.4 * (np.sqrt(np.abs(ratio)) + 0.1)).astype(np.float32)
     features = scipy.sparse.csr_array(features @ scipy.sparse.diags_array(weight))
     length = np.sqrt(features.power(2).sum(axis=1))
-    features = scipy.sparse.csr_array(
-        scipy.sparse.diags_array((1 / np.maximum(length, 1e-6)).astype(np.float32)) @ features
-    )
+    to_length_1 = scipy.sparse.diags_array((1 / np.maximum(length, 1e-6)).astype(np.float32))
+    features = scipy.sparse.csr_array(to_length_1 @ features)
     directions, _ = yield from truncated_svd(features, dim, rng, done, state)
     return weight[:, None] * directions
 

@@ -42,9 +42,8 @@ def truncated_svd(
     them, it resumes there and returns the same bytes.
     """
     is_tall = int(matrix.shape[0]) > int(matrix.shape[1])  # type: ignore[index]
-    shards = _shards(
-        matrix if is_tall else scipy.sparse.csr_array(matrix.T)
-    )  # A.T (m, n), in pieces of about (m / _SHARDS, n)
+    tall = matrix if is_tall else scipy.sparse.csr_array(matrix.T)
+    shards = _shards(tall)  # A.T (m, n), in pieces of about (m / _SHARDS, n)
     dim = min(dim, int(shards[0].shape[1]))  # type: ignore[index]
     with single_threaded_blas:
         basis, gram = yield from _krylov_basis(shards, dim, rng, done, state)
