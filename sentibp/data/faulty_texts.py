@@ -124,14 +124,19 @@ def count_garbled(text: pa.Array | pa.ChunkedArray) -> tuple[int, int]:
 
 def garbled_notes(name: str, read_wrong: int, lost: int, rows: int) -> list[str]:
     """Return notes if more than one in a hundred of some texts are damaged, as `count_garbled` has counted them."""
-    notes = []
-    if 100 * read_wrong > rows:
-        fact = "has letters such as Ã© or â€™, as a file has that was read in a wrong encoding and saved"
-        notes.append(f"{name}: {fact}; where this is so, iconv -f utf-8 -t cp1252 makes them é and ’ again")
-    if 100 * lost > rows:
-        fact = "has the character U+FFFD, which a program writes in the place of one that it cannot read"
-        notes.append(f"{name}: {fact}; export the texts again, as UTF-8")
-    return notes
+    fact = "has letters such as Ã© or â€™, as a file has that was read in a wrong encoding and saved"
+    other = "has the character U+FFFD, which a program writes in the place of one that it cannot read"
+    return _notes_if_frequent(
+        name,
+        rows,
+        (read_wrong, f"{fact}; where this is so, iconv -f utf-8 -t cp1252 makes them é and ’ again"),
+        (lost, f"{other}; export the texts again, as UTF-8"),
+    )
+
+
+def _notes_if_frequent(name: str, rows: int, *kinds: tuple[int, str]) -> list[str]:
+    """Return the note of each kind, (how many texts are so, note), of which more than one in a hundred rows are."""
+    return [f"{name}: {note}" for count, note in kinds if 100 * count > rows]
 
 
 _UTF7 = r"\+([A-Za-z0-9+/]{3,})"  # what UTF-7 (RFC 2152) may have written
@@ -148,14 +153,14 @@ def count_encoded(text: pa.Array | pa.ChunkedArray) -> tuple[int, int]:
 
 def encoded_notes(name: str, utf7: int, quoted: int, rows: int) -> list[str]:
     """Return notes if more than one in a hundred of some texts are so, as `count_encoded` has counted them."""
-    notes = []
-    if 100 * utf7 > rows:
-        fact = "has sequences such as +AOk-, as UTF-7 has in the place of é"
-        notes.append(f"{name}: {fact}; if it is in UTF-7: {set_option('data.encoding', 'utf-7')}")
-    if 100 * quoted > rows:
-        fact = "has sequences such as =C3=A9, as the quoted-printable form of e-mails has in the place of é"
-        notes.append(f"{name}: {fact}; decode it, for example with `python3 -m quopri -d`")
-    return notes
+    fact = "has sequences such as +AOk-, as UTF-7 has in the place of é"
+    other = "has sequences such as =C3=A9, as the quoted-printable form of e-mails has in the place of é"
+    return _notes_if_frequent(
+        name,
+        rows,
+        (utf7, f"{fact}; if it is in UTF-7: {set_option('data.encoding', 'utf-7')}"),
+        (quoted, f"{other}; decode it, for example with `python3 -m quopri -d`"),
+    )
 
 
 def _is_utf7(text: str) -> bool:
@@ -190,7 +195,6 @@ _VALUES = r"""(?s)\A\s*(\{\s*["'][^"']*["']\s*:.*\}|\[\s*[{"'].*\]|b'.*'|b".*")\
 
 _ESCAPES = r"""\\(n|r|t|'|"|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2})"""
 
-
 _TAGS = r"(?i)</?(a|b|i|u|p|em|strong|div|span|ul|ol|li|h[1-6]|font|table|tr|td|img|blockquote)(\s[^<>]*)?/?>"
 
 
@@ -204,16 +208,15 @@ def count_serialized(text: pa.Array | pa.ChunkedArray) -> tuple[int, int, int]:
 
 def serialized_notes(name: str, values: int, escapes: int, tags: int, rows: int) -> list[str]:
     """Return notes if more than one in a hundred of some texts are so, as `count_serialized` has counted them."""
-    notes = []
-    if 100 * values > rows:
-        what = """JSON, or what Python prints, such as {"text": "..."}, ['a', 'b'] or b'...'"""
-        repair = "its keys and signs are read as words; write the text alone"
-        notes.append(f"{name}: {values:,} of {counted(rows, 'text')} {'are' if values > 1 else 'is'} {what}; {repair}")
-    if 100 * escapes > rows:
-        have = "have" if escapes > 1 else "has"
-        what = f"{escapes:,} of {counted(rows, 'text')} {have} escapes such as \\n, \\' or \\u00e9"
-        notes.append(f"{name}: {what}, of which each sign is read; write a space, ' or é in the place of these")
-    if 100 * tags > rows:
-        what = f"{tags:,} of {counted(rows, 'text')} {'have' if tags > 1 else 'has'} HTML tags such as <p> or <b>"
-        notes.append(f"{name}: {what}, which are read as words and signs (<br> is a line break); remove the tags")
-    return notes
+    are = f"of {counted(rows, 'text')} {'are' if values > 1 else 'is'}"
+    escaped, tagged = (f"of {counted(rows, 'text')} {'have' if count > 1 else 'has'}" for count in (escapes, tags))
+    what = """JSON, or what Python prints, such as {"text": "..."}, ['a', 'b'] or b'...'"""
+    signs = "escapes such as \\n, \\' or \\u00e9, of which each sign is read"
+    html = "HTML tags such as <p> or <b>, which are read as words and signs (<br> is a line break); remove the tags"
+    return _notes_if_frequent(
+        name,
+        rows,
+        (values, f"{values:,} {are} {what}; its keys and signs are read as words; write the text alone"),
+        (escapes, f"{escapes:,} {escaped} {signs}; write a space, ' or é in the place of these"),
+        (tags, f"{tags:,} {tagged} {html}"),
+    )

@@ -24,9 +24,9 @@ from sentibp.training.break_condition import BreakCondition
 from sentibp.training.checkpoint import remove_checkpoint, restore_best
 from sentibp.training.diverged import Diverged, TrainingStopped
 from sentibp.training.events import Event
-from sentibp.training.networks import require_start, train_seed
+from sentibp.training.networks import new_network, train_seed
 from sentibp.training.postmortem import FailedStep
-from sentibp.training.prepare import prepare
+from sentibp.training.prepare import TrainingData, prepare
 from sentibp.training.refit import is_refit, refit
 from sentibp.training.session import Session
 from sentibp.utils.executor import Executor
@@ -180,6 +180,15 @@ def _training_reviews(failed: FailedStep, given: InMemory | None) -> Corpus | No
     except (SentibpError, OSError):
         return None
     return corpus if np.array_equal(corpus.label, failed.training.label) else None  # type: ignore[arg-type]
+
+
+def require_start(data: TrainingData) -> None:
+    """Raise ConfigError or DataError if a network cannot start from the model or the vectors that the settings name.
+
+    A training asks before it makes its run directory, so that the corrected command can have the same one.
+    """
+    if data.origin is not None or data.config.model.embedding.vectors is not None:
+        new_network(data, data.config.train.seed)
 
 
 def train(

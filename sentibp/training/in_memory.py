@@ -35,8 +35,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
 from sentibp.runs.directory import create_run
 from sentibp.training.events import Epoch, NetworkStarted
-from sentibp.training.experiment import Outcome, Training
-from sentibp.training.networks import require_start
+from sentibp.training.experiment import Outcome, Training, require_start
 from sentibp.training.paths import REVIEWS, VALIDATION_REVIEWS, resolve_paths
 from sentibp.training.prepare import prepare_config
 from sentibp.utils import resources

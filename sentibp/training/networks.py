@@ -93,15 +93,6 @@ def new_network(data: TrainingData, seed: int, task: Task | None = None) -> Clas
     return network
 
 
-def require_start(data: TrainingData) -> None:
-    """Raise ConfigError or DataError if a network cannot start from the model or the vectors that the settings name.
-
-    A training asks before it makes its run directory, so that the corrected command can have the same one.
-    """
-    if data.origin is not None or data.config.model.embedding.vectors is not None:
-        new_network(data, data.config.train.seed)
-
-
 def train_seed(context: TrainingContext, seed: int) -> Events:
     """Train the network of a seed, or the networks that are averaged, and return the classifier."""
     context.checkpoints.start_seed(seed)

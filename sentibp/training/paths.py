@@ -61,10 +61,8 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
         if key in SOURCES:
             value, more = sources.resolve_source(value, base)
         elif key == "model.init_from" and hub_model.is_hub_name(value):
-            value, more = (
-                str(hub_model.pinned_name(_find(key, value))),
-                (),
-            )  # the commit, which names the same model for ever
+            commit = hub_model.pinned_name(_find(key, value))  # which names the same model for ever
+            value, more = str(commit), ()
         elif key in _FOUND and (value == "last" or (value == find.BUILTIN and not _is_in(base or Path(), value))):
             value, more = _find(key, value), ()
         else:
