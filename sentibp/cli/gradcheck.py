@@ -14,7 +14,6 @@ import typer
 from sentibp.cli import Json
 from sentibp.cli.labelled_reviews import naming_predict
 from sentibp.cli.output import even_if_unread, print_json, print_message, print_text, table
-from sentibp.utils.json_types import finite_number
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home
 
@@ -146,6 +145,8 @@ def _check_network(
 
 def _as_json(tensors: Iterable[Any]) -> list[dict[str, Any]]:
     """Return the result of each tensor. JSON has no infinity and no NaN."""
+    from sentibp.utils.json_types import finite_number
+
     return [tensor._asdict() | {"error": finite_number(float(tensor.error))} for tensor in tensors]
 
 

@@ -7,12 +7,11 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from glob import glob, has_magic
+from typing import NoReturn
 
 from sentibp.cli.output import one_line, print_message
 from sentibp.errors import ConfigError
 from sentibp.utils.files import is_stream
-from sentibp.utils.near_names import did_you_mean, near_paths
 from sentibp.utils.paths import expand_home, has_data_suffix
 
 
@@ -29,10 +28,16 @@ def require_texts(texts: Sequence[str], *, explain: bool = False) -> None:
         raise ConfigError(f"-: not a review; to predict those of standard input: {_command('-', options)}; {as_text}")
     for text in texts:
         _require_utf8(text)
-    named = [text for text in texts if _is_data_file(text)]
-    if not named:
-        _warn_of_other_files(texts)
-        return
+    if named := [text for text in texts if _is_data_file(text)]:
+        _refuse_files(named, options)
+    _warn_of_other_files(texts)
+
+
+def _refuse_files(named: Sequence[str], options: str) -> NoReturn:
+    from glob import glob, has_magic
+
+    from sentibp.utils.near_names import did_you_mean, near_paths
+
     name, shown = named[0], one_line(named[0])
     if len(named) > 1 and all(map(os.path.exists, named)):
         repair = "put the pattern in quotes, so that the shell leaves it as it is: --input 'data/*.csv'"

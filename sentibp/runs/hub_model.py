@@ -26,10 +26,12 @@ from sentibp.utils.messages import print_message
 FILE = "model.safetensors"
 PREFIX = "hf://"
 
-_REPOSITORY = re.compile(r"[\w-]([\w.-]*[\w-])?/[\w-]([\w.-]*[\w-])?", re.ASCII)
-_REVISION = re.compile(r"[\w.][\w./-]*", re.ASCII)
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_IN_CACHE = re.compile(r"models--([^/\\]+)--([^/\\]+)[/\\]snapshots[/\\]([0-9a-f]{40})[/\\]model\.safetensors")
+# Patterns, not compiled: most commands read no model of the hub.
+_REPOSITORY = r"(?a)[\w-]([\w.-]*[\w-])?/[\w-]([\w.-]*[\w-])?"
+_REVISION = r"(?a)[\w.][\w./-]*"
+_COMMIT = r"[0-9a-f]{40}"
+_FOLDER = "models--"  # of a repository in the cache
+_IN_CACHE = rf"{_FOLDER}([^/\\]+)--([^/\\]+)[/\\]snapshots[/\\]({_COMMIT})[/\\]model\.safetensors"
 _LARGE = 50_000_000  # bytes from which on the header of a file is read before the file is downloaded
 _NEEDED = 3  # bytes of memory for each byte of a model file (see utils/tensor_file)
 
@@ -60,7 +62,7 @@ def parse_hub_name(name: str) -> HubName:
     repository = repository.strip("/").removeprefix("models/").removesuffix(f"/{FILE}")
     revision = revision.removesuffix(f"/{FILE}").rstrip("/")
     require_repository(repository, name, PREFIX)
-    if at and (not _REVISION.fullmatch(revision) or ".." in revision):
+    if at and (not re.fullmatch(_REVISION, revision) or ".." in revision):
         raise ConfigError(
             f"{name}: {revision or 'nothing'} after the @ is no revision; write {PREFIX}{repository}@main"
         )
@@ -69,12 +71,12 @@ def parse_hub_name(name: str) -> HubName:
 
 def is_repository(name: str) -> bool:
     """Return whether a name has the form USER/NAME."""
-    return _REPOSITORY.fullmatch(name) is not None
+    return re.fullmatch(_REPOSITORY, name) is not None
 
 
 def require_repository(repository: str, given: str, prefix: str = "") -> None:
     """Raise ConfigError, which quotes what was given, if this is not the name of a repository, USER/NAME."""
-    if not _REPOSITORY.fullmatch(repository) or any(mark in repository for mark in ("--", "..")):
+    if not re.fullmatch(_REPOSITORY, repository) or any(mark in repository for mark in ("--", "..")):
         raise ConfigError(f"{given}: not the name of a model of the hub; write {prefix}USER/NAME")
     if len(repository) > 96 or repository.endswith(".git"):
         fault = "more than 96 characters" if len(repository) > 96 else "ends in .git"
@@ -83,7 +85,8 @@ def require_repository(repository: str, given: str, prefix: str = "") -> None:
 
 def pinned_name(file: Path | str | None) -> str | None:
     """Return hf://USER/NAME@COMMIT if this file was downloaded from the hub, else None."""
-    found = _IN_CACHE.search(os.fspath(file)) if file is not None else None
+    name = os.fspath(file) if file is not None else ""
+    found = re.search(_IN_CACHE, name) if _FOLDER in name else None
     return f"{PREFIX}{found[1]}/{found[2]}@{found[3]}" if found else None
 
 
@@ -107,7 +110,7 @@ def download(name: str) -> Path:
     """
     hub_name = parse_hub_name(name)
     prepare_client()
-    path = _cached(hub_name) if is_offline() or _COMMIT.fullmatch(hub_name.revision or "") else None
+    path = _cached(hub_name) if is_offline() or re.fullmatch(_COMMIT, hub_name.revision or "") else None
     if path is None:
         if is_offline():
             raise HubUnreachable(f"{hub_name}: working offline, and it has no local copy; use it once with the network")
