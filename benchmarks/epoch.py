@@ -25,6 +25,7 @@ from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import tokenize
 from sentibp.model import initial
 from sentibp.training.loop import fit, initial_state
+from sentibp.utils.threads import single_threaded_blas
 
 
 def ours(train: Examples, vocabulary: data_vocabulary.Vocabulary, batch: int, math: str) -> Callable[[], None]:
@@ -36,8 +37,9 @@ def ours(train: Examples, vocabulary: data_vocabulary.Vocabulary, batch: int, ma
 
     def epoch() -> None:
         state = initial_state(settings.train, len(train), 0)
-        for _ in fit(classifier.network, train, None, settings.train, state):
-            pass
+        with single_threaded_blas:  # as a training does; else each step would ask BLAS for its number of threads
+            for _ in fit(classifier.network, train, None, settings.train, state):
+                pass
 
     return epoch
 
