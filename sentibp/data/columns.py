@@ -107,14 +107,15 @@ class Profile:
     label: Column | None  # the column that probably has the labels
     other_labels: Sequence[Column]  # that may have them, too
     groups: Sequence[Column]  # columns whose values occur several times each, such as an author
+    nested: Sequence[str]  # the names of the columns with lists or objects
 
 
 def profile_table(table: Table, text: str | None = None, label: str | None = None) -> Profile:
     """Read all rows of a table, and judge its columns. `text` and `label` are known names of columns.
 
-    Columns of lists and objects do not count.
+    Of columns of lists and objects, only the names are told.
     """
-    rows, columns = _columns(table)
+    rows, columns, nested = _columns(table)
     texts = sorted((column for column in columns if column.is_text), key=_text_rank)
     if not texts:  # short ones, or always the same
         texts = [each for each in columns if _is_usual_text(each) and each.name != label][:1]
@@ -131,12 +132,17 @@ def profile_table(table: Table, text: str | None = None, label: str | None = Non
         label=chosen[0] if chosen else None,
         other_labels=[column for column in others if column.name not in used],
         groups=[column for column in columns if column.name not in used and _may_be_group(column)],
+        nested=nested,
     )
 
 
-def _columns(table: Table) -> tuple[int, list[Column]]:
-    """Return the number of rows, and what is known of each column that has values other than lists and objects."""
-    names = [name for name in dict.fromkeys(table.columns) if table.columns.count(name) == 1]
+def _columns(table: Table) -> tuple[int, list[Column], list[str]]:
+    """Return the number of rows, what is known of each column with values, and the names of those of lists or objects.
+
+    Formats without types tell by an error that a column is one of these.
+    """
+    unique = [name for name in dict.fromkeys(table.columns) if table.columns.count(name) == 1]
+    names = [name for name in unique if table.types is None or not pa.types.is_nested(table.types.field(name).type)]
     while True:
         columns, rows = [Column(name) for name in names], 0
         try:
@@ -145,7 +151,7 @@ def _columns(table: Table) -> tuple[int, list[Column]]:
                     for column in columns:
                         _add(column, batch[column.name], rows)
                     rows += len(next(iter(batch.values()))) if batch else 0
-            return rows, [column for column in columns if column.filled]
+            return rows, [column for column in columns if column.filled], [each for each in unique if each not in names]
         except WrongKind as error:
             if names == [error.column]:
                 raise
@@ -158,8 +164,6 @@ def _is_usual_text(column: Column) -> bool:
 
 
 def _add(column: Column, values: pa.Array, rows: int) -> None:
-    if pa.types.is_nested(values.type):
-        return
     texts = pc.utf8_trim_whitespace(pc.fill_null(values.cast(TEXT), scalar("")))
     if column.counts is not None:
         counted = pc.value_counts(texts)

@@ -273,10 +273,11 @@ def _labels(profile: Profile) -> Iterator[Line]:
 
 def _no_label_column(profile: Profile) -> Line:
     others = {column.name: not_labels(column) for column in profile.columns if column.name != profile.text}
+    others |= dict.fromkeys(profile.nested, "lists or objects, and a text has one label")
     facts = "; ".join(f"{as_yaml(name)}: {what}" for name, what in others.items())
     few = _printable(", ".join(map(as_yaml, others)))
     return (
-        f"  label_column: {PLACEHOLDER}  # fill in; the other columns are {few}",
+        f"  label_column: {PLACEHOLDER}  # fill in; {f'the other columns are {few}' if few else 'no column is left'}",
         f"the column with the labels: no column looks like it{facts and f' ({facts})'}; if there is none, add one",
     )
 

@@ -7,8 +7,10 @@ import json
 import shlex
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import yaml
+from pyarrow import parquet
 
 from sentibp.data import sources
 
@@ -103,6 +105,17 @@ def test_a_file_without_labels(sentibp, here):
         "the column with the labels: no column looks like it (id: another value in every row, as ids have); "
         in sentibp("init", "new.csv").out
     )
+
+
+@pytest.mark.parametrize("name", ["lists.jsonl", "lists.parquet"])
+def test_a_column_of_lists_is_named(sentibp, here, name):
+    rows = [{"text": text, "topics": ["food", "price"]} for text in texts()]
+    if name.endswith(".jsonl"):
+        Path(name).write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    else:
+        parquet.write_table(pa.Table.from_pylist(rows), name)
+    assert "no column looks like it (topics: lists or objects, and a text has one label)" in sentibp("init", name).out
+    assert "label_column: ...  # fill in; the other columns are topics" in Path("lists.yaml").read_text()
 
 
 def test_nothing_is_overwritten(sentibp, here):

@@ -15,7 +15,16 @@ import pyarrow as pa
 
 from sentibp.data.readers.batches import arrow_batches, batched, continued
 from sentibp.data.readers.content import filled_lines
-from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table, WrongKind, require_short_lines
+from sentibp.data.readers.table import (
+    JOIN,
+    ONE_LABEL,
+    Batch,
+    JsonRow,
+    ReadOptions,
+    Table,
+    WrongKind,
+    require_short_lines,
+)
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
 
@@ -120,8 +129,18 @@ def text_at(record: Record, column: str, place: str) -> str | None:
     if isinstance(value, float) and np.isnan(value):
         return None
     if not isinstance(value, str | None):
-        raise WrongKind(f"{place}: {column!r} is not a string; put it in quotes", column)
+        raise WrongKind(f"{place}: {column!r} is {_kind(value, column, JOIN)}", column)
     return value
+
+
+def _kind(value: Any, column: str, repair: str) -> str:
+    """Return what a value is that is no string, and the repair, which is `repair` for a list."""
+    if isinstance(value, list):
+        return f"a list; {repair}"
+    if isinstance(value, dict):
+        key = next((key for key, each in value.items() if not isinstance(each, list | dict)), None)
+        return f"an object; name a value in it{f', such as {column}.{key}' if key else ''}"
+    return "not a string; put it in quotes"
 
 
 def _arrow_json(data: memoryview, texts: set[str], samples: Record, wanted: list[str], block: int) -> Generator[Any]:
@@ -240,7 +259,7 @@ def _json_text(record: Record, column: str, place: str) -> str | None:
     require_once(record, column, place)
     value = value_at(record, column)
     if isinstance(value, list | dict):
-        raise WrongKind(f"{place}: {column!r} is neither a string nor a number; give a column that is", column)
+        raise WrongKind(f"{place}: {column!r} is {_kind(value, column, ONE_LABEL)}", column)
     missing = value is None or (isinstance(value, float) and np.isnan(value))
     return None if missing else whole(str(value))
 

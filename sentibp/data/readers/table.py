@@ -44,6 +44,10 @@ ID_NAMES = ("id", "ids", "uid", "rowid", "row", "index", "idx", "nr", "no", "num
 
 _STRINGS = ("string", "large_string", "string_view")
 
+JOIN = "join its parts to one string"
+ONE_LABEL = "a text has one label here: write it alone, or true and false for whether the list has one of them"
+"""The repairs for a list in the place of a text, and of a label."""
+
 
 def plain_name(name: str) -> str:
     """Return the name of a column without capitals and punctuation, as USUAL_NAMES has it."""
@@ -376,6 +380,7 @@ def _require_types(name: str, schema: pa.Schema, options: ReadOptions) -> None:
         kind = kind.value_type if pa.types.is_dictionary(kind) else kind
         if pa.types.is_nested(kind) or (role == "text" and str(kind) not in _STRINGS):
             need = "text" if role == "text" else "a string or a number"
-            raise DataError(
-                f"{name}: {column!r} is {kind}, not {need}; name another with --set data.{role}_column=NAME"
-            )
+            other = f"name another with --set data.{role}_column=NAME"
+            if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+                other += f", or {JOIN}" * (role == "text") + f"; {ONE_LABEL}" * (role == "label")
+            raise DataError(f"{name}: {column!r} is {kind}, not {need}; {other}")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reading import complaint, parse, rows, texts
 
 from sentibp.data.readers.json_lines import SHAPES
-from sentibp.data.readers.table import ReadOptions
+from sentibp.data.readers.table import JOIN, ONE_LABEL, ReadOptions
 
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.ndjson", "x.json"])
@@ -51,7 +51,11 @@ JSON_MISTAKES = {
     '{"a": 1, "b": 2}': "x.json:1: no 'text'; name it with --set data.text_column=NAME, one of: a, b\n"
     "x.json:1: no 'label'; name it with --set data.label_column=NAME, one of: a, b",
     '{"text": 5, "label": 1}': "x.json:1: 'text' is not a string; put it in quotes",
-    '{"text": "a", "label": {}}': "x.json:1: 'label' is neither a string nor a number; give a column that is",
+    '{"text": "a", "label": {}}': "x.json:1: 'label' is an object; name a value in it",
+    '{"text": "a", "label": 1}\n{"text": {"body": "b"}, "label": 1}': "x.json:2: 'text' is an object; "
+    "name a value in it, such as text.body",
+    '{"text": "a", "label": ["food", "price"]}': f"x.json:1: 'label' is a list; {ONE_LABEL}",
+    '{"text": "a", "label": 1}\n{"text": ["a", "b"], "label": 1}': f"x.json:2: 'text' is a list; {JOIN}",
     '[{"text": "a", "label": 1}\n, 3]': 'x.json:2: not an object; write {"text": "..."}',
     '{"text": "a", "label": 1}\n\ufeff{"text": "b"}': "x.json:2: not JSON: expecting value; "
     "remove the byte order mark (U+FEFF) before it",

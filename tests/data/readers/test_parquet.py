@@ -15,7 +15,7 @@ from sentibp.data.label_values import parse_labels
 from sentibp.data.pieces import Kept
 from sentibp.data.readers import parquet as reader
 from sentibp.data.readers.pieces import table_pieces
-from sentibp.data.readers.table import LABELLED, ReadOptions
+from sentibp.data.readers.table import JOIN, LABELLED, ONE_LABEL, ReadOptions
 from sentibp.errors import DataError
 
 
@@ -56,9 +56,13 @@ def test_parquet_mistakes():
     assert complaint(write_parquet({"text": [1], "label": [1]}), "x.parquet") == (
         "x.parquet: 'text' is int64, not text; name another with --set data.text_column=NAME"
     )
-    assert complaint(write_parquet({"text": ["a"], "label": [[1]]}), "x.parquet").startswith(
+    assert complaint(write_parquet({"text": ["a"], "label": [[1]]}), "x.parquet") == (
         "x.parquet: 'label' is list<element: int64>, not a string or a number; name another with --set "
-        "data.label_column=NAME"
+        f"data.label_column=NAME; {ONE_LABEL}"
+    )
+    assert complaint(write_parquet({"text": [["a", "b"]], "label": [1]}), "x.parquet") == (
+        "x.parquet: 'text' is list<element: string>, not text; name another with --set data.text_column=NAME, "
+        f"or {JOIN}"
     )
     assert complaint(write_parquet({"a": ["a"], "label": [1]}), "x.parquet") == (
         "x.parquet: no 'text'; name it with --set data.text_column=NAME, one of: a, label"
