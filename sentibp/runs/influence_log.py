@@ -191,10 +191,11 @@ def load_influence_log(run: Path) -> SavedGradients:
         raise DataError(f"{run}: has no {FILE}, which holds the gradient of each training review; {_with_log(run)}")
     try:
         tensor_file.require_plausible(file, "log of gradients", "train the config again")
-        with data_error_if_damaged(file, "train the config again"), tensor_file.open_tensors(file) as content:
-            facts = json.loads((content.metadata() or {})["sentibp"])
-            last = "learning_rate" if "learning_rate" in content.keys() else "rate"  # noqa: SIM118  # no mapping
-            dz, step, learning_rate = (content.get_tensor(name) for name in ("dz", "step", last))
+        with data_error_if_damaged(file, "train the config again"):
+            text, tensors = tensor_file.read_tensors(file)
+            facts = json.loads(text or "{}")
+            last = "learning_rate" if "learning_rate" in tensors else "rate"
+            dz, step, learning_rate = (tensors[name] for name in ("dz", "step", last))
             fits = dz.shape[:2] == step.shape and dz.ndim in (2, 3) and len(learning_rate) == len(dz)
             if not (fits and step.max(initial=0) < learning_rate.shape[1]):
                 raise ValueError("its arrays do not fit together")

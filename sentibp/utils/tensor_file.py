@@ -7,16 +7,13 @@ accidental damage. It is no signature: someone who changes a file on purpose can
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +24,6 @@ from sentibp.utils.threads import parallel_map
 
 HEADER = 10_000_000  # largest size in bytes of names, shapes and metadata; ours have a few thousand
 _NEEDED = 3  # bytes of memory for each byte of a file, while it is read and checked
-_COPIED = 1 << 16  # bytes that are copied at once
 _PIECE = 1 << 21  # bytes that one thread hashes at once
 
 
@@ -59,50 +55,48 @@ def read_tensor_file(
 
     try:
         require_plausible(path, kind, repair)
-        with open_tensors(path) as file:
-            text = (file.metadata() or {}).get(key)
-            if text is None:
-                raise DataError(f"{path}: a safetensors file, but not a {kind} of sentibp; {give}")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        text, tensors = read_tensors(path, key)
     except OSError as error:
         raise DataError(unreadable(error, str(path), give)) from None
     except SafetensorError as error:
         raise DataError(f"{path}: not a {kind}, or damaged ({error}); {repair}") from None
+    if text is None:
+        raise DataError(f"{path}: a safetensors file, but not a {kind} of sentibp; {give}")
     header = json.loads(text)
     if not isinstance(header, dict):
         raise ValueError("its header is not a JSON object")
     return header, tensors
 
 
-@contextlib.contextmanager
-def open_tensors(path: Path) -> Iterator[Any]:
-    """Yield a copy of a safetensors file, opened by safetensors. OSError if it cannot be read, or becomes shorter.
+def read_tensors(path: Path, key: str = "sentibp") -> tuple[str | None, dict[str, np.ndarray]]:
+    """Return what the metadata of a safetensors file has under a key, and the tensors. None and none without the key.
 
-    safetensors maps the file into memory. If another program cuts off a mapped file, the system kills the process; our
-    copy nobody cuts off.
+    OSError if it cannot be read, or becomes shorter or longer meanwhile; SafetensorError if it is no such file.
+
+    The file is not mapped into memory: if another program cut off a mapped file, the system would kill the process.
     """
-    from safetensors import safe_open
+    from safetensors import deserialize
+    from safetensors.numpy import load
 
-    with open_regular(path) as file, _unnamed_file() as (copy, name):
-        shutil.copyfileobj(file, copy, _COPIED)
-        copy.flush()
-        if copy.tell() < os.fstat(file.fileno()).st_size or file.tell() > os.fstat(file.fileno()).st_size:
+    with open_regular(path) as file:
+        content = file.read()
+        if len(content) != os.fstat(file.fileno()).st_size:
             raise OSError(
                 errno.EIO, "has changed while it was read; try again when no other program writes to it", path
             )
-        with safe_open(name, framework="np") as tensors:
-            yield tensors
+    text = _metadata(content).get(key)
+    if text is None:
+        deserialize(content)  # raises SafetensorError
+        return None, {}
+    return text, load(content)
 
 
-@contextlib.contextmanager
-def _unnamed_file() -> Iterator[tuple[IO[bytes], str]]:
-    """Yield a file in memory, where the system has such files, and the path by which it can be opened again."""
-    if hasattr(os, "memfd_create"):
-        with os.fdopen(os.memfd_create("tensors"), "w+b", 0) as file:
-            yield file, f"/proc/self/fd/{file.fileno()}"
-    else:
-        with tempfile.NamedTemporaryFile() as file:
-            yield file, file.name
+def _metadata(content: bytes) -> dict[str, Any]:
+    """Return the metadata of a safetensors file, which nobody has checked: empty if there is none."""
+    try:
+        return dict(json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"])
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return {}
 
 
 def require_plausible(path: Path, kind: str, repair: str) -> None:
