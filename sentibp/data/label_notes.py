@@ -72,6 +72,9 @@ _LOOK = 1000  # texts, at equal distances: a file may be in the order of its lab
 _LEAST = 20  # of them; in fewer, it may be chance
 _NEARLY_ALL, _HARDLY_ANY = 0.9, 0.1
 
+OWN_LABEL = "contain their own label"
+"""What the note says if labels are in the texts."""
+
 
 def labels_in_texts_note(records: Records, label: np.ndarray, names: Sequence[str]) -> list[str]:
     """Return a note if nearly all texts contain their own label, and hardly any that of another class.
@@ -99,5 +102,5 @@ def labels_in_texts_note(records: Records, label: np.ndarray, names: Sequence[st
     if min(own[number == each].mean() for each in classes) < _NEARLY_ALL:
         return []
     first = truncated(" ".join(text[int(own.argmax())].as_py().split()), 60)
-    fact = f"{own.sum():,} of {counted(int(known.sum()), 'text')} contain their own label, as the first: {first!r}"
+    fact = f"{own.sum():,} of {counted(int(known.sum()), 'text')} {OWN_LABEL}, as the first: {first!r}"
     return [f"{records.name}: {fact}; a model reads it there, and new texts have none: take it out of the texts"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from sentibp.data.encode import Encoded, encode
 from sentibp.data.examples import Examples
 from sentibp.data.folding import FOLDING
 from sentibp.data.in_memory import InMemory
-from sentibp.data.label_notes import label_notes
+from sentibp.data.label_notes import OWN_LABEL, label_notes
 from sentibp.data.labels import BINARY, Classes, classes_of
 from sentibp.data.lexicon import Lexicon
 from sentibp.data.names import names_note
@@ -39,6 +39,7 @@ from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
 from sentibp.training.similar_reviews import keep_similar_together
 from sentibp.training.suited_defaults import suited_defaults
+from sentibp.training.telling_words import telling_words_note
 from sentibp.training.validation_notes import HOLD_OUT, validation_notes, without_effect_note
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import shown
@@ -146,20 +147,21 @@ def prepare_inputs(
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
     independent, more = _judge_validation(config, reviews, overlap, near, given, cut)
     notes += (*suited, *_data_notes(config, reviews, overlap), *overlap.notes)
-    classes = classes_of(config.data)
+    training = reviews.training.examples(features, classes_of(config.data))
+    notes += _vocabulary_notes(encoded, lexicon, training, notes)
     return TrainingData(
         config=config,
         origin=origin,
         pretrained=inputs.pretrained,
         lexicon=lexicon,
-        training=reviews.training.examples(features, classes),
-        validation=_examples_or_none(reviews.validation, encoded.validation, classes),
+        training=training,
+        validation=_examples_or_none(reviews.validation, encoded.validation, training.classes),
         independent=independent,
         extra=PretrainingData(occurrences, _examples_or_none(reviews.labelled, labelled, BINARY), unlabelled),
         vocabulary=encoded.vocabulary,
         facts=facts | files,
         hashes=overlap.hashes,
-        notes=tuple(dict.fromkeys((*notes, *_vocabulary_notes(encoded, lexicon), *more))),
+        notes=tuple(dict.fromkeys((*notes, *more))),
         caveats=(*overlap.caveats, *more),
         given=given,
         seconds=seconds + time.monotonic() - start,
@@ -200,10 +202,18 @@ def _data_notes(config: Config, reviews: Reviews, overlap: _Overlap) -> list[str
     return notes + [note for corpus in reviews if corpus is not None for note in corpus.notes]
 
 
-def _vocabulary_notes(encoded: Encoded, lexicon: Lexicon | None) -> list[str]:
-    """Return what the user should know of the words of the reviews: those of a lexicon, and names."""
+def _vocabulary_notes(
+    encoded: Encoded, lexicon: Lexicon | None, training: Examples, notes: Sequence[str]
+) -> tuple[str, ...]:
+    """Return what the user should know of the words: those of a lexicon, names, and those that tell the class.
+
+    `notes` are those that there are already.
+    """
     found = [] if lexicon is None else [*lexicon.coverage(encoded.learned[0], encoded.vocabulary).notes()]
-    return found + names_note(encoded.names)
+    found += names_note(encoded.names)
+    if not any(OWN_LABEL in note for note in notes):
+        found += telling_words_note(training, encoded.vocabulary)
+    return tuple(found)
 
 
 def _require_reviews_for_shards(config: Config, reviews: int) -> None:
