@@ -148,7 +148,7 @@ def prepare_inputs(
     independent, more = _judge_validation(config, reviews, overlap, near, given, cut)
     notes += (*suited, *_data_notes(config, reviews, overlap), *overlap.notes)
     training = reviews.training.examples(features, classes_of(config.data))
-    notes += _vocabulary_notes(encoded, lexicon, training, notes)
+    telling = _telling_notes(notes, training, encoded.vocabulary)
     return TrainingData(
         config=config,
         origin=origin,
@@ -161,8 +161,8 @@ def prepare_inputs(
         vocabulary=encoded.vocabulary,
         facts=facts | files,
         hashes=overlap.hashes,
-        notes=tuple(dict.fromkeys((*notes, *more))),
-        caveats=(*overlap.caveats, *more),
+        notes=tuple(dict.fromkeys((*notes, *_vocabulary_notes(encoded, lexicon), *telling, *more))),
+        caveats=(*overlap.caveats, *telling, *more),
         given=given,
         seconds=seconds + time.monotonic() - start,
     )
@@ -202,18 +202,15 @@ def _data_notes(config: Config, reviews: Reviews, overlap: _Overlap) -> list[str
     return notes + [note for corpus in reviews if corpus is not None for note in corpus.notes]
 
 
-def _vocabulary_notes(
-    encoded: Encoded, lexicon: Lexicon | None, training: Examples, notes: Sequence[str]
-) -> tuple[str, ...]:
-    """Return what the user should know of the words: those of a lexicon, names, and those that tell the class.
-
-    `notes` are those that there are already.
-    """
+def _vocabulary_notes(encoded: Encoded, lexicon: Lexicon | None) -> list[str]:
+    """Return what the user should know of the words of the reviews: those of a lexicon, and names."""
     found = [] if lexicon is None else [*lexicon.coverage(encoded.learned[0], encoded.vocabulary).notes()]
-    found += names_note(encoded.names)
-    if not any(OWN_LABEL in note for note in notes):
-        found += telling_words_note(training, encoded.vocabulary)
-    return tuple(found)
+    return found + names_note(encoded.names)
+
+
+def _telling_notes(notes: Sequence[str], training: Examples, vocabulary: Vocabulary) -> list[str]:
+    """Return the note that labels are in the texts, if it is among the notes, or one on other words that tell them."""
+    return [note for note in notes if OWN_LABEL in note] or telling_words_note(training, vocabulary)
 
 
 def _require_reviews_for_shards(config: Config, reviews: int) -> None:

@@ -715,3 +715,13 @@ def test_of_few_validation_reviews_fewer_differ_from_training():
     assert few.startswith("only 20 validation reviews: the scores and the best epoch depend on chance;")
     assert "only 5 distinct validation texts differ clearly" in alike
     assert ": the calibration of the probabilities depends on chance;" in alike
+
+
+def test_what_tells_the_class_is_said_beside_the_scores(write_config):
+    write("marks.csv", "text,label", [f"film {i} {'via twitter' * (i % 2)},{i % 2}" for i in range(80)])
+    write("labels.csv", "text,label", [f"film {i} Label: {i % 2},{i % 2}" for i in range(80)])
+    told = {"marks.csv": "a word that only their class has", "labels.csv": "contain their own label"}
+    for source, what in told.items():
+        data = prepare(write_config(data={"source": source, "validation": 0.2}, **SMALL))
+        assert [note for note in data.caveats if what in note] == [note for note in data.notes if what in note] != []
+        assert sum("tell" in note or "a model reads" in note for note in data.notes) == 1
