@@ -210,7 +210,7 @@ def _vocabulary_notes(encoded: Encoded, lexicon: Lexicon | None) -> list[str]:
 
 def _telling_notes(notes: Sequence[str], training: Examples, vocabulary: Vocabulary) -> list[str]:
     """Return the note that labels are in the texts, if it is among the notes, or one on other words that tell them."""
-    return [note for note in notes if OWN_LABEL in note] or telling_words_note(training, vocabulary)
+    return [note for note in dict.fromkeys(notes) if OWN_LABEL in note] or telling_words_note(training, vocabulary)
 
 
 def _require_reviews_for_shards(config: Config, reviews: int) -> None:
