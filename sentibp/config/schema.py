@@ -394,8 +394,8 @@ class Train(_Section):
     are weighted by their log-count ratios. The result is one network, a little wider. It is better on reviews of films,
     products or authors that training has not seen, and takes less time than an epoch."""
     calibrate: bool = True
-    """Whether to scale the logit so that the validation log loss is lowest; with few validation reviews, by less. It
-    makes probabilities more reliable and changes no label. With class_weight, a number is added to the logit, too, so
+    """Whether to scale the logit so that the validation log loss is lowest; with few validation reviews, by less, or by
+    what cross-validation on training reviews says, too. It makes probabilities more reliable and changes no label. With class_weight, a number is added to the logit, too, so
     that the classes count on new reviews as class_weight says; this changes labels."""
     refit: Literal["auto"] | bool = "auto"
     """Whether to train the best model again at the end, on all reviews, including those held out for validation. The

@@ -1,12 +1,13 @@
 """Calibration of probabilities by temperature scaling, and the weights of several averaged models.
 
-What few reviews say is shrunk towards what is known without them: a factor of 1, a shift of 0, equal weights. All fits
-add a prior to the log loss, so that the number of reviews decides how far the result moves.
+What few reviews say is shrunk towards what is known without them: a factor of 1, unless more is known of it, a shift of
+0, equal weights. All fits add a prior to the log loss: the number of reviews decides how far the result moves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,20 +22,34 @@ _LOWEST, _HIGHEST = 0.01, 100.0  # the range of the factor
 
 # The strength of the priors. Chosen on cuts of 20 to 5,000 training reviews: docs/log/2026-11.md. Networks are mostly
 # overconfident, and a few right answers do not tell how far a logit may grow: growth needs more evidence.
-_SHRINKING, _GROWING = 2.0, 16.0  # of a factor below 1, and above; in reviews
 _SHIFT = 2.0  # the standard deviation of the shift of a logit
 _MIXING = 1.0  # of the weight of a model in a mixture
 
 
-def fit_temperature(logits: Array, label: Array, weight: Array | None = None) -> float:
-    """Return the factor of the logits with the least cross-entropy, shrunk towards 1 (Guo et al., 2017: 1 / T).
+class FactorPrior(NamedTuple):
+    """What is known of the factor f without the reviews that it is fitted on: a gamma distribution.
 
-    The logits are (n,), or (n, K) for K labels.
+    It adds s (f / mode - 1 - log(f / mode)) to the sum of the losses, where s is its strength, in reviews.
+    """
 
-    A review of weight k counts as k reviews, one of weight 0 as none; without any, the factor is 1. Labels do not
-    change, only probabilities. The prior is a gamma distribution of the factor f with its mode at 1: it adds
-    s (f - 1 - log f) to the sum of the losses, where s is its strength. Both are convex, so Newton's method finds the
-    minimum.
+    mode: float = 1.0
+    shrinking: float = 2.0  # the strength where the reviews ask for a smaller factor
+    growing: float = 16.0  # and where they ask for a larger one
+
+
+USUAL_FACTOR = FactorPrior()
+"""What is known of the factor of a network if nothing was tried."""
+
+
+def fit_temperature(
+    logits: Array, label: Array, weight: Array | None = None, prior: FactorPrior = USUAL_FACTOR
+) -> float:
+    """Return the factor of the logits with the least cross-entropy, shrunk towards the mode of the prior.
+
+    This is temperature scaling (Guo et al., 2017: 1 / T). The logits are (n,), or (n, K) for K labels.
+
+    A review of weight k counts as k reviews, one of weight 0 as none; without any, the factor is the mode. Labels do
+    not change, only probabilities. Losses and prior are convex, so Newton's method finds the minimum.
     """
     z = logits.astype(np.float64)
     weight = np.ones(len(z)) if weight is None else weight.astype(np.float64)
@@ -48,24 +63,27 @@ def fit_temperature(logits: Array, label: Array, weight: Array | None = None) ->
         p = sigmoid(factor * z)
         return float(np.sum(weight * z * (p - label))), float(np.sum(weight * z * z * p * (1 - p)))
 
-    factor, strength = 1.0, _SHRINKING if derivatives(1.0)[0] > 0 else _GROWING  # the minimum is on that side of 1
+    factor = prior.mode
+    strength = prior.shrinking if derivatives(factor)[0] > 0 else prior.growing  # the minimum is on that side of it
     for _ in range(50):
         slope, curvature = derivatives(factor)
-        step = (slope + strength * (1 - 1 / factor)) / (curvature + strength / factor**2)
+        step = (slope + strength * (1 / prior.mode - 1 / factor)) / (curvature + strength / factor**2)
         factor = min(max(factor - step, factor / 3), factor * 3)  # far from the minimum, a Newton step is too long
         if abs(step) < 1e-9 * factor or not _LOWEST < factor < _HIGHEST:
             break
     return float(min(max(factor, _LOWEST), _HIGHEST))
 
 
-def fit_scale_and_shift(logits: Array, label: Array, weight: Array) -> tuple[float, Shift]:
+def fit_scale_and_shift(
+    logits: Array, label: Array, weight: Array, prior: FactorPrior = USUAL_FACTOR
+) -> tuple[float, Shift]:
     """Return the factor f of the logits z (n,) and the shift b for which f z + b has the least weighted cross-entropy.
 
     Logits of K labels, (n, K), have a shift each; the first is 0, since only differences of logits matter.
 
     This is Platt scaling (Platt, 1999), for weights (n,) that make the classes count otherwise than their reviews: a
     network that fits its training reviews hardly responds to such weights in its loss, the shift does. f is shrunk
-    towards 1 as in `fit_temperature`, and b towards 0 by a normal prior.
+    as in `fit_temperature`, and b towards 0 by a normal prior.
     """
     from scipy.optimize import minimize
 
@@ -77,12 +95,12 @@ def fit_scale_and_shift(logits: Array, label: Array, weight: Array) -> tuple[flo
         factor, shift = theta[0], theta[1:]
         mean, dz = loss_of(factor * z + (np.append(0, shift) if several else shift), label, weight)
         d_factor, d_shift = (np.sum(z * dz), dz.sum(axis=0)[1:]) if several else (z @ dz, dz.sum())
-        strength = _SHRINKING if factor < 1 else _GROWING
-        prior = strength * (factor - 1 - np.log(factor)) + np.sum((shift / _SHIFT) ** 2) / 2
-        d_prior = np.append(strength * (1 - 1 / factor), shift / _SHIFT**2)
-        return mean * len(z) + prior, len(z) * np.append(d_factor, d_shift) + d_prior
+        strength, ratio = prior.shrinking if factor < prior.mode else prior.growing, factor / prior.mode
+        penalty = strength * (ratio - 1 - np.log(ratio)) + np.sum((shift / _SHIFT) ** 2) / 2
+        d_penalty = np.append(strength * (1 / prior.mode - 1 / factor), shift / _SHIFT**2)
+        return mean * len(z) + penalty, len(z) * np.append(d_factor, d_shift) + d_penalty
 
-    start, bounds = np.append(1.0, np.zeros(free)), [(_LOWEST, _HIGHEST), *[(None, None)] * free]
+    start, bounds = np.append(prior.mode, np.zeros(free)), [(_LOWEST, _HIGHEST), *[(None, None)] * free]
     with single_threaded_blas:
         factor, *shift = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds).x.tolist()
     return factor, [0.0, *shift] if several else shift[0]

@@ -12,7 +12,14 @@ import numpy as np
 from sentibp import metrics
 from sentibp.config.schema import Train
 from sentibp.data.examples import Examples, example_weights
-from sentibp.model.calibration import Shift, fit_scale_and_shift, fit_temperature, mixture_weights
+from sentibp.model.calibration import (
+    USUAL_FACTOR,
+    FactorPrior,
+    Shift,
+    fit_scale_and_shift,
+    fit_temperature,
+    mixture_weights,
+)
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
 from sentibp.model.fold import scale_logit
@@ -31,14 +38,25 @@ _STATE += ("seed_scores", "seed_best", "seed_best_scores", "seed_weights", "wait
 class Selection:
     """Keeps the model of the best epoch, and says when patience is exhausted."""
 
-    def __init__(self, run: Run, settings: Train, validation: Examples | None, independent: Array | None = None):
-        """`independent` (n,) is how much each validation review counts in a fit; None: all count as one."""
+    def __init__(
+        self,
+        run: Run,
+        settings: Train,
+        validation: Examples | None,
+        independent: Array | None = None,
+        prior: FactorPrior = USUAL_FACTOR,
+    ):
+        """`independent` (n,) is how much each validation review counts in a fit; None: all count as one.
+
+        `prior` is what to expect of the factor of calibration.
+        """
         import pyarrow.parquet  # noqa: F401  # what saving needs; an import that is interrupted leaves half a module
 
         self.run = run
         self.settings = settings
         self.validation = validation
         self.independent = independent
+        self.prior = prior
         self.influence_log = InfluenceLog(run.path)
         stopping = settings.early_stopping
         self.metric = stopping.metric if stopping else "accuracy"
@@ -128,7 +146,7 @@ class Selection:
         factor, shift = 1.0, 0.0
         can_be_scaled = classifier.spec.head != "cumulative"  # its logits are no multiples of others
         if self.settings.calibrate and self.validation is not None and can_be_scaled:
-            factor, shift = calibrate(logits, self.validation, self.independent, self.settings)
+            factor, shift = calibrate(logits, self.validation, self.independent, self.settings, self.prior)
             classifier = scale_logit(classifier, factor, shift)
             scores, logits = evaluate(classifier.network, self.validation)
         self.seed_best, self.seed_best_scores, self.waited = value, scores, 0
@@ -183,7 +201,13 @@ def _size(classifier: Classifier) -> dict[str, int]:
     return {"features": len(classifier.vocabulary), "parameters": classifier.parameter_count}
 
 
-def calibrate(logits: Array, validation: Examples, independent: Array | None, settings: Train) -> tuple[float, Shift]:
+def calibrate(
+    logits: Array,
+    validation: Examples,
+    independent: Array | None,
+    settings: Train,
+    prior: FactorPrior = USUAL_FACTOR,
+) -> tuple[float, Shift]:
     """Return the factor of the logits, and the shift that makes the classes count as train.class_weight says.
 
     The logits are (n,), or (n, K) for K labels, which have a shift each. Without class weights the shift is 0, and so
@@ -194,13 +218,13 @@ def calibrate(logits: Array, validation: Examples, independent: Array | None, se
     counted = own > 0
     label = validation.label[counted]
     if settings.class_weight is None or len(np.unique(label)) < validation.classes.number:
-        return fit_temperature(logits, validation.label, independent), 0.0
+        return fit_temperature(logits, validation.label, independent, prior), 0.0
     own = own[counted]
     weight = example_weights(settings, Examples(None, label, own, validation.classes))
     assert weight is not None
     # Classes of different weight are worth fewer reviews (Kish, 1965): many of them hardly count.
     weight = weight * (weight.sum(dtype=np.float64) / np.sum(weight.astype(np.float64) ** 2 / own))
-    return fit_scale_and_shift(logits[counted], label, weight)
+    return fit_scale_and_shift(logits[counted], label, weight, prior)
 
 
 class FixedSelection:

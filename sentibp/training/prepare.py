@@ -29,6 +29,7 @@ from sentibp.data.vocabulary_shards import Workers
 from sentibp.errors import ConfigError
 from sentibp.model import word_vectors
 from sentibp.model.build import require_memory
+from sentibp.model.calibration import FactorPrior
 from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
@@ -38,7 +39,7 @@ from sentibp.training.paths import explained_if_changed, resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
 from sentibp.training.similar_reviews import keep_similar_together
-from sentibp.training.suited_defaults import suited_defaults
+from sentibp.training.suited_defaults import factor_prior, suited_defaults
 from sentibp.training.telling_words import telling_words_note
 from sentibp.training.validation_notes import HOLD_OUT, validation_notes, without_effect_note
 from sentibp.utils.messages import counted
@@ -58,6 +59,7 @@ class TrainingData(NamedTuple):
     training: Examples
     validation: Examples | None
     independent: Array | None  # (n,) how much each validation review counts in a fit: 0 if training has nearly its text
+    prior: FactorPrior  # what to expect of the factor of calibration
     lexicon: Lexicon | None  # of pretrain.lexicon
     extra: PretrainingData  # additional reviews for pretraining
     vocabulary: Vocabulary
@@ -130,16 +132,15 @@ def prepare_inputs(
     require_suitable(config, inputs.pretrained)
     _require_reviews_for_shards(config, len(inputs.reviews.training))
     config, inputs, suited = suited_defaults(config, inputs)
-    reviews, origin, _, lexicon, files, seconds = inputs
+    reviews, origin, _, lexicon, files, seconds, _ = inputs
     facts = reviews_facts(config, inputs)
     encoded = _encode(config, inputs, facts, workers)
     overlap = _find_overlap(config, reviews, origin, encoded)
     if not is_fold:
         _require_separate(config, reviews.validation, overlap, is_given=given is not None)
         suited += without_effect_note(config, is_given=given is not None)
-    near, cut = encoded.near_duplicate, ""
-    if not (is_fold or is_rerun):
-        cut = keep_similar_together(config, given, reviews, near, overlap.repeated)
+    near = encoded.near_duplicate
+    cut = "" if is_fold or is_rerun else keep_similar_together(config, given, reviews, near, overlap.repeated)
     if not isinstance(cut, str):
         return prepare_config(cut.config, (*notes, *suited, cut.note), given, cut.fold, workers)
     require_memory(config, len(encoded.vocabulary))
@@ -157,6 +158,7 @@ def prepare_inputs(
         training=training,
         validation=_examples_or_none(reviews.validation, encoded.validation, training.classes),
         independent=independent,
+        prior=factor_prior(config, inputs),
         extra=PretrainingData(occurrences, _examples_or_none(reviews.labelled, labelled, BINARY), unlabelled),
         vocabulary=encoded.vocabulary,
         facts=facts | files,

@@ -59,7 +59,7 @@ class Session:
             data,
             run,
             MetricsLog(run, settings),
-            Selection(run, settings.train, data.validation, data.independent),
+            Selection(run, settings.train, data.validation, data.independent, data.prior),
             CheckpointWriter(run, settings, checkpoint),
             condition,
             executor=executor or Serial(),

@@ -1,12 +1,14 @@
-"""Whether what is known of words helps to tell classes apart: the log loss with and without it, by cross-validation.
+"""What cross-validation says of a training before it begins: short trainings on some of the texts.
 
-It is that of a trained network without, and of the linear classifier that a training with it starts from: short
-trainings on some of the texts.
+Whether what is known of words helps to tell the classes apart: the log loss of a trained network without, and of the
+linear classifier that a training with it starts from. And by which factor the logits are too large or too small: the
+answers to texts that were not trained on are many more than there are validation reviews.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +22,9 @@ from sentibp.data.labels import classes_of
 from sentibp.data.lexicon import load_lexicon
 from sentibp.data.split import fold_corpus
 from sentibp.data.tokenizer import tokenize
-from sentibp.model.calibration import fit_temperature
+from sentibp.model.calibration import USUAL_FACTOR, FactorPrior, fit_temperature
 from sentibp.model.classifier import Classifier
+from sentibp.model.fold import fold_classifiers
 from sentibp.model.initial import build_classifier
 from sentibp.model.word_vectors import VectorFile, match_vectors
 from sentibp.nn import Ragged
@@ -36,42 +39,105 @@ from sentibp.utils.threads import single_threaded_blas
 
 _FOLDS = 3
 _ENOUGH = 300  # texts on which losses are measured; no more folds are needed then
-_EPOCHS = 2  # at most: a training of many chooses the best one
+EPOCHS = 2
+"""At most, in a trial: a training of many chooses the best one."""
+
+_WORTH = 1 / 8  # of a validation review: an answer of the classifier alone, trained on fewer texts
+
+Start = tuple[Classifier, Ragged]  # a classifier, and the features of texts that it was not trained on
+
+
+class Answers(NamedTuple):
+    """What a classifier answers to n texts that it was not trained on."""
+
+    logits: Array  # (n,) or (n, K)
+    label: Array  # (n,)
+    weight: Array  # (n,)
 
 
 @single_threaded_blas
-def start_losses(plain: Config, informed: Sequence[Config], corpus: Corpus, pretrained: VectorFile) -> Array:
+def start_losses(
+    plain: Config, informed: Sequence[Config], corpus: Corpus, pretrained: VectorFile
+) -> tuple[Array, list[FactorPrior]]:
     """Return the log loss of each config on texts that it was not trained on: (1 + k,), with the best temperature.
 
-    The `plain` config has no columns of words. The k `informed` ones have them, and differ in pretrain.decay only.
+    The `plain` config has no columns of words. The k `informed` ones have them, and differ in pretrain.decay only. Of
+    these, the second result says what to expect of the factor of the logits.
     DataError if a class has too few texts.
     """
-    fold = fold_corpus(corpus, _FOLDS, random_stream(0, "folds"), plain.data)
-    total, measured = np.zeros(1 + len(informed)), 0
+
+    def train(training: Corpus, held_out: Corpus) -> list[Start]:
+        return [_plain(plain, training, held_out), *_informed(informed, training, held_out, pretrained)]
+
+    answers = _held_out_answers(plain, corpus, train)
+    return np.array([_loss(folds) for folds in answers]), [_factor(folds) for folds in answers[1:]]
+
+
+@single_threaded_blas
+def expected_factor(config: Config, corpus: Corpus, pretrained: VectorFile | None) -> FactorPrior:
+    """Return what to expect of the factor of the logits, as `start_losses` does.
+
+    Without columns of words, these are the logits of a network, averaged with the classifier of train.linear_member.
+    DataError if a class has too few texts.
+    """
+
+    def train(training: Corpus, held_out: Corpus) -> list[Start]:
+        if not config.pretrain.has_word_columns:
+            return [_plain(config, training, held_out)]
+        assert pretrained is not None
+        return _informed([config], training, held_out, pretrained)
+
+    return _factor(_held_out_answers(config, corpus, train)[0])
+
+
+def _held_out_answers(
+    config: Config, corpus: Corpus, train: Callable[[Corpus, Corpus], list[Start]]
+) -> list[list[Answers]]:
+    """Return the answers of each classifier that `train` returns, in each of some folds."""
+    fold = fold_corpus(corpus, _FOLDS, random_stream(0, "folds"), config.data)
+    found: list[list[Answers]] = []
+    measured = 0
     for number in range(_FOLDS):
         if measured < _ENOUGH:
             held_out = corpus.take(np.flatnonzero(fold == number))
-            training = corpus.take(np.flatnonzero(fold != number))
-            starts = [_plain(plain, training, held_out), *_informed(informed, training, held_out, pretrained)]
-            total += [len(held_out) * _loss(classifier, x, held_out) for classifier, x in starts]
+            starts = train(corpus.take(np.flatnonzero(fold != number)), held_out)
+            label = np.asarray(held_out.label)
+            weight = np.ones(len(label)) if held_out.weight is None else held_out.weight
+            found.append([Answers(each.logits(x), label, weight) for each, x in starts])
             measured += len(held_out)
-    return total / measured
+    return [list(folds) for folds in zip(*found, strict=True)]
 
 
-def _plain(config: Config, training: Corpus, held_out: Corpus) -> tuple[Classifier, Ragged]:
-    """Return a trained network, and the features of other texts."""
+def _loss(folds: Sequence[Answers]) -> float:
+    """Return the mean log loss, as it is after calibration."""
+    losses = [loss_on("cross_entropy")(z * fit_temperature(z, y, w), y, w)[0] for z, y, w in folds]
+    return float(np.average(losses, weights=[len(each.label) for each in folds]))
+
+
+def _factor(folds: Sequence[Answers]) -> FactorPrior:
+    """Return the factor that the answers ask for, and how much that says of the factor of a training on all texts."""
+    logits, label, weight = (np.concatenate(each) for each in zip(*folds, strict=True))
+    if not np.isfinite(logits).all():
+        return USUAL_FACTOR
+    strength = _WORTH * len(label)
+    return FactorPrior(fit_temperature(logits, label, weight), strength, strength)
+
+
+def _plain(config: Config, training: Corpus, held_out: Corpus) -> Start:
+    """Return a trained network, averaged with that of train.linear_member, and the features of other texts."""
     encoded = encode(config.text, (training,), held_out, None, "")
     examples = training.examples(encoded.learned[0], classes_of(config.data))
     classifier = build_classifier(config, encoded.vocabulary, 0, examples=examples)
-    settings = config.train.model_copy(update={"epochs": min(config.train.epochs, _EPOCHS)})
+    settings = config.train.model_copy(update={"epochs": min(config.train.epochs, EPOCHS)})
     for _ in fit(classifier.network, examples, None, settings, initial_state(settings, len(examples), 0)):
         pass
+    if config.train.linear_member:
+        linear = distillation.linear_member(config, encoded.vocabulary, examples, 0)
+        classifier = fold_classifiers([(classifier, 0.5), (linear, 0.5)])
     return classifier, encoded.validation
 
 
-def _informed(
-    configs: Sequence[Config], training: Corpus, held_out: Corpus, pretrained: VectorFile
-) -> list[tuple[Classifier, Ragged]]:
+def _informed(configs: Sequence[Config], training: Corpus, held_out: Corpus, pretrained: VectorFile) -> list[Start]:
     """Return the linear classifiers on columns of words that trainings start from, as `_plain` does."""
     config, lexicon = configs[0], load_lexicon(configs[0])
     spelling = Spelling.of(config.text)
@@ -84,10 +150,3 @@ def _informed(
     data = vocabulary, examples, extra
     columns = distillation.word_columns(config, *data, match_vectors(pretrained, vocabulary), lexicon)
     return [(distillation.word_classifier(each, *data, columns, seed=0), encoded.validation) for each in configs]
-
-
-def _loss(classifier: Classifier, x: Ragged, held_out: Corpus) -> float:
-    """Return the mean log loss, as it is after calibration."""
-    z, label, weight = classifier.logits(x), held_out.label, held_out.weight
-    assert label is not None
-    return loss_on("cross_entropy")(z * fit_temperature(z, label, weight), label, weight)[0]

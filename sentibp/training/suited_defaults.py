@@ -16,10 +16,12 @@ from sentibp.data.corpus import Corpus
 from sentibp.data.lexicon import load_lexicon
 from sentibp.data.tokenizer import Tokens, tokenize
 from sentibp.errors import DataError
+from sentibp.model.calibration import USUAL_FACTOR, FactorPrior
 from sentibp.model.word_vectors import VectorFile, load_builtin
 from sentibp.nn.layers import Array
+from sentibp.training.diverged import Diverged
 from sentibp.training.inputs import Inputs, initial_file_facts
-from sentibp.training.start_loss import start_losses
+from sentibp.training.start_loss import EPOCHS, expected_factor, start_losses
 from sentibp.utils.arrow import index_of, to_numpy
 
 _SAMPLE = 1500  # training texts from which their length and language are estimated, and what helps with their labels
@@ -27,6 +29,7 @@ _DECAYS = 1.0, 0.1  # of which one becomes pretrain.decay; the first is the usua
 _CLEARLY = 0.98  # the ratio of the log losses of both, below which the second one is used
 _ENOUGH = 0.01  # by which the log loss must be lower without what is known of words; less is chance, or next to nothing
 _FEW = 100  # training texts, below which they say too little about what helps
+_TELLING = 2000  # validation reviews that tell the factor of calibration alone
 _ENGLISH = 0.75  # of the words are in the built-in vectors, at least; 0.92 of English texts, 0.46 of others at most
 
 
@@ -74,7 +77,7 @@ def _with_known_words(
         return config, inputs, [f"{note}{key} is given; the config short_texts may have better ones"]
     decays = [config.pretrain.decay] if "decay" in config.pretrain.model_fields_set else _DECAYS
     informed = [with_default(short, ("pretrain", "decay"), decay, given=True) for decay in decays]
-    losses = _losses(config, informed, training, pretrained)
+    losses, priors = _losses(config, informed, training, pretrained)
     if losses is not None and losses[0] < losses[1:].min() - _ENOUGH:
         note = "short texts in English, but what is known of English words does not help with these labels: "
         return config, inputs, [f"{note}log loss {losses[1:].min():.3f} with it, {losses[0]:.3f} without"]
@@ -87,7 +90,28 @@ def _with_known_words(
     short = informed[is_weaker]
     files, lexicon = initial_file_facts(short), load_lexicon(short)
     notes = [note, *notes_without_effect(short, ["train.early_stopping.patience"])]  # the model is an average now
-    return short, inputs._replace(pretrained=pretrained, lexicon=lexicon, files=files), notes
+    prior = priors[is_weaker] if priors else None
+    return short, inputs._replace(pretrained=pretrained, lexicon=lexicon, files=files, prior=prior), notes
+
+
+def factor_prior(config: Config, inputs: Inputs) -> FactorPrior:
+    """Return what to expect of the factor of calibration, if validation reviews are too few to tell it alone.
+
+    They are a share of the training data, so that cross-validation on the rest tells it, too. That is tried if there
+    are columns of words, or if a network of few epochs is averaged with a linear classifier.
+    """
+    validation, pretrain, train = inputs.reviews.validation, config.pretrain, config.train
+    is_told = validation is None or len(validation) >= _TELLING or not isinstance(config.data.validation, float)
+    is_other = inputs.origin is not None or pretrain.labelled is not None or inputs.reviews.unlabelled is not None
+    is_known = pretrain.has_word_columns and inputs.pretrained is not None
+    is_short = not pretrain.is_used and train.epochs <= EPOCHS and train.members == train.shards == 1
+    if is_told or is_other or not train.calibrate or not (is_known or is_short):
+        return USUAL_FACTOR
+    if inputs.prior is not None:
+        return inputs.prior
+    with suppress(DataError, Diverged):  # DataError: a class has hardly any text
+        return expected_factor(config, _sample(inputs.reviews.training), inputs.pretrained)
+    return USUAL_FACTOR
 
 
 def _sample(corpus: Corpus) -> Corpus:
@@ -95,14 +119,17 @@ def _sample(corpus: Corpus) -> Corpus:
     return corpus.take(np.linspace(0, len(corpus) - 1, min(len(corpus), _SAMPLE)).astype(np.int64))
 
 
-def _losses(config: Config, informed: Sequence[Config], corpus: Corpus, pretrained: VectorFile) -> Array | None:
+def _losses(
+    config: Config, informed: Sequence[Config], corpus: Corpus, pretrained: VectorFile
+) -> tuple[Array | None, list[FactorPrior]]:
     """Return the log loss without what is known of words, and with it for each of the k informed configs: (1 + k,).
 
-    None if there are too few texts to tell.
+    None if there are too few texts to tell. The second result is that of `start_losses`.
     """
     with suppress(DataError):  # a class has hardly any text
-        return start_losses(config, informed, corpus, pretrained) if len(corpus) >= _FEW else None
-    return None
+        if len(corpus) >= _FEW:
+            return start_losses(config, informed, corpus, pretrained)
+    return None, []
 
 
 def _known_share(tokens: Tokens, known: pa.LargeStringArray) -> float:

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentibp.model import calibration
-from sentibp.model.calibration import fit_scale_and_shift, fit_temperature, mixture_weights
+from sentibp.model.calibration import (
+    USUAL_FACTOR,
+    FactorPrior,
+    fit_scale_and_shift,
+    fit_temperature,
+    mixture_weights,
+)
 from sentibp.nn.layers import sigmoid
 from sentibp.nn.losses import cross_entropy
 
@@ -34,7 +40,7 @@ def test_no_other_factor_has_a_smaller_sum_of_losses_and_prior(seed, factor, n):
     fitted = fit_temperature(z, label)
 
     def objective(f):
-        strength = calibration._SHRINKING if f < 1 else calibration._GROWING
+        strength = USUAL_FACTOR.shrinking if f < 1 else USUAL_FACTOR.growing
         return n * cross_entropy(f * z, label)[0] + strength * (f - 1 - np.log(f))
 
     assert all(objective(fitted) <= objective(other * fitted) + 1e-9 for other in (0.5, 0.9, 0.99, 1.01, 1.1, 2))
@@ -112,7 +118,7 @@ def test_no_other_factor_and_shift_have_a_smaller_sum_of_losses_and_priors(seed,
     fitted = np.array(fit_scale_and_shift(scale * z, label, weight))
 
     def objective(factor, shift):
-        strength = calibration._SHRINKING if factor < 1 else calibration._GROWING
+        strength = USUAL_FACTOR.shrinking if factor < 1 else USUAL_FACTOR.growing
         prior = strength * (factor - 1 - np.log(factor)) + (shift / calibration._SHIFT) ** 2 / 2
         return n * cross_entropy(factor * scale * z + shift, label, weight)[0] + prior
 
@@ -158,3 +164,20 @@ def test_a_mixture_by_few_reviews_stays_near_equal_shares():
 def test_a_mixture_of_one_is_the_model():
     z, label = drawn(3)
     assert mixture_weights(z[:, None], label) == [1.0]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000), st.floats(0.2, 5), st.sampled_from([5, 200]), st.floats(0.3, 3), st.floats(1, 100))
+def test_another_prior_is_in_the_sum_that_is_smallest(seed, scale, n, mode, strength):
+    """Without reviews, the factor is the mode."""
+    z, label = drawn(seed, n)
+    prior = FactorPrior(mode, strength, strength)
+
+    def objective(f):
+        return n * cross_entropy(f * scale * z, label)[0] + strength * (f / mode - 1 - np.log(f / mode))
+
+    found = fit_temperature(scale * z, label, None, prior)
+    assert all(objective(found) <= objective(found * near) + 1e-9 for near in (0.5, 0.99, 0.999, 1.001, 1.01, 2))
+    assert fit_temperature(scale * z, label, np.zeros(n), prior) == pytest.approx(mode)
+    found, shift = fit_scale_and_shift(scale * z, label, np.zeros(n), prior)
+    assert (found, shift) == (pytest.approx(mode, rel=1e-3), pytest.approx(0, abs=1e-3))

@@ -12,7 +12,7 @@ from sentibp.config.schema import Train
 from sentibp.data.examples import Examples
 from sentibp.data.labels import Classes
 from sentibp.model import fold
-from sentibp.model.calibration import fit_scale_and_shift, mixture_weights
+from sentibp.model.calibration import FactorPrior, fit_scale_and_shift, mixture_weights
 from sentibp.training.best_epoch import Selection, calibrate
 
 TEXTS = ["a good film", "a bad film", "good", "good good bad plot", "the plot", "bad"]
@@ -67,7 +67,7 @@ def test_without_validation_data_each_kind_has_the_same_weight(weigh, members):
 
 def test_a_checkpoint_has_all_that_the_selection_learns(tmp_path):
     first, second = (Selection(SimpleNamespace(path=tmp_path), Train(), None) for _ in range(2))
-    given = {"run", "settings", "validation", "independent", "metric", "patience", "influence_log"}
+    given = {"run", "settings", "validation", "independent", "prior", "metric", "patience", "influence_log"}
     of_the_model = {"digest", "size"}  # it is in the run
     learned = sorted(vars(first).keys() - given - of_the_model)
     for number, name in enumerate(learned):
@@ -113,3 +113,17 @@ def test_a_shift_counts_half_a_review_as_half(k):
         weight = own * np.array([0.5 / own[label == each].sum() for each in (0, 1)])[label]
         weight *= weight.sum() / (weight**2 / own).sum()
         assert once == pytest.approx(fit_scale_and_shift(logits, label, weight), rel=1e-3)
+
+
+def test_what_is_known_of_the_factor_counts_as_so_many_reviews():
+    """Of few validation reviews hardly anything is taken, of many nearly all."""
+    rng = np.random.default_rng(0)
+    z = 4 * rng.standard_normal(20_000)
+    label = (rng.random(len(z)) < 1 / (1 + np.exp(-z / 4))).astype(np.int8)  # the right factor is 0.25
+    prior = FactorPrior(0.5, 40, 40)
+    for settings in Train(), Train(class_weight="balanced"):
+        found = [calibrate(z[:n], Examples(None, label[:n]), None, settings, prior)[0] for n in (4, 100, 20_000)]
+        alone = [calibrate(z[:n], Examples(None, label[:n]), None, settings)[0] for n in (4, 100, 20_000)]
+        assert abs(found[0] - 0.5) < 0.05
+        assert 0.25 < found[1] < 0.5
+        assert found[2] == pytest.approx(alone[2], abs=0.01) == pytest.approx(0.25, abs=0.02)

@@ -20,6 +20,7 @@ from sentibp.data.lexicon import load_lexicon
 from sentibp.data.readers.table import MissingColumn
 from sentibp.errors import DataError
 from sentibp.inspection.evaluate import evaluate_on
+from sentibp.model.calibration import USUAL_FACTOR, FactorPrior
 from sentibp.model.file import load_model
 from sentibp.model.word_vectors import load_builtin
 from sentibp.training import suited_defaults
@@ -27,7 +28,7 @@ from sentibp.training.events import Epoch
 from sentibp.training.inputs import load_inputs
 from sentibp.training.paths import resolve_paths
 from sentibp.training.prepare import prepare, prepare_inputs
-from sentibp.training.start_loss import start_losses
+from sentibp.training.start_loss import expected_factor, start_losses
 from sentibp.training.validation_notes import few_notes
 from sentibp.utils.arrow import strings
 
@@ -515,7 +516,7 @@ def test_known_words_are_used_if_both_log_losses_are_next_to_nothing(here):
     write("en.csv", "text,label", short_rows("works broken the phone that I bought here last week", 160))
     resolved = load_config("default", ["data.source=en.csv", "pretrain.decay=0.1"])
     corpus, informed = load_inputs(resolved.config).reviews.training, for_short_texts(resolved.config)
-    plain, known = start_losses(resolved.config, [informed], corpus, load_builtin())
+    plain, known = start_losses(resolved.config, [informed], corpus, load_builtin())[0]
     assert 0 < known - plain < 0.01
     assert prepare(load_config("default", ["data.source=en.csv"])).notes[0].startswith(SHORT)
 
@@ -534,10 +535,10 @@ def test_the_penalty_of_words_that_is_given_is_that_of_the_defaults(here, monkey
     assert data.notes[0].startswith("pretrain.decay has no effect, as what is known of words is not used here")
 
 
-def losses(configs, tried: list[float]) -> np.ndarray:
+def losses(configs, tried: list[float]) -> tuple[np.ndarray, list[FactorPrior]]:
     """Return log losses that speak for what is known of words, and write down what was tried."""
     tried += [config.pretrain.decay for config in configs]
-    return np.array([0.5, *([0.4] * len(configs))])
+    return np.array([0.5, *([0.4] * len(configs))]), [USUAL_FACTOR] * len(configs)
 
 
 @pytest.mark.parametrize("lexicon", ["vader", "none"])
@@ -566,9 +567,11 @@ def test_labels_that_known_words_predict(here):
     config = load_config("default", ["data.source=en.csv"]).config
     informed = for_short_texts(config)
     corpus = load_inputs(config).reviews.training
-    plain, known = start_losses(config, [informed], corpus, load_builtin())
+    (plain, known), priors = start_losses(config, [informed], corpus, load_builtin())
     assert known < 0.6 < plain
-    assert start_losses(config, [informed], corpus, load_builtin()).tolist() == [plain, known]
+    again = start_losses(config, [informed], corpus, load_builtin())
+    assert (again[0].tolist(), again[1]) == ([plain, known], priors)
+    assert [expected_factor(informed, corpus, load_builtin())] == priors
     taught = load_config(outcome.run / "config.yaml").config.pretrain.decay
     assert taught in (1.0, 0.1)
     assert reproduce(outcome.run).same
@@ -576,10 +579,32 @@ def test_labels_that_known_words_predict(here):
 
 def test_a_weaker_penalty_for_labels_that_words_tell_apart(here, monkeypatch):
     write("en.csv", "text,label", opinion_rows(160))
-    for losses, decay in (([0.5, 0.4, 0.393], 1.0), ([0.5, 0.4, 0.391], 0.1), ([0.4, 0.5, 0.391], 0.1)):
-        monkeypatch.setattr(suited_defaults, "start_losses", lambda *_, losses=losses: np.array(losses))
-        config = prepare(load_config("default", ["data.source=en.csv"])).config
-        assert (config.pretrain.vectors, config.pretrain.decay) == ("builtin", decay)
+    priors = [FactorPrior(0.6, 20, 20), FactorPrior(0.4, 20, 20)]
+    for losses, weaker in (([0.5, 0.4, 0.393], False), ([0.5, 0.4, 0.391], True), ([0.4, 0.5, 0.391], True)):
+        monkeypatch.setattr(suited_defaults, "start_losses", lambda *_, losses=losses: (np.array(losses), priors))
+        data = prepare(load_config("default", ["data.source=en.csv"]))
+        assert (data.config.pretrain.vectors, data.config.pretrain.decay) == ("builtin", 0.1 if weaker else 1.0)
+        assert data.prior == priors[weaker]
+
+
+def test_other_texts_tell_the_factor_of_calibration_where_validation_reviews_are_few(here):
+    """So few know it too badly: of 16, the factor may be half of what it should be, or twice."""
+    rows = opinion_rows(160)
+    write("en.csv", "text,label", rows)
+    write("dev.csv", "text,label", opinion_rows(176)[160:])
+    told = prepare(load_config("short_texts", ["data.source=en.csv"])).prior
+    assert told.mode != 1
+    assert told.shrinking == told.growing == 144 / 8, "of all texts that are not held out"
+    for config, settings in (
+        ("short_texts", ["data.validation=dev.csv"]),  # its texts may be of another kind
+        ("short_texts", ["data.validation=0"]),
+        ("short_texts", ["train.calibrate=false"]),
+        ("quickstart", []),
+    ):
+        assert prepare(load_config(config, ["data.source=en.csv", *settings])).prior == USUAL_FACTOR
+    write("few.csv", "text,label", [*rows[:20:2], *rows[1:6:2]])  # two positive ones are too few for three folds
+    few = ["data.source=few.csv", "data.validation=0.34", "data.group_similar=false"]
+    assert prepare(load_config("short_texts", few)).prior == USUAL_FACTOR
 
 
 def test_many_short_texts_say_enough_about_their_words(here, monkeypatch):
