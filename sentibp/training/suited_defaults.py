@@ -97,15 +97,17 @@ def _with_known_words(
 def factor_prior(config: Config, inputs: Inputs) -> FactorPrior:
     """Return what to expect of the factor of calibration, if validation reviews are too few to tell it alone.
 
-    They are a share of the training data, so that cross-validation on the rest tells it, too. That is tried if there
-    are columns of words, or if a network of few epochs is averaged with a linear classifier.
+    They are a share of the training data, so that cross-validation on some of the rest tells it, too. That is tried if
+    there are columns of words, or if a network of few epochs starts as a linear classifier or from naive Bayes: how far
+    another one comes depends on the number of texts.
     """
     validation, pretrain, train = inputs.reviews.validation, config.pretrain, config.train
     is_told = validation is None or len(validation) >= _TELLING or not isinstance(config.data.validation, float)
     is_other = inputs.origin is not None or pretrain.labelled is not None or inputs.reviews.unlabelled is not None
     is_known = pretrain.has_word_columns and inputs.pretrained is not None
-    is_short = not pretrain.is_used and train.epochs <= EPOCHS and train.members == train.shards == 1
-    if is_told or is_other or not train.calibrate or not (is_known or is_short):
+    is_started = config.model.embedding.init in ("linear", "naive_bayes") and not pretrain.is_used
+    is_like_it = is_started and train.epochs <= EPOCHS and train.members == train.shards == 1
+    if is_told or is_other or not train.calibrate or not (is_known or is_like_it):
         return USUAL_FACTOR
     if inputs.prior is not None:
         return inputs.prior
