@@ -163,10 +163,12 @@ def _train(
         raise
     if training.note is not None:
         print_message(training.note)
-    saved = saved_model(load_config(outcome.run / "config.yaml").config, outcome._asdict())  # as its texts decided
-    print_outcome(outcome, saved, json, training.resume_command, _is_of_films(resolved.config))
+    data = None if isinstance(training, training_resume.Completed) else training.context.data
+    decided = load_config(outcome.run / "config.yaml").config if data is None else data.config  # as its texts decided
+    print_outcome(
+        outcome, saved_model(decided, outcome._asdict()), json, training.resume_command, _is_of_films(resolved.config)
+    )
     if not (quiet or json):
-        data = None if isinstance(training, training_resume.Completed) else training.context.data
         is_seen = data is not None and data.has_learned_validation
         if caution := _caution(outcome, resolved.config.data.given_source, is_seen):
             print_message(caution)

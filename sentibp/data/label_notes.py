@@ -17,6 +17,8 @@ from sentibp.utils.messages import counted, truncated
 from sentibp.utils.repair import set_option
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from sentibp.config.schema import Data
     from sentibp.data.readers.records import Records
 
@@ -86,21 +88,29 @@ def labels_in_texts_note(records: Records, label: np.ndarray, names: Sequence[st
     rows = from_numpy(np.unique(np.linspace(0, len(label) - 1, _LOOK).astype(np.int64)))
     text, number = records.text.take(rows), label[to_numpy(rows)]
     values, code = distinct(records.label.take(rows))
+    known = number != IGNORED
+    classes = np.unique(number[known]).tolist()
+    if len(classes) < 2 or known.sum() < _LEAST:
+        return []
+    words = {
+        each: {names[each], *(str(values[i]).strip() for i in np.unique(code[number == each]))} for each in classes
+    }
+    patterns = {each: "|".join(re.escape(word) for word in sorted(words[each] - {""})) for each in classes}
+    for each in classes:  # first as a part of words, too: to compile classes of letters takes Arrow 2 ms
+        if _contain(text.filter(from_numpy(number == each)), patterns[each]).mean() < _NEARLY_ALL:
+            return []
     own, other = np.zeros(len(number), bool), np.zeros(len(number), bool)
-    classes = [each for each in np.unique(number).tolist() if each != IGNORED]
     for each in classes:
-        words = {names[each], *(str(values[i]).strip() for i in np.unique(code[number == each]))} - {""}
-        pattern = "|".join(re.escape(word) for word in sorted(words))
-        has_label = to_numpy(
-            pc.match_substring_regex(text, rf"(?i)(^|[^\pL\pN])({pattern})($|[^\pL\pN])").combine_chunks()
-        )
+        has_label = _contain(text, rf"(^|[^\pL\pN])({patterns[each]})($|[^\pL\pN])")
         own |= has_label & (number == each)
         other |= has_label & (number != each)
-    known = number != IGNORED
-    if len(classes) < 2 or known.sum() < _LEAST or other[known].mean() > _HARDLY_ANY:
-        return []
-    if min(own[number == each].mean() for each in classes) < _NEARLY_ALL:
+    if other[known].mean() > _HARDLY_ANY or min(own[number == each].mean() for each in classes) < _NEARLY_ALL:
         return []
     first = truncated(" ".join(text[int(own.argmax())].as_py().split()), 60)
     fact = f"{own.sum():,} of {counted(int(known.sum()), 'text')} {OWN_LABEL}, as the first: {first!r}"
     return [f"{records.name}: {fact}; a model reads it there, and new texts have none: take it out of the texts"]
+
+
+def _contain(texts: pa.ChunkedArray, pattern: str) -> np.ndarray:
+    """Return which texts (n,) contain a match of the pattern, in capitals or not: (n,) bool."""
+    return to_numpy(pc.match_substring_regex(texts, f"(?i){pattern}"))

@@ -477,9 +477,18 @@ def test_ascii_text_against_the_oracle(texts, lowercase, folding):
     st.lists(st.lists(st.sampled_from(settled), max_size=12).map("".join), max_size=8),
     st.booleans(),
     st.sampled_from([1, 2]),
+    st.sampled_from([tokenizer._FEW, 0]),  # 0: as if all texts had many different characters
 )
-def test_text_of_the_world_against_the_oracle(texts, lowercase, folding):
-    check_against_the_oracle(*texts, lowercase=lowercase, folding=folding)
+def test_text_of_the_world_against_the_oracle(texts, lowercase, folding, listed):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tokenizer, "_FEW", listed)
+        check_against_the_oracle(*texts, lowercase=lowercase, folding=folding)
+
+
+def test_as_many_different_characters_as_chinese_has():
+    signs = [chr(0x4E00 + 2 * i) for i in range(2 * tokenizer._FEW)]
+    assert one("".join(signs)) == signs
+    assert one(f"a{''.join(signs)}b{FAMILY}{FAMILY}!!") == ["a", *signs, "b", FAMILY, FAMILY, "!!"]
 
 
 # --- the tests can fail
@@ -494,7 +503,8 @@ def test_an_underscore_treated_as_a_letter_is_detected(monkeypatch):
 
 
 def test_a_split_emoji_family_is_detected(monkeypatch):
-    monkeypatch.setattr(tokenizer, "_ALONE", tokenizer._SINGLE)
+    alone = tokenizer._alone
+    monkeypatch.setattr(tokenizer, "_alone", lambda *characters: alone(*characters).partition(r"(?:\x{200d}")[0])
     with pytest.raises(AssertionError):
         check_against_the_oracle(FAMILY)
 
@@ -502,7 +512,8 @@ def test_a_split_emoji_family_is_detected(monkeypatch):
 @pytest.mark.parametrize("text", [FAMILY, "🇩🇪", "。\u3099"])
 def test_joined_characters_taken_for_single_ones_are_detected(monkeypatch, text):
     check_against_the_oracle(text)
-    monkeypatch.setattr(tokenizer, "_JOINS", r"[^\x00-\x{10ffff}]")
+    kinds = tokenizer._kinds
+    monkeypatch.setattr(tokenizer, "_kinds", lambda characters: (kinds(characters)[0], ""))
     with pytest.raises(AssertionError):
         check_against_the_oracle(text)
 

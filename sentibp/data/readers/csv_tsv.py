@@ -161,8 +161,9 @@ def _find_dialect(
 def _have_row_names(lines: Sequence[str], separator: str) -> bool:
     """Return whether each line has a number before the fields that the first line names, however quotes are written."""
     for quoting in "double", "backslash":
-        first, *rest = (next(Dialect(separator, quoting).reader([line]), []) for line in lines)
-        if has_row_names(first, rest):
+        rows = (next(Dialect(separator, quoting).reader([line]), []) for line in lines)
+        first, second = next(rows), next(rows, [])
+        if len(second) == len(first) + 1 and has_row_names(first, [second, *rows]):
             return True
     return False
 
