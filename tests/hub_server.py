@@ -56,6 +56,10 @@ class Hub(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all repositories, requests and faults."""
         self.repositories: dict[str, Repository] = {}
         self.lfs: dict[str, bytes] = {}
         self.requests: list[tuple[str, str]] = []  # method and path

@@ -11,7 +11,7 @@ import sys
 
 import pyarrow as pa
 import pytest
-from hub_commands import TESTS, run_with_hub
+from hub_commands import TESTS, process_with_hub
 from hub_server import READ_ONLY, TOKEN, hub
 from pyarrow import parquet
 
@@ -30,20 +30,34 @@ configs:
 """
 
 
-@pytest.fixture
-def server():
-    with hub() as server:
-        yield server
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def connected(home):
+    """A hub, and a process whose client talks to it."""
+    with hub() as server, process_with_hub(server.url, home) as process:
+        yield server, process
 
 
 @pytest.fixture
-def run(server, tmp_path, here, monkeypatch):
-    """`run(*commands, token=None)` runs commands in one process with the hub on loopback."""
-    monkeypatch.delenv("HF_HUB_OFFLINE")
-    return lambda *commands, **options: run_with_hub(server.url, tmp_path / "home", commands, **options)
+def server(connected, home):
+    """The hub, without repositories; its client has nothing in its cache."""
+    connected[0].clear()
+    for path in home.iterdir():
+        shutil.rmtree(path)
+    return connected[0]
 
 
-def test_push_and_use(server, run, here, quickstart):
+@pytest.fixture
+def run(server, connected, here):
+    """`run(*commands, token=None)` runs commands with the hub on loopback."""
+    return connected[1].run
+
+
+def test_push_and_use(server, run, home, quickstart):
     """Two files in one commit; the name and the commit give the same answer; a new commit does not change the old."""
     pushed, again, other, predicted, private = run(
         ["push", quickstart, "ann/first", "--license", "mit", "--json"],
@@ -68,7 +82,7 @@ def test_push_and_use(server, run, here, quickstart):
     assert predicted.err == f"hf://ann/first: using hf://ann/first@{commit}\n"
     assert server.repositories["models/ann/secret"].private
     assert private.out.splitlines()[2].endswith("(private)")
-    assert {file.name for file in (here / "home").rglob("*.*") if file.is_symlink()} == {"model.safetensors"}
+    assert {file.name for file in home.rglob("*.*") if file.is_symlink()} == {"model.safetensors"}
 
 
 def test_every_command_takes_a_model_of_the_hub(server, run, quickstart):
@@ -100,13 +114,14 @@ def test_every_command_takes_a_model_of_the_hub(server, run, quickstart):
     assert "a model of the hub has no run directory" in blamed.err
 
 
-def test_offline_the_cache_is_used(server, run, quickstart):
+def test_offline_the_cache_is_used(server, run, home, quickstart):
     content = (quickstart / "model.safetensors").read_bytes()
     commit = server.add("ann/first", {"model.safetensors": content})
     predict = ["predict", "a good film", "-m"]
     (online,) = run([*predict, "hf://ann/first"])
     server.requests.clear()
-    offline, missing = run([*predict, "hf://ann/first"], [*predict, "hf://ann/other"], HF_HUB_OFFLINE="1")
+    with process_with_hub(server.url, home, HF_HUB_OFFLINE="1") as disconnected:
+        offline, missing = disconnected.run([*predict, "hf://ann/first"], [*predict, "hf://ann/other"])
     (pinned,) = run([*predict, f"hf://ann/first@{commit}"])
     assert server.requests == []
     assert online.out == offline.out == pinned.out
@@ -180,7 +195,8 @@ def test_pushes_that_are_refused(server, run, quickstart):
 
 def test_a_push_that_does_not_reach_the_hub_is_not_told_to_use_a_local_copy(tmp_path, here, quickstart, monkeypatch):
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    (result,) = run_with_hub("http://127.0.0.1:9", tmp_path / "home", [["push", quickstart, "ann/x"]], token=TOKEN)
+    with process_with_hub("http://127.0.0.1:9", tmp_path / "home") as process:
+        (result,) = process.run(["push", quickstart, "ann/x"], token=TOKEN)
     repair = "nothing was pushed; check the network, or HF_ENDPOINT, which names another hub; then push again"
     assert (result.code, result.err) == (3, f"hf://ann/x: cannot reach the hub (http://127.0.0.1:9); {repair}\n")
 
