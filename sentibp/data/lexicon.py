@@ -12,6 +12,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from collections.abc import Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -86,11 +88,16 @@ def load_lexicon(config: Config) -> Lexicon | None:
     """Return the lexicon of pretrain.lexicon; None if it is none. ConfigError if it is not installed, or damaged."""
     if config.pretrain.lexicon == "none":
         return None
-    content, entries, polarity = _builtin() if config.pretrain.lexicon == "builtin" else _vader()
-    rows, tokens = single_tokens(strings(entries), Spelling.of(config.text))  # emoticons of several tokens are left out
+    spelling = Spelling.of(config.text)
+    return _builtin(spelling) if config.pretrain.lexicon == "builtin" else _as_tokens(*_vader(), spelling)
+
+
+def _as_tokens(content: bytes, entries: Sequence[str], polarity: np.ndarray, spelling: Spelling) -> Lexicon:
+    """Return the lexicon of the entries (e,) of a file that are one token each, and their polarities (e,)."""
+    rows, tokens = single_tokens(strings(entries), spelling)  # emoticons of several tokens are left out
     encoded = tokens.dictionary_encode()
     number = to_numpy(encoded.indices)
-    total = np.bincount(number, np.array(polarity)[rows], minlength=len(encoded.dictionary))
+    total = np.bincount(number, polarity[rows], minlength=len(encoded.dictionary))
     mean = total / np.bincount(number, minlength=len(encoded.dictionary))  # of the spellings of one word
     return Lexicon(encoded.dictionary, mean.astype(np.float32), hashlib.sha256(content).hexdigest())
 
@@ -100,13 +107,14 @@ def builtin_file() -> Path:
     return resource_folder("data") / "builtin" / BUILTIN_FILE
 
 
-def _builtin() -> tuple[bytes, list[str], np.ndarray]:
-    """Return the content of the built-in file, its words, and their polarities."""
+@cache
+def _builtin(spelling: Spelling) -> Lexicon:
+    """Read the lexicon that comes with sentibp; once, as the final training needs it, too."""
     content = builtin_file().read_bytes()
     words, *counts = zip(*list(csv.reader(io.StringIO(content.decode())))[1:], strict=True)
     positive, negative = np.array(counts, np.float64) + SMOOTHING
     ratio = np.log(positive / negative)
-    return content, list(words), ratio / np.abs(ratio).max()
+    return _as_tokens(content, words, ratio / np.abs(ratio).max(), spelling)
 
 
 def _vader() -> tuple[bytes, list[str], np.ndarray]:
