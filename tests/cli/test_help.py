@@ -79,8 +79,13 @@ def test_version(process):
         (["--help"], ["numpy", "pyarrow", "datasets", "rich", "pydantic"]),
         (["train", "--help"], ["numpy", "pyarrow", "datasets", "rich"]),
         (["pretrain", "--help"], ["numpy", "pyarrow", "datasets", "rich", "scipy"]),
-        (["predict", "good"], ["datasets", "rich", "onnx", "onnxruntime", "sentibp.export", "starlette", "uvicorn"]),
-        (["predict", "good"], ["distributed", "dask", "sentibp.distributed", "cryptography"]),
+        (
+            ["predict", "good"],
+            [
+                *("datasets", "rich", "onnx", "onnxruntime", "sentibp.export", "starlette", "uvicorn"),
+                *("distributed", "dask", "sentibp.distributed", "cryptography"),
+            ],
+        ),
         (["predict", "-i", "reviews/*.csv", "-o", "out/"], ["distributed", "dask", "pydantic", "scipy", "rich"]),
         (["cluster", "check", "--help"], ["numpy", "pyarrow", "distributed", "dask", "rich"]),
         (["export", "--to", "js"], ["datasets", "rich", "onnx", "onnxruntime"]),

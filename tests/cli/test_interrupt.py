@@ -230,10 +230,25 @@ print("not here")
     assert (done.returncode, done.stdout, done.stderr) == (130, "True\n", "interrupted\n")
 
 
-def test_a_training_interrupted_early_resumes_from_its_last_step(interrupt, sentibp):
-    """Interrupted in the first seconds, before the first checkpoint by time."""
-    short = ["train", "quickstart", "--set", "train.epochs=120", "--set", "train.refit=false", "--out"]
-    assert interrupt(*short, "run")[0] == 130
+INTERRUPTED = """
+import signal
+from sentibp.__main__ import main
+from sentibp.runs.directory import Run
+write = Run.write
+def interrupted(run, name, content):
+    write(run, name, content)
+    if name == "model.safetensors":
+        signal.raise_signal(signal.SIGINT)
+Run.write = interrupted
+main()
+"""
+
+
+def test_a_training_interrupted_early_resumes_from_its_last_step(environment, sentibp):
+    """Interrupted once there is a model, before the first checkpoint by time."""
+    short = ["train", "quickstart", "--set", "train.refit=false", "--out"]
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, *short, "run"], env=environment, capture_output=True)
+    assert done.returncode == 130, done.stderr
     output = sentibp("train", "--resume", "run")
     assert "resumes after step " in output.err
     whole = sentibp(*short, "whole")
