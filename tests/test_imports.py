@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import functools
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -200,6 +201,22 @@ def test_only_a_page_loads_jinja2(here, new_classifier, format, loads):
     (here / "model.safetensors").write_bytes(new_classifier(["good", "bad"]).to_bytes())
     assert ("jinja2" in loaded_by("explain", "-m", "model.safetensors", "good", "--format", format)) is loads
     assert ("jinja2" in loaded_by("trace", "--article", "--format", format)) is loads
+
+
+def test_plugins_that_other_programs_have_for_pydantic_are_neither_looked_for_nor_loaded(here):
+    entries = here / "site" / "other-1.0.dist-info" / "entry_points.txt"
+    entries.parent.mkdir(parents=True)
+    entries.write_text("[pydantic]\nother = other:plugin\n")
+    (here / "site" / "other.py").write_text("open('loaded', 'w')\n")
+    path = os.pathsep.join([str(here / "site"), str(ROOT)])
+    for program, loads in (
+        (["-c", "import sentibp.config.schema"], True),
+        (["-m", "sentibp", "config", "show", "xor"], False),
+    ):
+        end = subprocess.run([sys.executable, *program], env={**os.environ, "PYTHONPATH": path}, capture_output=True)
+        assert end.returncode == 0, end.stderr
+        assert Path("loaded").exists() is loads
+        Path("loaded").unlink(missing_ok=True)
 
 
 def test_importing_the_package_costs_nothing(here):
