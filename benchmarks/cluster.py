@@ -102,6 +102,12 @@ def _kills(counts: Counter) -> int:
     return counts.total() - counts["given up"]
 
 
+def is_worker(process: psutil.Process, command: int) -> bool:
+    """Return whether a process below that of a command is a worker, and not the one that forks workers."""
+    words = " ".join(process.cmdline())
+    return "spawn_main" in words or ("forkserver" in words and process.ppid() != command)
+
+
 def kill(client: subprocess.Popen, kind: str, draw: random.Random, counts: Counter) -> None:
     """Kill a process of a command, or none if it has none of this kind."""
     if kind == "the command":
@@ -111,7 +117,7 @@ def kill(client: subprocess.Popen, kind: str, draw: random.Random, counts: Count
         return
     try:
         children = psutil.Process(client.pid).children(recursive=True)
-        workers = [each for each in children if "spawn_main" in " ".join(each.cmdline())]
+        workers = [each for each in children if is_worker(each, client.pid)]
     except psutil.Error:
         return
     chosen = workers if kind == "all workers" else draw.sample(workers, min(1, len(workers)))

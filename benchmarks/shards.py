@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pyarrow as pa
+from cluster import is_worker
 from folds import COLUMNS, Entry, compare, load_reviews, make_folds
 from pyarrow import parquet
 
@@ -211,9 +212,8 @@ def _until_killed(command: list[str], rng: random.Random, longest: float, killed
                 client.communicate()
                 killed[what] += 1
                 return None
-            workers = [
-                child for child in psutil.Process(client.pid).children() if "spawn_main" in " ".join(child.cmdline())
-            ]
+            children = psutil.Process(client.pid).children(recursive=True)
+            workers = [each for each in children if is_worker(each, client.pid)]
             for worker in workers[: 1 if what == "worker" else None]:
                 worker.kill()
             killed[what] += bool(workers)

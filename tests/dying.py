@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -23,8 +24,16 @@ def kill(process: psutil.Process) -> None:
 
 
 def all_workers() -> list[psutil.Process]:
-    """The worker processes of this process, but not the one that watches over its resources."""
-    return [each for each in psutil.Process().children(recursive=True) if "spawn_main" in _command(each)]
+    """The worker processes of this process, but not those that fork them, and that watch over its resources."""
+    found = psutil.Process().children(recursive=True)
+    return [each for each in found if "spawn_main" in _command(each) or _is_forked(each)]
+
+
+def _is_forked(process: psutil.Process) -> bool:
+    """Return whether a process is a copy of the one that forks workers, which has the same command."""
+    with contextlib.suppress(psutil.Error):
+        return "forkserver" in _command(process) and process.ppid() != os.getpid()
+    return False
 
 
 def _command(process: psutil.Process) -> str:

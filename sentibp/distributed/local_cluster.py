@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import multiprocessing
+import os
+import sys
 
 import distributed
 from dask import config as dask_config
 
 from sentibp.distributed.dask import PATIENCE, DaskExecutor, closed_on_error, quiet
-from sentibp.distributed.worker import start_resource_tracker
+from sentibp.distributed.worker import environment_restored, start_resource_tracker
 from sentibp.utils.threads import interrupts_blocked
 
 _START = 300  # seconds for a process to start, as on a busy machine; then another is started in its place
@@ -24,6 +27,9 @@ _SETTINGS = {
     "distributed.worker.preload": ["sentibp.distributed.worker"],  # its `dask_setup`: they share the terminal
 }
 
+_LOADED = ["distributed", "sentibp.distributed.worker", "sentibp.distributed.predict_file"]
+"""The modules that are loaded before a worker is forked. They start no threads."""
+
 
 def start(processes: int) -> DaskExecutor:
     """Start a scheduler in this process, and workers as processes of this machine, which end with this process."""
@@ -33,6 +39,7 @@ def start(processes: int) -> DaskExecutor:
         stack.enter_context(dask_config.set(_SETTINGS))
         start_resource_tracker()
         with interrupts_blocked():  # in the thread that starts the workers, and so in these: this process decides
+            stack.enter_context(dask_config.set({"distributed.worker.multiprocessing-method": _start_method()}))
             cluster = distributed.LocalCluster(
                 n_workers=0,  # they are started below: here, one that dies at its start would be an error
                 threads_per_worker=1,
@@ -43,6 +50,7 @@ def start(processes: int) -> DaskExecutor:
                 silence_logs=logging.CRITICAL,
                 death_timeout=_START,
                 memory_limit=0,  # none, as for this process; Dask would end a worker that has more than its share
+                env=dict(os.environ),  # of now, where a process that forks workers has that of its start
             )
         stack.enter_context(cluster)
         client = stack.enter_context(distributed.Client(cluster, set_as_default=False, timeout=PATIENCE))
@@ -50,6 +58,23 @@ def start(processes: int) -> DaskExecutor:
         executor.require_workers(processes)
         return executor
     raise AssertionError  # it returns or raises
+
+
+def _start_method() -> str:
+    """Return how worker processes start, and start the process that forks them, where there is one.
+
+    Loading Dask takes a process more than a second. On Linux, one process does that, of which all workers are copies.
+    """
+    if sys.platform != "linux" or sys.version_info < (3, 11, 1):  # CVE-2022-42919: others could run programs there
+        return "spawn"
+    from multiprocessing import forkserver
+
+    multiprocessing.set_forkserver_preload(_LOADED)
+    variables = dask_config.get("distributed.nanny.pre-spawn-environ")  # which must be set before a process starts
+    with environment_restored():
+        os.environ |= {name: str(value) for name, value in variables.items()}
+        forkserver.ensure_running()
+    return "forkserver"
 
 
 class Workers:

@@ -36,7 +36,7 @@ def start_resource_tracker() -> None:
 
     What a command leaves that was killed, or ended by a second Ctrl-C, is no news for the terminal.
     """
-    with _environment_restored():
+    with environment_restored():
         os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"
         resource_tracker.ensure_running()
 
@@ -88,7 +88,7 @@ def run(ours: dict[str, str], folder: str, function: Callable[..., Any], *args: 
         single_threaded_blas,
         one_core(),
         shown_from(folder),
-        _environment_restored(),
+        environment_restored(),
         _errors_that_can_be_sent(),
         _full_disks_named(ours["host"]),
     ):
@@ -128,7 +128,7 @@ def _errors_that_can_be_sent() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _environment_restored() -> Iterator[None]:
+def environment_restored() -> Iterator[None]:
     """Undo what the block changes of the environment variables: a later task in this process must not see it."""
     before = dict(os.environ)
     try:

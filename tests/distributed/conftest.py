@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sentibp.distributed import local_cluster
 from sentibp.distributed.dask import DaskExecutor
 from sentibp.distributed.executor import connect
 
@@ -15,6 +16,8 @@ from sentibp.distributed.executor import connect
 def local(new_folder: Callable[[str], Path]) -> Iterator[DaskExecutor]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("SENTIBP_CACHE", str(new_folder("cache")))
+        more = ["sentibp.training.shards.work", "sentibp.distributed.sweep"]  # what cluster_functions imports
+        patched.setattr(local_cluster, "_LOADED", [*local_cluster._LOADED, *more])
         with connect("local:2") as found:
             assert isinstance(found, DaskExecutor)
             yield found

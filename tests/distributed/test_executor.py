@@ -309,6 +309,14 @@ def test_a_stop_is_obeyed_while_the_work_does_not_go_on(local: DaskExecutor, mon
     assert local.result(future) == 6
 
 
+def test_workers_have_the_environment_of_now(local: DaskExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that forks them was started before, for other workers."""
+    monkeypatch.setenv("OF_NOW", "set")
+    with connect("local:1") as later:
+        assert later.result(later.submit(os.getenv, "OF_NOW")) == "set"
+        assert local.result(local.submit(os.getenv, "OF_NOW")) is None
+
+
 def test_tasks_leave_nothing_behind_in_their_process(local: DaskExecutor) -> None:
     before = _settings(local)
     list(local.unordered(functions.fail_if_odd, range(10)))
