@@ -139,8 +139,10 @@ def _separate(text: pa.LargeStringArray) -> pa.LargeStringArray:
 def _kinds(characters: str) -> tuple[str, str]:
     """Return those of the characters that are a token each, and those that join others."""
     each = strings(characters)
-    single, joins = (pc.filter(each, pc.match_substring_regex(each, kind)) for kind in (SINGLE_CHARACTERS, _JOINS))
-    return "".join(single.to_pylist()), "".join(joins.to_pylist())
+    single = "".join(pc.filter(each, pc.match_substring_regex(each, SINGLE_CHARACTERS)).to_pylist())
+    if not single:  # as of most languages: nothing is joined
+        return "", ""
+    return single, "".join(pc.filter(each, pc.match_substring_regex(each, _JOINS)).to_pylist())
 
 
 def _alone(single: str, joins: str) -> str:
