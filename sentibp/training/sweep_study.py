@@ -263,7 +263,15 @@ def _damaged(path: Path, fault: object) -> DataError:
 
 
 def best_of(records: Sequence[TrialRecord], metric: str) -> TrialRecord | None:
-    """Return the best finished trial, the first of equals; None if no trial is finished."""
+    """Return the best finished trial, the first of equals that have a model; None if no trial is finished.
+
+    One that has the result of another trial was not trained, and may come before that: it was running when the sweep
+    was interrupted, and has ended since.
+    """
     finished = [record for record in records if record.state == FINISHED and record.value is not None]
     sign = 1 if higher_is_better(metric) else -1
-    return max(finished, key=lambda record: (sign * (record.value or 0.0), -record.number), default=None)
+
+    def rank(record: TrialRecord) -> tuple[float, bool, int]:
+        return sign * (record.value or 0.0), record.same_as is None, -record.number
+
+    return max(finished, key=rank, default=None)

@@ -212,6 +212,46 @@ def test_a_trial_that_was_running_is_run_again(sweep, monkeypatch):
     assert part.told() == whole.told()
 
 
+def test_a_trial_that_runs_again_with_the_settings_of_one_that_has_ended_since_leaves_that_its_model(sweep):
+    """Two ran at the same time with the same settings, the second one ended, and then the sweep was interrupted."""
+    options = {"space": "train.epochs: [1, 2]", "sampler": "random", "seed": 6, "trials": 2, "jobs": 2}
+
+    class Two:
+        """Has begun with two trials when the command is killed."""
+
+        def __init__(self, jobs):
+            self.tasks: list[TrialTask] = []
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def has_room(self):
+            return len(self.tasks) < 2
+
+        def submit(self, task):
+            self.tasks.append(task)
+
+        def wait(self):
+            return [run_trial(self.tasks[1])]
+
+    def killed(event):
+        if isinstance(event, TrialEnded):
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(trial_pool, "ProcessPool", Two)
+        sweep(seen=killed, **options)
+    done = sweep(**options)
+    found = load_sweep(done.folder)
+    assert found.trials[0][1] == found.trials[1][1], "else this test shows nothing"
+    assert {record.number: record.same_as for record in done.records} == {0: 1}
+    assert (done.result.best.number, done.result.best.same_as) == (1, None)
+    assert (done.result.run / "model.safetensors").is_file()
+
+
 def test_processes_give_the_same_records(sweep):
     space = "model.hidden: [[], [2]]\ntrain.epochs: [1, 2]"
     serial = sweep(space, out="serial", sampler="grid", prune=False)
