@@ -153,6 +153,17 @@ def test_a_resumed_training_keeps_the_notes_on_what_was_chosen(write_config, kil
     assert after["notes"] == before["notes"] and after["caveats"] == before["caveats"]
 
 
+@pytest.mark.parametrize("ordered", [(), ("data.ordered=true",)])
+def test_a_resumed_training_does_not_ask_again_whether_classes_are_in_order(small, killed, ordered):
+    """Its config.yaml has no data.ordered, whose default is true: so the note came, although it was answered."""
+    Path("stars.csv").write_text("text,label\n" + "".join(f"word{i % 7} {i % 3},c{i % 3}\n" for i in range(60)))
+    labels = "data.labels={c0: [c0], c1: [c1], c2: [c2]}"
+    resolved = small("data.source=stars.csv", labels, "train.epochs=2", *ordered)
+    whole = runner.train_model(resolved, Path("whole"))
+    assert sum("taken as in order" in note for note in whole.notes) == (not ordered)
+    assert resume_run(killed(resolved, Path("broken"), 2)).notes == whole.notes
+
+
 def test_a_checkpoint_holds_no_influence_log_that_is_too_large(small, killed, monkeypatch):
     resolved, events = small("train.refit=false"), []
     whole = runner.train_model(
