@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import signal
 import sys
 from types import FrameType
+
+from sentibp.utils.interruption import SIGNALS, end_at_once
 
 
 def main() -> None:
@@ -47,16 +48,14 @@ def _leave_on_signals() -> None:
 
     Without a handler, SIGTERM would do nothing at all to the first process of a container.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGINT)):  # Windows has no SIGHUP
+    for number in SIGNALS:
         if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):  # not ignored, as after nohup
             signal.signal(number, _leave)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
     """End at once: only a training has something to save, and libraries swallow a KeyboardInterrupt while they load."""
-    with contextlib.suppress(OSError):  # the terminal was closed
-        os.write(2, b"interrupted\n")
-    os._exit(130)
+    end_at_once()
 
 
 if __name__ == "__main__":

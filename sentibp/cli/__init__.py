@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from sentibp.cli.interrupts import print_interrupted
 from sentibp.cli.output import print_message, print_text
 from sentibp.cli.repeated_options import UsageMistake, refuse_repeated
 from sentibp.errors import ConfigError, SentibpError, shortened
@@ -61,7 +62,7 @@ def _errors_as_lines() -> Iterator[None]:
         print_message("not enough memory; give smaller files or settings, or use a machine with more")
         raise typer.Exit(3) from None
     except KeyboardInterrupt:
-        print_message("interrupted")
+        print_interrupted()
         raise typer.Exit(130) from None
     except BrokenPipeError:  # `sentibp ... | head` reads no more
         discard(sys.stdout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -11,10 +10,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TextIO
 
-from sentibp.utils.messages import discard
+from sentibp.utils.interruption import SIGNALS, end_at_once, end_silently_on_signals
+from sentibp.utils.messages import discard, print_message
 
 _HANGUP = getattr(signal, "SIGHUP", None)  # a terminal was closed; Windows has none
-_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([_HANGUP] if _HANGUP else [])]
 
 
 class Interrupt:
@@ -34,11 +33,20 @@ class Interrupt:
         if number == _HANGUP:
             _discard_closed(self._on_terminal)
         elif self._is_second:
-            os.write(2, b"interrupted\n")
-            os._exit(130)
+            end_at_once()
         else:
             self._is_second = True
         self.requested = True
+
+
+def print_interrupted(about: str = "") -> None:
+    """Print that the command was interrupted, when it has kept what it keeps, and what is to say `about` that.
+
+    From now on a signal ends it at once: there is no second line, and no traceback.
+    """
+    if threading.current_thread() is threading.main_thread():
+        end_silently_on_signals()
+    print_message(f"interrupted: {about}" if about else "interrupted")
 
 
 def raise_on_signals() -> None:
@@ -54,7 +62,7 @@ def raise_on_signals() -> None:
 
 
 def _handle_signals(handler: Callable[[int, FrameType | None], None]) -> None:
-    for number in _SIGNALS:  # also where SIGINT is ignored, as in a shell script's `command &`
+    for number in SIGNALS:  # also where SIGINT is ignored, as in a shell script's `command &`
         if number != _HANGUP or signal.getsignal(number) is not signal.SIG_IGN:  # as after nohup
             signal.signal(number, handler)
 
@@ -72,7 +80,7 @@ def _discard_closed(streams: list[TextIO]) -> None:
 @contextmanager
 def unwound_by_signals() -> Iterator[None]:
     """Let Ctrl-C, SIGTERM and a terminal that is closed raise KeyboardInterrupt in the block, which then cleans up."""
-    numbers = _SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    numbers = SIGNALS if threading.current_thread() is threading.main_thread() else ()
     before = {number: signal.getsignal(number) for number in numbers}
     try:
         for number, handler in before.items():

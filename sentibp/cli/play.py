@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Json, NamedModel, SameModel, one_model
-from sentibp.cli.interrupts import raise_on_signals
+from sentibp.cli.interrupts import print_interrupted, raise_on_signals
 from sentibp.cli.output import print_json, print_message, print_text
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def play(
             server.serve_forever()
         except KeyboardInterrupt:
             files = "no file is changed" if article else "the model file is unchanged"
-            print_message(f"interrupted: the page is closed; {files}")
+            print_interrupted(f"the page is closed; {files}")
             raise typer.Exit(130) from None
 
 

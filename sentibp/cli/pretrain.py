@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import NO_CONFIG, Json, MissingArgument, Offline, OptionalConfigName, Out, Seed, Set
+from sentibp.cli.interrupts import print_interrupted
 from sentibp.cli.output import duration, even_if_unread, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
 from sentibp.utils.messages import counted
@@ -86,7 +87,7 @@ def print_pretraining(result: PretrainingOutcome, json: bool) -> None:
     """Print how a pretraining ended."""
     if result.outcome == "interrupted":
         kept = (result.run / "checkpoint.safetensors").exists()
-        print_message(f"interrupted: {'the rounds so far are kept' if kept else 'no round is kept yet'}")
+        print_interrupted("the rounds so far are kept" if kept else "no round is kept yet")
     if json:
         print_json(result._asdict())
     elif result.vectors is None or result.explained_variance is None:

@@ -11,6 +11,7 @@ import typer
 
 from sentibp.cli import Cost, Json, Model, Threshold
 from sentibp.cli.compress import parse_size
+from sentibp.cli.interrupts import print_interrupted
 from sentibp.cli.output import print_json, print_message, print_text
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils.paths import expand_home
@@ -119,7 +120,10 @@ def serve(
         server = Server(listener, limits, Access(token, listener.hosts), load_model)
         path = server.service.model.classifier.file
         code = server.serve_until_stopped(lambda: _print_start(listener, path, token, json))
-    print_message("ended: all requests are answered" if code == 0 else "interrupted: all requests are answered")
+    if code == 0:
+        print_message("ended: all requests are answered")
+    else:
+        print_interrupted("all requests are answered")
     raise typer.Exit(code)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sentibp.cli.interrupts import print_interrupted
 from sentibp.cli.output import duration, even_if_unread, print_json, print_message, print_text, size, table
 from sentibp.utils.messages import counted
 
@@ -21,9 +22,12 @@ def print_result(result: Result, plan: Plan, json: bool, options: str) -> None:
     """Print how a sweep ended, and what to do next. `options` say where its trials ran, to resume it."""
     done, folder = sum(result.states.values()), shlex.quote(str(result.folder))
     if result.outcome != "finished":
-        what = "interrupted" if result.outcome == "interrupted" else "the time is over"
         ended = f"{done:,} of {counted(plan.trials, 'trial', 'has', 'have')} ended"
-        print_message(f"{what}: {ended}; to resume: sentibp sweep --resume {folder}{options}")
+        about = f"{ended}; to resume: sentibp sweep --resume {folder}{options}"
+        if result.outcome == "interrupted":
+            print_interrupted(about)
+        else:
+            print_message(f"the time is over: {about}")
     if json:
         plain = {key: str(value) if isinstance(value, Path) else value for key, value in result._asdict().items()}
         best = None if result.best is None else result.best._asdict()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import NO_CONFIG, Cluster, Json, MissingArgument, Offline, OptionalConfigName, Out, Seed, Set
+from sentibp.cli.interrupts import print_interrupted
 from sentibp.cli.output import duration, even_if_unread, fields, print_json, print_message, print_text, size
 from sentibp.errors import ConfigError
 from sentibp.utils.messages import counted
@@ -224,7 +225,7 @@ def print_outcome(result: Outcome, saved: SavedModel | None, json: bool, resume:
 
     if result.outcome == "interrupted":
         kept = "the best model so far is kept" if result.scores else "the model is kept as it is, before it was scored"
-        print_message(f"interrupted: {'no model yet' if result.model is None else kept}")
+        print_interrupted("no model yet" if result.model is None else kept)
     if json:
         print_json(result._asdict())
         return

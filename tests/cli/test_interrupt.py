@@ -230,6 +230,61 @@ print("not here")
     assert (done.returncode, done.stdout, done.stderr) == (130, "True\n", "interrupted\n")
 
 
+FURTHER = """
+import contextlib, signal
+from sentibp import __main__
+from sentibp.cli import _errors_as_lines, interrupts
+begin = {begin}
+begin()
+with contextlib.suppress(KeyboardInterrupt):
+    signal.raise_signal(signal.SIGINT)
+{say}
+signal.raise_signal(signal.SIGHUP)
+print("still here", flush=True)
+signal.raise_signal({further})
+print("not here")
+"""
+
+
+@pytest.mark.parametrize("further", ["signal.SIGINT", "signal.SIGTERM"])
+@pytest.mark.parametrize(
+    ("begin", "say", "line"),
+    [
+        ("interrupts.Interrupt", "interrupts.print_interrupted('all is kept')", "interrupted: all is kept\n"),
+        ("interrupts.raise_on_signals", "interrupts.print_interrupted('closed')", "interrupted: closed\n"),
+        (
+            "__main__._leave_on_signals",
+            "with contextlib.suppress(Exception), _errors_as_lines(): raise KeyboardInterrupt",
+            "interrupted\n",
+        ),
+    ],
+)
+def test_that_it_was_interrupted_is_said_once(environment, begin, say, line, further):
+    """A second Ctrl-C as the command ended wrote the line again, or a traceback."""
+    code = FURTHER.format(begin=begin, say=say, further=further)
+    if begin.startswith("__main__"):  # its first signal ends the process; here, a command has caught it
+        code = code.replace("    signal.raise_signal(signal.SIGINT)\n", "    pass\n")
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "still here\n", line)
+
+
+def test_a_second_signal_while_the_line_is_written_does_not_write_it_again(environment):
+    """Python runs a handler between two lines of another."""
+    code = """
+import os, signal
+from sentibp import __main__
+__main__._leave_on_signals()
+write = os.write
+def slow(*arguments):
+    write(*arguments)
+    signal.raise_signal(signal.SIGTERM)
+os.write = slow
+signal.raise_signal(signal.SIGINT)
+"""
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
 INTERRUPTED = """
 import signal
 from sentibp.__main__ import main

@@ -22,6 +22,7 @@ from sentibp.export.server.app import Service, where
 from sentibp.export.server.connection import connection_class
 from sentibp.export.server.model import ServedModel
 from sentibp.export.server.request import Limits
+from sentibp.utils.interruption import end_at_once
 from sentibp.utils.messages import print_message
 
 _CONNECTIONS = 1000
@@ -125,8 +126,7 @@ class Server(uvicorn.Server):
                 self._loop.call_soon_threadsafe(self._reload)
             return
         if self.stopped_by is not None:  # the second one: at once
-            os.write(2, b"interrupted\n")
-            os._exit(130)
+            end_at_once()
         self.stopped_by, self.should_exit = number, True
 
     def serve_until_stopped(self, started: Callable[[], None]) -> int:
