@@ -7,8 +7,10 @@ import contextlib
 import gc
 import json
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +29,7 @@ import sentibp
 from sentibp.cli import predict_files
 from sentibp.distributed.dask import DaskExecutor
 from sentibp.distributed.executor import connect
+from sentibp.distributed.worker import identity
 from sentibp.utils.executor import OtherVersion
 
 COMMAND = [sys.executable, "-W", "error", "-m", "sentibp"]
@@ -235,6 +238,45 @@ def test_a_scheduler_on_its_own(
     done = invoke(*PREDICT, "-o", "out/")
     assert "written before of 6 files" in done.err
     assert predictions("out") == serial
+
+
+ANOTHER = """
+import sys
+sys.path.insert(0, {package!r})
+from importlib import metadata
+version = metadata.version
+metadata.version = lambda name: "1.26.4" if name == {library!r} else version(name)
+"""
+
+
+def test_a_worker_with_another_numpy_is_refused_by_its_name(
+    inputs: Path, here: Path, start: Callable[..., psutil.Popen], scheduler: tuple[psutil.Popen, str]
+) -> None:
+    """One with another patch release of Dask is not: only sentibp, numpy and Python compute."""
+    _, address = scheduler
+    package = str(Path(sentibp.__file__).parent.parent)
+    for name, library in ("right", "distributed"), ("older", "numpy"):
+        site = here / f"site-{name}"
+        site.mkdir()
+        (site / "sitecustomize.py").write_text(ANOTHER.format(package=package, library=library))
+        start_worker(start, address, name, path=site)
+    wait_until(lambda: len(_workers(address)) == 2)
+    ours = identity()["numpy"]
+    host = socket.gethostname()
+    fault = rf"worker older \(tcp://127\.0\.0\.1:\d+\) on {host} has numpy 1\.26\.4, not {re.escape(ours)}; "
+    line = f"{fault}install the same version there, and start the worker again"
+    with pytest.raises(OtherVersion, match=f"^{line}$"):
+        connect(address)
+    done = invoke(*PREDICT, "-o", "out/", "--cluster", address, code=3)
+    error, resume = done.err.splitlines()[-2:]
+    assert re.search(f"^{line}$", error)
+    assert resume == "out: 0 of 6 files are written; the same command resumes"
+    with connect(address, same_versions=False) as executor, pytest.raises(OtherVersion, match=f"^{line}$"):
+        for _ in executor.unordered(len, [[]] * 50):  # as of a worker that joined later
+            pass
+    report = invoke("cluster", "check", "--cluster", address, code=1)
+    assert re.search(rf"^worker older \(tcp://.*\): numpy 1\.26\.4, not {re.escape(ours)}$", report.out, re.MULTILINE)
+    assert "worker right (" not in report.out
 
 
 def _workers(address: str) -> dict:

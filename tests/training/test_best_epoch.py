@@ -1,4 +1,4 @@
-"""The weights of networks that are averaged."""
+"""The selection of the best epoch, and the weights of networks that are averaged."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sentibp.data.labels import Classes
 from sentibp.model import fold
 from sentibp.model.calibration import FactorPrior, fit_scale_and_shift, mixture_weights
 from sentibp.training.best_epoch import Selection, calibrate
+from sentibp.training.events import Epoch
 
 TEXTS = ["a good film", "a bad film", "good", "good good bad plot", "the plot", "bad"]
 LABEL = [1, 0, 1, 0, 1, 0]
@@ -63,6 +64,34 @@ def test_reviews_that_training_has_seen_do_not_count_in_the_fits(weigh, members)
 def test_without_validation_data_each_kind_has_the_same_weight(weigh, members):
     assert weigh([members[:1], members[1:]], validated=False) == [0.5, 0.25, 0.25]
     assert weigh([members], validated=False) == [1 / 3] * 3
+
+
+@pytest.mark.parametrize(
+    ("metric", "scores", "kept", "waited"),
+    [
+        ("accuracy", [[0.5, 0.7, 0.7], [0.7, 0.6]], (0, 2), [0, 0, 1, 0, 1]),
+        ("log_loss", [[0.5, 0.7, 0.4], [0.3, 0.3]], (1, 1), [0, 1, 0, 0, 1]),
+        ("roc_auc", [[None, None], [None, 0.0]], (1, 2), [0, 1, 0, 0]),  # one class only
+        ("roc_auc", [[None, None], [None, None]], (0, 1), [0, 1, 0, 1]),
+    ],
+)
+def test_the_first_of_equal_epochs_and_of_equal_seeds_is_kept(tmp_path, members, metric, scores, kept, waited):
+    """A metric may be better if it is lower. One that is not defined is worse than all others."""
+    run = SimpleNamespace(path=tmp_path, write=lambda name, content: (tmp_path / name).write_bytes(content))
+    selection = Selection(run, Train(calibrate=False, early_stopping={"metric": metric, "patience": 1}), None)
+    seen, of_seeds = [], []
+    for seed, values in enumerate(scores):
+        for epoch, value in enumerate(values, 1):
+            selection.epoch_ended(seed, Epoch(epoch, 0, 0.0, {metric: value}, np.zeros(2)), members[seed])
+            seen.append(selection.waited)
+            assert selection.is_over(epoch + 1) == (selection.waited >= 1)
+        of_seeds.append(selection.seed_best_scores[metric])
+        selection.seed_ended(seed, members[seed], None)
+        assert not selection.is_over(1)
+    assert (selection.kept["seed"], selection.kept["epoch"]) == kept
+    assert (tmp_path / "model.safetensors").read_bytes() == members[kept[0]].to_bytes()
+    assert seen == waited
+    assert [each[metric] for each in selection.seed_scores] == of_seeds
 
 
 def test_a_checkpoint_has_all_that_the_selection_learns(tmp_path):
