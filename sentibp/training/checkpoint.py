@@ -128,9 +128,10 @@ class CheckpointWriter:
     def restore_network(self, seed: int, classifier: Classifier, state: TrainingState) -> bool:
         """Restore a network and its state if the checkpoint was written during its training. Return whether it was."""
         self.current = seed, classifier, state
-        if self.checkpoint is None or self.checkpoint.state["network"] != seed:
+        checkpoint, self.checkpoint = self.checkpoint, None  # from here on, it is no longer the newest state
+        if checkpoint is None or checkpoint.state["network"] != seed:
             return False
-        (_, saved, tensors), self.checkpoint = self.checkpoint, None
+        _, saved, tensors = checkpoint
         for name, tensor in classifier.tensors().items():
             restored = tensors.get(f"weights/{name}")
             if restored is None or restored.shape != tensor.shape:

@@ -285,6 +285,31 @@ def test_ctrl_c_leaves_a_checkpoint(small):
     assert directory.load_run_info(outcome.run)["outcome"] == "finished"
 
 
+def test_a_training_interrupted_between_two_networks_may_be_interrupted_again(small):
+    """The checkpoint has no network in training, only finished ones. It stayed the newest, so that steps were lost."""
+    settings = ("pretrain={vectors: words, dim: 4, labelled: sample}", "train.checkpoint={every_steps: 1000}")
+    whole = runner.train_model(small(*settings), Path("whole"))
+    left = []
+
+    def between(event) -> None:
+        if isinstance(event, Note) and event.text.startswith("distillation: "):
+            left.append(event)
+            raise KeyboardInterrupt
+
+    runner.train_model(small(*settings), Path("broken"), watch=between)
+    assert (len(left), checkpoint.load_checkpoint(Path("broken")).state["network"]) == (1, None)
+    for step in 5, 9:
+
+        def at(event, step=step) -> None:
+            if isinstance(event, Step) and event.step == step:
+                raise KeyboardInterrupt
+
+        resume_run(Path("broken"), watch=at)
+        assert checkpoint.load_checkpoint(Path("broken")).state["step"] == step
+    assert resume_run(Path("broken")).digest == whole.digest
+    assert contents(Path("broken")) == contents(whole.run)
+
+
 def test_finished_members_are_not_trained_again(small, killed, monkeypatch):
     resolved = small(*EVERY_KIND["vectors of reviews"], "train.members=2", "train.refit=false")
     whole = runner.train_model(resolved, Path("whole"))
