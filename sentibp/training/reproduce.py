@@ -62,8 +62,8 @@ class Reproduction:
             raise ConfigError(
                 f"{path}: a pretraining; run `sentibp pretrain {shlex.quote(f'{path}/config.yaml')}` and compare sha256"
             )
-        if any(resumed.get("settings", {}).keys() & {"train.epochs"} for resumed in self.then.get("resumed", [])):
-            raise ConfigError(f"{path}: its epochs were raised when it was resumed; no single config trains it again")
+        if (what := _changed_when_resumed(self.then)) is not None:
+            raise ConfigError(f"{path}: {what} when it was resumed; no single config trains it again")
         self.recorded = _recorded(path)
         data = prepare(load_config(path / "config.yaml"), rerun=path)
         require_same_data(path, self.then.get("data") or {}, data.facts)
@@ -190,6 +190,18 @@ class Reproduction:
         if isinstance(now, EpochRecord) and a.get("scores") != b["scores"]:
             what.append("scores")
         return what, tensors
+
+
+def _changed_when_resumed(info: Mapping[str, Any]) -> str | None:
+    """Return what the run began without, and was resumed with, so that its config gives another training."""
+    for resumed in info.get("resumed", []):
+        settings = resumed.get("settings", {})
+        if "train.epochs" in settings:
+            return "its epochs were raised"
+        then, now = settings.get("train.early_stopping.patience", (0, 0))
+        if now < then:  # it may have waited longer before
+            return "its patience was lowered"
+    return None
 
 
 def _recorded(path: Path) -> Iterator[Record]:

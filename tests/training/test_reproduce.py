@@ -22,7 +22,7 @@ from sentibp.runs import directory
 from sentibp.training import events as training_events
 from sentibp.training import loop, networks
 from sentibp.training.diverged import Diverged
-from sentibp.training.events import Step
+from sentibp.training.events import Epoch, Step
 from sentibp.training.sweep import Options, Sweep, plan_sweep
 from sentibp.training.sweep_folder import SweepFolder
 from sentibp.training.trial_pool import SerialPool
@@ -302,6 +302,29 @@ def test_a_run_with_raised_epochs_is_refused(small, complaint):
     facts = directory.load_run_info(outcome.run) | {"resumed": [{"settings": {"train.epochs": [1, 2]}}]}
     (outcome.run / "run.json").write_text(json.dumps(facts))
     assert "its epochs were raised when it was resumed" in complaint(ConfigError, reproduce, outcome.run)
+
+
+@pytest.mark.parametrize(("patience", "refused"), [(1, True), (5, False)])
+def test_a_run_with_another_patience(small, complaint, patience, refused):
+    """With a lower one from the start, it would have ended before the epoch in which it was resumed."""
+    settings = ["train.epochs=9", "train.optimizer.learning_rate=1", "train.checkpoint={every_steps: 1}"]
+    settings += ["train.early_stopping={metric: log_loss, patience: 3}", "train.refit=false"]
+    ended: list[float] = []
+
+    def watch(event) -> None:
+        if isinstance(event, Epoch):
+            ended.append(event.scores["log_loss"])
+            if len(ended) - 1 - int(np.argmin(ended)) == 2:
+                raise KeyboardInterrupt
+
+    run = runner.train_model(small(*settings), Path("run"), watch=watch).run
+    resume(run, load_config(run / "config.yaml", [f"train.early_stopping.patience={patience}"]))
+    if refused:
+        assert complaint(ConfigError, reproduce, run) == (
+            "run: its patience was lowered when it was resumed; no single config trains it again"
+        )
+    else:
+        assert reproduce(run).same
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not json\n", b"[]\n", b'{"event": "step"'], ids=str)
