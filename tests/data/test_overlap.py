@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 import numpy as np
@@ -167,6 +168,35 @@ def test_notes():
     assert overlap.overlap_notes(6, 0, 4, 4, "")[0].startswith(
         "4 of the 4 validation reviews that were compared are each nearly the same"
     ), "there are 6"
+    both = overlap.overlap_notes(6, 2, 4, 4, "")
+    assert both[1].startswith("4 of 4 validation reviews are each"), "the other two are repeated, so all were compared"
+
+
+def test_validation_reviews_whose_group_has_training_reviews_are_counted():
+    text = pa.chunked_array([strings(["a good film"] * 3)])
+    one, other = (Corpus(text, group=np.array(group)) for group in ([1, 1, 2], [3, 4, 1]))
+    assert overlap.group_notes(one, other)[0].startswith("1 of 3 validation reviews are of groups")
+    assert overlap.group_notes(other, one)[0].startswith("2 of 3 validation reviews are of groups")
+    assert overlap.group_notes(one, Corpus(text)) == []
+
+
+def test_a_sequence_that_is_frequent_in_one_shard_is_frequent():
+    """Also if no other shard has it: its texts are not known, so that it must not count at all."""
+    none, found = np.zeros(0, np.int64), overlap.Holders(2)
+    found.add_shard(np.array([0]), np.array([7]), np.array([1]))
+    assert found.frequent().tolist() == [1]
+    assert [each.tolist() for each in found.pairs()] == [[0], [7]]
+    found.add_shard(none, none, none)
+    assert found.frequent().tolist() == [1]
+
+
+@pytest.mark.parametrize(("text", "refused"), [("a very good film", True), ("very good film", False)])
+def test_texts_of_four_words_are_those_of_one_writer(text, refused):
+    """A tenth of the reviews may be repeated, and no more."""
+    validation = Corpus(pa.chunked_array([strings([text] * 20)]))
+    overlap.require_separate(validation, np.arange(2), "other.csv", "give others")
+    with pytest.raises(DataError) if refused else contextlib.nullcontext():
+        overlap.require_separate(validation, np.arange(3), "other.csv", "give others")
 
 
 def test_a_validation_source_with_training_reviews_is_refused():

@@ -76,6 +76,21 @@ def test_the_influence_log_ends_with_the_best_epoch(run):
     assert kept.factor > 0
 
 
+@pytest.mark.parametrize("refit", ["true", "false"])
+def test_the_log_has_the_factor_of_calibration(here, refit):
+    """By which the logits of the file are those of the training: of the best epoch, and of the final training."""
+    settings = ["train.epochs=2", f"train.refit={refit}"]
+    with_, without = (
+        runner.train_model(load_config("quickstart", [*settings, f"train.calibrate={calibrate}"]))
+        for calibrate in ("true", "false")
+    )
+    weights = [load_model(outcome.model).tensors()["output.weight"] for outcome in (with_, without)]
+    factor = influence_log.load_influence_log(with_.run).factor
+    assert weights[0] == pytest.approx(weights[1] * factor, rel=1e-5)
+    assert abs(factor - 1) > 0.01, "else this test shows nothing"
+    assert influence_log.load_influence_log(without.run).factor == 1
+
+
 def test_an_influence_log_that_does_not_match_is_refused(run, complaint):
     content = (run / influence_log.FILE).read_bytes()
     (run / influence_log.FILE).write_bytes(content[:-5])
