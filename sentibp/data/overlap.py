@@ -187,7 +187,7 @@ def _largest_shares(hashes: np.ndarray, review: np.ndarray, wanted: np.ndarray, 
     borders = np.searchsorted(pair_sequence, np.append(occurs, len(wanted)))  # of the pairs of each sequence
     first, number = borders.take(row), np.diff(borders).take(row)
     ends = prefix_sums(np.bincount(review, number, len(total)).astype(np.int64))  # the pairs of each review
-    cuts = np.unique(np.searchsorted(ends, [*range(0, int(ends[-1]), _PAIRS), int(ends[-1])]))
+    cuts = np.unique(np.searchsorted(ends, range(0, int(ends[-1]), _PAIRS)))
     largest = np.zeros(len(total))
     for start, stop in pairwise([0, *cuts.tolist(), len(total)]):
         those = slice(*np.searchsorted(review, (start, stop)))

@@ -84,6 +84,20 @@ def test_sequences_of_up_to_32_training_texts_count():
     assert [near([text] * times, [text]) for times in (1, 3, 4, 32, 33)] == [[1], [1], [1], [1], [0]]
 
 
+def test_a_sequence_that_a_text_repeats_is_that_of_one_text():
+    text = "very " * 40
+    assert near([text], [text]) == [1]
+
+
+def test_a_sequence_of_too_many_texts_is_as_absent():
+    """Of the others, one text has five, and none has the other five: this is half of them."""
+    common = ["film of the year again"] * 33
+    begin, end = "nobody here laughs once or", "but every child sleeps well"
+    review = f"{begin} {common[0]} {end}"
+    assert near([f"{begin} film of the year", *common], [review]) == [1]
+    assert near([f"{begin} film of the year", *common], [f"{review} then"]) == [0]
+
+
 def own(number: int, words: int = 12) -> str:
     """Return a text that has no word in common with those of other numbers."""
     return " ".join(f"w{number}x{i}" for i in range(words))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sentibp.config.schema import Data
 from sentibp.data.corpus import Corpus
 from sentibp.data.labels import without_classes
-from sentibp.data.split import fold_corpus, fold_groups, split_corpus
+from sentibp.data.split import fold_corpus, fold_groups, possible_share, split_corpus
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
 
@@ -69,6 +69,12 @@ def test_few_large_groups_hold_out_more_than_the_share():
     )
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_of_groups_that_are_all_too_large_the_nearest_to_the_share_is_held_out(seed):
+    training, validation, _ = held_out(corpus([1] * 14 + [2] * 6, np.tile([0, 1], 10)), 0.1, seed)
+    assert (training, validation) == ({1}, {2})
+
+
 def test_a_column_that_is_another_for_each_review_is_told():
     whole = corpus(np.arange(40), np.tile([0, 1], 20))
     training, _ = split_corpus(whole, 0.1, np.random.default_rng(0))
@@ -99,6 +105,15 @@ def test_large_groups_come_first_so_that_small_ones_fill_the_other_folds():
         assert np.bincount(fold).tolist() == [100] * 5
 
 
+def test_a_group_goes_where_its_class_has_fewest_reviews():
+    """Not where there are fewest of all classes."""
+    group, label = np.repeat([0, 1, 2, 3], [10, 6, 6, 2]), np.repeat([0, 1, 1, 0], [10, 6, 6, 2])
+    for seed in range(3):
+        fold = fold_groups(group, label, 2, np.random.default_rng(seed))
+        counts = np.array([np.bincount(fold[label == each], minlength=2) for each in (0, 1)])
+        assert sorted(counts[0].tolist()) == [2, 10] and counts[1].tolist() == [6, 6]
+
+
 def test_folds_are_about_equal():
     rng = np.random.default_rng(2)
     group = (rng.random(5000) ** 2 * 400).astype(int)
@@ -107,6 +122,13 @@ def test_folds_are_about_equal():
     for each in 0, 1:
         counts = np.bincount(fold[label == each], minlength=5)
         assert counts.max() - counts.min() < 0.05 * counts.mean()
+
+
+@pytest.mark.parametrize(
+    ("counts", "share"), [([100, 100], 0.1), ([100, 3], 0.2), ([100, 2], 0.33), ([9, 2], 0.33), ([100, 1], 0), ([], 0.1)]
+)
+def test_a_share_that_is_suggested_leaves_reviews_of_each_class_on_both_sides(counts, share):
+    assert possible_share(counts) == share
 
 
 # --- more than two classes
