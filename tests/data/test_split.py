@@ -242,6 +242,17 @@ def test_similar_texts_stay_together():
     assert (fold.reshape(-1, 3) == fold[::3, None]).all() and np.bincount(fold).tolist() == [24] * 5
 
 
+@pytest.mark.parametrize(("grouped", "unit"), [(False, "review"), (True, "group (data.group_column)")])
+@pytest.mark.parametrize(("positive", "repair"), [(4, "write --folds 4"), (2, "write --folds 2"), (1, "give more")])
+def test_each_fold_has_a_review_of_each_class_and_so_has_the_rest(positive, repair, grouped, unit):
+    label = [0] * 20 + [1] * positive
+    whole = corpus(np.arange(len(label)), label)
+    whole = whole if grouped else replace(whole, group=None)
+    with pytest.raises(DataError) as caught:
+        fold_corpus(whole, 5, np.random.default_rng(0))
+    assert str(caught.value).startswith(f"--folds 5: too many: a class has no {unit} for each of them; {repair}")
+
+
 def test_a_column_of_groups_is_not_cut_into_blocks():
     whole = corpus(np.arange(40) % 10, np.tile([0, 1], 20))
     training, validation = split_corpus(whole, 0.2, np.random.default_rng(0), Data(block_size=7))
