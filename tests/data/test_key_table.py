@@ -59,3 +59,11 @@ def test_no_keys():
     table = KeyTable(np.zeros(0, np.int64), np.zeros(0, np.int32))
     assert table.find(np.array([0, -1, 5])).tolist() == [-1, -1, -1]
     assert table.find(np.zeros(0, np.int64)).tolist() == []
+
+
+def test_a_scan_for_values_whose_low_bits_no_key_has():
+    keys = np.arange(1000, dtype=np.int64) << 16
+    table = KeyTable(keys, np.arange(1000))
+    assert table.find(np.array([5, -1, 1000 << 16 | 7])).tolist() == [-1, -1, -1]
+    assert table.find(np.array([1000 << 16, 3 << 16])).tolist() == [-1, 3]
+    assert table._tables is None
