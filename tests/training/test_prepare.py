@@ -23,7 +23,7 @@ from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model.calibration import USUAL_FACTOR, FactorPrior
 from sentibp.model.file import load_model
 from sentibp.model.word_vectors import load_builtin
-from sentibp.training import suited_defaults
+from sentibp.training import similar_reviews, suited_defaults
 from sentibp.training.events import Epoch
 from sentibp.training.inputs import load_inputs
 from sentibp.training.paths import resolve_paths
@@ -286,6 +286,34 @@ def test_reviews_that_are_all_similar_are_cut_as_before(write_config):
     resolved = write_config(data={"source": "copies.csv", "group_similar": True}, **SMALL)
     with pytest.raises(DataError, match=r"data.group_similar: with 1 group, .*group_similar=false, or"):
         prepare(resolved)
+
+
+def test_groups_of_similar_reviews_may_be_a_little_more_than_the_share(write_config):
+    windows("phrases.csv", 100)
+    data = prepare(write_config(data={"source": "phrases.csv", "validation": 0.137}, **SMALL))
+    assert data.config.data.group_similar is True
+    assert len(data.validation) == 56 > 0.137 * 400
+
+
+def test_reviews_that_occur_twice_are_no_near_duplicates(write_config):
+    """A note of their own says that they are in the training data."""
+    rng = np.random.default_rng(0)
+    texts = [" ".join(f"w{rng.integers(10**6)}" for _ in range(12)) for _ in range(60)]
+    write("twice.csv", "text,label", [f"{text},{k % 2}" for k, text in enumerate(texts * 2)])
+    data = prepare(write_config(data={"source": "twice.csv"}, **SMALL))
+    assert data.config.data.group_similar is None
+    (note,) = (note for note in data.notes if "training data" in note or "nearly" in note)
+    assert note.endswith(" of 12 validation reviews also occur in the training data")
+
+
+def test_similar_texts_are_not_sought_in_large_data(write_config, monkeypatch):
+    """It would take long. The note on near-duplicates says what would hold them out together."""
+    monkeypatch.setattr(similar_reviews, "_LARGE", 1000)
+    windows("phrases.csv", 100)
+    data = prepare(write_config(data={"source": "phrases.csv"}, **SMALL))
+    assert data.config.data.group_similar is None and data.has_learned_validation
+    (note,) = (note for note in data.notes if "nearly the same" in note)
+    assert "data.group_similar=true" in note and note in data.caveats
 
 
 @pytest.mark.parametrize("given", [{"validation": "dev.csv"}, {"block_size": 4}, {"group_column": "film"}])
