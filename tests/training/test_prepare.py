@@ -288,6 +288,18 @@ def test_reviews_that_are_all_similar_are_cut_as_before(write_config):
         prepare(resolved)
 
 
+def test_few_near_duplicates_leave_the_cut_as_it_is(write_config):
+    rng = np.random.default_rng(0)
+    windows("phrases.csv", 3)
+    phrases = Path("phrases.csv").read_text().splitlines()[1:]
+    others = [f"{' '.join(f'w{rng.integers(10**6)}' for _ in range(12))},{k % 2}" for k in range(300)]
+    write("few.csv", "text,label", [*phrases, *others])
+    data = prepare(write_config(data={"source": "few.csv", "validation": 0.3}, **SMALL))
+    assert 0 < np.count_nonzero(data.independent == 0) < 0.05 * len(data.validation), "else this test shows nothing"
+    assert data.config.data.group_similar is None
+    assert not any("nearly" in note for note in data.notes)
+
+
 def test_groups_of_similar_reviews_may_be_a_little_more_than_the_share(write_config):
     windows("phrases.csv", 100)
     data = prepare(write_config(data={"source": "phrases.csv", "validation": 0.137}, **SMALL))
@@ -324,6 +336,7 @@ def test_a_cut_that_the_config_describes_stays(write_config, given):
     windows("dev.csv", 20, seed=1)
     data = prepare(write_config(data={"source": "phrases.csv", **given}, **SMALL))
     assert data.config.data.group_similar is None
+    assert not any("to hold such reviews out together" in note for note in data.notes), "which nobody has tried"
 
 
 def test_the_training_reviews_of_the_model_of_init_from_count(write_config):
