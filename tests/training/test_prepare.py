@@ -570,7 +570,7 @@ def test_the_penalty_of_words_that_is_given_is_that_of_the_defaults(here, monkey
         monkeypatch.setattr(suited_defaults, "start_losses", lambda _, configs, *__, to=tried: losses(configs, to))
         data = prepare(load_config("default", ["data.source=en.csv", f"pretrain.decay={decay}"]))
         assert (data.config.pretrain.vectors, data.config.pretrain.decay, tried) == ("builtin", decay, [decay])
-        assert data.notes[0] == SHORT
+        assert data.notes[0] == SHORT and not any("pretrain.decay" in note for note in data.notes)
     write("ru.csv", "text,label", ["хорошо,1", "плохо,0"] * 20)
     data = prepare(load_config("default", ["data.source=ru.csv", "pretrain.decay=0.3"]))
     assert data.notes[0].startswith("pretrain.decay has no effect, as what is known of words is not used here")
