@@ -80,7 +80,7 @@ def pack_vocabulary(vocabulary: Vocabulary) -> tuple[Array, Contents]:
     """Return the features (V,) in the order of their new ids, and the vocabulary in few bytes, not yet deflated."""
     level = np.searchsorted(_LEVELS, np.arange(len(vocabulary)), side="right")
     words = vocabulary.words.to_pylist()
-    by_text = sorted(vocabulary.word_features.tolist(), key=lambda i: (level[i], words[vocabulary.word[i]].encode()))
+    by_text = sorted(vocabulary.word_features.tolist(), key=lambda i: (level[i], words[vocabulary.word[i]]))
     order, pairs = _order(vocabulary, level, np.array(by_text, np.int64))
     prefixes, ngram_words = _differences(pairs)
     shared, endings = _front_code([f"{words[vocabulary.word[i]]}\n".encode() for i in by_text])
@@ -183,9 +183,8 @@ def _differences(levels: list[Array]) -> tuple[Array, Array]:
     prefixes, words = [], []
     for prefix, word in levels:
         step = np.diff(prefix, prepend=0)
-        is_same = (step == 0) & (np.arange(len(step)) > 0)
         prefixes.append(step)
-        words.append(np.where(is_same, np.diff(word, prepend=0), word))
+        words.append(np.where(step == 0, np.diff(word, prepend=0), word))  # of the first, both are the same
     return np.concatenate(prefixes), np.concatenate(words)
 
 

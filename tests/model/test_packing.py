@@ -133,6 +133,8 @@ def damaged() -> list[tuple[str, object]]:
         ("vocabulary.levels", counts[:2]),
         ("vocabulary.levels", -counts),
         ("vocabulary.levels", counts << 40),
+        ("vocabulary.levels", counts + np.array([[1, 0], [-1, 0], [0, 0], [0, 0], [0, 0]])),
+        ("vocabulary.levels", np.roll(counts, -1, axis=0) + np.array([[2**62, 0]] * 4 + [[0, 0]])),  # the same sum
         ("vocabulary.shared", raw(shared.tobytes()[:-1])),
         ("vocabulary.shared", raw(bytes([9, *shared[1:]]))),
         ("vocabulary.shared", raw(bytes([*shared[:-1], 255]))),
@@ -142,18 +144,21 @@ def damaged() -> list[tuple[str, object]]:
         ("vocabulary.prefixes", varints(*range(100))),
         ("vocabulary.prefixes", varints(*[n] * ngrams)),
         ("vocabulary.prefixes", varints(*[0] * (ngrams + 1))),
+        ("vocabulary.prefixes", varints(n, *[0] * (ngrams - 1))),
         ("vocabulary.ngrams", varints(*[2**50] * ngrams)),
         ("vocabulary.ngrams", varints(*[0] * (ngrams + 1))),
         ("vocabulary.ngrams", raw(b"\xff" * 30)),
         ("vocabulary.ngrams", np.zeros(3, np.uint8)),
         ("vocabulary.ngrams", tensors["vocabulary.ngrams"][:-2]),
         ("embedding.codes", raw(bytes(3 * n - 1))),
+        ("embedding.codes", raw(bytes(3 * n + 3))),
         ("embedding.codes", tensors["embedding.codes"].astype(np.int64)),
         ("embedding.long", np.array([[3 * n], [200]])),
         ("embedding.long", np.array([[-1], [200]])),
         ("embedding.long", np.zeros((2, 1, 1), np.int64)),
         ("embedding.long", np.zeros((2, 1))),
         ("embedding.step", np.array([np.nan], np.float32)),
+        ("embedding.step", np.array([np.inf], np.float32)),
         ("embedding.step", np.array([0], np.float32)),
         ("embedding.step", np.array([0.25])),
         ("embedding.step", np.ones(2, np.float32)),
@@ -167,3 +172,45 @@ def test_damage_is_a_value_error(case):
     tensors = packing.pack(vocabulary, rows_of(vocabulary)) | {name: value}
     with pytest.raises(ValueError, match=r"^(its|a|the) "):  # our words, not those of numpy
         packing.unpack(tensors, 3)
+
+
+def test_more_words_than_the_levels_say_are_damage():
+    vocabulary = vocabulary_of(TEXTS)
+    tensors = packing.pack(vocabulary, rows_of(vocabulary))
+    for name, more in ("shared", b"\0"), ("endings", b"zz\n"):
+        content = packing._inflate(tensors[f"vocabulary.{name}"]).tobytes()
+        tensors[f"vocabulary.{name}"] = packing._deflate(content + more)
+    with pytest.raises(ValueError, match=r"^its vocabulary has \d+ words, not \d+$"):
+        packing.unpack(tensors, 3)
+
+
+@pytest.mark.parametrize(
+    ("shared", "endings", "words"),
+    [
+        ([0, 2], b"ab\nc\n", b"ab\nabc\n"),
+        ([0, 3], b"ab\nc\n", None),  # with the line break of the word before
+        ([0, 0], b"ab\nc\nxx", None),  # a word without an end
+        ([0, 60], b"a" * 70 + b"\nb\n", b"a" * 70 + b"\n" + b"a" * 60 + b"b\n"),
+        ([0, 61], b"a" * 70 + b"\nb\n", None),  # more than is ever written
+    ],
+)
+def test_words_share_no_more_than_the_word_before_has(shared, endings, words):
+    given = np.array(shared, np.uint8), np.frombuffer(endings, np.uint8)
+    if words is not None:
+        assert packing._front_decode(*given).tobytes() == words
+        return
+    with pytest.raises(ValueError, match=r"^(its words do not end|a word shares more)"):
+        packing._front_decode(*given)
+
+
+@pytest.mark.parametrize("content", [b"\xff" * 8 + b"\x01", b"\x01\x80"], ids=["nine bytes", "no end"])
+def test_a_number_that_is_too_long_or_has_no_end_is_damage(content):
+    with pytest.raises(ValueError, match="a number in it is damaged"):
+        packing._from_varints(np.frombuffer(content, np.uint8))
+    assert packing._from_varints(np.frombuffer(b"\xff" * 7 + b"\x01", np.uint8)).tolist() == [2**50 - 1]
+
+
+def test_bytes_behind_the_end_are_damage():
+    packed = packing._deflate(b"content")
+    with pytest.raises(ValueError, match="a compressed tensor is damaged"):
+        packing._inflate(np.append(packed, np.uint8(0)))
