@@ -131,7 +131,7 @@ def shard_gradient(config: Config, seed: int, shard: Shard, start: Round, span: 
     network, _ = _restore(config, start.state, _dropout_stream(seed, shard, span))
     batches = _batches(settings.batch_size, shard, seed, span.epoch)[span.first * count : (span.first + 1) * count]
     loss_function = loss_on(settings.loss)
-    parts = [Sums({}, {}, 0, 0, 0.0, 0.0, 0)]
+    total = Sums({}, {}, 1, 0, 0.0, 0.0, 0)  # of one shard, before its first batch
     take = partial(take_batch, network.prefetcher(), examples, weight)
     for chosen, batch in zip(batches, prefetch(take, batches), strict=True):
         loss, dz = forward(network, batch, loss_function)
@@ -144,8 +144,8 @@ def shard_gradient(config: Config, seed: int, shard: Shard, start: Round, span: 
             for name, g in gradients.items()
             if isinstance(g, RowGrad)
         }
-        parts = [merge(*parts, Sums(dense, rows, 0, n, loss * n, 0.0, 0))]
-    return parts[0]._replace(shards=1)
+        total = merge(total, Sums(dense, rows, 0, n, loss * n, 0.0, 0))
+    return total
 
 
 def update_round(config: Config, start: Round, total: Sums, span: Span) -> Round:

@@ -10,6 +10,7 @@ import pytest
 from elsewhere import Elsewhere
 from runner import fit
 
+from sentibp.config.schema import Train
 from sentibp.data.examples import Examples
 from sentibp.data.labels import Classes
 from sentibp.model.classifier import Classifier
@@ -143,7 +144,7 @@ def batches_of_shards(n: int, shards: int, size: int) -> list[list[np.ndarray]]:
     return [[order[start : start + size] for start in range(0, len(order), size)] for order in orders]
 
 
-def test_the_gradient_norm_of_a_round_is_the_mean_over_its_steps_and_shards(toy, tmp_path):
+def test_the_report_of_a_round_is_the_mean_over_its_steps_and_shards(toy, tmp_path):
     """With a learning rate of nearly 0, no step changes what the next one finds."""
     train = {"optimizer": SGD | {"learning_rate": 1e-12}, "epochs": 2, "shards": 2, "batch_size": 4, "shard_steps": 9}
     classifier, examples = small = toy(train=train)
@@ -152,12 +153,16 @@ def test_the_gradient_norm_of_a_round_is_the_mean_over_its_steps_and_shards(toy,
         batch = Examples(examples.features.take(chosen), examples.label[chosen], None)
         _, dz = forward(classifier.network, batch, LOSSES["cross_entropy"])
         norms.append(norm(backward(classifier.network, dz)))
+    expected = evaluate(classifier.network, examples)[0]["log_loss"]
     step = trained(small, tmp_path)[0]
     assert len(norms) == 6
+    assert step.loss == pytest.approx(expected, rel=1e-5)
     assert step.gradient_norm == pytest.approx(np.mean(norms), rel=1e-5)
 
 
-def test_each_step_of_a_round_has_its_own_learning_rate_and_is_clipped(toy, tmp_path):
+@pytest.mark.parametrize("steps", [20, 2])
+def test_each_step_of_a_round_has_its_own_batch_and_learning_rate_and_is_clipped(toy, tmp_path, steps, monkeypatch):
+    monkeypatch.setattr(Train, "round_steps", steps)
     train = {"optimizer": SGD | {"clip_norm": 0.02}, "epochs": 1, "schedule": "linear", "batch_size": 4}
     one, other = toy(train=train), toy(train=train)
     events = trained(one, tmp_path)
@@ -173,7 +178,8 @@ def test_each_step_of_a_round_has_its_own_learning_rate_and_is_clipped(toy, tmp_
         gradients = clipped(backward(classifier.network, dz), settings)
         update(state.optimizer, classifier.network.params, gradients, rates[-1], factors)
     assert len(set(rates)) == 6
-    assert [(event.step, event.learning_rate) for event in events[:-1]] == [(6, rates[-1])]
+    expected = [(step, rates[step - 1]) for step in ((6,) if steps == 20 else (2, 4, 6))]
+    assert [(event.step, event.learning_rate) for event in events[:-1]] == expected
     assert_close(tensors(one), tensors(other))
 
 
@@ -238,8 +244,17 @@ def test_a_training_that_diverges_names_the_shard(toy, tmp_path):
             trained(small, tmp_path, Elsewhere())
 
 
-def test_a_file_that_was_changed_is_refused(toy, tmp_path):
-    small = toy(train={"epochs": 2, "shards": 3, "shard_steps": 1})
+def test_sums_are_added_in_a_tree_of_fixed_shape(toy, tmp_path):
+    """Its shape decides the last bits: eight at a time, then what these give."""
+    small, executor = toy(train={"epochs": 2, "shards": 9, "batch_size": 3}), Elsewhere()
+    trained(small, tmp_path, executor)
+    assert executor.tasks.count("train_shard") == 9 * 2
+    assert executor.tasks.count("merge") == (2 + 1) * 2
+
+
+@pytest.mark.parametrize("sync", ["average", "sync"])
+def test_a_file_that_was_changed_is_refused(toy, tmp_path, sync):
+    small = toy(train={"epochs": 2, "shards": 3, "shard_steps": 1, "sync": sync})
     config, examples = small[0].training_config(), small[1]
     state = initial_state(config.train, len(examples), 0)
     events = fit_shards(small[0].network, examples, None, config, 0, state, Serial(), tmp_path / "shards")
@@ -252,7 +267,7 @@ def test_a_file_that_was_changed_is_refused(toy, tmp_path):
     with pytest.raises(Exception, match=rf"^{tmp_path}: what the command writes there has changed"):
         list(events)
     path.unlink()
-    state.step = 0
+    state.epoch, state.step = 1, 0
     events = fit_shards(small[0].network, examples, None, config, 0, state, Serial(), tmp_path / "shards")
     next(events)
     path.unlink()
