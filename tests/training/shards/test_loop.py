@@ -18,10 +18,12 @@ from sentibp.nn.losses import LOSSES
 from sentibp.nn.optim import norm
 from sentibp.training.diverged import Diverged
 from sentibp.training.events import Epoch, Step
-from sentibp.training.loop import backward, clipped, evaluate, forward, initial_state, update
+from sentibp.training.loop import backward, clipped, evaluate, forward, initial_state, new_optimizer, update
+from sentibp.training.shards import work
 from sentibp.training.shards.files import Shard, reviews_of_shards
 from sentibp.training.shards.loop import fit_shards
-from sentibp.training.shards.work import Span, _dropout_stream
+from sentibp.training.shards.sums import RowSums, Sums
+from sentibp.training.shards.work import Round, RoundReport, Span, _dropout_stream, state_of, update_round
 from sentibp.utils.executor import Serial
 from sentibp.utils.rng import random_stream
 
@@ -215,6 +217,27 @@ def test_no_two_rounds_have_the_same_dropout():
         for seed, number, epoch, first in product((0, 1), repeat=4)
     ]
     assert len(set(drawn)) == 16
+
+
+@pytest.mark.parametrize("sync", ["average", "sync"])
+def test_dropout_draws_from_the_stream_of_its_round(toy, tmp_path, monkeypatch, sync):
+    """Else each round would have the same masks."""
+    small, other = (toy(model={"dropout": 0.5}, train=RANDOM["train"] | {"sync": sync}) for _ in range(2))
+    trained(small, tmp_path)
+    monkeypatch.setattr(work, "_dropout_stream", lambda *_: np.random.default_rng(1))
+    trained(other, tmp_path)
+    assert not np.array_equal(tensors(small)["output.weight"], tensors(other)["output.weight"])
+
+
+def test_gradients_that_are_finite_in_each_shard_may_not_be_together(toy):
+    classifier, _ = toy(train={"epochs": 2, "shards": 2, "sync": "sync"})
+    config, params = classifier.training_config(), classifier.network.params
+    start = Round(state_of(classifier.network, new_optimizer(config.train)), RoundReport(0.0, 0, 0.0))
+    dense = {name: np.full(param.shape, np.inf) for name, param in params.items() if name != "embedding.weight"}
+    none = RowSums(np.zeros(0, int), np.zeros(0, np.int32), {"embedding.weight": np.zeros((0, 2))})
+    total = Sums(dense, {"embedding.weight": none}, 2, 23, 1.0, 0.0, 0)
+    with pytest.raises(Diverged, match=r"^diverged at step 8 \(epoch 2\): the gradient of all shards together is not"):
+        update_round(config, start, total, Span(2, 3, 7, (0.1,)))
 
 
 def test_frozen_layers_stay(toy, tmp_path):
