@@ -197,6 +197,22 @@ def test_the_average_of_one_step_of_gradient_descent_is_the_step_of_all_reviews(
     assert_close(tensors(one), tensors(several))
 
 
+def test_running_averages_of_batch_norm_are_those_of_all_shards(toy, tmp_path):
+    """Of equal shards, the mean of their means is that of all reviews. No step changes what the next one finds."""
+    train, model = {"optimizer": SGD | {"learning_rate": 1e-12}, "epochs": 3}, {"hidden": [4], "batch_norm": True}
+    one, several = (
+        toy(model=model, train=train | more)
+        for more in ({"batch_size": 22}, {"batch_size": 11, "shards": 2, "shard_steps": 1})
+    )
+    one, several = ((classifier, take(examples, np.arange(22))) for classifier, examples in (one, several))
+    before = tensors(several)["hidden.0.norm.variance"].copy()
+    list(fit(*one, None, 0))
+    trained(several, tmp_path)
+    name = "hidden.0.norm.mean"
+    np.testing.assert_allclose(tensors(several)[name], tensors(one)[name], rtol=1e-5)
+    assert np.all(tensors(several)[name] != 0) and np.all(tensors(several)["hidden.0.norm.variance"] != before)
+
+
 def take(examples: Examples, chosen: np.ndarray) -> Examples:
     return Examples(examples.features.take(chosen), examples.label[chosen], None, examples.classes)
 
