@@ -13,6 +13,7 @@ from runner import fit
 from sentibp.config.schema import Train
 from sentibp.data.examples import Examples
 from sentibp.data.labels import Classes
+from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.nn.losses import LOSSES
 from sentibp.nn.optim import norm
@@ -211,6 +212,18 @@ def test_running_averages_of_batch_norm_are_those_of_all_shards(toy, tmp_path):
     name = "hidden.0.norm.mean"
     np.testing.assert_allclose(tensors(several)[name], tensors(one)[name], rtol=1e-5)
     assert np.all(tensors(several)[name] != 0) and np.all(tensors(several)["hidden.0.norm.variance"] != before)
+
+
+def test_a_state_that_was_changed_is_refused(tmp_path):
+    """As by a file system that shows a worker the file of another round."""
+    (tmp_path / "shards").mkdir()
+    path = tmp_path / "shards" / "state-0.safetensors"
+    digest = work.save_state(path, {"weights/output.bias": np.ones(1, np.float32)})
+    assert work.load_state(str(path), digest).state["weights/output.bias"].tolist() == [1]
+    other = work.save_state(path, {"weights/output.bias": np.zeros(1, np.float32)})
+    with pytest.raises(DataError, match="has changed"):
+        work.load_state(str(path), digest)
+    assert work.load_state(str(path), other).state["weights/output.bias"].tolist() == [0]
 
 
 def take(examples: Examples, chosen: np.ndarray) -> Examples:
