@@ -58,7 +58,7 @@ class CommonState:
             digest = save_state(path, state_of(self.network, self.optimizer))
             self._future = self.executor.submit(load_state, str(path), digest)
             self._file, self.rounds = path, 0
-            if before is not None and before != path:
+            if before is not None:
                 before.unlink(missing_ok=True)
         return self._future
 
@@ -74,7 +74,6 @@ class CommonState:
         state = self.executor.result(self._future).state
         for name, tensor in (*self.network.params.items(), *self.network.buffers.items()):
             tensor[...] = state[f"weights/{name}"]
-        self.optimizer.state.clear()
         load_optimizer(self.optimizer, state)
         self._future = None
 

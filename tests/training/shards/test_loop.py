@@ -214,6 +214,18 @@ def test_running_averages_of_batch_norm_are_those_of_all_shards(toy, tmp_path):
     assert np.all(tensors(several)[name] != 0) and np.all(tensors(several)["hidden.0.norm.variance"] != before)
 
 
+def test_only_the_last_state_is_kept_on_disk(toy, tmp_path):
+    classifier, examples = toy(**RANDOM)
+    config = classifier.training_config()
+    state = initial_state(config.train, len(examples), 0)
+    files = set()
+    for _ in fit_shards(classifier.network, examples, None, config, 0, state, Serial(), tmp_path / "shards"):
+        (file,) = (tmp_path / "shards").glob("state-*")
+        files.add(file.name)
+        state.fetch()
+    assert files == {f"state-{step}.safetensors" for step in (0, 2, 3, 5)}
+
+
 def test_a_state_that_was_changed_is_refused(tmp_path):
     """As by a file system that shows a worker the file of another round."""
     (tmp_path / "shards").mkdir()
