@@ -295,7 +295,7 @@ def test_reviews_are_shuffled_over_the_shards():
     shards = reviews_of_shards(1000, 4, 0)
     assert sorted(np.concatenate(shards).tolist()) == list(range(1000))
     for reviews in shards:
-        assert len(reviews) == 250
+        assert len(reviews) == 250 and (np.diff(reviews) > 0).all()
         assert 80 < np.count_nonzero(reviews < 500) < 170
     assert [len(reviews) for reviews in reviews_of_shards(23, 3, 0)] == [8, 8, 7]
 
