@@ -125,7 +125,8 @@ def test_folds_are_about_equal():
 
 
 @pytest.mark.parametrize(
-    ("counts", "share"), [([100, 100], 0.1), ([100, 3], 0.2), ([100, 2], 0.33), ([9, 2], 0.33), ([100, 1], 0), ([], 0.1)]
+    ("counts", "share"),
+    [([100, 100], 0.1), ([100, 3], 0.2), ([100, 2], 0.33), ([9, 2], 0.33), ([100, 1], 0), ([], 0.1)],
 )
 def test_a_share_that_is_suggested_leaves_reviews_of_each_class_on_both_sides(counts, share):
     assert possible_share(counts) == share

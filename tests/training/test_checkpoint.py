@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import importlib
+import itertools
 import os
 import random
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -297,6 +299,23 @@ def test_checkpoints_are_written_after_steps_or_seconds(small, monkeypatch):
     assert written == []
     runner.train_model(small("train.checkpoint=1e-9", "train.refit=false"))
     assert written == list(range(1, 28))
+
+
+def test_checkpoints_by_time_are_so_many_seconds_apart(small, monkeypatch):
+    """Each step takes one second here. Of the best models, no checkpoint leaves more than its own."""
+    clock, written = itertools.count(), []
+    monkeypatch.setattr(checkpoint, "time", SimpleNamespace(monotonic=lambda: clock.__next__() / 2))
+
+    def watch(event) -> None:
+        if isinstance(event, Step):
+            path = Path("run/checkpoint.safetensors")
+            written.append(path.stat().st_mtime_ns if path.exists() else None)
+            assert len(list(Path("run").glob("best-*"))) <= 1
+
+    settings = ["train.refit=false", "train.optimizer.learning_rate=0.01", "train.early_stopping={metric: log_loss}"]
+    runner.train_model(small(*settings, "train.checkpoint=3"), Path("run"), watch=watch)
+    times = list(dict.fromkeys(written))
+    assert times[0] is None and 3 < len(times) < len(written) / 2
 
 
 def test_the_checkpoint_interval_does_not_change_the_model(small):

@@ -226,6 +226,31 @@ def test_a_different_recorded_loss_is_reported(small):
     assert difference["what"] == [f"loss {line['loss']} then, {loss} now"]
 
 
+@pytest.mark.parametrize(("event", "key"), [("step", "learning_rate"), ("step", "check"), ("epoch", "scores")])
+def test_each_recorded_number_is_compared(small, event, key):
+    """Of the checksums, the one of the last tensor, too."""
+    outcome = runner.train_model(small())
+    file = outcome.run / "metrics.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    line = next(line for line in lines if line["event"] == event)
+    if key == "scores":
+        line[key]["brier"] += 1e-15
+    else:
+        line[key] = line[key] + 1e-15 if key == "learning_rate" else line[key][:-4] + "zzzz"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    difference = reproduce(outcome.run).difference
+    assert difference is not None and difference["event"] == event
+    assert (difference["what"] == [], difference["tensors"]) == (key == "check", TENSORS[-1:] * (key == "check"))
+
+
+def test_a_finished_run_whose_records_have_no_end_is_not_compared_as_a_whole(small):
+    outcome = runner.train_model(small("train.refit=false"))
+    file = outcome.run / "metrics.jsonl"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-3]))
+    result = reproduce(outcome.run)
+    assert (result.same, result.whole, result.again) == (True, False, None)
+
+
 def test_an_edited_config_is_reported(small):
     outcome = runner.train_model(small())
     path = outcome.run / "config.yaml"
@@ -302,6 +327,9 @@ def test_a_run_with_raised_epochs_is_refused(small, complaint):
     facts = directory.load_run_info(outcome.run) | {"resumed": [{"settings": {"train.epochs": [1, 2]}}]}
     (outcome.run / "run.json").write_text(json.dumps(facts))
     assert "its epochs were raised when it was resumed" in complaint(ConfigError, reproduce, outcome.run)
+    facts["resumed"] = [{}, {"settings": {"train.checkpoint.every_steps": [4, 8]}}]
+    (outcome.run / "run.json").write_text(json.dumps(facts))
+    assert reproduce(outcome.run).same, "which changes no number"
 
 
 @pytest.mark.parametrize(("patience", "refused"), [(1, True), (5, False)])

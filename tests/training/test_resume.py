@@ -399,6 +399,12 @@ def test_resuming_a_finished_run(small, complaint):
     found = resume_run(outcome.run, watch=notes.append)
     assert found == outcome
     assert notes == [Note("whole: finished already")]
+    for name in "member-0.safetensors", "best-1.safetensors":  # it was killed before it had removed them
+        (outcome.run / name).write_bytes(b"")
+    runner.train_model(small("train.epochs=1"), Path("other"))
+    assert resume_run(outcome.run) == outcome
+    assert not [name for name in _files(outcome.run) if name.startswith(("member", "best"))]
+    assert find.find_run("last") == outcome.run
     text = complaint(ConfigError, resume_run, outcome.run, "train.epochs=9")
     assert text == "whole: finished already; start a new training for other settings"
 

@@ -184,6 +184,7 @@ def test_an_interrupted_sweep_proposes_what_it_would_have_proposed(sweep, sample
     for count in 1, 1, 2:
         part = sweep(space, out="part", sampler=sampler, trials=5, stop_after=count)
         assert part.result.outcome == "interrupted"
+        assert (part.result.run / "model.safetensors").is_file(), "also if it is of an earlier part"
     part = sweep(space, out="part", sampler=sampler, trials=5)
     assert part.result.outcome == "finished"
     assert part.told() == whole.told()
@@ -434,6 +435,10 @@ def test_a_hopeless_trial_ends_after_the_epoch_in_which_it_is(sweep, write_confi
     assert [share for _, share, _ in record.curve] == [0.25, 0.5]
     assert not list(Path("run").glob("checkpoint*"))
     assert run_trial(task._replace(folder="other", rivals=())).state == "finished"
+    at_its_end = tuple([(0, 1.0, 2.0)] for _ in range(5))
+    assert run_trial(task._replace(folder="end", rivals=at_its_end)).state == "finished", "there is nothing left to save"
+    record = run_trial(task._replace(folder="folds", rivals=at_its_end, folds=2))
+    assert (record.state, record.curve[-1][:2]) == ("pruned", (0, 1.0)), "with folds, the next one is"
 
 
 def test_a_trial_is_a_function_of_its_arguments(write_config, reviews):
