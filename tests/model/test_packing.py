@@ -214,3 +214,10 @@ def test_bytes_behind_the_end_are_damage():
     packed = packing._deflate(b"content")
     with pytest.raises(ValueError, match="a compressed tensor is damaged"):
         packing._inflate(np.append(packed, np.uint8(0)))
+
+
+def test_a_compressed_vocabulary_respells():
+    """Words that did not fit are unknown to it, and so are their misspellings."""
+    vocabulary = vocabulary_of(TEXTS)
+    assert not vocabulary.respells
+    assert packing.unpack(packing.pack(vocabulary, rows_of(vocabulary)), 3)[0].respells
