@@ -186,13 +186,14 @@ def test_each_step_of_a_round_has_its_own_batch_and_learning_rate_and_is_clipped
     assert_close(tensors(one), tensors(other))
 
 
-def test_the_average_of_one_step_of_gradient_descent_is_the_step_of_all_reviews(toy, tmp_path):
-    """The mean of the gradients of equal shards is the gradient of their mean loss."""
+@pytest.mark.parametrize("weight", [None, np.arange(1, 24) / 10])
+def test_the_average_of_one_step_of_gradient_descent_is_the_step_of_all_reviews(toy, tmp_path, weight):
+    """The mean of the gradients of equal shards is the gradient of their mean loss, also with weights."""
     train = {"optimizer": SGD, "epochs": 2, "schedule": "constant", "freeze": ["embedding"]}
-    one = toy(train=train | {"batch_size": 23})
+    one = toy(train=train | {"batch_size": 23}, weight=weight)
     one = one[0], take(one[1], np.arange(22))
     list(fit(*one, None, 0))
-    several = toy(train=train | {"batch_size": 11, "shards": 2, "shard_steps": 1})
+    several = toy(train=train | {"batch_size": 11, "shards": 2, "shard_steps": 1}, weight=weight)
     several = several[0], take(several[1], np.arange(22))
     trained(several, tmp_path)
     assert_close(tensors(one), tensors(several))
@@ -239,7 +240,8 @@ def test_a_state_that_was_changed_is_refused(tmp_path):
 
 
 def take(examples: Examples, chosen: np.ndarray) -> Examples:
-    return Examples(examples.features.take(chosen), examples.label[chosen], None, examples.classes)
+    weight = None if examples.weight is None else examples.weight[chosen]
+    return Examples(examples.features.take(chosen), examples.label[chosen], weight, examples.classes)
 
 
 def test_the_model_depends_on_the_shards_and_the_seed(toy, tmp_path):
