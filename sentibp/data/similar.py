@@ -78,7 +78,7 @@ def _longer_texts(
     pair, place = np.unique(np.concatenate(pairs), return_inverse=True)
     count = np.bincount(place, np.concatenate(counts), len(pair))
     text, longer = np.divmod(pair, max(m, 1))
-    order = np.lexsort((rank.take(longer), text))  # of two with half of the sequences each, the longer one
+    order = np.lexsort((rank.take(longer), -count, text))
     order = order.compress((count >= NEAR * total.take(text)).take(order))
     best = order.take(np.flatnonzero(np.diff(text.take(order), prepend=-1)))
     return text.take(best), longer.take(best)

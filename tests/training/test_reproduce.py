@@ -141,7 +141,7 @@ class Planted:
 
 def test_a_different_update_is_reported(small, monkeypatch):
     """The difference is one bit in one row of the embedding, in step 12."""
-    outcome = runner.train_model(small())
+    outcome = runner.train_model(small("train.calibrate=false"))  # no trainings before it
     rule, planted = Adagrad.rule, Planted(12)
 
     def other(self, w, g, state, lr):
@@ -165,7 +165,7 @@ def test_a_different_update_is_reported(small, monkeypatch):
 
 
 def test_a_different_gradient_is_reported(small, monkeypatch):
-    outcome = runner.train_model(small())
+    outcome = runner.train_model(small("train.calibrate=false"))  # no trainings before it
     backward, planted = Linear.backward, Planted(2 * 7)  # two layers
 
     def other(self, dy):

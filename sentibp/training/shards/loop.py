@@ -58,7 +58,7 @@ class CommonState:
             digest = save_state(path, state_of(self.network, self.optimizer))
             self._future = self.executor.submit(load_state, str(path), digest)
             self._file, self.rounds = path, 0
-            if before is not None:
+            if before is not None and before != path:
                 before.unlink(missing_ok=True)
         return self._future
 
