@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 import pyarrow as pa
 
-from sentibp.data.readers.content import long_line, unmarked
+from sentibp.data.readers.content import long_line, padding_note, padding_start, unmarked
 from sentibp.data.readers.encoding import choose_encoding, encoding_for, raise_not_utf8, undecodable
 from sentibp.data.readers.table import UNKNOWN, ReadOptions, too_long
 from sentibp.errors import DataError
@@ -138,6 +138,18 @@ def _decoded(chunks: Iterable[bytes], encoding: str, name: str) -> Iterator[byte
         content = text.encode(errors="replace")
         yield bytes(unmarked(memoryview(content))) if mark else content
         mark = mark and not content
+
+
+def without_padding(chunks: Iterable[bytes], name: str, notes: list[str]) -> Iterator[bytes]:
+    """Yield the chunks without what pads the end of the last one (`content.padding_start`), and add a note on it."""
+    held = b""  # what may be padding
+    for chunk in filter(None, chunks):
+        content = held + chunk
+        end = padding_start(memoryview(content)) if len(held) < _MOST else len(content)
+        held = content[end:]
+        if end:
+            yield content[:end]
+    notes += padding_note(held, name)
 
 
 def everything(chunks: Iterable[bytes]) -> memoryview:

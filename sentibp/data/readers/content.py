@@ -14,6 +14,9 @@ from sentibp.errors import DataError
 from sentibp.utils import spill
 from sentibp.utils.arrow import TEXT
 from sentibp.utils.files import open_regular
+from sentibp.utils.messages import counted
+
+_PADDING = b"\0\x1a"  # NUL bytes, and the Ctrl-Z with which DOS programs end a text
 
 CHUNK = 1 << 17  # bytes processed at once: they fit the processor's cache, and a copy takes no fresh pages of memory
 
@@ -115,6 +118,32 @@ def count_bytes(data: memoryview, wanted: bytes) -> list[int]:
 def unmarked(data: memoryview) -> memoryview:
     """Return the bytes without a byte-order mark."""
     return data[3:] if data[:3] == b"\xef\xbb\xbf" else data
+
+
+def padding_start(data: memoryview) -> int:
+    """Return where the NUL bytes or the Ctrl-Z begin that end a text, white space after them included; else its length.
+
+    They are no text: an interrupted copy leaves NUL bytes, and DOS programs write a Ctrl-Z.
+    """
+    start = len(data)
+    for stop in range(len(data), 0, -CHUNK):
+        piece = bytes(data[max(stop - CHUNK, 0) : stop])
+        content = len(piece.rstrip(_PADDING + b" \t\r\n"))
+        if found := [at for mark in _PADDING if (at := piece.find(mark, content)) >= 0]:
+            start = stop - len(piece) + min(found)
+        if content:
+            break
+    return start
+
+
+def padding_note(padding: bytes, name: str) -> tuple[str, ...]:
+    """Return a note on what `padding_start` finds, which is left out; no note if it is empty."""
+    if nul := padding.count(0):
+        is_one = "which is" if nul == 1 else "which are"
+        what = f"{counted(nul, 'NUL byte')}, as a copy that was interrupted does, {is_one} left out"
+    else:
+        what = "a Ctrl-Z (0x1A), as DOS programs write it, which is left out"
+    return (f"{name}: ends with {what}",) * bool(padding)
 
 
 def first_bytes(data: memoryview, count: int) -> bytes:

@@ -14,7 +14,16 @@ from typing import Any
 from sentibp.data.readers import dialect as dialects
 from sentibp.data.readers.batches import arrow_batches, batched, continued, row_size
 from sentibp.data.readers.content import count_bytes, line_chunks
-from sentibp.data.readers.dialect import Dialect, LongRow, MisplacedQuote, all_lines_have, head_lines, rows
+from sentibp.data.readers.dialect import (
+    Dialect,
+    LongRow,
+    MisplacedQuote,
+    all_lines_have,
+    head_lines,
+    requoting,
+    rows,
+    unread_quotes,
+)
 from sentibp.data.readers.header import (
     has_row_names,
     own_names,
@@ -40,9 +49,6 @@ _SAMPLE = 200  # rows from which the header is judged
 _LOOK = 100_000  # lines in which these rows are looked for; the others may be blank
 
 SAMPLE_ROWS = 1000  # from which it is judged what values columns have
-
-# The left and right signs that hold a text together in other places than CSV.
-_OTHER_QUOTES = {"'": "'", "`": "`", "\u2018": "\u2019", "\u201c": "\u201d", "\u201e": "\u201c"}
 
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+\Z")
 
@@ -234,15 +240,6 @@ def _after_first_row(data: memoryview, dialect: Dialect, line: int) -> tuple[mem
     return data[end:], line + (count_bytes(data[:end], b"\n")[0] or reader.line_num)  # \r alone ends lines of old Macs
 
 
-def _unread_quotes(row: Sequence[str]) -> str:
-    """Return the sign that seems to hold a text of a row together, over several fields, and is no quote; or ""."""
-    for i, cell in enumerate(row[:-1]):
-        mark, ends = cell.lstrip()[:1], [each.rstrip()[-1:] for each in row[i:]]
-        if mark in _OTHER_QUOTES and _OTHER_QUOTES[mark] in ends[1:] and _OTHER_QUOTES[mark] != ends[0]:
-            return mark
-    return "\\" if any(cell.endswith("\\") for cell in row[:-1]) else ""
-
-
 def _batches(layout: Layout, wanted: list[str]) -> Generator[Batch]:
     """Yield the wanted columns in batches of rows, all as text."""
     index = [layout.columns.index(column) for column in wanted]
@@ -320,8 +317,8 @@ def checked_rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
                 repair = f"put a text that contains {separator!r} in double quotes"
                 if len(row) < width:
                     repair = "add what is missing, put a text with line breaks in double quotes, or remove the line"
-                if unread := _unread_quotes(row):
-                    repair += f": {unread} is read as a plain character"
+                if mark := unread_quotes(row):
+                    repair += f": {mark} is read as a plain character; {requoting(mark, separator, name)}"
                 elif len(row) == width + 1 and _all_have(width + 1, layout):
                     repair = "as each row has: give it a name in the first line, or remove it"
                 elif quoting == "none" and (len(row) > width or any('"' in field for field in row)):

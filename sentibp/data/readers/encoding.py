@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import pyarrow.compute as pc
 
-from sentibp.data.readers.content import CHUNK, one_string, unmarked
+from sentibp.data.readers.content import CHUNK, one_string, padding_note, padding_start, unmarked
 from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
 from sentibp.utils import spill
@@ -36,20 +36,24 @@ _MARKS += ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 def to_utf8(data: memoryview, name: str, encoding: str | None = None) -> tuple[memoryview, tuple[str, ...]]:
-    """Return the text in UTF-8 without a byte-order mark, and notes about what was assumed. `encoding` None: UTF-8.
+    """Return the text in UTF-8, without a byte-order mark or what pads its end, and notes about what was assumed.
+
+    `encoding` None: UTF-8.
 
     A byte-order mark takes precedence over `encoding`. DataError with the line of the first byte that cannot be
     decoded, and with the encoding that the text seems to have.
     """
     chosen, notes = choose_encoding(data, name, encoding)
     if chosen is not None:
-        return _decoded(data, name, chosen), notes
-    data = unmarked(data)
-    try:
-        one_string(data).validate(full=True)
-    except ValueError:
-        raise_not_utf8(data, name)
-    return data, notes
+        data = _decoded(data, name, chosen)
+    else:
+        data = unmarked(data)
+        try:
+            one_string(data).validate(full=True)
+        except ValueError:
+            raise_not_utf8(data, name)
+    end = padding_start(data)
+    return data[:end], (*notes, *padding_note(bytes(data[end:]), name))
 
 
 def choose_encoding(data: memoryview, name: str, encoding: str | None = None) -> tuple[str | None, tuple[str, ...]]:

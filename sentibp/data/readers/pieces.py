@@ -40,10 +40,10 @@ def table_pieces(table: Table, options: ReadOptions, kept: Kept) -> Iterator[Pie
         yield piece._replace(notes=notes[told:])
         told = len(notes)
     if piece is not None and len(table.notes) > told:
-        yield _empty(piece)._replace(notes=tuple(table.notes)[told:])
+        yield empty_piece(piece)._replace(notes=tuple(table.notes)[told:])
 
 
-def _empty(piece: Piece) -> Piece:
+def empty_piece(piece: Piece) -> Piece:
     """Return the piece without its rows."""
     columns = {name: column.slice(0, 0) for name, column in piece.columns.items()}
     return Piece(piece.text.slice(0, 0), columns, None if piece.objects is None else [], piece.keys)

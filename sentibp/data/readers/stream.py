@@ -15,13 +15,13 @@ from typing import IO, Any
 
 from sentibp.data import readers
 from sentibp.data.pieces import Kept, Piece
-from sentibp.data.readers.arriving import Blocks, LongDocument, arriving, everything, in_utf8
+from sentibp.data.readers.arriving import Blocks, LongDocument, arriving, everything, in_utf8, without_padding
 from sentibp.data.readers.dialect import head_lines
 from sentibp.data.readers.disguise import reject_other_content
 from sentibp.data.readers.header import title_count, title_fact
 from sentibp.data.readers.json_file import notes_on_inner_lists
 from sentibp.data.readers.json_lines import leaves, parse_lines, value_at
-from sentibp.data.readers.pieces import MOST_ROWS, json_pieces, place_of, table_pieces
+from sentibp.data.readers.pieces import MOST_ROWS, empty_piece, json_pieces, place_of, table_pieces
 from sentibp.data.readers.plain import label_notes, label_separator, line_notes, lines_of, split_labels
 from sentibp.data.readers.stream_tables import find_table, row_pieces
 from sentibp.data.readers.table import JsonRow, ReadOptions, require_columns, require_unset, resolved
@@ -48,9 +48,12 @@ def stream_pieces(file: IO[bytes], name: str, options: ReadOptions, kept: Kept) 
         return
     reject_other_content(memoryview(start), name, "")
     text, notes = in_utf8(chunks, name, options)
-    for piece in _pieces(Blocks(text, name, options.most), name, options, kept):
+    piece, padding = None, []
+    for piece in _pieces(Blocks(without_padding(text, name, padding), name, options.most), name, options, kept):
         yield from piece._replace(notes=(*notes, *piece.notes)).split(MOST_ROWS)
         notes = ()
+    if piece is not None and padding:
+        yield empty_piece(piece)._replace(notes=tuple(padding))
 
 
 def _pieces(blocks: Blocks, name: str, options: ReadOptions, kept: Kept) -> Iterator[Piece]:

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import BOTH, complaint, parse, read, rows, texts
 
+from sentibp.data.pieces import Kept
 from sentibp.data.readers import encoding
+from sentibp.data.readers.arriving import without_padding
 from sentibp.data.readers.encoding import guess_encoding, to_utf8
 from sentibp.data.readers.stream import stream_pieces
 from sentibp.data.readers.table import ReadOptions
@@ -203,7 +205,7 @@ def test_no_guess():
 
 
 def test_zero_bytes_in_a_text_do_not_mean_another_encoding():
-    assert texts(parse("a\0b\0c\0\n\0\0\0\0", "a.txt", ReadOptions())) == ["a\0b\0c\0", "\0\0\0\0"]
+    assert texts(parse("a\0b\0c\0\n\0\0\0\0\nd", "a.txt", ReadOptions())) == ["a\0b\0c\0", "\0\0\0\0", "d"]
 
 
 few_bytes = st.sampled_from([b"a", b"\n", "é".encode(), "👍".encode(), b"\xe9", b"\xf0\x9f"])
@@ -235,8 +237,8 @@ def test_the_line_of_an_invalid_byte_in_any_chunk(pieces, part):
 def test_text_is_decoded_in_any_chunk(text, kind, part):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(encoding, "CHUNK", part)
-        read, _ = to_utf8(memoryview(text.encode(kind)), "x.csv", kind)
-    assert str(read, "utf-8") == text.removeprefix("\ufeff")
+        read, _ = to_utf8(memoryview(f"{text}.".encode(kind)), "x.csv", kind)  # a NUL at the end would be no text
+    assert str(read, "utf-8") == f"{text}.".removeprefix("\ufeff")
 
 
 # Folders
@@ -285,3 +287,29 @@ def test_what_is_no_text_seems_to_have_no_encoding(data):
     line = complaint(data, "x.csv")
     advice = "it seems to be no text; give a text file, or name its encoding with --set data.encoding=NAME"
     assert re.sub(r"x.csv:\d: not UTF-8 \(byte 0x..\); ", "", line) == advice
+
+
+@pytest.mark.parametrize("padding", ["\x1a", "\x1a\r\n", "\0" * 8, "\0\0\x1a", "\0" * 300_000])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("name", SAME)
+def test_what_pads_the_end_of_a_file_is_left_out(name, encoding, padding):
+    """DOS programs end a text with a Ctrl-Z, and an interrupted copy leaves NUL bytes: both were a row of one field."""
+    nul = padding.count("\0")
+    what = f"{nul:,} NUL bytes, as a copy" if nul else "a Ctrl-Z (0x1A), as DOS programs write it, which is left out"
+    for text in SAME[name], SAME[name].rstrip("\n"):
+        data = (text + padding).encode(encoding)
+        records = parse(data, name, BOTH)
+        assert kept(data, name) == [("film é", "1")]
+        assert records.notes[-1].startswith(f"{name}: ends with {what}")
+        streamed = list(stream_pieces(BytesIO(data), "<stdin>", ReadOptions(), Kept.nothing))
+        assert [each for piece in streamed for each in piece.text.to_pylist()] == ["film é"]
+        assert streamed[-1].notes[-1].startswith(f"<stdin>: ends with {what}")
+
+
+def test_padding_arrives_in_pieces_and_texts_may_have_such_characters():
+    chunks, notes = [b"good\n", b"ba\0d\x1a", b"\n\0", b"\0", b"\r\n"], []
+    assert b"".join(without_padding(chunks, "x", notes)) == b"good\nba\0d"
+    assert notes == ["x: ends with 2 NUL bytes, as a copy that was interrupted does, which are left out"]
+    notes.clear()
+    assert b"".join(without_padding([b"a\0\n", b"b\n"], "x", notes)) == b"a\0\nb\n"
+    assert not notes
