@@ -15,7 +15,7 @@ from sentibp.cli.output import print_json, print_message
 from sentibp.cli.output_file import free_name, require_no_input, require_no_record
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils.messages import counted
-from sentibp.utils.paths import expand_home, has_data_suffix
+from sentibp.utils.paths import STREAM, expand_home, has_data_suffix, names_stream
 
 EPILOG = """\b
 Examples:
@@ -60,6 +60,8 @@ def init(
     from sentibp.utils.files import missing_folder, open_output
 
     path = expand_home(file)
+    if names_stream(file) or path.is_fifo():
+        raise DataError(f"{file}: {STREAM}")
     if not file or not path.exists():
         raise DataError(no_such_file(file))
     if file.encode(errors="replace").decode() != file:

@@ -192,28 +192,30 @@ def format_of(
 
 
 def require_no_input(output: Path | None, inputs: Iterable[tuple[str, str | Path]], option: str = "--output") -> None:
-    """Raise ConfigError if the output is one of the inputs, which it would destroy. An output of None is stdout.
+    """Raise ConfigError if the output is one of the inputs, which it would destroy, or would be one the next time.
 
-    An input is (what it is called, its path); "-" is stdin. Links are followed. Of a folder, the files in its
-    subfolders count, and data files in itself, unless this program has written them. `option` names the output.
+    An output of None is stdout. An input is (what it is called, its path); "-" is stdin. Links are followed. Of a
+    folder, the files in its subfolders count, and data files, also new ones. `option` names the output.
     """
     try:
         out = os.fstat(sys.stdout.fileno()) if output is None else os.stat(output)
     except (OSError, ValueError, AttributeError):  # a new file, or a stdout that is no file
-        return
-    if not stat.S_ISREG(out.st_mode):
+        out = None
+    if out is not None and not stat.S_ISREG(out.st_mode):
         return
     for name, path in inputs:
         try:
             found = os.fstat(sys.stdin.fileno()) if str(path) == "-" else os.stat(os.path.expanduser(path))
         except (OSError, ValueError, AttributeError):  # the reader says that it is missing
             continue
-        inside = stat.S_ISDIR(found.st_mode) and output is not None and _contains(path, output)
-        if os.path.samestat(out, found) or inside:
-            place = "standard output" if output is None else f"{option} {output}"
-            raise ConfigError(f"{place}: is {'in ' if inside else ''}{name} {path}; write to another file")
+        place = "standard output" if output is None else f"{option} {output}"
+        if out is not None and os.path.samestat(out, found):
+            raise ConfigError(f"{place}: is {name} {path}; write to another file")
+        if stat.S_ISDIR(found.st_mode) and output is not None and _contains(path, output):
+            raise ConfigError(f"{place}: is in {name} {path}, and would be read with it; write to another folder")
 
 
 def _contains(folder: str | Path, file: Path) -> bool:
+    """Return whether a file is, or would be, one of those that are read from a folder."""
     top, parents = expand_home(folder).resolve(), file.resolve().parents
-    return top in parents[1:] or (top == parents[0] and has_data_suffix(file.name) and not _is_own(file))
+    return top in parents and (has_data_suffix(file.name) or (top != parents[0] and file.is_file()))

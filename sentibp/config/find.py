@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import filecmp
 import os
-import re
 import shlex
 from pathlib import Path
 
 from sentibp.errors import ConfigError
 from sentibp.utils import resources
 from sentibp.utils.near_names import did_you_mean, near_paths
-from sentibp.utils.paths import expand_home, for_a_shell, has_data_suffix
+from sentibp.utils.paths import expand_home, for_a_shell, has_data_suffix, names_stream
 
 _YAML = (".yaml", ".yml")
+
+_LONGEST = 4096  # bytes of a path
 
 RUNS = "runs"
 """The folder that holds the run directories of a working directory."""
@@ -21,7 +22,7 @@ RUNS = "runs"
 
 def find_config(name: str | Path) -> tuple[Path, str]:
     """Return the file of that name, and its name in messages. ConfigError if it is a folder, or data, or missing."""
-    if is_stream(name):
+    if names_stream(name):
         return Path("stdin.yaml"), "<stdin>" if str(name) == "-" else str(name)  # its paths are relative to here
     if not str(name):
         raise ConfigError("'': no name of a config; give a YAML file, or a name that `sentibp config list` prints")
@@ -37,6 +38,8 @@ def find_config(name: str | Path) -> tuple[Path, str]:
     if os.path.exists(path):
         if _is_data(str(path)):
             raise ConfigError(f"{name}: a file of data, not a config; {_init(str(name))}")
+        if of_run := _config_of_pointer(path):
+            raise ConfigError(f"{name}: names a run, and is not a config; its config: {shlex.quote(of_run)}")
         return path, str(name)
     if os.path.islink(path):
         raise ConfigError(f"{name}: a link to a file that is not there, or to itself; give a file")
@@ -69,11 +72,21 @@ def _missing(name: str) -> str:
         return f"{name}: no such file{_other_file(name, names)}"
     of_run = os.path.join(RUNS, name, "config.yaml")
     if name == "last" or os.path.isfile(of_run):
-        one = "give the config.yaml of a run that `sentibp runs list` prints"
-        return f"{name}: a run, not a config; {one if name == 'last' else f'its config: {shlex.quote(of_run)}'}"
+        if name == "last":
+            of_run = _config_of_pointer(Path(RUNS, name))
+        one = f"its config: {shlex.quote(of_run)}" if of_run else "give the config.yaml of a run"
+        return f"{name}: a run, not a config; {one}{', see `sentibp runs list`' * (not of_run)}"
     known = f"; shipped: {', '.join(names)}" if names else ""
     near = near_paths(name, lambda path: _is_yaml(path) or has_data_suffix(path), names, 1)
     return f"{name}: no such file{known}{did_you_mean(near)}"
+
+
+def _config_of_pointer(path: Path) -> str:
+    """Return the config of the run that a file such as runs/last names; "" if it is gone, and for other files."""
+    if path.name not in ("last", "started") or not path.is_file() or path.stat().st_size > _LONGEST:
+        return ""
+    run = Path(path.parent.parent, path.read_text("utf-8", "replace").strip())
+    return str(run / "config.yaml") if os.path.isfile(run / "config.yaml") else ""
 
 
 def _instead_of_data(near: list[str]) -> str:
@@ -104,11 +117,6 @@ def _is_data(name: str) -> bool:
 
 def _init(name: str, what: str = "it") -> str:
     return f"write a config for {what}: sentibp init {shlex.quote(name)}"
-
-
-def is_stream(name: str | Path) -> bool:
-    """Return whether a name is standard input or an open file of this process, such as the shell's `<(command)`."""
-    return re.fullmatch(r"-|/dev/stdin|/(dev|proc/self)/fd/\d+", str(name)) is not None
 
 
 def shipped() -> list[tuple[str, str]]:

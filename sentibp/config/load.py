@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from sentibp.config import yaml_file
 from sentibp.config.check import check_settings, field_of, item
 from sentibp.config.dump import every_setting
-from sentibp.config.find import find_config, is_stream, shadow_note
+from sentibp.config.find import find_config, shadow_note
 from sentibp.config.messages import Complaint, dotted, is_free_text, show
+from sentibp.config.paths import SOURCES
 from sentibp.config.reference import BARE, schema_of_config
 from sentibp.config.schema import Config, Data, Optimizer, Schedule
 from sentibp.config.without_effect import notes_without_effect
@@ -24,6 +25,7 @@ from sentibp.errors import ConfigError
 from sentibp.utils.files import open_regular
 from sentibp.utils.messages import counted
 from sentibp.utils.near_names import near_or
+from sentibp.utils.paths import STREAM, names_stream
 from sentibp.utils.repair import set_option, set_text
 from sentibp.utils.stored_settings import complete_settings
 
@@ -124,7 +126,7 @@ def load_settings(config: str | Path | Mapping[str, Any], settings: Mapping[str,
 def _named(name: str | Path) -> tuple[Path, _Source]:
     """Return the path of a config, and its settings; of a run those, too, that its version of sentibp did not have."""
     path, shown = find_config(name)
-    source = _read(name if is_stream(name) else path, shown)
+    source = _read(name if names_stream(name) else path, shown)
     if path.name == "config.yaml" and path.with_name("run.json").is_file():
         source = source._replace(settings=complete_settings(source.settings))
     return path, source
@@ -192,6 +194,8 @@ def _mistake(source: _Source, at: Keys, complaint: Complaint) -> _Mistake:
         ask, end = ("did you mean", "?") if complaint.repair.startswith("did") else ("write", "")
         option = set_option(dotted(field_of(at)), _replaced(source.settings, at, complaint.right))
         return _Mistake(place, field_of(at), f"{complaint.what}; {ask} {option}{end}")
+    if place.value.strip() == "-" and dotted(place.path) in SOURCES:
+        return _Mistake(place, place.path, STREAM)
     if at == place.path and reduce(item, at, source.settings) != place.value.strip():
         repair = None if place.value.strip() in _NULL else _as_text(place)
         if repair is not None:
@@ -270,7 +274,7 @@ def _read(path: str | Path, shown: str) -> _Source:
 def read_document(path: str | Path, shown: str, wanted: str) -> Document:
     """Read a YAML file, or a stream. ConfigError if it cannot be read, or is too long to be what is `wanted`."""
     try:
-        if is_stream(path):
+        if names_stream(path):
             with open(0 if str(path) == "-" else path, "rb", closefd=str(path) != "-") as file:
                 data = file.read(SIZE + 1)
         else:

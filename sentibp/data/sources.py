@@ -265,6 +265,8 @@ def _open_source(
     if names and source in HUB_IDS:
         return open_hub_set(source, options, split, reached)
     path = os.path.expanduser(source)
+    if names and (paths.names_stream(source) or (os.path.exists(path) and Path(path).is_fifo())):
+        raise DataError(f"{source}: {paths.STREAM}")
     if os.path.islink(path) and not os.path.exists(path):
         raise DataError(f"{source}: a link to a file that is not there, or to itself; give a file")
     if source and os.path.exists(path):  # False, not an error, for names that no file can have

@@ -198,9 +198,9 @@ def find_pointer(name: str) -> Path | None:
         here = not os.path.exists(ROOT / "last") and _is_pointer(Path("last"))  # the working directory is runs/
         pointer = Path("last") if here else ROOT / "last"
         return None if os.path.isdir(pointer) else pointer
-    for path in (Path(name), ROOT / name):
+    for path in (expand_home(name), ROOT / name):
         if _is_pointer(path):
-            return path
+            return path if path.name in _POINTERS else Path(shown(os.path.realpath(path)))  # a link to it
     missing = Path(name).name == "last" and not os.path.lexists(name) and os.path.isdir(Path(name).parent)
     return Path(name) if missing else None
 
@@ -355,7 +355,7 @@ def _follow(pointer: Path) -> Path:
 
 def _is_pointer(path: Path) -> bool:
     """Return whether this is a pointer file, by its name, and not a model file that has been given that name."""
-    if path.name not in _POINTERS or not os.path.isfile(path):
+    if not os.path.isfile(path) or os.path.basename(os.path.realpath(path)) not in _POINTERS:
         return False
     try:
         with open_regular(path) as file:

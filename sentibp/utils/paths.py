@@ -23,6 +23,9 @@ DATA_SUFFIXES = (
 """The suffixes of files that hold reviews, or are meant to: .xls is refused by name."""
 
 
+STREAM = "standard input or a pipe, which only `sentibp predict` reads; write it to a file, and give that"
+"""What is wrong with a stream in the place of a file that is read more than once."""
+
 _FILE_SUFFIXES = (*DATA_SUFFIXES, ".safetensors", ".yaml", ".yml", ".html", ".htm", ".onnx")
 
 
@@ -32,6 +35,8 @@ def require_folder_name(out: Path) -> None:
     Likewise for an address such as s3://bucket/run, of which a folder `s3:` would be made here, and for what only a
     shell replaces, such as $HOME.
     """
+    if str(out) == "-":
+        raise ConfigError("--out -: a folder is written, and not standard output; name one, such as --out runs/mine")
     if what := for_a_shell(str(out)):
         raise ConfigError(f"--out {out}: {what}")
     if what := address(str(out)):
@@ -42,6 +47,11 @@ def require_folder_name(out: Path) -> None:
     if name != out and not os.path.lexists(out):
         repair = f"a folder is written; give --out {shlex.quote(str(name))}"
         raise ConfigError(f"--out {out}: the name of a file, and {repair}")
+
+
+def names_stream(name: str | os.PathLike[str]) -> bool:
+    """Return whether a name is standard input or an open file of this process, such as the shell's `<(command)`."""
+    return re.fullmatch(r"-|/dev/stdin|/(dev|proc/self)/fd/\d+", str(name)) is not None
 
 
 def has_data_suffix(name: str) -> bool:

@@ -347,7 +347,12 @@ def test_a_run_in_the_place_of_a_config(sentibp, fails, trained):
     sentibp("train", "quickstart", "--quiet", "--out", "runs/mine", "--set", "train.epochs=1")
     assert fails(2, "train", "mine") == "mine: a run, not a config; its config: runs/mine/config.yaml"
     sentibp("train", "runs/mine/config.yaml", "--quiet")
-    assert fails(2, "bench", "last").startswith("last: a run, not a config; give the config.yaml of a run that ")
+    config = Path(Path("runs/last").read_text().strip(), "config.yaml")
+    assert fails(2, "bench", "last") == f"last: a run, not a config; its config: {config}"
+    for command in ["train"], ["config", "show"]:
+        assert (
+            fails(2, *command, "./runs/last") == f"./runs/last: names a run, and is not a config; its config: {config}"
+        )
     for name in "mine", "runs/mine", "last", "runs/last":
         message = fails(2, "gradcheck", name)
         assert message == f"{name}: a run, not a config; to check its model: `sentibp gradcheck -m {name}`"

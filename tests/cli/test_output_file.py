@@ -80,7 +80,7 @@ def test_a_review_of_a_folder_is_not_the_output(fails):
     assert Path("reviews/pos/1.csv").read_text() == "good"
 
 
-def test_a_file_of_a_folder_is_not_the_output(sentibp, fails):
+def test_a_file_of_a_folder_is_not_the_output(fails):
     rows = "text,label\n" + "good,1\nbad,0\n" * 20
     Path("mine").mkdir()
     Path("mine/train.csv").write_text(rows)
@@ -88,10 +88,20 @@ def test_a_file_of_a_folder_is_not_the_output(sentibp, fails):
     for command in (["predict", "-i", "mine"], ["audit", "mine.yaml"]):
         assert "is in the " in fails(2, *command, "-o", "mine/train.csv", "--force")
     assert Path("mine/train.csv").read_text() == rows
-    Path("texts").mkdir()
+
+
+def test_an_output_does_not_become_a_file_of_the_input(sentibp, fails):
+    """The next prediction would read it in the place of the texts, and the next training as a review."""
+    Path("texts/pos").mkdir(parents=True)
     Path("texts/1.txt").write_text("good")
-    for _ in range(2):  # an earlier answer beside the texts is none of them
-        sentibp("predict", "-i", "texts", "-o", "texts/answers.csv")
+    Path("links").symlink_to("texts")
+    for output in "texts/answers.csv", "links/answers.csv", "texts/pos/answers.jsonl", "texts/../texts/a.parquet":
+        said = fails(2, "predict", "-i", "texts", "-o", output)
+        assert said.endswith("is in the input texts, and would be read with it; write to another folder")
+        assert not os.path.lexists(output)
+    sentibp("predict", "-i", "texts/1.txt", "-o", "texts/answers.csv")  # one file is no folder
+    assert "is in the " in fails(2, "predict", "-i", "texts", "-o", "texts/answers.csv")
+    sentibp("init", "texts", "--out", "texts/mine.yaml")
 
 
 def test_a_report_is_not_its_data(fails):
@@ -118,7 +128,7 @@ def test_a_config_does_not_replace_the_reviews_that_it_is_for(fails):
     os.symlink("reviews.csv", "link.yaml")
     for source, config in (("mine.yaml", "mine.yaml"), ("reviews.csv", "link.yaml"), (".", "reviews.csv")):
         message = fails(2, "init", source, "--out", config, "--force")
-        assert message.startswith(f"--out {config}: is ") and message.endswith("; write to another file")
+        assert message.startswith(f"--out {config}: is ") and "; write to another f" in message
     assert Path("mine.yaml").read_text() == Path("reviews.csv").read_text() == rows
 
 

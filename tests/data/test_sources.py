@@ -687,6 +687,14 @@ def test_a_pipe_is_read_as_standard_input(here):
         assert texts_of("pipe") == ["a"]
 
 
+@pytest.mark.parametrize("name", ["-", "/dev/stdin", "/dev/fd/9", "pipe"])
+def test_only_a_prediction_reads_a_stream(name):
+    """A training and a scoring read their data several times, and record what they are. /dev/stdin may be a file."""
+    os.mkfifo("pipe")
+    with pytest.raises(DataError, match=r"a pipe, which only `sentibp predict` reads; write it to a file, and give"):
+        sources.load_corpus(name)
+
+
 # Cutting and comparing
 
 

@@ -136,6 +136,8 @@ def test_a_new_directory_has_no_name_of_a_file(complaint):
         text = complaint(ConfigError, directory.create_run, CONFIG, Path("mine.yaml"), Path(name))
         assert text == f"--out {name}: the name of a file, and a folder is written; give --out {given}"
         assert not Path(name).exists()
+    assert complaint(ConfigError, directory.create_run, CONFIG, Path("mine.yaml"), Path("-")).startswith("--out -: ")
+    assert not Path("-").exists()
     Path("empty.csv").mkdir()
     for name in "run.v1.2", "empty.csv", ".safetensors":
         directory.create_run(CONFIG, Path("mine.yaml"), Path(name)).close()

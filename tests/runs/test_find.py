@@ -47,6 +47,21 @@ def test_every_name_of_a_run(name, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_link_to_a_pointer_and_one_at_home(capsys, here, monkeypatch):
+    """They were read as model files, with a header of petabytes."""
+    run = make("runs/a", MODEL)
+    point("runs/last", f"{run}\n")
+    Path("deep/er").mkdir(parents=True)
+    Path("link").symlink_to("runs/last")
+    Path("deep/er/link").symlink_to(here / "runs/last")
+    monkeypatch.setenv("HOME", str(here))
+    for name in "link", "deep/er/link", "~/runs/last", "~/link":
+        assert find.model_file(name).samefile(run / MODEL)
+    assert capsys.readouterr() == ("", "")
+    Path("last").symlink_to(run / MODEL)  # a link to a model may have any name
+    assert find.model_file("./last").samefile(run / MODEL)
+
+
 @pytest.mark.parametrize("place", ["/", "..", "."], ids=["absolute", "above", "inside"])
 def test_a_pointer_is_relative_to_the_folder_that_holds_runs(place, here, monkeypatch):
     run = make("some/where/runs/a", MODEL)
