@@ -52,9 +52,15 @@ class Document:
 
     def error(self, position: int, reason: str) -> DataError:
         """Return the error that the text is not JSON at this position."""
-        start = self.skip(0)
+        start, near = self.skip(0), self.skip(position)
+        end = (
+            self.skip(near + 1) if self.text.startswith(",", near) else near
+        )  # Python 3.13 names the place of the comma
+        if self.text.startswith(("}", "]"), end) and self.text[:end].rstrip().endswith(","):
+            return DataError(f"{self.name}:{self.line(end)}: not JSON: a ',' before {self.text[end]!r}; remove it")
         repair = "repair the list" if self.text[start] == "[" else SHAPES
-        repair = known_repair(self.text[start : start + 100]) or repair
+        known = known_repair(self.text[near : near + 2]) or known_repair(self.text[start : start + 100])  # a comment
+        repair = known or repair
         return DataError(f"{self.name}:{self.line(position)}: not JSON: {reason}; {repair}")
 
     def values(self) -> Iterator[tuple[int, Any]]:

@@ -16,6 +16,7 @@ from sentibp.data.readers.json_lines import (
     LOOK,
     Record,
     Rows,
+    leaves,
     open_json_lines,
     parse_lines,
     record_table,
@@ -41,6 +42,7 @@ def open_json(data: memoryview, name: str, options: ReadOptions) -> Table:
     - an object on each line (JSON lines); objects that are written over several lines, one after the other
     - a list of objects, or of lists whose values data.columns names; or of texts, to predict them
     - an object with such a list in it, under any key, also within one more object; what else it holds is not read
+    - an object with an object for each review, or with such an object in it, as Firebase writes it
     - what DataFrame.to_json of pandas writes, for every `orient`
     - one object that is one review
     """
@@ -98,6 +100,8 @@ def _find_rows(data: memoryview, name: str, options: ReadOptions, notes: list[st
     if document.text[start] == "[":
         elements = [value for _, value in itertools.islice(document.elements(start), LOOK)]
         notes += notes_on_inner_lists(elements, name, options)
+        if elements and all(isinstance(each, list) and _any_has_texts(each, options) for each in elements):
+            raise DataError(f"{name}: a list of lists of objects; give the objects: {_jq((None, None), name)}")
         first = elements[0] if elements else {}
         lists = not isinstance(first, dict | list) and len(list(itertools.islice(document.values(), 2))) == 2
         return functools.partial(_concatenated if lists else _listed, data, name, options)
@@ -108,7 +112,7 @@ def _find_rows(data: memoryview, name: str, options: ReadOptions, notes: list[st
         return functools.partial(_concatenated, data, name, options)
     for key in value:
         require_once(value, key, f"{name}:{document.line(start)}")
-    return _find_table(value, data, name, options) or _find_list(value, data, name, options)
+    return _find_table(value, data, name, options) or _find_list(value, data, name, options, notes)
 
 
 def _find_table(value: Record, data: memoryview, name: str, options: ReadOptions) -> Rows | None:
@@ -123,13 +127,23 @@ def _find_table(value: Record, data: memoryview, name: str, options: ReadOptions
     return None
 
 
-def _find_list(value: Record, data: memoryview, name: str, options: ReadOptions) -> Rows:
-    """Return what reads the list of records in an object. DataError if it is not clear which list that is.
+def _find_list(value: Record, data: memoryview, name: str, options: ReadOptions, notes: list[str]) -> Rows:
+    """Return what reads the list of records in an object, or the object of records in it.
+
+    DataError if it is not clear which one that is.
 
     If nothing in the object has the text column, the records are such that the error names the columns there are.
     """
     lists = dict(_lists(value))
     fitting = [path for path, records in lists.items() if _any_has_texts(_records(records, options), options)]
+    keyed = {path: inner.values() for path, inner in _objects(value) if _has_objects(inner)}
+    keyed = {path: records for path, records in keyed.items() if _any_has_texts(records, options)}
+    keyed, fitting = ([path for path in paths if not _are_in(path, keyed)] for paths in (keyed, fitting))
+    if len(keyed) == 1 and not fitting:
+        notes += notes_on_inner_lists(dict(_objects(value))[keyed[0]].values(), name, options, keyed[0])
+        return functools.partial(_by_key, data, name, options, keyed[0])
+    if keyed:
+        raise _several(name, lists, fitting + keyed, options)
     for path, records in lists.items() if not fitting else ():
         notes_on_inner_lists(records, name, options, path)
     if len(fitting) == 1 or len(lists) == 1:
@@ -195,6 +209,20 @@ def _lists(value: Record, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
             yield from _lists(inner, (*prefix, key))
 
 
+def _objects(value: Record, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Record]]:
+    """Yield the path and the value of each object in an object, or in objects within it."""
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            yield (*prefix, key), inner
+            if len(prefix) < _DEPTH:
+                yield from _objects(inner, (*prefix, key))
+
+
+def _are_in(path: tuple[str, ...], outer: Iterable[tuple[str, ...]]) -> bool:
+    """Return whether what a path leads to is within a record of an outer one, such as the replies to a review."""
+    return any(len(path) > len(each) and path[: len(each)] == each for each in outer)
+
+
 def _records(values: list, options: ReadOptions) -> Iterator[Any]:
     names = options.names or ()
     return (dict(zip(names, each, strict=False)) if isinstance(each, list) else each for each in values)
@@ -207,13 +235,17 @@ def _several(
     wanted = " and ".join(map(repr, options.texts))
     if fitting:
         paths = ", ".join(".".join(path) for path in fitting)
-        return DataError(f"{name}: several lists have {wanted}: {paths}; write each of them to a file of its own")
-    kinds = [
-        f"{'.'.join(path)} ({', '.join(list(records[0])[:8]) if isinstance(records[0], dict) else 'lists'})"
-        for path, records in lists.items()
-    ]
+        fact = f"{name}: several lists or objects have {wanted}: {paths}"
+        return DataError(f"{fact}; write each to a file of its own: {_jq((*fitting[0], None), name)}")
+    kinds = [f"{'.'.join(path)} ({_keys_of(records[0])})" for path, records in lists.items()]
     repair = f"name it with --set data.text_column=NAME, a key of: {', '.join(kinds)}"
     return DataError(f"{name}: no list of objects with {wanted}; {repair}")
+
+
+def _keys_of(record: Any) -> str:
+    """Return the keys of an object that a message names; those of an object in it are written `row.text`."""
+    found = [key for key, value in leaves(record) if not isinstance(value, dict)] if isinstance(record, dict) else []
+    return ", ".join(found[:8]) or "lists"
 
 
 def _concatenated(data: memoryview, name: str, options: ReadOptions) -> Iterator[tuple[int, Record]]:
@@ -254,10 +286,12 @@ def _names_columns(value: Any, options: ReadOptions) -> bool:
     return value == list(options.names) if options.names is not None else set(options.texts) <= set(value)
 
 
-def _by_key(data: memoryview, name: str, options: ReadOptions) -> Iterator[tuple[int, Record]]:
-    """Yield the line and the record of an object {"0": {"text": ..., "label": ...}, "1": ...}."""
+def _by_key(
+    data: memoryview, name: str, options: ReadOptions, path: tuple[str, ...] = ()
+) -> Iterator[tuple[int, Record]]:
+    """Yield the line and the record of an object {"0": {"text": ..., "label": ...}, "1": ...} at the end of a path."""
     document = Document(data, name, options)
-    for _, position, value in document.members(document.find(())):
+    for _, position, value in document.members(document.find(path)):
         yield document.line(position), value
 
 

@@ -128,6 +128,8 @@ def text_at(record: Record, column: str, place: str) -> str | None:
     value = value_at(record, column)
     if isinstance(value, float) and np.isnan(value):
         return None
+    if isinstance(value, list):
+        raise WrongKind(f"{place}: {column!r} is a list; join its words to one string", column)
     if not isinstance(value, str | None):
         raise WrongKind(f"{place}: {column!r} is {_kind(value, column, JOIN)}", column)
     return value
@@ -230,6 +232,10 @@ def known_repair(text: str) -> str:
         return "remove the byte order mark (U+FEFF) before it"
     if text.startswith("\x1e"):  # RFC 7464
         return "remove the mark (U+001E) before each object, as tr -d '\\036' does"
+    if re.match(r"\s*(//|/\*|#)", text):
+        return "JSON has no comments; remove them"
+    if re.match(r"\s*(export\s+default\s*|((var|let|const)\s+)?[A-Za-z_$][\w.$]*\s*[=(]\s*)[\[{]", text):
+        return "it is JavaScript; leave the list or object in it only, as sed '1s/^[^[{]*//; $s/[^]}]*$//' does"
     is_printed = re.match(r"\s*\[?\s*\{\s*'", text)
     return "it is written as Python prints it, in single quotes; write it with json.dumps" if is_printed else ""
 

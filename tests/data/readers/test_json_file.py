@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pandas as pd
 import pytest
@@ -124,8 +125,19 @@ def test_lists_of_values_need_names():
 NO_TEXT = "x.json:1: no 'text'; did you mean --set data.text_column=body? There are: "
 
 MISTAKES = {
-    '{"train": [{"text": "a"}], "test": [{"text": "b"}]}': "x.json: several lists have 'text': train, test; "
-    "write each of them to a file of its own",
+    '{"train": [{"text": "a"}], "test": [{"text": "b"}]}': "x.json: several lists or objects have 'text': "
+    "train, test; write each to a file of its own: jq -c '.train[]' x.json > reviews.jsonl",
+    '{"a": {"x": {"text": "a"}}, "b": [{"text": "b"}]}': "x.json: several lists or objects have 'text': b, a; "
+    "write each to a file of its own: jq -c '.b[]' x.json > reviews.jsonl",
+    '{"features": [{"name": "text"}], "rows": [{"row": {"text": "a"}}]}': "x.json: no list of objects with 'text'; "
+    "name it with --set data.text_column=NAME, a key of: features (name), rows (row.text)",
+    '[[{"text": "a"}], [{"text": "b"}]]': "x.json: a list of lists of objects; give the objects: "
+    "jq -c '.[][]' x.json > reviews.jsonl",
+    '[{"text": ["a", "film"]}]': "x.json:1: 'text' is a list; join its words to one string",
+    '[{"text": "a",},\n {"text": "b"}]': "x.json:1: not JSON: a ',' before '}'; remove it",
+    '[{"text": "a"}, // good\n {"text": "b"}]': "x.json:1: not JSON: expecting value; "
+    "JSON has no comments; remove them",
+    '/* good */\n[{"text": "a"}]': "x.json:1: not JSON: expecting value; JSON has no comments; remove them",
     '{"reviews": [{"body": "a", "stars": 1}], "users": {"list": [{"id": 1}]}}': "x.json: no list of objects with "
     "'text'; name it with --set data.text_column=NAME, a key of: reviews (body, stars), users.list (id)",
     '{"reviews": [{"body": "a"}]}': NO_TEXT + "body",
@@ -144,6 +156,33 @@ MISTAKES = {
 @pytest.mark.parametrize("data", MISTAKES, ids=range(len(MISTAKES)))
 def test_mistakes(data):
     assert complaint(data, "x.json", ReadOptions(label="label" if '"label"' in data else None)) == MISTAKES[data]
+
+
+@pytest.mark.parametrize("begin", ["var reviews = ", "module.exports =", "window.a.b=", "export default ", "done("])
+def test_the_command_that_takes_the_list_out_of_javascript(begin, tmp_path):
+    content = json.dumps([{"text": "good; a[0] = {}", "label": 1}], indent=1)
+    end = ");" if begin.endswith("(") else ";"
+    said = complaint(f"{begin}{content}{end}\n", "x.json")
+    assert said.startswith("x.json:1: not JSON: expecting value; it is JavaScript; leave the list or object in it only")
+    (tmp_path / "x.js").write_text(f"{begin}{content}{end}\n")
+    command = said.partition(", as ")[2].removesuffix(" does")
+    found = subprocess.run(f"{command} x.js", shell=True, check=True, capture_output=True, cwd=tmp_path).stdout
+    assert rows(parse(found, "x.json")) == [("good; a[0] = {}", "1")]
+
+
+def test_an_object_for_each_review_within_others():
+    """As Firebase exports them: each review was a column for each of its keys."""
+    reviews = {
+        "-N1": {"text": "good", "label": "pos", "replies": {"a": {"text": "no"}}},
+        "-N2": {"text": "bad", "label": 0},
+    }
+    for data in {"reviews": reviews}, {"version": 1, "app": {"reviews": reviews, "users": {"a": {"name": "b"}}}}:
+        records = parse(json.dumps(data, indent=1), "x.json")
+        assert rows(records) == [("good", "pos"), ("bad", "0")] and records.notes == ()
+    reviews["-N2"]["quotes"] = [{"text": "what"}]
+    (note,) = parse(json.dumps({"all": {"reviews": reviews}}), "x.json").notes
+    assert note.endswith("if these are the reviews, give them: jq -c '.all.reviews[].quotes[]' x.json > reviews.jsonl")
+    assert texts(parse(json.dumps({"reviews": reviews}), "x.json", ReadOptions())) == ["good", "bad"]
 
 
 PAGE = '{"page": 2, "reviews": [{"text": "good"}, {"text": "bad"}]}\n'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 from hypothesis import given, settings
@@ -39,14 +38,10 @@ def test_json_that_arrow_rejects_and_python_reads():
     assert rows(parse(data, "x.jsonl")) == [("a\tb?", "1"), ("d", "0")]
 
 
-COMMA = "3: not JSON: expecting property name enclosed in double quotes"
-if sys.version_info >= (3, 13):
-    COMMA = "2: not JSON: illegal trailing comma before end of object"
-
 JSON_MISTAKES = {
     '{"text": "a", "label": 1}\n{"text": "b" "label": 1}': "x.json:2: not JSON: expecting ',' delimiter; "
     "write one object a line",
-    '{\n"text": "a",\n}': f"x.json:{COMMA}; {SHAPES}",
+    '{\n"text": "a",\n}': "x.json:3: not JSON: a ',' before '}'; remove it",
     '{"text": "a", "label": 1}\n5': 'x.json:2: not an object; write {"text": "..."}',
     '{"a": 1, "b": 2}': "x.json:1: no 'text'; name it with --set data.text_column=NAME, one of: a, b\n"
     "x.json:1: no 'label'; name it with --set data.label_column=NAME, one of: a, b",
