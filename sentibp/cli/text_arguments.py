@@ -14,6 +14,14 @@ from sentibp.errors import ConfigError
 from sentibp.utils.files import is_stream
 from sentibp.utils.paths import expand_home, has_data_suffix
 
+_MARKS = {"\u201c": "\u201d", "\u201e": "\u201c", "\u2018": "\u2019", "\u00ab": "\u00bb"}
+"""Quotation marks of web pages and text editors, and what ends a text after each."""
+
+
+_DASHED_OPTION = (
+    r"[\u2013\u2014]([mio]|(model|input|output|format|json|explain|threshold|cost|label|flip|set|no-keep)(=.*)?)"
+)
+
 
 def require_texts(texts: Sequence[str], *, explain: bool = False) -> None:
     """Raise ConfigError if a text is the name of a file of reviews; only warn of another file, or a folder.
@@ -28,6 +36,7 @@ def require_texts(texts: Sequence[str], *, explain: bool = False) -> None:
         raise ConfigError(f"-: not a review; to predict those of standard input: {_command('-', options)}; {as_text}")
     for text in texts:
         _require_utf8(text)
+    _require_typed_signs(texts)
     if named := [text for text in texts if _is_data_file(text)]:
         _refuse_files(named, options)
     _warn_of_other_files(texts)
@@ -50,6 +59,23 @@ def _refuse_files(named: Sequence[str], options: str) -> NoReturn:
     repair = f"{did_you_mean(near)} To predict its reviews: {_command(near[0], options)}" if near else ""
     as_text = f"if it is a review, type a blank after it: {shlex.quote(f'{shown} ')}"
     raise ConfigError(f"{shown}: the name of a file, and there is no such file{repair or f'; {as_text}'}")
+
+
+def _require_typed_signs(texts: Sequence[str]) -> None:
+    """Raise ConfigError if a text is an option with a dash, or a part of a review in quotation marks of a page.
+
+    Text editors and web pages write \u2013 and \u201c \u201d where a shell knows - and " only.
+    """
+    for text in texts:
+        if re.fullmatch(_DASHED_OPTION, text) and len(texts) > 1:
+            typed = f"-{text[1:]}" if len(text) == 2 else f"--{text[1:]}"
+            raise ConfigError(f"{text}: begins with a dash that is no hyphen, and is read as a review; type {typed}")
+    words = " ".join(texts) if all(len(text.split()) == 1 for text in texts) else ""  # as a shell makes them
+    for left, right in _MARKS.items():
+        found = re.search(rf"(?<!\S){left}[^{left}{right}]*\s[^{left}{right}]*{right}(?!\S)", words)
+        if found is not None:
+            what = "a shell does not know these quotation marks, and makes a review of each word"
+            raise ConfigError(f"{one_line(found[0])}: {what}; type {shlex.quote(one_line(found[0][1:-1].strip()))}")
 
 
 def _command(name: str, options: str) -> str:

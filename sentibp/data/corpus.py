@@ -18,7 +18,9 @@ from sentibp.data.faulty_texts import (
     LOOK,
     all_blank,
     blank_note,
+    coloured_note,
     count_blank,
+    count_coloured,
     count_encoded,
     count_garbled,
     count_ids,
@@ -275,6 +277,7 @@ def _faulty_notes(records: Records, corpus: Corpus, blank: int) -> list[str]:
         *missing_note(name, count_missing(corpus.text), count),
         *garbled_notes(name, *count_garbled(start), len(start)),
         *serialized_notes(name, *count_serialized(start), len(start)),
+        *coloured_note(name, count_coloured(start), len(start)),
         *encoded_notes(name, *count_encoded(start), len(start)),
         *ids_note(name, count_ids(start), len(start), records.other_columns),
     ]

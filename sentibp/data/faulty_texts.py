@@ -12,7 +12,8 @@
 - Serialized texts are still written as another program stores them: values of JSON or Python, and escapes. A file may
   hold JSON in a column of a table, or what Python prints of a list, an object or bytes. Dumps of databases, and some
   public sets, have `\\n` in the place of a line break. Read as texts, their signs and keys are words, and the letter
-  after a backslash is part of the next word. Tags of HTML are such signs, too, but for those that break a line.
+  after a backslash is part of the next word. Tags of HTML are such signs, too, but for those that break a line, and so
+  are the colours that a program writes for a terminal.
 """
 
 from __future__ import annotations
@@ -220,3 +221,18 @@ def serialized_notes(name: str, values: int, escapes: int, tags: int, rows: int)
         (escapes, f"{escapes:,} {escaped} {signs}; write a space, ' or é in the place of these"),
         (tags, f"{tags:,} {tagged} {html}"),
     )
+
+
+_COLOURS = r"\x1b\[[0-9;]*[mK]"  # escape sequences of ECMA-48, as `grep --color` writes them
+
+
+def count_coloured(text: pa.Array | pa.ChunkedArray) -> int:
+    """Return how many texts have colours of a terminal."""
+    return count_true(pc.match_substring_regex(text, _COLOURS))
+
+
+def coloured_note(name: str, coloured: int, rows: int) -> list[str]:
+    """Return a note if more than one in a hundred of some texts have such colours."""
+    what = f"{coloured:,} of {counted(rows, 'text')} {'have' if coloured > 1 else 'has'} colours of a terminal"
+    repair = "sed 's/\\x1b\\[[0-9;]*[mK]//g'"
+    return _notes_if_frequent(name, rows, (coloured, f"{what}, which are read as words; remove them: {repair}"))

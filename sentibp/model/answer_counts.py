@@ -10,7 +10,9 @@ import pyarrow as pa
 from sentibp.data.faulty_texts import (
     LOOK,
     blank_note,
+    coloured_note,
     count_blank,
+    count_coloured,
     count_encoded,
     count_garbled,
     count_ids,
@@ -42,6 +44,7 @@ class AnswerCounts(NamedTuple):
     utf7: int = 0  # of those looked at: in UTF-7
     quoted: int = 0  # of those looked at: in quoted-printable
     tags: int = 0  # of those looked at: with tags of HTML
+    colours: int = 0  # of those looked at: with colours of a terminal
     ids: int = 0  # of those looked at: numbers, dates, ids or addresses
     missing: int = 0  # words such as nan, in the place of a missing text
 
@@ -55,6 +58,7 @@ class AnswerCounts(NamedTuple):
         notes += totals_note(name, self.totals, self.texts) + missing_note(name, self.missing, self.texts)
         notes += garbled_notes(name, self.read_wrong, self.lost, self.looked)
         notes += serialized_notes(name, self.values, self.escapes, self.tags, self.looked)
+        notes += coloured_note(name, self.colours, self.looked)
         notes += encoded_notes(name, self.utf7, self.quoted, self.looked) + ids_note(name, self.ids, self.looked)
         return notes + [f"{name}: {note}" for note in self.unfamiliar_note()]
 
@@ -88,6 +92,7 @@ def count_answers(
         utf7=utf7,
         quoted=quoted,
         tags=tags,
+        colours=count_coloured(first),
         ids=count_ids(first),
         missing=count_missing(text),
     )

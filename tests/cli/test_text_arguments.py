@@ -76,3 +76,16 @@ def test_a_review_that_is_not_utf8_is_refused(fails, command):
 @pytest.mark.parametrize("option", [["--text-column", "comment"], ["--set", "data.text_column=comment"]])
 def test_how_a_file_is_read_does_not_concern_texts(fails, option):
     assert fails(2, "predict", "good", *option).startswith(f"{option[0]}: says how --input is read; ")
+
+
+def test_signs_that_a_page_writes_and_no_shell_knows(fails, sentibp):
+    """Pasted from a page, an option was a review, and a review in curly quotes one for each word."""
+    assert fails(2, "predict", "\u2013m", "builtin", "good") == (
+        "\u2013m: begins with a dash that is no hyphen, and is read as a review; type -m"
+    )
+    assert fails(2, "predict", "good", "\u2014threshold", "0.9").endswith("; type --threshold")
+    assert fails(2, "predict", "\u201cI", "love", "it\u201d").endswith("makes a review of each word; type 'I love it'")
+    assert fails(2, "predict", "bad", "\u00ab", "tr\u00e8s", "bon", "\u00bb").endswith("; type 'tr\u00e8s bon'")
+    texts = ["\u2013 good", "\u2013", "\u201cgood\u201d", "\u201cgood", "a \u201cfilm\u201d", "\u2013or so it was"]
+    assert [row["text"] for row in sentibp("predict", *texts).jsonl] == texts
+    assert len(sentibp("predict", "\u2014meh", "\u201cgood", "bad\u201d!", "\u201cfilm\u201d").jsonl) == 4

@@ -5,6 +5,7 @@ Equal texts with different labels are told, too.
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -267,3 +268,16 @@ def test_texts_that_contain_their_own_labels():
     some = [each if i % 5 else text for i, (each, text) in enumerate(zip(named, texts, strict=True))]
     assert own_labels(some, labels) == [], "as reviews say it"
     assert own_labels([f"{text} {'x' * (i < 30)}1" for i, text in enumerate(texts)], labels) == [], "of one class only"
+
+
+def test_colours_of_a_terminal(here):
+    """As `grep --color=always good reviews.txt | sentibp predict -i -` has them: [01;31m was a word of the text."""
+    found = invoke("predict", "-m", "builtin", "-i", "-", stdin="\x1b[01;31m\x1b[Kgood\x1b[m\x1b[K film\n\x1b[m bad\n")
+    note = "2 of 2 texts have colours of a terminal, which are read as words; remove them: sed "
+    assert f"<stdin>: {note}" in found.err
+    (here / "r.csv").write_text("text,label\n\x1b[31mgood\x1b[0m,1\nbad [31m],0\n")
+    (said,) = sources.load_corpus("r.csv").notes
+    assert said.startswith(f"r.csv: {note.replace('2 of 2 texts have', '1 of 2 texts has')}")
+    command = said.partition("remove them: ")[2]
+    clean = subprocess.run(f"{command} r.csv", shell=True, check=True, capture_output=True, text=True).stdout
+    assert clean == "text,label\ngood,1\nbad [31m],0\n"
