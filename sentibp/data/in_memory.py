@@ -122,7 +122,7 @@ def write_reviews(path: Path, data: Data, texts: Any, labels: Any, weight: Any =
 
     text = as_texts(texts)
     columns: dict[str, Any] = {str(data.text_column): text}
-    columns[data.label_column] = strings([str(label) for label in label_list(labels)])
+    columns[data.label_column] = strings([str(label) for label in label_list(labels, weight=weight)])
     if data.weight_column is not None:
         columns[data.weight_column] = weight_array(weight, len(text), "X")
     if data.group_column is not None:

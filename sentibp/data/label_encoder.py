@@ -163,12 +163,13 @@ def _as_one(keys: Iterable[str]) -> str:
     return each if class_order(keys) else f"{each} {set_option('data.ordered', False)}"
 
 
-def class_numbers(labels: Any, data: Data, name: str = "labels") -> np.ndarray:
+def class_numbers(labels: Any, data: Data, name: str = "labels", weight: Any = None) -> np.ndarray:
     """Return the class that each label means for a model (n,) int64, by its data.labels or the usual names.
 
-    IGNORED for one that data.labels ignores. InvalidInput with the position for one that means none.
+    IGNORED for one that data.labels ignores. InvalidInput with the position for one that means none, unless the
+    `weight` of its text is 0.
     """
-    values, number, names = label_list(labels, name), _meaning(data.labels), categories_of(labels).names
+    values, number, names = label_list(labels, name, weight), _meaning(data.labels), categories_of(labels).names
     keys, named = list(map(label_key, values)), [label_key(names.get(value)) for value in values] if names else []
     if named and (data.labels is None or number.keys() >= set(named) or not number.keys() >= set(keys)):
         keys = named  # without data.labels, 0 does not mean negative if its name is happy
@@ -192,8 +193,11 @@ def _meaning(setting: Labels | None) -> dict[str, int]:
     }
 
 
-def label_list(labels: Any, name: str = "y") -> list[Any]:
-    """Return labels as a list of plain values. InvalidInput with the position for one that is missing."""
+def label_list(labels: Any, name: str = "y", weight: Any = None) -> list[Any]:
+    """Return labels as a list of plain values. InvalidInput with the position for one that is missing.
+
+    A text of `weight` 0 is as if absent, so that its label may be unknown or missing: it is that of another text.
+    """
     if labels is None:
         raise InvalidInput(f"{name} is None: this classifier requires y to be passed, but the target y is None")
     if getattr(labels, "ndim", 1) == 2 and labels.shape[1] == 1 and not hasattr(labels, "columns"):
@@ -204,11 +208,23 @@ def label_list(labels: Any, name: str = "y") -> list[Any]:
     require_sequence(labels, name, "label")
     if getattr(getattr(labels, "dtype", None), "kind", "") in ("M", "m"):  # as a list, they would be nanoseconds
         raise InvalidInput(f"Unknown label type: {name} has dates or times; give labels of bool, int or str")
-    values = to_list(labels, name)
+    values, absent = to_list(labels, name), _weightless(weight)
+    if usual := [value for position, value in enumerate(values) if position not in absent][: len(absent)]:
+        values = [usual[0] if position in absent else value for position, value in enumerate(values)]
     for position, value in enumerate(values):
         if is_missing(value):
             raise InvalidInput(f"{name}[{position}] is missing (Input {name} contains NaN or None); leave it out")
     return values
+
+
+def _weightless(weight: Any) -> set[int]:
+    """Return the positions of the texts of weight 0; none if the weights are wrong, of which their reader tells."""
+    if weight is None or isinstance(weight, int | float | np.number):
+        return set()
+    try:
+        return set(np.flatnonzero(np.array(to_list(weight, "sample_weight"), np.float64) == 0).tolist())
+    except (TypeError, ValueError):
+        return set()
 
 
 def _conversion_warning() -> type[Warning]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from os import PathLike
 from typing import Any, NamedTuple
 
 from sentibp import metrics
@@ -32,7 +33,7 @@ from sentibp.utils.label_key import class_names, is_binary, label_value
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import names_of, shown
 from sentibp.utils.repair import set_option
-from sentibp.utils.sequences import Texts, require_same_order
+from sentibp.utils.sequences import Texts, read_once, require_same_order
 
 _ROUNDED = 1e-3  # accuracy that another processor may change
 
@@ -95,6 +96,8 @@ def evaluate_on(
     require_classifier(classifier)
     is_given = threshold is not None or cost is not None
     decision = parse_decision(classifier.spec.label_set, threshold, cost) if is_given else None
+    if source is not None and not isinstance(source, str | PathLike):
+        raise ConfigError("source is no name of a file or data set; give texts in memory as texts=, and labels=")
     if texts is not None:
         if any((source, split, text_column, label_column, overrides)):
             raise ConfigError("give either texts, or a source, which split, columns and overrides are for")
@@ -111,7 +114,8 @@ def _evaluate_in_memory(
     classifier: Classifier, texts: Texts, labels: Any, sample_weight: Any, decision: Decision | None
 ) -> Evaluation:
     require_same_order(texts, "texts", {"labels": labels, "sample_weight": sample_weight})
-    number = class_numbers(labels, classifier.training_config().data)
+    sample_weight = read_once(sample_weight)
+    number = class_numbers(labels, classifier.training_config().data, weight=sample_weight)
     try:
         corpus = corpus_in_memory(texts, number, classifier.spec.labels, sample_weight)
     except DataError as error:

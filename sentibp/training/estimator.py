@@ -32,7 +32,7 @@ from sentibp.utils import tensor_file
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.files import data_error_on_failure, write_file
 from sentibp.utils.paths import expand_home
-from sentibp.utils.sequences import as_texts, require_same_order
+from sentibp.utils.sequences import as_texts, read_once, require_same_order
 
 if TYPE_CHECKING:
     from sentibp.nn.layers import Array
@@ -183,7 +183,9 @@ class SentimentClassifier(_Estimator):
         """
         require_same_order(X, "X", {"y": y, "sample_weight": sample_weight})
         number = predicted(self._probability(X))
-        right = np.array(self._encoder.numbers_of(label_list(y), lambda: self.model_.training_config().data.labels))
+        sample_weight = read_once(sample_weight)
+        label = label_list(y, weight=sample_weight)
+        right = np.array(self._encoder.numbers_of(label, lambda: self.model_.training_config().data.labels))
         if len(right) != len(number):
             raise InvalidInput(f"y has {len(right):,} values, and X {len(number):,}; give one for each text")
         weight = np.ones(len(right)) if sample_weight is None else weight_array(sample_weight, len(right), "X")

@@ -124,10 +124,11 @@ def given_reviews(
     """Return the arguments that are reviews; iterators are read. InvalidInput for what is no text or no label."""
     require_same_order(texts, names[0], {names[1]: labels, "sample_weight": weight, "groups": groups})
     categories = categories_of(labels)
-    text, label = as_texts(texts, names[0]), label_list(labels, names[1])
+    weight = read_once(weight)
+    text, label = as_texts(texts, names[0]), label_list(labels, names[1], weight)
     if isinstance(validation, tuple | list):
         validation = tuple(map(read_once, validation))
-    return Given(text, label, read_once(weight), read_once(groups), validation, names, categories)
+    return Given(text, label, weight, read_once(groups), validation, names, categories)
 
 
 def resolve_settings(config: str | Path | Mapping[str, Any], arguments: Mapping[str, Any], given: Given) -> Resolved:
@@ -358,9 +359,8 @@ def _given_validation(given: Given, data: Data) -> Corpus:
     texts, labels, *weight = given.validation
     names = ("validation[0]", "validation[1]")
     require_same_order(texts, names[0], {names[1]: labels, "validation[2]": weight[0] if weight else None})
-    corpus = corpus_in_memory(
-        texts, class_numbers(labels, data, names[1]), class_names(data.labels), *weight, names=names
-    )
+    number = class_numbers(labels, data, names[1], *weight)
+    corpus = corpus_in_memory(texts, number, class_names(data.labels), *weight, names=names)
     require_all_classes(corpus, "validation", "scores need both")
     return corpus
 

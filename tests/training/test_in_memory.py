@@ -375,3 +375,38 @@ def test_reviews_are_kept_together_in_one_way(setting, value, off, out):
     assert str(caught.value) == expected
     sentibp.train(SMALL, TEXTS, LABELS, groups=groups, out=out, **{key: off})
     sentibp.train(SMALL, TEXTS, LABELS, **{key: value})
+
+
+@pytest.mark.parametrize("label", ["what", None, float("nan")])
+@pytest.mark.parametrize("kind", [list, iter, lambda values: pd.Series(values, dtype=object)])
+@pytest.mark.filterwarnings("ignore::sentibp.SentibpWarning")
+def test_a_label_of_weight_0_may_be_unknown_or_missing(here, label, kind):
+    """As in a file: the text is as if absent."""
+    texts = [each for text in TEXTS for each in (text, f"{text} or not")]
+    labels = [each for known in LABELS for each in (known, label)]
+    weight = [1.0, 0.0] * len(TEXTS)
+    expected = sentibp.train(SMALL, TEXTS, LABELS, sample_weight=[1.0] * len(TEXTS), out="expected")
+    given = texts, kind(labels)
+    trained = sentibp.train(SMALL, *given, sample_weight=kind(weight), out="mine")
+    assert trained.digest == expected.digest
+    assert train_model(load_config("mine/config.yaml"), Path("again")).digest == trained.digest
+    model = expected.model
+    scores = sentibp.evaluate(model, texts=texts, labels=kind(labels), sample_weight=kind(weight)).scores
+    assert scores == sentibp.evaluate(model, texts=TEXTS, labels=LABELS, sample_weight=[1.0] * len(TEXTS)).scores
+    classifier = sentibp.SentimentClassifier(SMALL).fit(texts, kind(labels), kind(weight))
+    assert list(classifier.classes_) == sorted(set(LABELS))
+    assert classifier.score(texts, kind(labels), kind(weight)) == classifier.score(TEXTS, LABELS)
+    middle = slice(40, 56)  # of both classes
+    validation = [f"so {text}" for text in texts[middle]], kind(labels[middle]), kind(weight[middle])
+    apart = sentibp.train(SMALL, TEXTS, LABELS, validation=validation, out="apart")
+    assert apart.scores["n"] == 8
+    if label != "what":  # which would be a third class
+        with pytest.raises(InvalidInput, match=r"labels\[1\] is missing"):
+            sentibp.train(SMALL, texts, kind(labels))
+
+
+def test_texts_in_the_place_of_a_source():
+    """The message was that the first text is neither a file nor a known name."""
+    model = sentibp.train(SMALL, TEXTS, LABELS).model
+    with pytest.raises(ConfigError, match=r"give texts in memory as texts=, and labels="):
+        sentibp.evaluate(model, TEXTS, LABELS)
