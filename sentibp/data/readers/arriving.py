@@ -142,12 +142,15 @@ def _decoded(chunks: Iterable[bytes], encoding: str, name: str) -> Iterator[byte
 
 def without_padding(chunks: Iterable[bytes], name: str, notes: list[str]) -> Iterator[bytes]:
     """Yield the chunks without what pads the end of the last one (`content.padding_start`), and add a note on it."""
-    held = b""  # what may be padding
+    before, held = b"", b""  # the byte before what may be padding, and this
     for chunk in filter(None, chunks):
         content = held + chunk
-        end = padding_start(memoryview(content)) if len(held) < _MOST else len(content)
+        end = len(content)
+        if len(held) < _MOST:
+            end = max(0, padding_start(memoryview(before + content)) - len(before))
         held = content[end:]
         if end:
+            before = content[end - 1 : end]
             yield content[:end]
     notes += padding_note(held, name)
 

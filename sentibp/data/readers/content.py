@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,7 +124,8 @@ def unmarked(data: memoryview) -> memoryview:
 def padding_start(data: memoryview) -> int:
     """Return where the NUL bytes or the Ctrl-Z begin that end a text, white space after them included; else its length.
 
-    They are no text: an interrupted copy leaves NUL bytes, and DOS programs write a Ctrl-Z.
+    They are no text: an interrupted copy leaves NUL bytes, and DOS programs write a Ctrl-Z. At the end of a line that
+    has more, they are the end of its text.
     """
     start = len(data)
     for stop in range(len(data), 0, -CHUNK):
@@ -133,6 +135,9 @@ def padding_start(data: memoryview) -> int:
             start = stop - len(piece) + min(found)
         if content:
             break
+    if 0 < start < len(data) and data[start - 1] not in b"\r\n" and data[-1] in b"\r\n":
+        below = re.search(rb"[\r\n][\0\x1a]", data[start:])
+        return start + below.start() + 1 if below else len(data)
     return start
 
 

@@ -296,7 +296,8 @@ def test_what_pads_the_end_of_a_file_is_left_out(name, encoding, padding):
     """DOS programs end a text with a Ctrl-Z, and an interrupted copy leaves NUL bytes: both were a row of one field."""
     nul = padding.count("\0")
     what = f"{nul:,} NUL bytes, as a copy" if nul else "a Ctrl-Z (0x1A), as DOS programs write it, which is left out"
-    for text in SAME[name], SAME[name].rstrip("\n"):
+    ends = ["\n"] if padding.endswith("\n") else ["\n", ""]
+    for text in (SAME[name].rstrip("\n") + end for end in ends):
         data = (text + padding).encode(encoding)
         records = parse(data, name, BOTH)
         assert kept(data, name) == [("film é", "1")]
@@ -308,8 +309,9 @@ def test_what_pads_the_end_of_a_file_is_left_out(name, encoding, padding):
 
 def test_padding_arrives_in_pieces_and_texts_may_have_such_characters():
     chunks, notes = [b"good\n", b"ba\0d\x1a", b"\n\0", b"\0", b"\r\n"], []
-    assert b"".join(without_padding(chunks, "x", notes)) == b"good\nba\0d"
+    assert b"".join(without_padding(chunks, "x", notes)) == b"good\nba\0d\x1a\n"
     assert notes == ["x: ends with 2 NUL bytes, as a copy that was interrupted does, which are left out"]
     notes.clear()
-    assert b"".join(without_padding([b"a\0\n", b"b\n"], "x", notes)) == b"a\0\nb\n"
+    for text in b"a\0\nb\n", b"1,a\0\n", b"1,\x1a\r\n", b"a\0b":  # at the end of a line, they end its text
+        assert b"".join(without_padding([text[:2], text[2:]], "x", notes)) == text
     assert not notes
