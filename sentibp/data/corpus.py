@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.columns import is_id_like
 from sentibp.data.examples import Examples
 from sentibp.data.faulty_texts import (
     LOOK,
@@ -32,9 +31,19 @@ from sentibp.data.faulty_texts import (
     missing_note,
     serialized_notes,
 )
-from sentibp.data.label_notes import labels_in_texts_note, reversed_column_notes
+from sentibp.data.label_notes import id_labels_note, labels_in_texts_note, reversed_column_notes
 from sentibp.data.label_values import parse_labels
-from sentibp.data.labels import IGNORED, Classes, Labels, OpenLabels, distinct, first_place, row_count
+from sentibp.data.labels import (
+    IGNORED,
+    Classes,
+    Labels,
+    OpenLabels,
+    distinct,
+    first_place,
+    joined_values,
+    row_count,
+    values_in,
+)
 from sentibp.data.readers.records import Records
 from sentibp.data.text_hashes import blank_hash, text_hashes, text_ids
 from sentibp.errors import DataError
@@ -52,8 +61,6 @@ _CONTRADICTORY = 0.01  # the share of reviews with the text of others and anothe
 
 _SMALLEST_WEIGHT, _LARGEST_WEIGHT = 1e-30, 1e30  # of a review: sums and ratios of them are still float32
 
-_FEW_LABELS = 10  # that are known without data.labels
-
 _ROWS = 4096  # reviews copied at once
 
 
@@ -68,6 +75,7 @@ class Corpus:
     group: np.ndarray | None = None  # (n,) int64, a number for each group: of data.group_column, or of similar texts
     names: tuple[str, ...] = LABELS  # of the classes
     place: pa.ChunkedArray | None = None  # of each review in its file, such as "reviews.csv:17", if it was read
+    values: Labels | None = None  # of the labels in the source, for each class; None if data.labels has no say
 
     def __len__(self) -> int:
         return len(self.text)
@@ -85,13 +93,12 @@ class Corpus:
     def take(self, indices: np.ndarray) -> Corpus:
         """Return the reviews at these positions, in this order."""
         indices = np.asarray(indices, np.int64)
-        return Corpus(
+        return replace(
+            self,
             text=take_texts(self.text, indices),
             label=None if self.label is None else self.label[indices],
             weight=None if self.weight is None else self.weight[indices],
             group=None if self.group is None else self.group[indices],
-            notes=self.notes,
-            names=self.names,
             place=None if self.place is None else take_texts(self.place, indices),
         )
 
@@ -117,8 +124,8 @@ def concatenate(corpora: Iterable[Corpus]) -> Corpus:
         for chunk in corpus.text.chunks:
             texts.append(chunk)
         places += [] if corpus.place is None else corpus.place.chunks
-        columns.append((corpus.label, corpus.weight, corpus.group, corpus.notes, corpus.names))
-    label, weight, group, notes, names = zip(*columns, strict=True)
+        columns.append((corpus.label, corpus.weight, corpus.group, corpus.notes, corpus.names, corpus.values))
+    label, weight, group, notes, names, values = zip(*columns, strict=True)
     return Corpus(
         text=pa.chunked_array([texts.array()]),
         label=None if label[0] is None else np.concatenate(label),
@@ -127,6 +134,7 @@ def concatenate(corpora: Iterable[Corpus]) -> Corpus:
         notes=tuple(itertools.chain(*notes)),
         names=names[0],
         place=pa.chunked_array(places) if places else None,
+        values=joined_values(values),
     )
 
 
@@ -254,10 +262,12 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
         raise OpenLabels(*wrong, as_classes=[*as_classes, *wrong[about_labels:]])
     if wrong:
         raise DataError(*wrong)
-    notes = (*records.notes, *_id_note(records, labels), *reversed_column_notes(records, labels))
+    notes = (*records.notes, *id_labels_note(records, labels), *reversed_column_notes(records, labels))
     if label is not None:
         notes = (*notes, *labels_in_texts_note(records, label, class_names(labels)))
-    corpus = Corpus(records.text, label, weight, notes, group, class_names(labels), records.place)
+    fixed = records.label is None or records.fixed_labels or label is None
+    values = None if fixed else values_in(records.label, label, class_names(labels))
+    corpus = Corpus(records.text, label, weight, notes, group, class_names(labels), records.place, values)
     if weightless or not kept.all():
         notes = (*notes, *_left_out(records.name, kept, weightless))
         corpus = replace(corpus if kept.all() else corpus.take(np.flatnonzero(kept)), notes=notes)
@@ -281,18 +291,6 @@ def _faulty_notes(records: Records, corpus: Corpus, blank: int) -> list[str]:
         *encoded_notes(name, *count_encoded(start), len(start)),
         *ids_note(name, count_ids(start), len(start), records.other_columns),
     ]
-
-
-def _id_note(records: Records, labels: Labels | None) -> list[str]:
-    """Return a note if known labels are different in every row, as ids are: there are no more rows than labels."""
-    rows, column = len(records.text), records.label_column
-    if not column or records.label is None or rows > max(_FEW_LABELS, sum(map(len, (labels or {}).values()))):
-        return []
-    different = len(set(map(label_key, distinct(records.label)[0])))
-    if records.fixed_labels or not is_id_like(different, rows, column):
-        return []
-    repair = "if these are ids, name the labels with --set data.label_column=NAME"
-    return [f"{records.name}: {column!r} has another label in every row; {repair}"]
 
 
 def _without_empty(records: Records, labels: Labels | None) -> Records:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sentibp.data.columns import is_id_like
 from sentibp.data.labels import IGNORED, Labels, distinct
 from sentibp.utils import compute as pc
 from sentibp.utils.arrow import from_numpy, to_numpy
@@ -70,12 +71,26 @@ def reversed_column_notes(records: Records, labels: Labels | None) -> list[str]:
     ]
 
 
+_FEW_LABELS = 10  # that are known without data.labels
+
 _LOOK = 1000  # texts, at equal distances: a file may be in the order of its labels
 _LEAST = 20  # of them; in fewer, it may be chance
 _NEARLY_ALL, _HARDLY_ANY = 0.9, 0.1
 
 OWN_LABEL = "contain their own label"
 """What the note says if labels are in the texts."""
+
+
+def id_labels_note(records: Records, labels: Labels | None) -> list[str]:
+    """Return a note if known labels are different in every row, as ids are: there are no more rows than labels."""
+    rows, column = len(records.text), records.label_column
+    if not column or records.label is None or rows > max(_FEW_LABELS, sum(map(len, (labels or {}).values()))):
+        return []
+    different = len(set(map(label_key, distinct(records.label)[0])))
+    if records.fixed_labels or not is_id_like(different, rows, column):
+        return []
+    repair = "if these are ids, name the labels with --set data.label_column=NAME"
+    return [f"{records.name}: {column!r} has another label in every row; {repair}"]
 
 
 def labels_in_texts_note(records: Records, label: np.ndarray, names: Sequence[str]) -> list[str]:

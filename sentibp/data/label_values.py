@@ -159,7 +159,10 @@ class _Unknown:
         lacks_best = len(listed) > 2 and max(listed) not in {float(key) for key in self.rows if key}  # of two: unclear
         is_longer = len(above) > 1 and sum(above) * _RARE > len(self.codes)
         is_signed = {"-1", "1"} <= self.rows.keys() and "-1" in self.unknown  # beside 0 and 1 in data.labels
-        return is_longer or is_signed or (min(new) < min(listed) and lacks_best)
+        if is_longer or is_signed or (min(new) < min(listed) and lacks_best):
+            return True
+        lacks_end = not {min(listed), max(listed)} <= {float(key) for key in self.rows if key}
+        return lacks_end and not self._are_rare() and set(new) != {-1}  # -1 often means that there is no label
 
     def _with_another_scale(self) -> str:
         """Return the line about numbers of another scale, with the setting that says what they mean."""

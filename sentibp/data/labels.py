@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,7 @@ import pyarrow as pa
 from sentibp.errors import DataError
 from sentibp.utils import compute as pc
 from sentibp.utils.arrow import to_numpy
-from sentibp.utils.label_key import IGNORE, LABELS, class_names, is_binary, label_key
+from sentibp.utils.label_key import IGNORE, LABELS, class_names, is_binary, label_key, label_value
 from sentibp.utils.label_mapping import worse_first
 from sentibp.utils.messages import counted
 
@@ -103,6 +103,35 @@ def distinct(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.chunk(0)
     return encoded.dictionary.to_pylist(), to_numpy(encoded.indices)
+
+
+def values_of_classes(labels: Iterable[tuple[Any, int]], names: Sequence[str]) -> dict[str, list[Value]]:
+    """Return the values that mean each class, and those that are left out, as `data.labels` lists them.
+
+    `labels` are pairs of a value and the number of its class, or IGNORED. A class without a value has an empty list.
+    """
+    values: dict[str, list[Value]] = {name: [] for name in names}
+    for value, number in labels:
+        listed = values.setdefault(IGNORE if number == IGNORED else names[number], [])
+        if (plain := label_value(label_key(value))) not in listed:
+            listed.append(plain)
+    return values
+
+
+def values_in(column: pa.ChunkedArray, number: np.ndarray, names: Sequence[str]) -> dict[str, list[Value]]:
+    """Return the values of a column that mean each class; `number` (n,) has the class of each row, or IGNORED."""
+    values, code = distinct(column)
+    first = np.unique(code, return_index=True)[1]  # the row in which each value occurs first
+    return values_of_classes(zip(values, number[first].tolist(), strict=True), names)
+
+
+def joined_values(several: Sequence[Labels | None]) -> dict[str, list[Value]] | None:
+    """Return the values of several sources as those of one; None if a source has labels of its own kind."""
+    listed = [each for each in several if each is not None]
+    if len(listed) < len(several):
+        return None
+    names = dict.fromkeys(name for each in listed for name in each)
+    return {name: list(dict.fromkeys(value for each in listed for value in each.get(name, ()))) for name in names}
 
 
 def first_place(records: Records, rows: np.ndarray) -> str:

@@ -21,6 +21,7 @@ from sentibp.data.labels import NoKnownLabel
 from sentibp.data.readers.splits import NoSuchSplit, canonical
 from sentibp.data.text_hashes import text_hashes
 from sentibp.errors import ConfigError, DataError
+from sentibp.inspection.label_meaning import opposite_note, other_scale_note, turned
 from sentibp.model.classifier import Classifier, require_classifier
 from sentibp.model.decision import Costs, Decision, parse_decision
 from sentibp.model.head import probability, scores_of
@@ -29,15 +30,12 @@ from sentibp.runs.find import builtin_file, validated_file
 from sentibp.training.loop import evaluate
 from sentibp.training.recorded_data import RecordedData
 from sentibp.training.validation_notes import FEW
-from sentibp.utils.label_key import class_names, is_binary, label_value
+from sentibp.utils.label_key import class_names, is_binary
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import names_of, shown
-from sentibp.utils.repair import set_option
 from sentibp.utils.sequences import Texts, read_once, require_same_order
 
 _ROUNDED = 1e-3  # accuracy that another processor may change
-
-_OPPOSITE = -0.5  # of the scores from -1 to 1, below which the labels seem to mean the opposite
 
 _OPTIONS = {"data.source": "--data", "data.split": "--split", "data.validation": "--data"}
 
@@ -121,7 +119,7 @@ def _evaluate_in_memory(
     except DataError as error:
         raise in_python(error) from None
     scores, _, _, notes = score_corpus(RecordedData(classifier), corpus, decision=decision)
-    opposite = (f"{note}; if so, turn them" for note in _opposite_note(scores))
+    opposite = (f"{note}; if so, turn them" for note in opposite_note(scores))
     return Evaluation(scores, (*corpus.notes, *notes, *opposite, *few_reviews(scores)))
 
 
@@ -153,7 +151,7 @@ def score_reviews(
     scores, positive, tokens, notes = score_corpus(recorded, corpus, decision=decision, held_out=not data.is_named)
     if not data.is_named and recorded.run is None and not data.overrides and decision is None:
         notes = (*notes, *_unlike_training(classifier.scores, scores))
-    opposite = (f"{note}; if so: {_turned(corpus.names)}" for note in _opposite_note(scores))
+    opposite = (f"{note}; if so{turned(corpus)}" for note in opposite_note(scores))
     return ScoredReviews(replace(corpus, notes=(*corpus.notes, *notes, *opposite)), scores, positive, tokens)
 
 
@@ -210,22 +208,6 @@ def _trained_on(recorded: RecordedData, model: str, seen: int | None, n: int) ->
     return [f"{model} may have been trained on some of these reviews: only its run directory tells{data}"]
 
 
-def _opposite_note(scores: Mapping[str, Any]) -> list[str]:
-    """Return a note if the model orders most reviews the wrong way round: their labels may mean the opposite."""
-    auc, kappa = scores.get("roc_auc"), scores.get("quadratic_weighted_kappa")
-    agreement = kappa if auc is None else 2 * auc - 1
-    if agreement is None or agreement > _OPPOSITE or scores.get("effective_n", scores["n"]) < FEW:
-        return []
-    fact = f"quadratic weighted kappa {kappa:.2f}" if auc is None else f"roc auc {auc:.2f}"
-    return [f"{fact}: the labels seem to mean the opposite of those in the training"]
-
-
-def _turned(names: Sequence[str]) -> str:
-    """Return the option with which labels mean the opposite class."""
-    values = [0, 1] if is_binary(names) else [label_value(name) for name in names]
-    return set_option("data.labels", {name: [value] for name, value in zip(names, reversed(values), strict=True)})
-
-
 def _require_same_classes(classifier: Classifier, corpus: Corpus) -> None:
     """Raise ConfigError if the labels of the reviews are other classes than those of the model."""
     if (names := classifier.spec.labels) != corpus.names:
@@ -265,7 +247,9 @@ def load_reviews(recorded: RecordedData, data: DataOptions = VALIDATION) -> Corp
         corpus = replace(corpus, notes=(*corpus.notes, note))
     if not len(corpus):
         raise DataError(f"{name}: no review; give data with reviews and labels")
-    return corpus
+    shown_name = name if isinstance(name, str) else ", ".join(name)
+    scale = other_scale_note(corpus, shown_name, ordered=recorded.classifier.spec.ordered)
+    return replace(corpus, notes=(*corpus.notes, *scale))
 
 
 def _load_validation_data(recorded: RecordedData, settings: Data) -> Corpus:

@@ -175,9 +175,22 @@ def test_numbers_of_another_scale_do_not_mean_what_data_labels_says(labels):
 @pytest.mark.parametrize("labels", [(0, 1, 2, 4, 5), (1, 2, 4, 5, 60), (1.5, 1, 5), (1, 2, "x", 0), (1, 5, "")])
 def test_some_numbers_beside_those_of_the_scale(labels):
     assert "scale" not in complaint(*labels, mapping=TWO_OF_FIVE)
-    assert "scale" not in complaint(0, 1, 2, mapping={"negative": [1], "positive": [5]}), (
-        "of two, the best may be missing"
+    two = {"negative": [0], "positive": [1]}
+    assert "scale" not in complaint(-1, 0, 0, mapping=two), "-1 often means that there is no label"
+    assert "scale" not in complaint(*[0] * 40, 5, mapping=two), "a mistake"
+
+
+@pytest.mark.parametrize(("listed", "labels"), [((1, 2), (0, 1)), ((0, 4), (0, 1)), ((1, 2), (1, 5)), ((1, 5), (0, 2))])
+def test_without_the_unknown_numbers_one_class_would_be_left(listed, labels):
+    """If 1 is negative and 2 positive, 1 of a file with 0 and 1 is no negative review. Nobody but the user knows."""
+    setting = {"negative": [listed[0]], "positive": [listed[1]]}
+    message = (
+        complaint(*labels * 2, mapping=setting)
+        if set(labels) & set(listed)
+        else complaint(*labels, listed[0], mapping=setting)
     )
+    assert "which seem to be of another scale than those in data.labels; " in message
+    assert "; if the scale is the same, leave out " in message
 
 
 def test_a_row_with_the_total_is_no_class():

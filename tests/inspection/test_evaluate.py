@@ -110,6 +110,65 @@ def test_labels_that_mean_the_opposite_are_told(builtin):
     assert eval(f"sentibp.evaluate(builtin, 'r.csv', {repair})").scores["roc_auc"] > 0.9
 
 
+WORDS = {"negative": ["bad", "poor"], "positive": ["good"], "ignore": ["mixed"]}
+TURNED = {
+    "words": (None, ("pos", "neg"), "{negative: [pos], positive: [neg]}"),
+    "stars": ({"negative": [1, 2], "positive": [4, 5]}, ("5", "2"), "{negative: [5], positive: [2]}"),
+    "own words": (WORDS, ("good", "Poor"), "{negative: [good], positive: [poor], ignore: [mixed]}"),
+}
+
+
+@pytest.mark.parametrize("labels", TURNED)
+def test_the_option_that_turns_labels_has_those_of_the_file(labels):
+    """It is typed into the same command, and then the scores are good. It listed 0 and 1, whatever the file had."""
+    setting, (of_bad, of_good), option = TURNED[labels]
+    texts = [f"{'good' if i % 2 else 'bad'} film {i}" for i in range(40)]
+    options = {} if setting is None else {"data__labels": setting}
+    right = [of_bad if i % 2 else of_good for i in range(40)]
+    model = sentibp.train("quickstart", texts, right, **options).model
+    others = "a film,mixed\n" if "ignore" in (setting or {}) else ""
+    rows = "".join(f"{text},{[of_bad, of_good][i % 2]}\n" for i, text in enumerate(texts))
+    Path("r.csv").write_text(f"text,label\n{rows}{others}")
+    (note,) = [note for note in sentibp.evaluate(model, "r.csv").notes if "the opposite" in note]
+    repair = note.partition("if so: ")[2]
+    assert option in repair
+    assert eval(f"sentibp.evaluate(model, 'r.csv', {repair})").scores["accuracy"] > 0.9
+
+
+def test_labels_whose_meaning_is_fixed_are_turned_in_the_data(builtin):
+    for i in range(40):
+        path = Path("r", "neg" if i % 2 else "pos", f"{i}.txt")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{'good' if i % 2 else 'bad'} film {i}")
+    (note,) = [note for note in sentibp.evaluate(builtin, "r").notes if "the opposite" in note]
+    assert note.endswith("in the training; if so, exchange the labels in the data, whose meaning is fixed")
+
+
+def test_labels_that_do_not_reach_an_end_of_the_scale_are_told():
+    """1 and 2 of a file may be negative and positive: for a model of stars both are bad reviews, without an error."""
+    texts = [f"{'good' if i % 2 else 'bad'} film {i}" for i in range(40)]
+    stars = [(4, 5)[i % 4 // 2] if i % 2 else (1, 2)[i % 4 // 2] for i in range(40)]
+    setting = {"negative": [1, 2], "positive": [4, 5], "ignore": [3]}
+    model = sentibp.train("quickstart", texts, stars, data__labels=setting).model
+
+    def notes_on(model, labels):
+        rows = "".join(f"{text},{label}\n" for text, label in zip(texts, labels, strict=True))
+        Path("r.csv").write_text("text,label\n" + rows)
+        return [note for note in sentibp.evaluate(model, "r.csv").notes if "scale" in note]
+
+    (note,) = notes_on(model, [1 + i % 2 for i in range(40)])
+    assert note.startswith("r.csv: labels 1, 2, so that no review is positive; if they are of another scale than ")
+    repair = note.partition("what they mean: ")[2]
+    assert eval(f"sentibp.evaluate(model, 'r.csv', {repair})").scores["accuracy"] > 0.9
+    assert not notes_on(model, stars)
+    assert not notes_on(model, [1] * 40), "the bad reviews alone"
+    five = sentibp.train("quickstart", texts, stars, data__labels=[1, 2, 4, 5]).model
+    (note,) = notes_on(five, [1 + i % 2 for i in range(40)])
+    assert "labels 1, 2, so that no review is 5; " in note
+    assert note.endswith("data__labels={...}") or "{1: [...], 2: [...], 4: [...], 5: [...]}" in note
+    assert not notes_on(five, [1, 5] * 20)
+
+
 def test_a_scale_that_is_turned_is_told():
     texts = ["bad and dull"] * 12 + ["a film of the city"] * 12 + ["good and lovely"] * 12
     labels = ["1"] * 12 + ["2"] * 12 + ["3"] * 12
