@@ -6,7 +6,8 @@
 - Ids, numbers, dates and addresses are what another column has than that of the reviews.
 - Garbled texts were damaged before they were written to their file, which is valid UTF-8. UTF-8 that a program has read
   in another encoding and written again has two letters or more for each one beyond ASCII: Ã© for é. A program that
-  cannot read a character writes U+FFFD in its place.
+  cannot read a character writes U+FFFD in its place. U+0000 separates
+  texts in some lists, as `find -print0` writes them.
 - Encoded texts have their letters beyond ASCII in ASCII: in UTF-7, or quoted-printable as in e-mails. No decoder
   complains, as every byte is valid UTF-8: `Caf+AOk-` and `Caf=C3=A9` would be other words.
 - Serialized texts are still written as another program stores them: values of JSON or Python, and escapes. A file may
@@ -116,22 +117,27 @@ _READ_WRONG = r"Ã[\x{80}-\x{BF}]|[ÐÑ][\x{80}-\x{BF}]|â€|â\x{80}"
 
 _LOST = r"\x{FFFD}"
 
-
-def count_garbled(text: pa.Array | pa.ChunkedArray) -> tuple[int, int]:
-    """Return how many texts have letters of UTF-8 that was read in another encoding, and how many lost characters."""
-    read_wrong, lost = (pc.match_substring_regex(text, pattern) for pattern in (_READ_WRONG, _LOST))
-    return count_true(read_wrong), count_true(lost)
+_ZERO = r"\x{0}"
 
 
-def garbled_notes(name: str, read_wrong: int, lost: int, rows: int) -> list[str]:
+def count_garbled(text: pa.Array | pa.ChunkedArray) -> tuple[int, int, int]:
+    """Return how many texts have letters of UTF-8 that was read in another encoding, lost characters, or U+0000."""
+    found = (pc.match_substring_regex(text, pattern) for pattern in (_READ_WRONG, _LOST, _ZERO))
+    read_wrong, lost, zeros = map(count_true, found)
+    return read_wrong, lost, zeros
+
+
+def garbled_notes(name: str, read_wrong: int, lost: int, zeros: int, rows: int) -> list[str]:
     """Return notes if more than one in a hundred of some texts are damaged, as `count_garbled` has counted them."""
     fact = "has letters such as Ã© or â€™, as a file has that was read in a wrong encoding and saved"
     other = "has the character U+FFFD, which a program writes in the place of one that it cannot read"
+    zero = "has the character U+0000, which no text has, and which ends a word"
     return _notes_if_frequent(
         name,
         rows,
         (read_wrong, f"{fact}; where this is so, iconv -f utf-8 -t cp1252 makes them é and ’ again"),
         (lost, f"{other}; export the texts again, as UTF-8"),
+        (zeros, f"{zero}; if it separates texts, write lines with `tr '\\000' '\\n'`, else take it out"),
     )
 
 

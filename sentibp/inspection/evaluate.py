@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,7 @@ from sentibp.data.label_encoder import class_numbers
 from sentibp.data.labels import NoKnownLabel
 from sentibp.data.readers.splits import NoSuchSplit, canonical
 from sentibp.data.text_hashes import text_hashes
-from sentibp.errors import ConfigError, DataError
+from sentibp.errors import ConfigError, DataError, InvalidInput
 from sentibp.inspection.label_meaning import opposite_note, other_scale_note, turned
 from sentibp.model.classifier import Classifier, require_classifier
 from sentibp.model.decision import Costs, Decision, parse_decision
@@ -35,7 +36,8 @@ from sentibp.utils.messages import counted
 from sentibp.utils.paths import names_of, shown
 from sentibp.utils.sequences import Texts, read_once, require_same_order
 
-_ROUNDED = 1e-3  # accuracy that another processor may change
+_ROUNDED = 1e-3  # of a score, which another processor may change
+_SMALLEST = 1e-6  # log loss
 
 _OPTIONS = {"data.source": "--data", "data.split": "--split", "data.validation": "--data"}
 
@@ -68,7 +70,7 @@ VALIDATION = DataOptions()
 
 def evaluate_on(
     classifier: Classifier,
-    source: str | None = None,
+    source: str | os.PathLike[str] | None = None,
     split: str | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
@@ -89,9 +91,14 @@ def evaluate_on(
     probable ones.
 
     The reviews are read with the data settings of the training, and overrides such as `data.label_column=stars`. Raises
-    ConfigError if one is wrong, and DataError if the reviews cannot be read, or there are none.
+    ConfigError if one is wrong, DataError if the reviews cannot be read, or there are none, and InvalidInput if the
+    source is no name.
     """
     require_classifier(classifier)
+    if source is not None and not isinstance(source, str | os.PathLike):
+        what = f"source is of type {type(source).__name__}, not the name of a file or data set"
+        raise InvalidInput(f"{what}; for texts in memory, write texts=..., labels=...")
+    source = None if source is None else os.fspath(source)
     is_given = threshold is not None or cost is not None
     decision = parse_decision(classifier.spec.label_set, threshold, cost) if is_given else None
     if source is not None and not isinstance(source, str | PathLike):
@@ -157,12 +164,13 @@ def score_reviews(
 
 def _unlike_training(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return a note if the scores are not those that the model file records: it has no fingerprint of the reviews."""
-    n, accuracy = then.get("n"), then.get("accuracy")
+    n, accuracy, loss = then.get("n"), then.get("accuracy"), then.get("log_loss")
     if n is None or accuracy is None:
         return []
-    if n == now["n"] and abs(accuracy - now["accuracy"]) <= _ROUNDED + 1 / n:
+    is_same_loss = loss is None or abs(loss - now["log_loss"]) <= _ROUNDED * loss + _SMALLEST
+    if n == now["n"] and abs(accuracy - now["accuracy"]) <= _ROUNDED + 1 / n and is_same_loss:
         return []
-    recorded = f"accuracy {accuracy:.4f} on {counted(n, 'review')}"
+    recorded = f"accuracy {accuracy:.4f}{'' if loss is None else f', log loss {loss:.4f}'} on {counted(n, 'review')}"
     return [f"probably not the validation reviews of the training: the model file records {recorded}"]
 
 

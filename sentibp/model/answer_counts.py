@@ -38,6 +38,7 @@ class AnswerCounts(NamedTuple):
     unfamiliar: int = 0  # of most of their tokens the model knows nothing
     read_wrong: int = 0  # of those looked at: with letters of UTF-8 that was read in another encoding
     lost: int = 0  # of those looked at: with characters that were lost
+    zeros: int = 0  # of those looked at: with U+0000
     totals: int = 0  # the row with the totals of a table, or a footer
     values: int = 0  # of those looked at: values of JSON or Python
     escapes: int = 0  # of those looked at: with escapes such as \n
@@ -56,7 +57,7 @@ class AnswerCounts(NamedTuple):
         """Return what the user of the answers should know of the texts. `name` is that of the file."""
         notes = blank_note(name, self.blank, self.texts, "the answer to an empty text says nothing")
         notes += totals_note(name, self.totals, self.texts) + missing_note(name, self.missing, self.texts)
-        notes += garbled_notes(name, self.read_wrong, self.lost, self.looked)
+        notes += garbled_notes(name, self.read_wrong, self.lost, self.zeros, self.looked)
         notes += serialized_notes(name, self.values, self.escapes, self.tags, self.looked)
         notes += coloured_note(name, self.colours, self.looked)
         notes += encoded_notes(name, self.utf7, self.quoted, self.looked) + ids_note(name, self.ids, self.looked)
@@ -77,7 +78,7 @@ def count_answers(
     """Return the counts of texts (n,) and their n answers. `before` texts have been counted."""
     unfamiliar = sum(2 * record["unknown"] > record["tokens"] for record in records)
     first = text.slice(0, max(0, LOOK - before))
-    (read_wrong, lost), (values, escapes, tags) = count_garbled(first), count_serialized(first)
+    (read_wrong, lost, zeros), (values, escapes, tags) = count_garbled(first), count_serialized(first)
     utf7, quoted = count_encoded(first)
     return AnswerCounts(
         texts=len(records),
@@ -86,6 +87,7 @@ def count_answers(
         unfamiliar=unfamiliar,
         read_wrong=read_wrong,
         lost=lost,
+        zeros=zeros,
         totals=count_totals(text),
         values=values,
         escapes=escapes,

@@ -39,3 +39,14 @@ def test_mistakes(fails, sentibp, here, trained):
     assert "nosuch.csv" in fails(3, "report", "--data", "nosuch.csv")
     Path("empty").mkdir()
     assert fails(2, "report", "empty").startswith("empty: contains neither run.json nor model.safetensors")
+
+
+def test_notes_on_the_reviews_of_a_file_are_told_as_by_eval(sentibp, here, trained):
+    """Rows that were left out, labels that seem to mean the opposite: the report had none of these."""
+    rows = "".join(f"{'good' if i % 2 else 'bad'} film {i},{('pos', 'neg')[i % 2]}\n" for i in range(40))
+    Path("r.csv").write_text(f"text,label\n{rows},\n")
+    told = [line for line in sentibp("eval", trained, "--data", "r.csv").err.splitlines() if line]
+    assert any("mean the opposite" in line for line in told)
+    assert any("left out: neither text nor label" in line for line in told)
+    reported = sentibp("report", trained, "--data", "r.csv").err
+    assert all(f"run: {line}" in reported for line in told)

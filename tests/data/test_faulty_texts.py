@@ -105,12 +105,22 @@ READ_WRONG = "has letters such as Ã© or â€™, as a file has that was read 
 def test_utf8_that_was_read_in_another_encoding(text):
     garbled = [text.encode().decode("latin-1"), text.encode().decode("cp1252", "replace")]
     assert count_garbled(pa.array(garbled, pa.large_string()))[0] == 2
-    assert count_garbled(pa.chunked_array([[text, text.upper()]], pa.large_string())) == (0, 0)
+    assert count_garbled(pa.chunked_array([[text, text.upper()]], pa.large_string())) == (0, 0, 0)
 
 
 def test_letters_that_are_meant():
     texts = ["NÃO, MÃE", "SÃO PAULO", "pão", "Ðe Ñandú", "â la carte", "ÑAME", "ÃO", "Â£", "â"]
-    assert count_garbled(pa.array(texts, pa.large_string())) == (0, 0)
+    assert count_garbled(pa.array(texts, pa.large_string())) == (0, 0, 0)
+
+
+def test_the_character_that_no_text_has(here):
+    """`find -print0` and others end each text with it: all were one review, without a word."""
+    fact = "has the character U+0000, which no text has, and which ends a word; if it separates texts, write lines with"
+    repair = "`tr '\\000' '\\n'`, else take it out"
+    assert f"<stdin>: {fact} {repair}" in invoke("predict", "-m", "builtin", "-i", "-", stdin="a film\0bad\0").err
+    (here / "r.csv").write_text("text,label\ngo\0od,1\nbad,0\n")
+    assert f"r.csv: {fact} {repair}" in sources.load_corpus("r.csv").notes
+    assert count_garbled(pa.array(["0", "\\0", "", "&#0;"], pa.large_string())) == (0, 0, 0)
 
 
 def test_training_and_evaluation_tell_of_garbled_texts(here):

@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import re
+import tarfile
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -444,3 +445,23 @@ def test_what_has_no_reviews(data, what):
     with pytest.raises(DataError, match=f"^<stdin>: {what}"):
         texts(data)
     assert texts(b"ORCHESTRA\n<b>good</b>\n") == ["ORCHESTRA", "<b>good</b>"]
+
+
+@pytest.mark.parametrize("packed", ["plain", "gzip"])
+def test_an_archive_of_many_files(packed):
+    """Its lines were answered as reviews, the first with the name of a file and zeros. It may arrive in pieces."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as files:
+        about = tarfile.TarInfo("reviews.csv")
+        about.size = len(content := b"text,label\ngood,1\n")
+        files.addfile(about, io.BytesIO(content))
+    data = gzip.compress(archive.getvalue()) if packed == "gzip" else archive.getvalue()
+    with pytest.raises(DataError, match="^<stdin>: an archive of many files; unpack it with tar -xf"):
+        texts(data)
+
+    class Pieces(io.BytesIO):
+        def read1(self, size=-1):
+            return self.read(min(size, 40))
+
+    with pytest.raises(DataError, match="^<stdin>: an archive of many files"):
+        list(stream_pieces(Pieces(data), "<stdin>", ReadOptions("text"), Kept.nothing))

@@ -182,3 +182,14 @@ def test_a_scale_that_is_turned_is_told():
     turned = eval(f"sentibp.evaluate(model, 't.csv', {note.partition('if so: ')[2]})")
     assert turned.scores["quadratic_weighted_kappa"] > 0.5
     assert not [note for note in sentibp.evaluate(model, texts=texts, labels=labels).notes if "the opposite" in note]
+
+
+def test_texts_in_the_place_of_a_source(builtin):
+    """`evaluate(model, texts, labels)` looked for a file with the name of the first text."""
+    with pytest.raises(sentibp.SentibpError) as error:
+        sentibp.evaluate(builtin, ["good", "bad"], [1, 0])
+    assert str(error.value) == (
+        "source is of type list, not the name of a file or data set; for texts in memory, write texts=..., labels=..."
+    )
+    Path("r.csv").write_text("text,label\ngood,1\nbad,0\n")
+    assert sentibp.evaluate(builtin, Path("r.csv")).scores["n"] == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -181,9 +182,21 @@ def test_a_model_alone_tells_other_reviews_by_its_scores(run):
     shutil.copy("a/d.csv", "d.csv")
     assert told(evaluate(load_model(Path("alone.safetensors")))) == ()
     write("d.csv", [f"{row.split(',')[0]},{i // 2 % 2}" for i, row in enumerate(rows(60))])
-    notes = told(evaluate(load_model(Path("alone.safetensors"))))
-    assert notes == ("probably not the validation reviews of the training: the model file records accuracy 1.0000 on "
-                     "6 reviews",)  # fmt: skip
+    (note,) = told(evaluate(load_model(Path("alone.safetensors"))))
+    assert re.fullmatch(
+        r"probably not the validation reviews of the training: the model file records accuracy 1\.0000, log loss "
+        r"[\d.]+ on 6 reviews",
+        note,
+    )
+
+
+def test_a_model_alone_tells_reviews_on_which_it_is_as_accurate(run):
+    """Another file of the same name was scored as the model's own validation reviews, without a word."""
+    shutil.copy(run / "validated.safetensors", "alone.safetensors")
+    write("d.csv", rows(60, "song"))
+    evaluation = evaluate(load_model(Path("alone.safetensors")))
+    assert evaluation.scores["accuracy"] == load_model(Path("alone.safetensors")).scores["accuracy"]
+    assert "probably not the validation reviews of the training" in "".join(told(evaluation))
 
 
 def test_the_reviews_of_pretraining_with_labels_are_training_reviews(write_config):

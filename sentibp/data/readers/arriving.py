@@ -16,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 import pyarrow as pa
 
+from sentibp.data.readers.compression import TAR_HEADER, reject_tar
 from sentibp.data.readers.content import long_line, padding_note, padding_start, unmarked
 from sentibp.data.readers.encoding import choose_encoding, encoding_for, raise_not_utf8, undecodable
 from sentibp.data.readers.table import UNKNOWN, ReadOptions, too_long
@@ -27,6 +28,8 @@ _READ = 1 << 16  # bytes read at once, as many as a pipe holds
 _MOST = 1 << 22  # bytes that are predicted together if they are there already
 
 _LOOK = 64  # bytes from which compression and encoding are detected
+
+_ZEROS = b"\0" * 8  # which no text has, in any encoding
 
 _NOT_ASCII = bytes(range(128, 256))
 
@@ -43,23 +46,28 @@ def arriving(file: IO[bytes], name: str) -> Iterator[bytes]:
 
     At least one chunk, which may be empty, is yielded.
     """
-    chunks = _start(_as_they_come(file))
+    chunks = _start(_as_they_come(file), name)
     start = next(chunks)
     for mark, (kind, opened) in _OPENERS.items():
         if start.startswith(mark):
-            yield from _start(_decompressed(itertools.chain([start], chunks), name, kind, opened))
+            yield from _start(_decompressed(itertools.chain([start], chunks), name, kind, opened), name)
             return
     yield start
     yield from chunks
 
 
-def _start(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the chunks, the first of which has enough bytes to detect what they are, if there are so many."""
+def _start(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """Yield the chunks, the first of which has enough bytes to detect what they are, if there are so many.
+
+    DataError for an archive of tar, whose first bytes are the name of a file and zeros.
+    """
     start = b""
     for chunk in chunks:
         start += chunk
-        if len(start) >= _LOOK or b"\n" in start:
+        enough = TAR_HEADER if _ZEROS in start[:TAR_HEADER] else _LOOK
+        if len(start) >= enough or b"\n" in start:
             break
+    reject_tar(memoryview(start), name)
     yield start
     yield from chunks
 

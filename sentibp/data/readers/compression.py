@@ -19,6 +19,8 @@ from sentibp.utils import spill
 
 LIMIT = 1 << 30  # bytes, up to which every compression is believed
 
+TAR_HEADER = 262  # bytes at the beginning of a tar archive, by which it is known
+
 RATIO = 200  # how much smaller a larger file may be when it is compressed; text is 3 to 20 times smaller
 
 _DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowException, zipfile.BadZipFile, ValueError)
@@ -46,7 +48,7 @@ def decompress(data: memoryview, name: str) -> memoryview:
     for start, (kind, opened) in _OPENERS.items():
         if data[: len(start)] == start:
             return _decompress(data, name, kind, opened)
-    _reject_tar(data, name)
+    reject_tar(data, name)
     return data
 
 
@@ -56,7 +58,7 @@ def _decompress(data: memoryview, name: str, kind: str, opened: Callable[[IO[byt
         with opened(as_file(data)) as file:
             while chunk := file.read(CHUNK):
                 if not content.size:
-                    _reject_tar(memoryview(chunk), name)
+                    reject_tar(memoryview(chunk), name)
                 content.append(np.frombuffer(chunk, np.uint8))
                 require_plausible(content.size, len(data), name)
     except _DAMAGED as error:
@@ -71,7 +73,8 @@ def require_plausible(size: int, compressed: int, name: str) -> None:
         raise DataError(f"{name}: its content is more than {RATIO} times larger; decompress it, and give the content")
 
 
-def _reject_tar(data: memoryview, name: str) -> None:
+def reject_tar(data: memoryview, name: str) -> None:
+    """Raise a DataError if the bytes, of which TAR_HEADER are enough, begin an archive of tar."""
     if data[257:262] == b"ustar":
         raise DataError(f"{name}: an archive of many files; unpack it with tar -xf, and give the folder or the file")
 

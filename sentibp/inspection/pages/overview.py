@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,8 +108,8 @@ def _limits(subject: Subject) -> str:
 
 def more_notes(subject: Subject) -> list[str]:
     """Return the notes on the scores that the first sentences do not have."""
-    said = dict(sentences(subject))
-    return [note for note in subject.notes if not ("seen" in said and "are in its training data" in note)]
+    known = re.compile("are in (its|the) training data" if "seen" in dict(sentences(subject)) else r"(?!)")
+    return [note for note in subject.notes if not known.search(note)]
 
 
 def _is_noted(subject: Subject, caveat: str) -> bool:

@@ -98,13 +98,21 @@ def _subject(path: Path, name: str, data: DataOptions) -> Subject:
                 f"{directory.MODEL} has learned the validation reviews, too, and cannot be scored on them"
             )
         predictions = _predictions(path if facts else None, classifier, data, left_out)
-        if predictions is not None and (seen := predictions.scores.get("in_training")):
-            count = f"{seen:,} of the {predictions.scores['n']:,} reviews that the model is scored on"
-            notes.append(f"{count} are in its training data, too: expect lower scores on new reviews")
+        notes += [] if predictions is None else _score_notes(predictions, data)
     if events and not any(event["event"] == "flow" for event in events):
         left_out.append("gradient flow: the training did not record it")
     scored_on = _scored_on(facts, data)
     return Subject(name, path, classifier, facts, events, predictions, left_out, scored_on, tuple(notes), shown)
+
+
+def _score_notes(predictions: Predictions, data: DataOptions) -> Sequence[str]:
+    """Return what a reader of the scores should know of the reviews; of other reviews than the model's own, all."""
+    if data.is_named and predictions.scored is not None:
+        return predictions.scored.reviews.notes
+    if not (seen := predictions.scores.get("in_training")):
+        return []
+    count = f"{seen:,} of the {predictions.scores['n']:,} reviews that the model is scored on"
+    return [f"{count} are in its training data, too: expect lower scores on new reviews"]
 
 
 def _scored_on(facts: Mapping[str, Any], data: DataOptions) -> str:
