@@ -312,7 +312,7 @@ def _override(source: _Source, override: str, order: int, section: str | None = 
         source.mistakes.append(_Mistake(place, path, _not_in(section, path, text)))
         return
     try:
-        document = yaml_file.parse(text)
+        document = yaml_file.parse("'-'" if text.strip() == "-" else text)  # else a list of nothing
     except yaml_file.YamlError as error:
         source.mistakes.append(_Mistake(place, path, _as_text(place) or str(error)))
         return

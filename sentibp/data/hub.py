@@ -127,7 +127,7 @@ def _cached(dataset: str) -> bool:
     def plain(name: str) -> str:  # stanfordnlp/imdb is in stanfordnlp___imdb, SetFit/BigSet in SetFit___big_set
         return name.replace("/", "").replace("_", "").casefold()
 
-    return plain(dataset) in map(plain, list_folder(Path(_hub_cache()).expanduser()))
+    return plain(dataset) in map(plain, list_folder(Path(os.path.expandvars(_hub_cache())).expanduser()))
 
 
 def _hub_cache() -> str:

@@ -269,10 +269,12 @@ def _open_source(
         raise DataError(f"{source}: {paths.STREAM}")
     if os.path.islink(path) and not os.path.exists(path):
         raise DataError(f"{source}: a link to a file that is not there, or to itself; give a file")
+    if source and os.path.exists(path) and Path(path).is_fifo():
+        raise DataError(f"{source}: a pipe, which can be read only once; write it to a file, and give the file")
     if source and os.path.exists(path):  # False, not an error, for names that no file can have
         return readers.open_table(Path(path), paths.shown(source), options, split)
     dataset = re.fullmatch(r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?", source)
-    if not source or not names or _looks_like_path(source) or "$" in source or _several(Path(path), source):
+    if source in ("", "-") or not names or _looks_like_path(source) or "$" in source or _several(Path(path), source):
         raise DataError(no_such_file(source))
     if dataset is None or not ("/" in source or ":" in source):
         near = did_you_mean(near_paths(source, _may_be_source, NAMES))
@@ -295,6 +297,9 @@ def no_such_file(source: str) -> str:
     """Return the message that there is no such file, with what was perhaps meant."""
     path = Path(os.path.expanduser(source))
     source = source or "''"
+    if source == "-":
+        fact = "standard input is read by `predict` alone, as other commands read reviews more than once"
+        return f"-: {fact}; write it to a file, and give the file"
     if several := _several(path, source):
         if len(several) == 1:
             return f"{source}: no such file{did_you_mean(several)}"
@@ -307,10 +312,12 @@ def no_such_file(source: str) -> str:
         missing = f"no such file; {unread}" if unread else f"no such file, and no such folder; {_GIVE}"
         what = paths.address(source)
         return f"{source}: {what}, and not a file; fetch it, and give the file" if what else f"{source}: {missing}"
-    if near := near_paths(source, _may_be_source):
-        return f"{source}: no such file{did_you_mean(near)}"
     if source in NAMES:
-        return f"{source}: no such file; to score the built-in data set of this name: `sentibp eval --data {source}`"
+        near = f"; to score the built-in data set of this name: `sentibp eval --data {source}`"
+    else:
+        near = did_you_mean(near_paths(source, _may_be_source))
+    if near:
+        return f"{source}: no such file{near}"
     files = sorted(name for name in list_folder(path.parent) if name.lower().endswith(readers.SUFFIXES))
     there = f"; its folder has {', '.join(files[:5])}" if files else ""
     return f"{source}: no such file; {_GIVE}{there}"

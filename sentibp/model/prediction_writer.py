@@ -266,8 +266,9 @@ def _as_text(column: pa.Array) -> pa.LargeStringArray:
     try:
         return column.cast(TEXT)
     except pa.ArrowException:  # nested, or bytes that are no text
-        values = column.to_pylist()
-        return strings(v if v is None else jsons.dumps(_for_json(v), ensure_ascii=False) for v in values)
+        values = map(_for_json, column.to_pylist())
+        nested = pa.types.is_nested(column.type)
+        return strings(jsons.dumps(v, ensure_ascii=False) if nested and v is not None else v for v in values)
 
 
 def _json_values(column: pa.Array) -> list[Any]:
@@ -295,4 +296,12 @@ def _for_json(value: Any) -> Any:
         return list(map(_for_json, value))
     if isinstance(value, str | int | None):
         return value
-    return value.hex() if isinstance(value, bytes) else str(value)
+    return _text_of_bytes(value) if isinstance(value, bytes) else str(value)
+
+
+def _text_of_bytes(value: bytes) -> str:
+    """Return bytes as text, which some programs store so in Parquet; as hexadecimal digits if they are none."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.hex()

@@ -102,6 +102,7 @@ def find_run(name: str | Path | None = "last", needs: str | None = None, builtin
         if name and os.path.lexists(path):  # False, not an error, for names that no file can have
             if name == BUILTIN:
                 print_message(f"{path}: used, because it is here; for the built-in model, work in another folder")
+            _tell_other_run(path, name)
             _require_no_other_file(path)
             return path
     if hub_model.is_hub_name(name):
@@ -114,6 +115,13 @@ def find_run(name: str | Path | None = "last", needs: str | None = None, builtin
     if not builtin:
         raise ConfigError(f"{name}: the built-in model has no run directory; name a run of a training of your own")
     return builtin_file()
+
+
+def _tell_other_run(path: Path, name: str) -> None:
+    """Print a line if the folder of runs has another run of the name of a file or folder that is here."""
+    other = ROOT / name
+    if path != other and (other / "run.json").is_file() and not os.path.samefile(path, other):
+        print_message(f"{name}: the one here is used, not {other}; for that run, write {other}")
 
 
 def names_run(name: str) -> bool:

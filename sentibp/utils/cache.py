@@ -32,6 +32,12 @@ _NAME = re.compile(r"[0-9a-f]{32}")  # of an entry
 
 _OFF = ("off", "0", "no", "false")  # values of SENTIBP_CACHE, none of which is meant as the name of a folder
 
+_UNCLEAR = ("none", "null", "disable", "disabled", "on", "1", "yes", "true", "enable", "enabled")  # nor is one of these
+
+_MISSING = r"~|.*\$(\w|\{\w+\})"  # a path whose user or variable does not exist, as nothing has replaced it
+
+_FOR_A_SHELL = r".*(\$[{(]|`|%\w+%)"  # `$(pwd)`, `${HOME:-/tmp}`, `%APPDATA%`
+
 _DAY = 86_400  # seconds
 
 SMALLEST = 1_000_000  # numbers; encoding less takes so little time that storing it is not worthwhile
@@ -50,19 +56,29 @@ def folder() -> Path | None:
     """Return the absolute path of the folder of the cache, or None if it is switched off.
 
     Quotes around it, `~`, `$HOME` and other variables are resolved, as by a shell: systemd, Docker and .env files leave
-    them as they are. ConfigError for a user or a variable that does not exist.
+    them as they are. ConfigError for a user or a variable that does not exist, for what only a shell resolves, and for
+    a word such as `none` or `true`.
     """
-    chosen = re.sub(r"""^(['"])(.*)\1$""", r"\2", os.environ.get("SENTIBP_CACHE", "").strip()).strip()
+    chosen, base = _unquoted("SENTIBP_CACHE"), _unquoted("XDG_CACHE_HOME")
     if chosen.lower() in _OFF:
         return None
-    named = chosen or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "sentibp")
-    path = expand_home(os.path.expandvars(named))
-    if re.match(r"~|.*\$(\w|\{\w+\})", str(path)):
-        which, value = ("SENTIBP_CACHE", chosen) if chosen else ("XDG_CACHE_HOME", os.environ.get("XDG_CACHE_HOME"))
-        raise ConfigError(f"{which}: {value!r} names a user or a variable that does not exist; write a whole path")
+    if chosen.lower() in _UNCLEAR:
+        fact = f"SENTIBP_CACHE: {chosen!r} is neither off nor the path of a folder"
+        raise ConfigError(f"{fact}; write off, leave it out for the usual folder, or name one, such as ./{chosen}")
+    path = expand_home(os.path.expandvars(chosen or os.path.join(base or "~/.cache", "sentibp")))
+    is_missing = re.match(_MISSING, str(path))
+    if is_missing or re.match(_FOR_A_SHELL, str(path)):
+        which, value = ("SENTIBP_CACHE", chosen) if chosen else ("XDG_CACHE_HOME", base)
+        fact = "names a user or a variable that does not exist" if is_missing else "has what only a shell replaces"
+        raise ConfigError(f"{which}: {value!r} {fact}; write a whole path")
     if what := address(chosen):
         raise ConfigError(f"SENTIBP_CACHE: {chosen!r} is {what}; name a folder of this machine, or write off")
     return path.absolute()
+
+
+def _unquoted(variable: str) -> str:
+    """Return the value of an environment variable without white space and quotes around it; "" if it is not set."""
+    return re.sub(r"""^(['"])(.*)\1$""", r"\2", os.environ.get(variable, "").strip()).strip()
 
 
 def key(*parts: Any) -> str:

@@ -200,6 +200,8 @@ def test_missing_sources(here):
     for source, expected in {
         "reviws.csv": "reviws.csv: no such file; did you mean reviews.csv?",
         "./nothing": f"./nothing: no such file; {give}; its folder has reviews.csv",
+        "-": "-: standard input is read by `predict` alone, as other commands read reviews more than once; write it to "
+        "a file, and give the file",
         "data/x.jsonl.gz": f"data/x.jsonl.gz: no such file; {give}",
         "nowhere/x.csv": f"nowhere/x.csv: no such file, and no such folder; {give}",
         "a/b/c": f"a/b/c: no such file, and no such folder; {give}",
@@ -781,3 +783,9 @@ def test_every_difference_changes_the_fingerprint():
 def test_functions_that_need_labels_raise_without_them():
     with pytest.raises(ValueError, match="without labels"):
         split_corpus(Corpus(corpus(["a"]).text), 0.5, np.random.default_rng(0))
+
+
+def test_a_pipe_is_read_only_once(here):
+    """Such as `eval --data <(zcat reviews.csv.gz)`."""
+    os.mkfifo("pipe")
+    assert complaint("pipe") == "pipe: a pipe, which can be read only once; write it to a file, and give the file"

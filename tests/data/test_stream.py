@@ -456,12 +456,12 @@ def test_an_archive_of_many_files(packed):
         about.size = len(content := b"text,label\ngood,1\n")
         files.addfile(about, io.BytesIO(content))
     data = gzip.compress(archive.getvalue()) if packed == "gzip" else archive.getvalue()
-    with pytest.raises(DataError, match="^<stdin>: an archive of many files; unpack it with tar -xf"):
+    with pytest.raises(DataError, match=r"^<stdin>: an archive of many files; unpack it with tar -xf"):
         texts(data)
 
     class Pieces(io.BytesIO):
         def read1(self, size=-1):
             return self.read(min(size, 40))
 
-    with pytest.raises(DataError, match="^<stdin>: an archive of many files"):
+    with pytest.raises(DataError, match=r"^<stdin>: an archive of many files"):
         list(stream_pieces(Pieces(data), "<stdin>", ReadOptions("text"), Kept.nothing))

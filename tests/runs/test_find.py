@@ -123,6 +123,18 @@ def test_a_damaged_pointer_is_refused_with_a_repair_that_works(content, fault, c
     assert find.model_file() == Path("runs/a") / MODEL
 
 
+def test_two_runs_of_one_name_are_told(capsys):
+    """One here, and one in runs/: the one here was used without a word."""
+    make("first", MODEL), make("runs/first", MODEL)
+    assert find.model_file("first") == Path("first", MODEL)
+    assert capsys.readouterr().err == "first: the one here is used, not runs/first; for that run, write runs/first\n"
+    assert find.model_file("runs/first") == Path("runs/first", MODEL)
+    os.symlink(os.path.abspath("runs/first"), "runs/same")
+    os.symlink("runs/first", "same")
+    assert find.find_run("same", MODEL) == Path("same")
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("content", ["runs/last", "last", "runs/started", "elsewhere/runs/last"])
 def test_a_pointer_to_a_pointer_is_refused(content, complaint):
     make("runs/a", MODEL)

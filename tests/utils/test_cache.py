@@ -215,6 +215,8 @@ def test_quotes_and_spaces_of_an_env_file_are_no_names(named, monkeypatch, tmp_p
     assert str(cache.folder()) == "/home/ann/c"
     monkeypatch.setenv("SENTIBP_CACHE", " ")
     assert str(cache.folder()).endswith("/sentibp")
+    monkeypatch.setenv("XDG_CACHE_HOME", named)
+    assert str(cache.folder()) == "/home/ann/c/sentibp"
 
 
 @pytest.mark.parametrize("named", ["~nosuchuser/c", "$NOSUCH/c", "/data/${NOSUCH}/c"])
@@ -228,6 +230,28 @@ def test_a_user_or_variable_that_does_not_exist_makes_no_folder(named, monkeypat
     with pytest.raises(ConfigError, match=r"^XDG_CACHE_HOME: '.*/c' names a user or a variable that does not exist; "):
         cache.store("a", "about", ARRAYS)
     assert stored(tmp_path) == []
+
+
+@pytest.mark.parametrize("named", ["${HOME:-/tmp}/c", "$(pwd)/c", "`pwd`/c", "%USERPROFILE%/c", "${HOME/c"])
+def test_what_only_a_shell_replaces_makes_no_folder(named, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for variable in "XDG_CACHE_HOME", "SENTIBP_CACHE":
+        monkeypatch.delenv("SENTIBP_CACHE", raising=False)
+        monkeypatch.setenv(variable, named)
+        with pytest.raises(ConfigError, match=rf"^{variable}: '.*' has what only a shell replaces; write"):
+            cache.store("a", "about", ARRAYS)
+    assert stored(tmp_path) == []
+
+
+@pytest.mark.parametrize("word", ["none", "Disabled", "on", "1", "TRUE"])
+def test_a_word_that_is_no_folder_is_not_guessed(word, monkeypatch, tmp_path):
+    """It made a folder of this name in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SENTIBP_CACHE", word)
+    with pytest.raises(ConfigError, match=f"^SENTIBP_CACHE: '{word}' is neither off nor the path of a folder; "):
+        cache.folder()
+    monkeypatch.setenv("SENTIBP_CACHE", f"./{word}")
+    assert cache.folder() == tmp_path / word
 
 
 @pytest.mark.parametrize("off", ["off", "OFF", "0", "no", "False", "'off'"])
