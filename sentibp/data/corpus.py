@@ -265,8 +265,9 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     notes = (*records.notes, *id_labels_note(records, labels), *reversed_column_notes(records, labels))
     if label is not None:
         notes = (*notes, *labels_in_texts_note(records, label, class_names(labels)))
-    fixed = records.label is None or records.fixed_labels or label is None
-    values = None if fixed else values_in(records.label, label, class_names(labels))
+    values = None
+    if label is not None and records.label is not None and not records.fixed_labels:
+        values = values_in(records.label, label, class_names(labels))
     corpus = Corpus(records.text, label, weight, notes, group, class_names(labels), records.place, values)
     if weightless or not kept.all():
         notes = (*notes, *_left_out(records.name, kept, weightless))
