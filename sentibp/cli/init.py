@@ -56,7 +56,7 @@ def init(
     """
     from sentibp.cli.short_options import with_short_options
     from sentibp.data.draft import draft_config
-    from sentibp.data.sources import no_such_file, require_no_pipe
+    from sentibp.data.sources import no_such_file
     from sentibp.utils.files import missing_folder, open_output
 
     path = expand_home(file)
@@ -64,7 +64,6 @@ def init(
         raise DataError(f"{file}: {STREAM}")
     if not file or not path.exists():
         raise DataError(no_such_file(file))
-    require_no_pipe(file)
     if file.encode(errors="replace").decode() != file:
         raise DataError(f"{file}: its name is not UTF-8, and a config is; rename it")
     config = out or Path(re.sub(r"[^\w.-]+", "_", path.resolve().name.split(".")[0]).strip("_") + ".yaml")

@@ -269,7 +269,6 @@ def _open_source(
         raise DataError(f"{source}: {paths.STREAM}")
     if os.path.islink(path) and not os.path.exists(path):
         raise DataError(f"{source}: a link to a file that is not there, or to itself; give a file")
-    require_no_pipe(source)
     if source and os.path.exists(path):  # False, not an error, for names that no file can have
         return readers.open_table(Path(path), paths.shown(source), options, split)
     dataset = re.fullmatch(r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?", source)
@@ -280,13 +279,6 @@ def _open_source(
         hint = near or f"; give a path, a hub id, or one of: {', '.join(NAMES)}"
         raise DataError(f"{source}: neither a file nor a known name{hint}")
     return load_from_hub(source, dataset["id"], dataset["config"], split, options.label, reached)
-
-
-def require_no_pipe(source: str) -> None:
-    """Raise a DataError for a pipe, such as a shell makes of <(zcat reviews.csv.gz)."""
-    path = os.path.expanduser(source)
-    if os.path.exists(path) and Path(path).is_fifo():  # False, not an error, for names that no file can have
-        raise DataError(f"{source}: a pipe, which can be read only once; write it to a file, and give the file")
 
 
 def _looks_like_path(source: str) -> bool:
@@ -304,8 +296,7 @@ def no_such_file(source: str) -> str:
     path = Path(os.path.expanduser(source))
     source = source or "''"
     if source == "-":
-        fact = "standard input is read by `predict` alone, as other commands read reviews more than once"
-        return f"-: {fact}; write it to a file, and give the file"
+        return f"-: {paths.STREAM}"
     if several := _several(path, source):
         if len(several) == 1:
             return f"{source}: no such file{did_you_mean(several)}"

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from os import PathLike
 from typing import Any, NamedTuple
 
 from sentibp import metrics
@@ -101,8 +100,6 @@ def evaluate_on(
     source = None if source is None else os.fspath(source)
     is_given = threshold is not None or cost is not None
     decision = parse_decision(classifier.spec.label_set, threshold, cost) if is_given else None
-    if source is not None and not isinstance(source, str | PathLike):
-        raise ConfigError("source is no name of a file or data set; give texts in memory as texts=, and labels=")
     if texts is not None:
         if any((source, split, text_column, label_column, overrides)):
             raise ConfigError("give either texts, or a source, which split, columns and overrides are for")

@@ -25,7 +25,7 @@ from sentibp.data.readers.table import ReadOptions
 from sentibp.data.split import split_corpus
 from sentibp.data.text_hashes import text_hashes
 from sentibp.errors import DataError
-from sentibp.utils import spill
+from sentibp.utils import paths, spill
 
 
 def mapping(negative: tuple = (), positive: tuple = (), ignore: tuple = ()) -> dict[str, tuple]:
@@ -200,8 +200,7 @@ def test_missing_sources(here):
     for source, expected in {
         "reviws.csv": "reviws.csv: no such file; did you mean reviews.csv?",
         "./nothing": f"./nothing: no such file; {give}; its folder has reviews.csv",
-        "-": "-: standard input is read by `predict` alone, as other commands read reviews more than once; write it to "
-        "a file, and give the file",
+        "-": f"-: {paths.STREAM}",
         "data/x.jsonl.gz": f"data/x.jsonl.gz: no such file; {give}",
         "nowhere/x.csv": f"nowhere/x.csv: no such file, and no such folder; {give}",
         "a/b/c": f"a/b/c: no such file, and no such folder; {give}",
@@ -788,4 +787,4 @@ def test_functions_that_need_labels_raise_without_them():
 def test_a_pipe_is_read_only_once(here):
     """Such as `eval --data <(zcat reviews.csv.gz)`."""
     os.mkfifo("pipe")
-    assert complaint("pipe") == "pipe: a pipe, which can be read only once; write it to a file, and give the file"
+    assert complaint("pipe") == f"pipe: {paths.STREAM}"

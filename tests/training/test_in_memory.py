@@ -408,5 +408,5 @@ def test_a_label_of_weight_0_may_be_unknown_or_missing(here, label, kind):
 def test_texts_in_the_place_of_a_source():
     """The message was that the first text is neither a file nor a known name."""
     model = sentibp.train(SMALL, TEXTS, LABELS).model
-    with pytest.raises(ConfigError, match=r"give texts in memory as texts=, and labels="):
+    with pytest.raises(InvalidInput, match=r"for texts in memory, write texts=..., labels=..."):
         sentibp.evaluate(model, TEXTS, LABELS)
