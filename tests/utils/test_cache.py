@@ -101,7 +101,9 @@ def test_no_entry_if_switched_off_or_not_writable_or_too_small(monkeypatch, cach
 
 
 def test_a_training_from_the_cache_gives_the_same_bytes(here, write_config, monkeypatch):
-    resolved = write_config(data={"source": "sample"}, train={"epochs": 2, "refit": False})
+    resolved = write_config(
+        data={"source": "sample"}, train={"epochs": 2, "refit": False, "calibrate": False}
+    )  # no trial
     monkeypatch.setattr(encode, "Thread", InThisThread)
     first = runner.train_model(resolved)
     assert len(cache.entries()) == 1
