@@ -104,7 +104,7 @@ def factor_prior(config: Config, inputs: Inputs) -> FactorPrior:
     validation, pretrain, train = inputs.reviews.validation, config.pretrain, config.train
     is_told = validation is None or len(validation) >= _TELLING or not isinstance(config.data.validation, float)
     is_other = inputs.origin is not None or pretrain.labelled is not None or inputs.reviews.unlabelled is not None
-    is_known = pretrain.has_word_columns and inputs.pretrained is not None
+    is_known = pretrain.vectors == "builtin"  # others may be learned in the training, and then none are here yet
     is_started = config.model.embedding.init in ("linear", "naive_bayes") and not pretrain.is_used
     is_like_it = is_started and train.epochs <= EPOCHS and train.members == train.shards == 1
     if is_told or is_other or not train.calibrate or not (is_known or is_like_it):

@@ -128,8 +128,6 @@ def text_at(record: Record, column: str, place: str) -> str | None:
     value = value_at(record, column)
     if isinstance(value, float) and np.isnan(value):
         return None
-    if isinstance(value, list):
-        raise WrongKind(f"{place}: {column!r} is a list; join its words to one string", column)
     if not isinstance(value, str | None):
         raise WrongKind(f"{place}: {column!r} is {_kind(value, column, JOIN)}", column)
     return value

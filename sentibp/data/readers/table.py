@@ -44,7 +44,7 @@ ID_NAMES = ("id", "ids", "uid", "rowid", "row", "index", "idx", "nr", "no", "num
 
 _STRINGS = ("string", "large_string", "string_view")
 
-JOIN = "join its parts to one string"
+JOIN = "join its words to one string"
 ONE_LABEL = "a text has one label here: write it alone, or true and false for whether the list has one of them"
 """The repairs for a list in the place of a text, and of a label."""
 
