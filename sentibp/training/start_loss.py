@@ -70,7 +70,7 @@ def start_losses(
         return [_plain(plain, training, held_out), *_informed(informed, training, held_out, pretrained)]
 
     answers = _held_out_answers(plain, corpus, train)
-    return np.array([_loss(folds) for folds in answers]), [_factor(folds) for folds in answers[1:]]
+    return np.array([_loss(folds) for folds in answers]), [_factor(folds, len(corpus.names)) for folds in answers[1:]]
 
 
 @single_threaded_blas
@@ -87,7 +87,7 @@ def expected_factor(config: Config, corpus: Corpus, pretrained: VectorFile | Non
         assert pretrained is not None
         return _informed([config], training, held_out, pretrained)
 
-    return _factor(_held_out_answers(config, corpus, train)[0])
+    return _factor(_held_out_answers(config, corpus, train)[0], len(corpus.names))
 
 
 def _held_out_answers(
@@ -114,13 +114,21 @@ def _loss(folds: Sequence[Answers]) -> float:
     return float(np.average(losses, weights=[len(each.label) for each in folds]))
 
 
-def _factor(folds: Sequence[Answers]) -> FactorPrior:
-    """Return the factor that the answers ask for, and how much that says of the factor of a training on all texts."""
+def _factor(folds: Sequence[Answers], classes: int) -> FactorPrior:
+    """Return the factor that the answers ask for, and how much that says of the factor of a training on all texts.
+
+    A class of m texts counts as if each of them had 1 / (m + K) of a label of each other of the K classes, too (Platt,
+    1999, equation 6). Else texts that are all answered correctly would ask for as large a factor as there can be.
+    """
     logits, label, weight = (np.concatenate(each) for each in zip(*folds, strict=True))
     if not np.isfinite(logits).all():
         return USUAL_FACTOR
-    strength = _WORTH * len(label)
-    return FactorPrior(fit_temperature(logits, label, weight), strength, strength)
+    other = 1 / (np.bincount(label, minlength=classes) + classes)[label]  # (n,)
+    shares = [np.where(label == each, 1 - (classes - 1) * other, other) for each in range(classes)]
+    copies = np.concatenate([logits] * classes), np.repeat(np.arange(classes), len(label))
+    mode = fit_temperature(*copies, np.concatenate([weight * share for share in shares]))
+    least = USUAL_FACTOR.shrinking, USUAL_FACTOR.growing
+    return FactorPrior(mode, *(max(_WORTH * len(label), each) for each in least))
 
 
 def _plain(config: Config, training: Corpus, held_out: Corpus) -> Start:

@@ -20,7 +20,7 @@ from sentibp.data.lexicon import load_lexicon
 from sentibp.data.readers.table import MissingColumn
 from sentibp.errors import DataError
 from sentibp.inspection.evaluate import evaluate_on
-from sentibp.model.calibration import USUAL_FACTOR, FactorPrior
+from sentibp.model.calibration import USUAL_FACTOR, FactorPrior, fit_temperature
 from sentibp.model.file import load_model
 from sentibp.model.word_vectors import load_builtin
 from sentibp.training import similar_reviews, suited_defaults
@@ -636,6 +636,8 @@ def test_other_texts_tell_the_factor_of_calibration_where_validation_reviews_are
     told = prepare(load_config("short_texts", ["data.source=en.csv"])).prior
     assert told.mode != 1
     assert told.shrinking == told.growing == 144 / 8, "of all texts that are not held out"
+    few = prepare(load_config("short_texts", ["data.source=en.csv", "data.validation=0.75"])).prior
+    assert (few.shrinking, few.growing) == (40 / 8, 16), "growth needs as much evidence as ever"
     for config, settings in (
         ("short_texts", ["data.validation=dev.csv"]),  # its texts may be of another kind
         ("short_texts", ["data.validation=0"]),
@@ -791,3 +793,13 @@ def test_what_tells_the_class_is_said_beside_the_scores(write_config):
         data = prepare(write_config(data={"source": source, "validation": 0.2}, **SMALL))
         assert [note for note in data.caveats if what in note] == [note for note in data.notes if what in note] != []
         assert sum("tell" in note or "a model reads" in note for note in data.notes) == 1
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_texts_that_are_all_answered_correctly_do_not_ask_for_any_factor(classes):
+    """Of so many texts, one in (m + K) may be wrong: the answers become about as sure as that."""
+    label = np.arange(60 * classes) % classes
+    z = 8 * np.eye(classes)[label]
+    logits = z[:, 1] - z[:, 0] if classes == 2 else z
+    found = start_loss._factor([start_loss.Answers(logits, label, np.ones(len(label)))], classes)
+    assert 0.4 < found.mode < 0.8 < fit_temperature(logits, label)
