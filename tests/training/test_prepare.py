@@ -23,7 +23,7 @@ from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model.calibration import USUAL_FACTOR, FactorPrior, fit_temperature
 from sentibp.model.file import load_model
 from sentibp.model.word_vectors import load_builtin
-from sentibp.training import similar_reviews, suited_defaults
+from sentibp.training import similar_reviews, start_loss, suited_defaults
 from sentibp.training.events import Epoch
 from sentibp.training.inputs import load_inputs
 from sentibp.training.paths import resolve_paths
