@@ -83,7 +83,7 @@ def explain(
         print_content(f"{explanation_page(text, explanation, name, flip_line)}\n")
     else:
         colours = may_colour()
-        print_text("\n".join(lines(text, explanation, count, colours)), styled=colours)
+        print_text("\n".join(explanation_lines(text, explanation, count, colours)), styled=colours)
         if change:
             print_text("\n" + textwrap.fill(_flip_line(explanation, change, flip_to), 80, subsequent_indent="  "))
 
@@ -124,7 +124,7 @@ def _label_without(
     return label, after[label], after
 
 
-def lines(text: str, explanation: Explanation, count: int, colours: bool) -> Iterator[str]:
+def explanation_lines(text: str, explanation: Explanation, count: int, colours: bool) -> Iterator[str]:
     """Yield the lines of an explanation as text, with the `count` largest contributions."""
     from sentibp.inspection.explain import NOTHING
 

@@ -347,7 +347,7 @@ class _Lines:
             self._sink("".join(f"{table_line(*pair)}\n" for pair in zip(answers, texts, strict=True)).encode())
             return
         for text, explanation in zip(texts, _explanations(piece, self._classifier), strict=True):
-            lines = explain.lines(text, explanation, _CONTRIBUTIONS, self._colours)
+            lines = explain.explanation_lines(text, explanation, _CONTRIBUTIONS, self._colours)
             self._sink(("\n" * self._begun + "".join(f"{line}\n" for line in lines)).encode())
             self._begun = True
 

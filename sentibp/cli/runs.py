@@ -242,7 +242,7 @@ def print_progress(states: Iterable[RunProgress], json: bool) -> str:
                 _over(_scored_epoch(state) + alone, live, stays=True)
             _over(_state(state), live, stays=state.outcome != "running")
             if state.saved is not None:
-                for name, value in saved_model.lines(state.saved):
+                for name, value in saved_model.saved_model_lines(state.saved):
                     print_text(f"{name:<11} {value}")
         sys.stdout.flush()
         outcome, scored = state.outcome, (state.scored_network, state.scored_epoch)

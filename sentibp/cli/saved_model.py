@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _SCORES = {"accuracy": "accuracy", "macro-F1": "macro_f1", "MAE": "mae", "log loss": "log_loss"}
 
 
-def lines(saved: SavedModel) -> Iterator[tuple[str, str]]:
+def saved_model_lines(saved: SavedModel) -> Iterator[tuple[str, str]]:
     """Yield lines (name, value): its scores, what was scored, the scores of several seeds, and the final training."""
     yield saved.scored_on, summary(saved.scores)
     known = ", on the reviews that it was trained on" if saved.scored_on == "training" else ""

@@ -97,7 +97,7 @@ def serve(
         if missing == "sentibp":
             raise
         raise ConfigError(f"a server needs {missing}: pip install 'sentibp[serve]'") from None
-    from sentibp.export.server.model import ServedModel, load
+    from sentibp.export.server.model import ServedModel, load_served_model
     from sentibp.runs import find
 
     is_trained = False
@@ -105,7 +105,7 @@ def serve(
     def load_model() -> ServedModel:
         nonlocal is_trained  # then a reload does not take the built-in model if all runs are gone
         path = find.model_file("last" if is_trained else model)
-        loaded = load(path, threshold, cost)
+        loaded = load_served_model(path, threshold, cost)
         is_trained = model is None and path != find.builtin_file()
         return loaded
 

@@ -221,7 +221,7 @@ def _is_of_films(config: Config) -> bool:
 @even_if_unread()
 def print_outcome(result: Outcome, saved: SavedModel | None, json: bool, resume: str, films: bool) -> None:
     """Print how a training ended. `resume`: the command that resumes it; `films`: whether its reviews are of films."""
-    from sentibp.cli.saved_model import lines
+    from sentibp.cli.saved_model import saved_model_lines
 
     if result.outcome == "interrupted":
         kept = "the best model so far is kept" if result.scores else "the model is kept as it is, before it was scored"
@@ -229,7 +229,7 @@ def print_outcome(result: Outcome, saved: SavedModel | None, json: bool, resume:
     if json:
         print_json(result._asdict())
         return
-    for name, value in lines(saved) if saved is not None else ():
+    for name, value in saved_model_lines(saved) if saved is not None else ():
         print_text(f"{name:<11} {value}")
     if result.model is not None and result.digest is not None:
         numbers = "" if result.parameters is None else f"{result.parameters:,} parameters, "

@@ -264,7 +264,7 @@ class Cosine(LinearDecay):
         return self.final + (1 - self.final) * (1 + math.cos(math.pi * done)) / 2
 
 
-class Step(Schedule):
+class StepDecay(Schedule):
     """The product of one `factor` for each `every` epochs that are done."""
 
     def __init__(self, steps: int, steps_per_epoch: int, warmup: float = 0.0, every: int = 1, factor: float = 0.5):
@@ -304,7 +304,7 @@ class Plateau(Schedule):
 
 SCHEDULES: dict[str, type[Schedule]] = {
     "constant": Constant,
-    "step": Step,
+    "step": StepDecay,
     "linear": LinearDecay,
     "cosine": Cosine,
     "plateau": Plateau,

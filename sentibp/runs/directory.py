@@ -298,10 +298,10 @@ def load_run_info(path: Path) -> dict[str, Any]:
             content = json_types.parse(read_small_file(file))
             if isinstance(content, dict) and content.get("seeds") == {}:  # of earlier versions, if no seed was finished
                 content["seeds"] = None
-            json_types.check(content, _FACTS, "")
+            json_types.require_types(content, _FACTS, "")
             if len((content.get("scores") or {}).get("accuracy_interval") or (0, 1)) != 2:
                 raise ValueError("scores.accuracy_interval is not two numbers")
-            json_types.check(content.get("data") or {}, _DATA, "data")
+            json_types.require_types(content.get("data") or {}, _DATA, "data")
             return dict.fromkeys(_READ) | content
     except OSError as error:
         raise DataError(unreadable(error, str(file), "give a run directory")) from None

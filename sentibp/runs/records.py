@@ -118,7 +118,7 @@ class RoundRecord(Record):
 
 @cache
 def _types(kind: type[Record]) -> dict[str, Any]:
-    """Return the type of each field, for `json_types.check`."""
+    """Return the type of each field, for `json_types.require_types`."""
     return get_type_hints(kind) | (
         {"scores": json_types.OrNone(json_types.Complete({"accuracy": float, "log_loss": float}))}
         if kind is EpochRecord
@@ -146,7 +146,7 @@ def parse_record(content: Mapping[str, Any]) -> Record | None:
 
     Raises KeyError if a field is missing, ValueError if one is of another type.
     """
-    json_types.check(content, {"event": str}, "a record")
+    json_types.require_types(content, {"event": str}, "a record")
     kind = _RECORDS.get(content["event"])
     if kind is None:
         return None
@@ -156,7 +156,7 @@ def parse_record(content: Mapping[str, Any]) -> Record | None:
         name = older if older in content else field.name
         if name not in content and field.default is not MISSING:
             continue
-        json_types.check(content[name], _types(kind)[field.name], f"{name} of event {kind.event!r}")
+        json_types.require_types(content[name], _types(kind)[field.name], f"{name} of event {kind.event!r}")
         values[field.name] = content[name]
     return kind(**values)
 

@@ -146,7 +146,7 @@ class Training(Session):
         if failed is not None:
             facts = postmortem.facts(failed)
             folder, corpus = self.run.path / postmortem.FOLDER, _training_reviews(failed, self.context.data.given)
-            lines += postmortem.lines(failed, corpus)
+            lines += postmortem.failed_step_lines(failed, corpus)
             try:
                 postmortem.save(folder, str(error), failed, corpus)
                 facts["postmortem"] = str(folder)

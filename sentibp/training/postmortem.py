@@ -59,7 +59,7 @@ def facts(failed: FailedStep) -> dict[str, Any]:
     }
 
 
-def lines(failed: FailedStep, corpus: Corpus | None) -> list[str]:
+def failed_step_lines(failed: FailedStep, corpus: Corpus | None) -> list[str]:
     """Return the same in words: where, with which numbers, and on which reviews."""
     where = "" if failed.tensor is None else f"layer {layer_name(failed.tensor)}, tensor {failed.tensor}; "
     step = failed.step

@@ -269,7 +269,7 @@ def load_plan(path: Path) -> Plan:
     try:
         with data_error_if_damaged(file, "restore it, or begin anew with another --out"):
             content = json_types.parse(read_small_file(file))
-            json_types.check(content, json_types.Complete(_TYPES), "")
+            json_types.require_types(content, json_types.Complete(_TYPES), "")
             if content["format"] > _FORMAT:
                 raise ValueError(f"format {content['format']}, of a later version of sentibp")
             plan = Plan.from_json(content)

@@ -45,28 +45,28 @@ def parse(text: str | bytes) -> Any:
     return value
 
 
-def check(value: Any, kind: Any, name: str) -> None:
+def require_types(value: Any, kind: Any, name: str) -> None:
     """Raise ValueError if a value does not have the type, such as `dict[str, float | None]`.
 
     `name` is what the message calls it. A mapping of names to types is an object: a key of it may be missing, and other
     keys may be there. An int is a float, too, and a bool is neither. A float is finite.
     """
     if isinstance(kind, Mapping):
-        check(value, dict[str, Any], name)
+        require_types(value, dict[str, Any], name)
         for key in kind.keys() & value.keys():
-            check(value[key], kind[key], f"{name}.{key}" if name else key)
+            require_types(value[key], kind[key], f"{name}.{key}" if name else key)
         return
     if isinstance(kind, OrNone):
         if value is not None:
-            check(value, kind.kind, name)
+            require_types(value, kind.kind, name)
         return
     if isinstance(kind, ListOf | MapOf):
-        check(value, list[Any] if isinstance(kind, ListOf) else dict[str, Any], name)
+        require_types(value, list[Any] if isinstance(kind, ListOf) else dict[str, Any], name)
         for each in value if isinstance(kind, ListOf) else value.values():
-            check(each, kind.kind, f"an item of {name}")
+            require_types(each, kind.kind, f"an item of {name}")
         return
     if isinstance(kind, Complete):
-        check(value, kind.kinds, name)
+        require_types(value, kind.kinds, name)
         if missing := kind.kinds.keys() - value.keys():
             raise ValueError(f"{name} has no {min(missing)}")
         return

@@ -24,7 +24,7 @@ from sentibp.nn.optim import (
     Nesterov,
     Plateau,
     RMSprop,
-    Step,
+    StepDecay,
     clip,
     norm,
 )
@@ -432,12 +432,12 @@ def test_cosine_falls_to_its_final_share():
 
 
 def test_step_drops_at_the_end_of_epochs():
-    dropping = Step(STEPS, PER_EPOCH, every=2, factor=0.1)
+    dropping = StepDecay(STEPS, PER_EPOCH, every=2, factor=0.1)
     assert [dropping.factor(step) for step in (0, 19, 20, 39, 40)] == pytest.approx([1, 1, 0.1, 0.1, 0.01])
 
 
 def test_step_counts_the_epochs_of_warm_up_too():
-    dropping = Step(STEPS, PER_EPOCH, warmup=0.25, every=2, factor=0.1)
+    dropping = StepDecay(STEPS, PER_EPOCH, warmup=0.25, every=2, factor=0.1)
     assert [dropping.factor(step) for step in (25, 39, 40)] == pytest.approx([0.1, 0.1, 0.01])
 
 
@@ -466,7 +466,7 @@ def test_plateau_without_patience_drops_at_once():
     assert listening.factor(0) == 0.1
 
 
-@pytest.mark.parametrize("schedule", [Constant, LinearDecay, Cosine, Step])
+@pytest.mark.parametrize("schedule", [Constant, LinearDecay, Cosine, StepDecay])
 def test_other_schedules_ignore_the_validation_loss(schedule):
     deaf = schedule(STEPS, PER_EPOCH)
     before = [deaf.factor(step) for step in range(STEPS)]

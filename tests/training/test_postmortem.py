@@ -100,7 +100,7 @@ def test_the_lines_of_a_postmortem(stopped):
     failed, corpus = stopped(train={"batch_size": 6})
     step = replace(failed.step, loss=0.5, gradient_norm=1e9)
     failed = failed._replace(step=step, reviews=np.array([1, 4, 0, 2]), tensor="hidden.0.norm.scale")
-    first, second = postmortem.lines(failed, corpus)
+    first, second = postmortem.failed_step_lines(failed, corpus)
     assert first == (
         "layer hidden.0, tensor hidden.0.norm.scale; "
         f"loss 0.5, gradient norm 1e+09, learning rate {failed.step.learning_rate:g}"
@@ -110,9 +110,9 @@ def test_the_lines_of_a_postmortem(stopped):
         f'{numbered}number 1 "great film very very very very ...", number 4 "fine  [31mplot", number 0 "good film", '
         "and 1 more"
     )
-    assert postmortem.lines(failed, None)[1] == f"{numbered}number 1, number 4, number 0, and 1 more"
+    assert postmortem.failed_step_lines(failed, None)[1] == f"{numbered}number 1, number 4, number 0, and 1 more"
     in_files = replace(corpus, place=strings_of([f"x.csv:{2 * i}" for i in range(6)]))
-    assert postmortem.lines(failed, in_files)[1] == (
+    assert postmortem.failed_step_lines(failed, in_files)[1] == (
         'training reviews of the batch: x.csv:2 "great film very very very very ...", x.csv:8 "fine  [31mplot", '
         'x.csv:0 "good film", and 1 more'
     )

@@ -94,7 +94,7 @@ class ServedModel(NamedTuple):
         return lines
 
 
-def load(path: Path, threshold: str | None = None, cost: str | None = None) -> ServedModel:
+def load_served_model(path: Path, threshold: str | None = None, cost: str | None = None) -> ServedModel:
     """Read a model file. `threshold` and `cost` choose the label: see `parse_decision`.
 
     Raises DataError if the file is damaged, or changes all the time, and ConfigError if the model does not have the

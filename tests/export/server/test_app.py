@@ -15,7 +15,7 @@ from sentibp.errors import ConfigError, DataError
 from sentibp.export.server import app
 from sentibp.export.server import model as module
 from sentibp.export.server.access import Access
-from sentibp.export.server.model import ServedModel, load
+from sentibp.export.server.model import ServedModel, load_served_model
 from sentibp.export.server.request import Limits, read_texts
 from sentibp.model.classifier import NoAnswer
 from sentibp.model.decision import Decision
@@ -197,7 +197,7 @@ def test_numbers_that_json_cannot_hold(new_classifier, tmp_path):
     classifier = new_classifier(["good film", "bad"])
     classifier.scores = {"log_loss": float("nan"), "each": [float("inf"), 0.5]}
     (tmp_path / "model.safetensors").write_bytes(classifier.to_bytes())
-    model = load(tmp_path / "model.safetensors")
+    model = load_served_model(tmp_path / "model.safetensors")
     assert model.card()["scores"] == {"log_loss": None, "each": [None, 0.5]}
     model.classifier.network.params["embedding.weight"][...] = 3e38
     with pytest.raises(DataError, match="too large"):
@@ -207,9 +207,9 @@ def test_numbers_that_json_cannot_hold(new_classifier, tmp_path):
 def test_a_model_without_the_class_of_the_threshold_is_refused(new_classifier, tmp_path):
     """It may come with a reload: the model before it stays."""
     (tmp_path / "model.safetensors").write_bytes(new_classifier(["good film", "bad"]).to_bytes())
-    assert load(tmp_path / "model.safetensors", "negative=0.2").decision.threshold == (0, 0.2)
+    assert load_served_model(tmp_path / "model.safetensors", "negative=0.2").decision.threshold == (0, 0.2)
     with pytest.raises(ConfigError, match="no such class"):
-        load(tmp_path / "model.safetensors", "neutral=0.2")
+        load_served_model(tmp_path / "model.safetensors", "neutral=0.2")
 
 
 def test_a_file_that_changes_while_it_is_read(new_classifier, tmp_path, monkeypatch):
@@ -227,10 +227,10 @@ def test_a_file_that_changes_while_it_is_read(new_classifier, tmp_path, monkeypa
         return load_model(name)
 
     monkeypatch.setattr(module.file, "load_model", read)
-    assert load(path).digest == hashlib.sha256(contents[1]).hexdigest()
+    assert load_served_model(path).digest == hashlib.sha256(contents[1]).hexdigest()
     changes = 100
     with pytest.raises(DataError, match="has changed while it was read"):
-        load(path)
+        load_served_model(path)
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"text":' * 100_000, b"[" * 100_000 + b"]" * 100_000])
