@@ -1022,6 +1022,6 @@ def test_a_text_of_a_file_without_an_answer_has_its_place(monkeypatch):
 
 def test_a_server_names_the_text_of_the_request_without_an_answer(overflowing, monkeypatch):
     monkeypatch.setattr(server_model, "_TEXTS", 2)
-    served = server_model.load(overflowing)
+    served = server_model.load_served_model(overflowing)
     with pytest.raises(DataError, match=r"^text 4: the model has no answer"):
         served.answer(["good", "bad", "good", "huge huge"], False, threading.Event())
