@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from sentibp.cli.output_file import free_name, require_no_input, require_no_reco
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import STREAM, expand_home, has_data_suffix, names_stream
+
+if TYPE_CHECKING:
+    from sentibp.data.draft import Draft
 
 EPILOG = """\b
 Examples:
@@ -84,6 +87,10 @@ def init(
         if folder := missing_folder(config):
             raise ConfigError(f"--out {config}: {folder}") from None
         raise ConfigError(f"{config}: {(error.strerror or str(error)).lower()}; name another with --out") from None
+    _print_draft(draft, config, json)
+
+
+def _print_draft(draft: Draft, config: Path, json: bool) -> None:
     for note in draft.notes:
         print_message(note)
     if json:

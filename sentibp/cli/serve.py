@@ -112,11 +112,7 @@ def serve(
     limits = Limits(largest, max_texts, max_length, timeout, max_waiting)
     listener = bind(host, port)
     with listener.socket:
-        if token is None and not listener.is_loopback:
-            raise ConfigError(
-                f"--host {host}: other machines can reach this address, so requests need a token; write one with "
-                f"{_NEW_TOKEN} and add --token-file token.txt, or set {TOKEN}"
-            )
+        _require_token(host, listener, token)
         server = Server(listener, limits, Access(token, listener.hosts), load_model)
         path = server.service.model.classifier.file
         code = server.serve_until_stopped(lambda: _print_start(listener, path, token, json))
@@ -125,6 +121,15 @@ def serve(
     else:
         print_interrupted("all requests are answered")
     raise typer.Exit(code)
+
+
+def _require_token(host: str, listener: Listener, token: str | None) -> None:
+    """Raise ConfigError if other machines can reach the server, and any of them may ask."""
+    if token is None and not listener.is_loopback:
+        raise ConfigError(
+            f"--host {host}: other machines can reach this address, so requests need a token; write one with "
+            f"{_NEW_TOKEN} and add --token-file token.txt, or set {TOKEN}"
+        )
 
 
 def _print_start(listener: Listener, path: Path | None, token: str | None, json: bool) -> None:

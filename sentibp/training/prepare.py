@@ -147,8 +147,7 @@ def prepare_inputs(
     occurrences, labelled, unlabelled = encoded.learned
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
     independent, more = _judge_validation(config, reviews, overlap, near, given, cut)
-    of_labels = [] if is_rerun else label_notes(config.data)  # the run has them, unless its settings answered them
-    notes += (*suited, *of_labels, *_data_notes(config, reviews, overlap), *overlap.notes)
+    notes += (*suited, *_data_notes(config, reviews, overlap, is_rerun=is_rerun), *overlap.notes)
     training = reviews.training.examples(features, classes_of(config.data))
     telling = _telling_notes(notes, training, encoded.vocabulary)
     return TrainingData(
@@ -197,9 +196,10 @@ class _Overlap(NamedTuple):
     caveats: list[str]  # those of them that concern the scores
 
 
-def _data_notes(config: Config, reviews: Reviews, overlap: _Overlap) -> list[str]:
+def _data_notes(config: Config, reviews: Reviews, overlap: _Overlap, *, is_rerun: bool) -> list[str]:
     """Return what the user should know of the data as it was read."""
-    notes = data_corpus.contradiction_note(reviews.training, overlap.hashes.training[: len(reviews.training)])
+    notes = [] if is_rerun else label_notes(config.data)  # the run has them, unless its settings answered them
+    notes += data_corpus.contradiction_note(reviews.training, overlap.hashes.training[: len(reviews.training)])
     notes += _shard_notes(config.train, len(reviews.training))
     return notes + [note for corpus in reviews if corpus is not None for note in corpus.notes]
 
