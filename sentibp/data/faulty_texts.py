@@ -6,8 +6,8 @@
 - Ids, numbers, dates and addresses are what another column has than that of the reviews.
 - Garbled texts were damaged before they were written to their file, which is valid UTF-8. UTF-8 that a program has read
   in another encoding and written again has two letters or more for each one beyond ASCII: Ã© for é. A program that
-  cannot read a character writes U+FFFD in its place. U+0000 separates
-  texts in some lists, as `find -print0` writes them.
+  cannot read a character writes U+FFFD in its place. U+0000 separates texts in some lists,
+  as `find -print0` writes them.
 - Encoded texts have their letters beyond ASCII in ASCII: in UTF-7, or quoted-printable as in e-mails. No decoder
   complains, as every byte is valid UTF-8: `Caf+AOk-` and `Caf=C3=A9` would be other words.
 - Serialized texts are still written as another program stores them: values of JSON or Python, and escapes. A file may

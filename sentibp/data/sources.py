@@ -272,7 +272,7 @@ def _open_source(
     if source and os.path.exists(path):  # False, not an error, for names that no file can have
         return readers.open_table(Path(path), paths.shown(source), options, split)
     dataset = re.fullmatch(r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?", source)
-    if source in ("", "-") or not names or _looks_like_path(source) or "$" in source or _several(Path(path), source):
+    if not source or not names or _looks_like_path(source) or "$" in source or _several(Path(path), source):
         raise DataError(no_such_file(source))
     if dataset is None or not ("/" in source or ":" in source):
         near = did_you_mean(near_paths(source, _may_be_source, NAMES))

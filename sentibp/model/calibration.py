@@ -20,8 +20,7 @@ Shift = float | Sequence[float]
 
 _LOWEST, _HIGHEST = 0.01, 100.0  # the range of the factor
 
-# The strength of the priors. Chosen on cuts of 20 to 5,000 training reviews: docs/log/2026-11.md. Networks are mostly
-# overconfident, and a few right answers do not tell how far a logit may grow: growth needs more evidence.
+# The strength of the priors, as of FactorPrior. Chosen on cuts of 20 to 5,000 training reviews: docs/log/2026-11.md.
 _SHIFT = 2.0  # the standard deviation of the shift of a logit
 _MIXING = 1.0  # of the weight of a model in a mixture
 
@@ -29,7 +28,8 @@ _MIXING = 1.0  # of the weight of a model in a mixture
 class FactorPrior(NamedTuple):
     """What is known of the factor f without the reviews that it is fitted on: a gamma distribution.
 
-    It adds s (f / mode - 1 - log(f / mode)) to the sum of the losses, where s is its strength, in reviews.
+    It adds s (f / mode - 1 - log(f / mode)) to the sum of the losses, where s is its strength, in reviews. Networks are
+    mostly overconfident, and a few right answers do not tell how far a logit may grow: growth needs more evidence.
     """
 
     mode: float = 1.0

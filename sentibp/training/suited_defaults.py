@@ -19,9 +19,9 @@ from sentibp.errors import DataError
 from sentibp.model.calibration import USUAL_FACTOR, FactorPrior
 from sentibp.model.word_vectors import VectorFile, load_builtin
 from sentibp.nn.layers import Array
+from sentibp.training.cross_validation import EPOCHS, expected_factor, start_losses
 from sentibp.training.diverged import Diverged
 from sentibp.training.inputs import Inputs, initial_file_facts
-from sentibp.training.start_loss import EPOCHS, expected_factor, start_losses
 from sentibp.utils.arrow import index_of, to_numpy
 
 _SAMPLE = 1500  # training texts from which their length and language are estimated, and what helps with their labels

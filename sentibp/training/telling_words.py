@@ -35,7 +35,7 @@ def telling_words_note(training: Examples, vocabulary: Vocabulary) -> list[str]:
     pair = np.unique((texts.review * len(words) + index)[is_frequent[texts.ids]])  # each once a text
     text, word = np.divmod(pair, max(len(words), 1))
     found = {each: _telling_word(text, word, label == each) for each in classes.tolist()}
-    telling = {each: int(words[index]) for each, index in found.items() if index is not None}
+    telling = {each: int(words[number]) for each, number in found.items() if number is not None}
     if len(telling) < len(classes) - 1:
         return []
     spelling, names = vocabulary.features(), training.classes.names

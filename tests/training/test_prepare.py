@@ -23,12 +23,12 @@ from sentibp.inspection.evaluate import evaluate_on
 from sentibp.model.calibration import USUAL_FACTOR, FactorPrior, fit_temperature
 from sentibp.model.file import load_model
 from sentibp.model.word_vectors import load_builtin
-from sentibp.training import similar_reviews, start_loss, suited_defaults
+from sentibp.training import cross_validation, similar_reviews, suited_defaults
+from sentibp.training.cross_validation import expected_factor, start_losses
 from sentibp.training.events import Epoch
 from sentibp.training.inputs import load_inputs
 from sentibp.training.paths import resolve_paths
 from sentibp.training.prepare import prepare, prepare_inputs
-from sentibp.training.start_loss import expected_factor, start_losses
 from sentibp.training.validation_notes import few_notes
 from sentibp.utils.arrow import strings
 
@@ -801,5 +801,5 @@ def test_texts_that_are_all_answered_correctly_do_not_ask_for_any_factor(classes
     label = np.arange(60 * classes) % classes
     z = 8 * np.eye(classes)[label]
     logits = z[:, 1] - z[:, 0] if classes == 2 else z
-    found = start_loss._factor([start_loss.Answers(logits, label, np.ones(len(label)))], classes)
+    found = cross_validation._factor([cross_validation.Answers(logits, label, np.ones(len(label)))], classes)
     assert 0.4 < found.mode < 0.8 < fit_temperature(logits, label)

@@ -39,6 +39,7 @@ from sentibp.utils.threads import single_threaded_blas
 
 _FOLDS = 3
 _ENOUGH = 300  # texts on which losses are measured; no more folds are needed then
+
 EPOCHS = 2
 """At most, in a trial: a training of many chooses the best one."""
 
@@ -77,7 +78,7 @@ def start_losses(
 def expected_factor(config: Config, corpus: Corpus, pretrained: VectorFile | None) -> FactorPrior:
     """Return what to expect of the factor of the logits, as `start_losses` does.
 
-    Without columns of words, these are the logits of a network, averaged with the classifier of train.linear_member.
+    Without columns of words, these are the logits of the network, or of its average with the linear member.
     DataError if a class has too few texts.
     """
 
@@ -132,7 +133,7 @@ def _factor(folds: Sequence[Answers], classes: int) -> FactorPrior:
 
 
 def _plain(config: Config, training: Corpus, held_out: Corpus) -> Start:
-    """Return a trained network, averaged with that of train.linear_member, and the features of other texts."""
+    """Return a trained network, or its average with the linear member, and the features of other texts."""
     encoded = encode(config.text, (training,), held_out, None, "")
     examples = training.examples(encoded.learned[0], classes_of(config.data))
     classifier = build_classifier(config, encoded.vocabulary, 0, examples=examples)
