@@ -101,17 +101,21 @@ def prepare_config(
     fold: tuple[Corpus, Corpus] | None = None,
     workers: Workers | None = None,
     is_rerun: bool = False,
+    is_refit: bool = False,
 ) -> TrainingData:
     """Load and encode the data of a config whose paths are resolved. `notes` come before those about the data.
 
     Instead of the reviews that the config names, those are taken that are `given`, or the training and validation
-    reviews of a `fold`. The config of a rerun says how the reviews are cut: similar ones are not sought.
+    reviews of a `fold`. The config of a rerun says how the reviews are cut: similar ones are not sought. That of a
+    refit has the settings of the model that was chosen, so no default is chosen for its texts.
 
     DataError if the data cannot be read, ConfigError if the network is larger than the memory.
     """
     with in_background(import_module, "scipy.sparse"):  # the training needs it
         inputs = load_inputs(config, given, fold)
-    return prepare_inputs(config, inputs, notes, given, workers, is_fold=fold is not None, is_rerun=is_rerun)
+    return prepare_inputs(
+        config, inputs, notes, given, workers, is_fold=fold is not None, is_rerun=is_rerun, is_refit=is_refit
+    )
 
 
 def prepare_inputs(
@@ -123,6 +127,7 @@ def prepare_inputs(
     *,
     is_fold: bool = False,
     is_rerun: bool = False,
+    is_refit: bool = False,
 ) -> TrainingData:
     """Encode the reviews that were loaded for a config, as `prepare_config` does.
 
@@ -131,7 +136,9 @@ def prepare_inputs(
     start = time.monotonic()
     require_suitable(config, inputs.pretrained)
     _require_reviews_for_shards(config, len(inputs.reviews.training))
-    config, inputs, suited = suited_defaults(config, inputs)
+    given_config, suited = config, list[str]()
+    if not is_refit:
+        config, inputs, suited = suited_defaults(config, inputs)
     reviews, origin, _, lexicon, files, seconds, _ = inputs
     facts = reviews_facts(config, inputs)
     encoded = _encode(config, inputs, facts, workers)
@@ -142,6 +149,7 @@ def prepare_inputs(
     near = encoded.near_duplicate
     cut = "" if is_fold or is_rerun else keep_similar_together(config, given, reviews, near, overlap.repeated)
     if not isinstance(cut, str):
+        suited = [] if config is given_config else suited  # what left the settings as they were is decided again
         return prepare_config(cut.config, (*notes, *suited, cut.note), given, cut.fold, workers)
     require_memory(config, len(encoded.vocabulary))
     occurrences, labelled, unlabelled = encoded.learned

@@ -53,7 +53,7 @@ def refit(context: TrainingContext) -> Generator[Event, None, dict[str, Any]]:
     if (line := counting(context.executor, config.train.shards, config.text)) is not None:
         yield Note(line)
     with workers_beside(context.run.path, context.executor, config.train.shards) as workers:
-        data = prepare_config(refit_config(config), given=given, workers=workers)
+        data = prepare_config(refit_config(config), given=given, workers=workers, is_refit=True)
     data = data._replace(before=len(context.data.vocabulary))
     yield Note(f"final training on all {len(data.training):,} reviews, with the settings that were best")
     fixed = FixedSelection(selection)

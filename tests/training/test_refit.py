@@ -194,6 +194,25 @@ def test_a_separate_validation_split_is_not_used_for_refit(small, here):
         small(*split)
 
 
+def test_refit_keeps_the_default_settings_that_suited_the_training_reviews(write_config):
+    def write(lengths) -> None:
+        texts = [f"w{i % 2} " + " ".join(f"v{i}x{j}" for j in range(n - 1)) for i, n in enumerate(lengths)]
+        lines = [f"{text},{i % 2}\n" for i, text in enumerate(texts)]
+        Path("reviews.csv").write_text("text,label\n" + "".join(lines), encoding="utf-8")
+
+    write([58] * 40)  # tokens: a little less than in long texts
+    config = write_config("reviews.yaml", data={"source": "reviews.csv"}, train={"refit": True}, pretrain={})
+    _, validation = dataset.load_data(config.config)
+    held_out = {text.split()[1] for text in validation.text.to_pylist()}
+    write([100 if f"v{i}x0" in held_out else 58 for i in range(40)])  # together they are long
+    training, _ = dataset.load_data(config.config)
+    assert {len(text.split()) for text in training.text.to_pylist()} == {58}
+    outcome = train_model(config)
+    chosen, refitted = (model_file.load_model(outcome.run / name) for name in (directory.VALIDATED, directory.MODEL))
+    assert len(refitted.vocabulary) > len(chosen.vocabulary)
+    assert refitted.spec == chosen.spec
+
+
 def test_refit_with_the_plateau_schedule_is_refused(small):
     with pytest.raises(ConfigError, match=r"train\.refit: schedule plateau needs validation data"):
         small("train.schedule=plateau")
