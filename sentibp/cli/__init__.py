@@ -45,7 +45,10 @@ class MissingArgument(UsageMistake):
         super().__init__(f"Missing argument {what}")
 
 
-NO_CONFIG = "'CONFIG': give a YAML file, or a name that `sentibp config list` prints"
+NO_CONFIG = (
+    "'CONFIG': give a YAML file, or a name that `sentibp config list` prints; `sentibp init FILE` writes one for "
+    "a file of reviews"
+)
 """What `MissingArgument` says if no config is given."""
 
 
@@ -107,19 +110,34 @@ def _explain(error: Any) -> None:
         error.message += f" There are: {', '.join(context.command.commands)}."
 
 
+_DATA = ("data", "source", "file", "path", "dataset", "input", "csv")
+_TEXT = ("text", "texts")
+
+
 def _suggest_setting(error: Any) -> None:
-    """Add to the error for an unknown option, such as --epochs, the setting of that name, if the command has --set."""
+    """Add to the error for an unknown option, such as --epochs, what does the same: an option, or a setting."""
     command = error.ctx and error.ctx.command
-    kinds = [each.metavar for each in command.params if "--set" in each.opts] if command else []
-    if not kinds:
-        return
+    parameters = {name: each for each in (command.params if command else []) for name in each.opts}
+    name = error.option_name.lstrip("-").replace("-", "_")
+    instead = [f"did you mean {option} FILE?" for option in ("--input", "--data") if option in parameters]
+    instead += ["give the file without an option"] * ("file" in parameters)
+    if name in _DATA and instead:
+        error.message, error.possibilities = f"{error.message}; {instead[0]}", []
+    elif name in _TEXT and "--input" in parameters:
+        error.message, error.possibilities = f"{error.message}; give the text without an option, in quotes", []
+    elif "--set" in parameters:
+        _suggest_key(error, name, parameters["--set"].metavar.startswith("data."))
+
+
+def _suggest_key(error: Any, name: str, is_data: bool) -> None:
+    """Add to the error the settings of this name, which are of data alone if `is_data`."""
     from sentibp.config.messages import ALIASES
     from sentibp.config.reference import schema_of_config
 
-    name = error.option_name.lstrip("-").replace("-", "_")
-    meant = schema_of_config().meant((name,))
-    keys = [".".join(key) for key in meant if key[0] == "data" or not kinds[0].startswith("data.")]
-    is_known = name in ALIASES or any(key[-1] == name for key in meant)
+    other = "data.source" if name in _DATA else {"model": "model.init_from"}.get(name)
+    meant = schema_of_config().meant((name,)) if other is None else [tuple(other.split("."))]
+    keys = [".".join(key) for key in meant if len(key) > 1 and (key[0] == "data" or not is_data)]
+    is_known = other is not None or name in ALIASES or any(key[-1] == name for key in meant)
     if keys and (is_known or not error.possibilities):
         error.message = f"{error.message}; did you mean {' or '.join(f'--set {key}=VALUE' for key in keys)}?"
         error.possibilities = []

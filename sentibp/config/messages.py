@@ -69,6 +69,8 @@ ALIASES = {
     "file": "source",
     "path": "source",
     "dataset": "source",
+    "input": "source",
+    "csv": "source",
     "val_split": "validation",
     "validation_split": "validation",
     "dev": "validation",

@@ -12,7 +12,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -1088,7 +1088,7 @@ configs = some(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a config has many fields to draw
 @given(configs)
 def test_a_written_config_loads_as_an_equal_config(tree):
     original = Config.model_validate(tree)
