@@ -56,27 +56,32 @@ class Answers(NamedTuple):
     weight: Array  # (n,)
 
 
-@single_threaded_blas
-def start_losses(
-    plain: Config, informed: Sequence[Config], corpus: Corpus, pretrained: VectorFile
-) -> tuple[Array, list[FactorPrior]]:
-    """Return the log loss of each config on texts that it was not trained on: (1 + k,), with the best temperature.
+class Trial(NamedTuple):
+    """What short trainings of 1 + k configs say: one without columns of words, and k with them."""
 
-    The `plain` config has no columns of words. The k `informed` ones have them, and differ in pretrain.decay only. Of
-    these, the second result says what to expect of the factor of the logits.
-    DataError if a class has too few texts.
+    losses: Array  # (1 + k,) the log loss of each on texts that it was not trained on, with the best temperature
+    priors: list[FactorPrior]  # k, what to expect of the factor of the logits of those with columns
+    texts: int  # on which the losses are measured
+
+
+@single_threaded_blas
+def try_starts(plain: Config, informed: Sequence[Config], corpus: Corpus, pretrained: VectorFile) -> Trial:
+    """Train the `plain` config, which has no columns of words, and the `informed` ones, on some texts.
+
+    The informed configs differ in pretrain.decay only. DataError if a class has too few texts.
     """
 
     def train(training: Corpus, held_out: Corpus) -> list[Start]:
         return [_plain(plain, training, held_out), *_informed(informed, training, held_out, pretrained)]
 
     answers = _held_out_answers(plain, corpus, train)
-    return np.array([_loss(folds) for folds in answers]), [_factor(folds, len(corpus.names)) for folds in answers[1:]]
+    priors = [_factor(folds, len(corpus.names)) for folds in answers[1:]]
+    return Trial(np.array([_loss(folds) for folds in answers]), priors, sum(len(fold.label) for fold in answers[0]))
 
 
 @single_threaded_blas
 def expected_factor(config: Config, corpus: Corpus, pretrained: VectorFile | None) -> FactorPrior:
-    """Return what to expect of the factor of the logits, as `start_losses` does.
+    """Return what to expect of the factor of the logits, as `try_starts` does.
 
     Without columns of words, these are the logits of the network, or of its average with the linear member.
     DataError if a class has too few texts.

@@ -18,8 +18,7 @@ from sentibp.data.tokenizer import Tokens, tokenize
 from sentibp.errors import DataError
 from sentibp.model.calibration import USUAL_FACTOR, FactorPrior
 from sentibp.model.word_vectors import VectorFile, load_builtin
-from sentibp.nn.layers import Array
-from sentibp.training.cross_validation import EPOCHS, expected_factor, start_losses
+from sentibp.training.cross_validation import EPOCHS, Trial, expected_factor, try_starts
 from sentibp.training.diverged import Diverged
 from sentibp.training.inputs import Inputs, initial_file_facts
 from sentibp.utils.arrow import index_of, to_numpy
@@ -27,7 +26,9 @@ from sentibp.utils.arrow import index_of, to_numpy
 _SAMPLE = 1500  # training texts from which their length and language are estimated, and what helps with their labels
 _DECAYS = 1.0, 0.1  # of which one becomes pretrain.decay; the first is the usual one
 _CLEARLY = 0.98  # the ratio of the log losses of both, below which the second one is used
-_ENOUGH = 0.01  # by which the log loss must be lower without what is known of words; less is chance, or next to nothing
+_ENOUGH = 0.01  # by which what is known of words must lower the log loss of a trial, less _CHANCE / n for n texts
+_CHANCE = 2.0  # most labels are of sentiment, so that few texts must speak more clearly against it than for it
+_SOLVED = 0.1  # log loss without it, below which little is left to gain, and it counts for other texts
 _FEW = 100  # training texts, below which they say too little about what helps
 _TELLING = 2000  # validation reviews that tell the factor of calibration alone
 _ENGLISH = 0.75  # of the words are in the built-in vectors, at least; 0.92 of English texts, 0.46 of others at most
@@ -77,11 +78,12 @@ def _with_known_words(
         return config, inputs, [f"{note}{key} is given; the config short_texts may have better ones"]
     decays = [config.pretrain.decay] if "decay" in config.pretrain.model_fields_set else _DECAYS
     informed = [with_default(short, ("pretrain", "decay"), decay, given=True) for decay in decays]
-    losses, priors = _losses(config, informed, training, pretrained)
-    if losses is not None and losses[0] < losses[1:].min() - _ENOUGH:
-        note = "short texts in English, but what is known of English words does not help with these labels: "
-        return config, inputs, [f"{note}log loss {losses[1:].min():.3f} with it, {losses[0]:.3f} without"]
-    is_weaker = losses is not None and len(decays) > 1 and bool(losses[2] < _CLEARLY * losses[1])
+    trial = _try_starts(config, informed, training, pretrained)
+    if trial is not None and not _helps(trial):
+        with_it, without = trial.losses[1:].min(), trial.losses[0]
+        note = "short texts in English, but what is known of English words helps little or not at all with these labels"
+        return config, inputs, [f"{note}: log loss {with_it:.3f} with it, {without:.3f} without"]
+    is_weaker = trial is not None and len(decays) > 1 and bool(trial.losses[2] < _CLEARLY * trial.losses[1])
     note = "short texts in English: the default settings are those of the config short_texts"
     if short.pretrain.lexicon == "none":
         note += ", without what is for negative and positive"
@@ -90,7 +92,7 @@ def _with_known_words(
     short = informed[is_weaker]
     files, lexicon = initial_file_facts(short), load_lexicon(short)
     notes = [note, *notes_without_effect(short, ["train.early_stopping.patience"])]  # the model is an average now
-    prior = priors[is_weaker] if priors else None
+    prior = None if trial is None else trial.priors[is_weaker]
     return short, inputs._replace(pretrained=pretrained, lexicon=lexicon, files=files, prior=prior), notes
 
 
@@ -121,17 +123,23 @@ def _sample(corpus: Corpus) -> Corpus:
     return corpus.take(np.linspace(0, len(corpus) - 1, min(len(corpus), _SAMPLE)).astype(np.int64))
 
 
-def _losses(
-    config: Config, informed: Sequence[Config], corpus: Corpus, pretrained: VectorFile
-) -> tuple[Array | None, list[FactorPrior]]:
-    """Return the log loss without what is known of words, and with it for each of the k informed configs: (1 + k,).
-
-    None if there are too few texts to tell. The second result is that of `start_losses`.
-    """
+def _try_starts(config: Config, informed: Sequence[Config], corpus: Corpus, pretrained: VectorFile) -> Trial | None:
+    """Return what a trial says; None if there are too few texts to tell."""
     with suppress(DataError):  # a class has hardly any text
         if len(corpus) >= _FEW:
-            return start_losses(config, informed, corpus, pretrained)
-    return None, []
+            return try_starts(config, informed, corpus, pretrained)
+    return None
+
+
+def _helps(trial: Trial) -> bool:
+    """Return whether what is known of words is better than the usual defaults.
+
+    It must lower the log loss of the trial clearly, as the usual defaults gain more from all texts than from those of
+    the trial.
+    """
+    plain = trial.losses[0]
+    least = _ENOUGH - _CHANCE / trial.texts if plain > _SOLVED else -_ENOUGH
+    return bool(trial.losses[1:].min() <= plain - least)
 
 
 def _known_share(tokens: Tokens, known: pa.LargeStringArray) -> float:

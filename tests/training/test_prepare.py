@@ -24,7 +24,7 @@ from sentibp.model.calibration import USUAL_FACTOR, FactorPrior, fit_temperature
 from sentibp.model.file import load_model
 from sentibp.model.word_vectors import load_builtin
 from sentibp.training import cross_validation, similar_reviews, suited_defaults
-from sentibp.training.cross_validation import expected_factor, start_losses
+from sentibp.training.cross_validation import Trial, expected_factor, try_starts
 from sentibp.training.events import Epoch
 from sentibp.training.inputs import load_inputs
 from sentibp.training.paths import resolve_paths
@@ -542,8 +542,9 @@ def test_labels_that_known_words_say_nothing_about_have_the_usual_defaults(here)
     ]
     write("en.csv", "text,label", rows)
     outcome = train_model(load_config("default", ["data.source=en.csv"]))
-    note = "short texts in English, but what is known of English words does not help with these labels: log loss "
-    found = re.fullmatch(re.escape(note) + r"(0\.\d{3}) with it, (0\.\d{3}) without", outcome.notes[0])
+    note = "short texts in English, but what is known of English words helps little or not at all with these labels: "
+    (told,) = (each for each in outcome.notes if each.startswith(note))
+    found = re.fullmatch(r"log loss (0\.\d{3}) with it, (0\.\d{3}) without", told.removeprefix(note))
     assert found is not None
     assert float(found[1]) > float(found[2])
     recorded = load_config(outcome.run / "config.yaml")
@@ -557,9 +558,29 @@ def test_known_words_are_used_if_both_log_losses_are_next_to_nothing(here):
     write("en.csv", "text,label", short_rows("works broken the phone that I bought here last week", 160))
     resolved = load_config("default", ["data.source=en.csv", "pretrain.decay=0.1"])
     corpus, informed = load_inputs(resolved.config).reviews.training, for_short_texts(resolved.config)
-    plain, known = start_losses(resolved.config, [informed], corpus, load_builtin())[0]
+    plain, known = try_starts(resolved.config, [informed], corpus, load_builtin()).losses
     assert 0 < known - plain < 0.01
     assert prepare(load_config("default", ["data.source=en.csv"])).notes[0].startswith(SHORT)
+
+
+@pytest.mark.parametrize(
+    ("plain", "known", "texts", "helps"),
+    [
+        (0.55, 0.543, 500, True),  # of many texts, 0.006 is enough
+        (0.55, 0.545, 500, False),
+        (0.55, 0.545, 300, True),
+        (0.55, 0.551, 150, True),  # few texts speak against it only if they do so clearly
+        (0.55, 0.561, 100, False),
+        (0.05, 0.055, 500, True),  # nothing to gain on these texts
+        (0.05, 0.065, 500, False),
+    ],
+)
+def test_known_words_must_lower_the_log_loss_clearly(here, monkeypatch, plain, known, texts, helps):
+    trial = Trial(np.array([plain, known, known]), [USUAL_FACTOR] * 2, texts)
+    monkeypatch.setattr(suited_defaults, "try_starts", lambda *_: trial)
+    write("en.csv", "text,label", opinion_rows(160))
+    data = prepare(load_config("default", ["data.source=en.csv"]))
+    assert data.config.pretrain.vectors == ("builtin" if helps else "none")
 
 
 def test_the_penalty_of_words_that_is_given_is_that_of_the_defaults(here, monkeypatch):
@@ -567,7 +588,7 @@ def test_the_penalty_of_words_that_is_given_is_that_of_the_defaults(here, monkey
     write("en.csv", "text,label", opinion_rows(160))
     for decay in 0.3, 1.0:
         tried = []
-        monkeypatch.setattr(suited_defaults, "start_losses", lambda _, configs, *__, to=tried: losses(configs, to))
+        monkeypatch.setattr(suited_defaults, "try_starts", lambda _, configs, *__, to=tried: losses(configs, to))
         data = prepare(load_config("default", ["data.source=en.csv", f"pretrain.decay={decay}"]))
         assert (data.config.pretrain.vectors, data.config.pretrain.decay, tried) == ("builtin", decay, [decay])
         assert data.notes[0] == SHORT and not any("pretrain.decay" in note for note in data.notes)
@@ -576,10 +597,10 @@ def test_the_penalty_of_words_that_is_given_is_that_of_the_defaults(here, monkey
     assert data.notes[0].startswith("pretrain.decay has no effect, as what is known of words is not used here")
 
 
-def losses(configs, tried: list[float]) -> tuple[np.ndarray, list[FactorPrior]]:
+def losses(configs, tried: list[float]) -> Trial:
     """Return log losses that speak for what is known of words, and write down what was tried."""
     tried += [config.pretrain.decay for config in configs]
-    return np.array([0.5, *([0.4] * len(configs))]), [USUAL_FACTOR] * len(configs)
+    return Trial(np.array([0.5, *([0.4] * len(configs))]), [USUAL_FACTOR] * len(configs), 300)
 
 
 @pytest.mark.parametrize("lexicon", ["vader", "none"])
@@ -608,10 +629,11 @@ def test_labels_that_known_words_predict(here):
     config = load_config("default", ["data.source=en.csv"]).config
     informed = for_short_texts(config)
     corpus = load_inputs(config).reviews.training
-    (plain, known), priors = start_losses(config, [informed], corpus, load_builtin())
+    (plain, known), priors, texts = trial = try_starts(config, [informed], corpus, load_builtin())
     assert known < 0.6 < plain
-    again = start_losses(config, [informed], corpus, load_builtin())
-    assert (again[0].tolist(), again[1]) == ([plain, known], priors)
+    assert texts == len(corpus)  # all three folds are measured
+    again = try_starts(config, [informed], corpus, load_builtin())
+    assert (again.losses.tolist(), again.priors) == (trial.losses.tolist(), priors)
     assert [expected_factor(informed, corpus, load_builtin())] == priors
     taught = load_config(outcome.run / "config.yaml").config.pretrain.decay
     assert taught in (1.0, 0.1)
@@ -622,7 +644,9 @@ def test_a_weaker_penalty_for_labels_that_words_tell_apart(here, monkeypatch):
     write("en.csv", "text,label", opinion_rows(160))
     priors = [FactorPrior(0.6, 20, 20), FactorPrior(0.4, 20, 20)]
     for losses, weaker in (([0.5, 0.4, 0.393], False), ([0.5, 0.4, 0.391], True), ([0.4, 0.5, 0.391], True)):
-        monkeypatch.setattr(suited_defaults, "start_losses", lambda *_, losses=losses: (np.array(losses), priors))
+        monkeypatch.setattr(
+            suited_defaults, "try_starts", lambda *_, losses=losses: Trial(np.array(losses), priors, 300)
+        )
         data = prepare(load_config("default", ["data.source=en.csv"]))
         assert (data.config.pretrain.vectors, data.config.pretrain.decay) == ("builtin", 0.1 if weaker else 1.0)
         assert data.prior == priors[weaker]
