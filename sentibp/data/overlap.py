@@ -21,6 +21,7 @@ from sentibp.data.tokenizer import Tokens
 from sentibp.errors import DataError
 from sentibp.nn import Ragged
 from sentibp.utils.arrow import index_of, prefix_sums, to_numpy
+from sentibp.utils.spill import ArrayBuilder
 from sentibp.utils.threads import parallel_map
 
 LARGEST_SHARE = 0.1  # of a validation source of its own that may also be in the training data
@@ -42,6 +43,8 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing, as in utils/hashing.p
 _BASE = 0xD1342543DE82EF95  # of a linear congruential generator (Steele & Vigna, 2021)
 
 _PIECE = 1 << 18  # training tokens that a thread looks at at once
+_TEXT_BITS = 32  # of a pair, for the number of the text
+_TEXT = (1 << _TEXT_BITS) - 1
 _PAIRS = 1 << 21  # of a sequence in a validation review and a training text that has it, which are counted at once
 
 
@@ -112,32 +115,40 @@ def near_duplicates(training: Tokens, count: int, validation: Tokens) -> np.ndar
 
 
 class Holders:
-    """Which training texts have each of some sequences. Where these are more than `MOST`, only that is kept."""
+    """Which training texts have each of some sequences. Where these are more than `MOST`, only that is kept.
+
+    A pair of a sequence and a text that has it is one number, with the number of the text in the lower 32 bits. There
+    are up to 33 pairs for each sequence, so that they are spilled to disk.
+    """
 
     def __init__(self, sequences: int):
         self.count = np.zeros(sequences, np.int64)  # of the texts that have a sequence; more than MOST is not exact
-        self._sequence: list[np.ndarray] = []
-        self._text: list[np.ndarray] = []
+        self._pairs = ArrayBuilder(np.int64)
 
-    def add(self, sequence: np.ndarray, text: np.ndarray) -> None:
-        """Add pairs (p,) of the number of a sequence and that of a text that has it; no pair is added twice."""
+    def add(self, pairs: np.ndarray) -> None:
+        """Add pairs (p,) int64; no pair is added twice."""
+        sequence = pairs >> _TEXT_BITS
         is_rare = self.count.take(sequence) <= MOST
         np.add.at(self.count, sequence, 1)
-        self._sequence.append(sequence.compress(is_rare))
-        self._text.append(text.compress(is_rare))
+        self._pairs.append(pairs.compress(is_rare))
 
-    def add_shard(self, sequence: np.ndarray, text: np.ndarray, frequent: np.ndarray) -> None:
+    def add_shard(self, pairs: np.ndarray, frequent: np.ndarray) -> None:
         """Add the pairs of other texts, and the numbers of the sequences that too many of these have."""
         self.count[frequent] += MOST + 1
-        self.add(sequence, text)
+        self.add(pairs)
 
-    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the pairs of the sequences that at most `MOST` texts have, by sequence and text: (p,), (p,) int64."""
-        sequence, text = (np.concatenate([np.zeros(0, np.int64), *each]) for each in (self._sequence, self._text))
-        kept = self.count.take(sequence) <= MOST
-        sequence, text = sequence.compress(kept), text.compress(kept)
-        order = np.argsort(sequence * (text.max(initial=0) + 1) + text)
-        return sequence.take(order), text.take(order)
+    def pairs(self) -> np.ndarray:
+        """Return the pairs of the sequences that at most `MOST` texts have, in ascending order: (p,) int64.
+
+        Call it once, at the end.
+        """
+        added, kept = self._pairs.array(), ArrayBuilder(np.int64)
+        for start in range(0, len(added), _PAIRS):
+            some = added[start : start + _PAIRS]
+            kept.append(some.compress(self.count.take(some >> _TEXT_BITS) <= MOST))
+        pairs = kept.array()
+        pairs.sort()
+        return pairs
 
     def frequent(self) -> np.ndarray:
         """Return the numbers of the sequences that more than `MOST` texts have: (f,) int64."""
@@ -183,8 +194,8 @@ def _largest_shares(hashes: np.ndarray, review: np.ndarray, wanted: np.ndarray, 
     weight = np.ones(len(hashes))
     weight[at] = value = weights.take(row)
     total, review = np.bincount(review, weight), review.take(at)
-    pair_sequence, pair_text = found.pairs()
-    borders = np.searchsorted(pair_sequence, np.append(occurs, len(wanted)))  # of the pairs of each sequence
+    pairs = found.pairs()
+    borders = np.searchsorted(pairs, np.append(occurs, len(wanted)) << _TEXT_BITS)  # of the pairs of each sequence
     first, number = borders.take(row), np.diff(borders).take(row)
     ends = prefix_sums(np.bincount(review, number, len(total)).astype(np.int64))  # the pairs of each review
     cuts = np.unique(np.searchsorted(ends, range(0, int(ends[-1]), _PAIRS)))
@@ -193,7 +204,7 @@ def _largest_shares(hashes: np.ndarray, review: np.ndarray, wanted: np.ndarray, 
         those = slice(*np.searchsorted(review, (start, stop)))
         n = number[those]
         inside = np.repeat(first[those] - prefix_sums(n)[:-1], n) + np.arange(n.sum())
-        key = np.repeat(review[those] << 40, n) | pair_text[inside]
+        key = np.repeat(review[those] << 40, n) | (pairs[inside] & _TEXT)
         order = np.argsort(key, kind="stable")
         key, worth = key[order], np.repeat(value[those], n)[order]
         if len(key):
@@ -245,10 +256,10 @@ def holders(ids: np.ndarray, offsets: np.ndarray, k: int, wanted: np.ndarray) ->
     exact = KeyTable(wanted.view(np.int64), np.arange(len(wanted)))
     found = Holders(len(wanted))
 
-    def piece(texts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    def piece(texts: tuple[int, int]) -> np.ndarray:
         start, stop = offsets[texts[0]], offsets[texts[1]]
         if stop - start < k:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+            return np.zeros(0, np.int64)
         value = sequence_hashes(np.asarray(ids[start:stop]), k)
         at = np.flatnonzero(table.take((value >> shift).view(np.int64)))
         sequence = exact.find(value.take(at).view(np.int64))
@@ -257,10 +268,9 @@ def holders(ids: np.ndarray, offsets: np.ndarray, k: int, wanted: np.ndarray) ->
         at, sequence = start + at.take(kept), sequence.take(kept).astype(np.int64)
         text = np.searchsorted(offsets, at, "right") - 1
         is_inside = at + k <= offsets[text + 1]  # others reach into the next text
-        key = np.unique(text.compress(is_inside) * len(wanted) + sequence.compress(is_inside))
-        return key % len(wanted), key // len(wanted)
+        return np.unique(sequence.compress(is_inside) << _TEXT_BITS | text.compress(is_inside))
 
     borders = np.searchsorted(offsets, np.arange(0, offsets[-1], _PIECE)).tolist()
-    for sequence, text in parallel_map(piece, pairwise(dict.fromkeys([*borders, len(offsets) - 1]))):
-        found.add(sequence, text)
+    for pairs in parallel_map(piece, pairwise(dict.fromkeys([*borders, len(offsets) - 1]))):
+        found.add(pairs)
     return found

@@ -147,8 +147,8 @@ class ShardedTokens:
         futures = [submit(find_sequences, shard, k, path, name=shard.name) for shard in self.shards[self.training]]
         found, before = Holders(len(wanted)), 0
         for future, each in zip(futures, self.counted[self.training], strict=True):
-            sequence, text, frequent = self.workers.executor.result(future)
-            found.add_shard(sequence, text + before, frequent)
+            pairs, frequent = self.workers.executor.result(future)
+            found.add_shard(pairs + before, frequent)
             before += each.texts
         return found
 
@@ -251,14 +251,14 @@ def tokenize_shard(shard: TextShard, spelling: Spelling, names: bool) -> Counted
     return Counted(tokens.words, count, capitals, len(tokens.ids), len(tokens.offsets) - 1)
 
 
-def find_sequences(shard: TextShard, k: int, wanted: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def find_sequences(shard: TextShard, k: int, wanted: str) -> tuple[np.ndarray, np.ndarray]:
     """Return which texts of a shard have the sequences of k tokens whose hashes are in a file.
 
-    They are pairs (p,), (p,) of the number of a sequence and of a text, and the numbers (f,) of frequent sequences.
+    They are the pairs (p,) of `Holders`, and the numbers (f,) of frequent sequences.
     """
     number, ids, offsets = (array_files.load(f"{shard.path}.{name}.npy") for name in ("number", "ids", "offsets"))
     found = holders(number.take(ids), offsets, k, array_files.load(wanted))
-    return *found.pairs(), found.frequent()
+    return found.pairs(), found.frequent()
 
 
 def count_pairs(shard: TextShard, levels: Sequence[str], m: int, parts: int) -> None:

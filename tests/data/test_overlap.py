@@ -197,11 +197,10 @@ def test_validation_reviews_whose_group_has_training_reviews_are_counted():
 def test_a_sequence_that_is_frequent_in_one_shard_is_frequent():
     """Also if no other shard has it: its texts are not known, so that it must not count at all."""
     none, found = np.zeros(0, np.int64), overlap.Holders(2)
-    found.add_shard(np.array([0]), np.array([7]), np.array([1]))
+    found.add_shard(np.array([7]), np.array([1]))
+    found.add_shard(np.array([1 << 32 | 8, 3]), none)
     assert found.frequent().tolist() == [1]
-    assert [each.tolist() for each in found.pairs()] == [[0], [7]]
-    found.add_shard(none, none, none)
-    assert found.frequent().tolist() == [1]
+    assert found.pairs().tolist() == [3, 7]  # of sequence 0, with the texts 3 and 7
 
 
 @pytest.mark.parametrize(("text", "refused"), [("a very good film", True), ("very good film", False)])
