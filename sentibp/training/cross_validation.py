@@ -61,7 +61,6 @@ class Trial(NamedTuple):
 
     losses: Array  # (1 + k,) the log loss of each on texts that it was not trained on, with the best temperature
     priors: list[FactorPrior]  # k, what to expect of the factor of the logits of those with columns
-    texts: int  # on which the losses are measured
 
 
 @single_threaded_blas
@@ -75,8 +74,8 @@ def try_starts(plain: Config, informed: Sequence[Config], corpus: Corpus, pretra
         return [_plain(plain, training, held_out), *_informed(informed, training, held_out, pretrained)]
 
     answers = _held_out_answers(plain, corpus, train)
-    priors = [_factor(folds, len(corpus.names)) for folds in answers[1:]]
-    return Trial(np.array([_loss(folds) for folds in answers]), priors, sum(len(fold.label) for fold in answers[0]))
+    losses = np.array([_loss(folds) for folds in answers])
+    return Trial(losses, [_factor(folds, len(corpus.names)) for folds in answers[1:]])
 
 
 @single_threaded_blas

@@ -27,7 +27,7 @@ _SAMPLE = 1500  # training texts from which their length and language are estima
 _DECAYS = 1.0, 0.1  # of which one becomes pretrain.decay; the first is the usual one
 _CLEARLY = 0.98  # the ratio of the log losses of both, below which the second one is used
 _ENOUGH = 0.01  # by which what is known of words must lower the log loss of a trial, less _CHANCE / n for n texts
-_CHANCE = 2.0  # most labels are of sentiment, so that few texts must speak more clearly against it than for it
+_CHANCE = 4.0  # what few texts say depends on it, and most labels are of sentiment, where it helps
 _SOLVED = 0.1  # log loss without it, below which little is left to gain, and it counts for other texts
 _FEW = 100  # training texts, below which they say too little about what helps
 _TELLING = 2000  # validation reviews that tell the factor of calibration alone
@@ -79,7 +79,7 @@ def _with_known_words(
     decays = [config.pretrain.decay] if "decay" in config.pretrain.model_fields_set else _DECAYS
     informed = [with_default(short, ("pretrain", "decay"), decay, given=True) for decay in decays]
     trial = _try_starts(config, informed, training, pretrained)
-    if trial is not None and not _helps(trial):
+    if trial is not None and not _helps(trial, len(training)):
         with_it, without = trial.losses[1:].min(), trial.losses[0]
         note = "short texts in English, but what is known of English words helps little or not at all with these labels"
         return config, inputs, [f"{note}: log loss {with_it:.3f} with it, {without:.3f} without"]
@@ -131,14 +131,13 @@ def _try_starts(config: Config, informed: Sequence[Config], corpus: Corpus, pret
     return None
 
 
-def _helps(trial: Trial) -> bool:
-    """Return whether what is known of words is better than the usual defaults.
+def _helps(trial: Trial, texts: int) -> bool:
+    """Return whether what is known of words is better than the usual defaults, as a trial on so many texts says.
 
-    It must lower the log loss of the trial clearly, as the usual defaults gain more from all texts than from those of
-    the trial.
+    Of many texts, it must lower the log loss of the trial: the usual defaults gain more from all texts than from these.
     """
     plain = trial.losses[0]
-    least = _ENOUGH - _CHANCE / trial.texts if plain > _SOLVED else -_ENOUGH
+    least = max(_ENOUGH - _CHANCE / texts, -_ENOUGH) if plain > _SOLVED else -_ENOUGH
     return bool(trial.losses[1:].min() <= plain - least)
 
 
