@@ -136,9 +136,8 @@ def prepare_inputs(
     start = time.monotonic()
     require_suitable(config, inputs.pretrained)
     _require_reviews_for_shards(config, len(inputs.reviews.training))
-    given_config, suited = config, list[str]()
-    if not is_refit:
-        config, inputs, suited = suited_defaults(config, inputs)
+    wanted = config
+    config, inputs, suited = (config, inputs, []) if is_refit else suited_defaults(config, inputs)
     reviews, origin, _, lexicon, files, seconds, _ = inputs
     facts = reviews_facts(config, inputs)
     encoded = _encode(config, inputs, facts, workers)
@@ -146,15 +145,13 @@ def prepare_inputs(
     if not is_fold:
         _require_separate(config, reviews.validation, overlap, is_given=given is not None)
         suited += without_effect_note(config, is_given=given is not None)
-    near = encoded.near_duplicate
-    cut = "" if is_fold or is_rerun else keep_similar_together(config, given, reviews, near, overlap.repeated)
+    cut = "" if is_fold or is_rerun else keep_similar_together(config, given, reviews, overlap.near, overlap.repeated)
     if not isinstance(cut, str):
-        suited = [] if config is given_config else suited  # what left the settings as they were is decided again
+        suited = [] if config is wanted else suited  # what left the settings as they were is decided again
         return prepare_config(cut.config, (*notes, *suited, cut.note), given, cut.fold, workers)
-    require_memory(config, len(encoded.vocabulary))
     occurrences, labelled, unlabelled = encoded.learned
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
-    independent, more = _judge_validation(config, reviews, overlap, near, given, cut)
+    independent, more = _judge_validation(config, reviews, overlap, given, cut)
     notes += (*suited, *_data_notes(config, reviews, overlap, is_rerun=is_rerun), *overlap.notes)
     training = reviews.training.examples(features, classes_of(config.data))
     telling = _telling_notes(notes, training, encoded.vocabulary)
@@ -179,9 +176,12 @@ def prepare_inputs(
 
 
 def _encode(config: Config, inputs: Inputs, facts: Mapping[str, Any], workers: Workers | None) -> Encoded:
-    """Encode all reviews with one vocabulary, which has the known words, too; in shards, if there are `workers`."""
+    """Encode all reviews with one vocabulary, which has the known words, too; in shards, if there are `workers`.
+
+    ConfigError if the network is larger than the memory.
+    """
     reviews, origin, pretrained, lexicon, *_ = inputs
-    return encode(
+    encoded = encode(
         config.text,
         (reviews.training, reviews.labelled, reviews.unlabelled),
         reviews.validation,
@@ -192,6 +192,8 @@ def _encode(config: Config, inputs: Inputs, facts: Mapping[str, Any], workers: W
         words=known_words(config, pretrained, lexicon),
         workers=workers,
     )
+    require_memory(config, len(encoded.vocabulary))
+    return encoded
 
 
 class _Overlap(NamedTuple):
@@ -199,6 +201,7 @@ class _Overlap(NamedTuple):
 
     hashes: ReviewHashes
     repeated: Array  # (k,) the positions of those that are training reviews, too
+    near: Array  # (n,) whether each is nearly the same as a training review: see overlap.near_duplicates
     known: Array  # (m,) the positions of those that the model of init_from was trained on
     notes: list[str]
     caveats: list[str]  # those of them that concern the scores
@@ -244,20 +247,19 @@ def _judge_validation(
     config: Config,
     reviews: Reviews,
     overlap: _Overlap,
-    near_duplicate: Array,
     given: InMemory | None,
     why_apart: str,
 ) -> tuple[Array | None, list[str]]:
     """Return how much each validation review counts in a fit (n,), and what the user should know of them.
 
-    `near_duplicate` (n,) is 1 for those that are nearly the same as training reviews. `why_apart` says why these are
-    not held out together, if that was tried.
+    `why_apart` says why those that are nearly the same as training reviews are not held out together, if that was
+    tried.
     """
     if reviews.validation is None:
         return None, []
-    learned = np.union1d(np.union1d(overlap.repeated, overlap.known), np.flatnonzero(near_duplicate == 1))
+    learned = np.union1d(np.union1d(overlap.repeated, overlap.known), np.flatnonzero(overlap.near == 1))
     independent = data_corpus.independent_weights(reviews.validation, learned, overlap.hashes.validation)
-    near = np.delete(near_duplicate, overlap.repeated)
+    near = np.delete(overlap.near, overlap.repeated)
     about = overlap.hashes, len(overlap.repeated), near, independent, given is not None, why_apart
     return independent, validation_notes(config, reviews.training, reviews.validation, *about)
 
@@ -268,7 +270,8 @@ def _find_overlap(config: Config, reviews: Reviews, origin: Classifier | None, e
     repeated = np.flatnonzero(np.isin(held_out, known))
     if reviews.labelled is not None:
         known = np.concatenate((known, text_hashes(reviews.labelled.text)))
-    overlap = _Overlap(ReviewHashes(known, held_out), repeated, np.zeros(0, np.int64), [], [])
+    none = np.zeros(0, np.int64)
+    overlap = _Overlap(ReviewHashes(known, held_out), repeated, encoded.near_duplicate, none, [], [])
     return overlap if origin is None else _with_origin(overlap, reviews.validation, origin, config)
 
 
@@ -281,7 +284,7 @@ def _require_separate(config: Config, validation: Corpus | None, overlap: _Overl
 
 def _with_origin(overlap: _Overlap, validation: Corpus | None, origin: Classifier, config: Config) -> _Overlap:
     """Add the reviews that the model of init_from was trained on: the new model has learned from them, too."""
-    hashes, repeated, name, notes = overlap.hashes, overlap.repeated, shown(str(config.model.init_from)), []
+    hashes, name, notes = overlap.hashes, shown(str(config.model.init_from)), list[str]()
     if origin.spec.folding == config.text.folding != FOLDING:
         notes.append(f"text.folding is {config.text.folding}, as in {name}, whose words it starts from")
     learned = RecordedData(origin).training_hashes()
@@ -295,7 +298,7 @@ def _with_origin(overlap: _Overlap, validation: Corpus | None, origin: Classifie
         few = f"{len(known):,} of {len(hashes.validation):,} validation reviews are in the training data of {name}"
         caveats.append(f"{few}, which the training starts from: expect lower scores")
     hashes = hashes._replace(training=np.concatenate((hashes.training, learned)))
-    return _Overlap(hashes, repeated, known, notes + caveats, caveats)
+    return overlap._replace(hashes=hashes, known=known, notes=notes + caveats, caveats=caveats)
 
 
 def _examples_or_none(corpus: Corpus | None, features: Ragged, classes: Classes) -> Examples | None:
