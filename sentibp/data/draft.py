@@ -220,19 +220,26 @@ def _open(path: Path, name: str, settings: dict[str, Any], given: Mapping[str, A
             return settings, table
         except DataError as error:
             repair = _repair(str(error))
-            if repair is None or repair[0] in settings:
+            if not repair or not settings.keys().isdisjoint(repair):
                 raise
-            settings[repair[0]] = repair[1]
+            settings |= repair
 
 
-def _repair(message: str) -> tuple[str, Any] | None:
-    """Return the first setting of a file that an error message suggests, and its value."""
+def _repair(message: str) -> dict[str, Any]:
+    """Return the first settings of a file that an error message suggests, with their values: one, or one after another.
+
+    An empty mapping if it suggests none.
+    """
+    repair: dict[str, Any] = {}
+    end = 0
     for found in re.finditer(r"--set ((?:'[^']*'|\"[^\"]*\"|[^\s'\"])+)", message):
+        if repair and message[end : found.start()] != " ":
+            break
         key, _, value = shlex.split(found[1])[0].rstrip(";,").partition("=")
         section, _, key = key.partition(".")
         if section == "data" and key in _REPAIRS and value != "NAME":  # which only the user knows
-            return key, yaml.safe_load(value)
-    return None
+            repair[key], end = yaml.safe_load(value), found.end()
+    return repair
 
 
 def _why(key: str) -> str:

@@ -394,3 +394,11 @@ def test_few_rows_have_a_share_with_which_train_holds_out_each_class(sentibp, la
             file.write_text(text, encoding="utf-8")
         sentibp("init", "few", "--out", "folder.yaml")
         assert yaml.safe_load(Path("folder.yaml").read_text())["data"]["validation"] == validation
+
+
+def test_two_settings_that_belong_together_are_both_taken(sentibp, here):
+    lines = [f"{i % 2} a film {'that I saw ' * (i % 5)}here" for i in range(40)]
+    Path("reviews.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    sentibp("init", "reviews.txt")
+    data = yaml.safe_load(Path("reviews.yaml").read_text(encoding="utf-8"))["data"]
+    assert (data["separator"], data["columns"]) == (" ", ["label", "text"])

@@ -17,20 +17,20 @@ from pathlib import Path
 from sentibp.data.readers import compression, disguise, excel, folder
 from sentibp.data.readers.content import first_bytes, read_bytes
 from sentibp.data.readers.csv_tsv import open_csv
-from sentibp.data.readers.dialect import BAR, TAB, likely_separator
+from sentibp.data.readers.dialect import BAR, TAB, head_lines, likely_separator
 from sentibp.data.readers.encoding import encoding_for, to_utf8
 from sentibp.data.readers.header import similar_names
 from sentibp.data.readers.json_file import open_json
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.partitions import partition_files, with_values, without_values
-from sentibp.data.readers.plain import open_lines
+from sentibp.data.readers.plain import label_repair, open_lines
 from sentibp.data.readers.shards import join_tables
 from sentibp.data.readers.splits import are_parts, choose_files, data_files, format_suffix, listed, splits_of
 from sentibp.data.readers.table import ReadOptions, Table, is_set, require_short_lines, require_unset
 from sentibp.errors import DataError, NoLabels
 from sentibp.utils.files import data_error_if_unreadable
 from sentibp.utils.messages import counted
-from sentibp.utils.paths import PACKED
+from sentibp.utils.paths import PACKED, shown
 from sentibp.utils.repair import set_option
 
 FORMATS = (
@@ -47,7 +47,12 @@ def open_table(path: Path, name: str, options: ReadOptions, split: str = "train"
     if path.is_dir():
         with data_error_if_unreadable():
             return _open_folder(path, name, options, split)
-    table = open_content(_read(path, name), name, options, format_suffix(path.name), split)
+    try:
+        table = open_content(_read(path, name), name, options, format_suffix(path.name), split)
+    except DataError:
+        if options.label is not None and path.name in (folder.files_by_class(path.parent) or ()):
+            _reject_files_by_class(path.parent, name)
+        raise
     return table.with_notes(similar_names(name, table.columns, options))
 
 
@@ -75,6 +80,8 @@ def _open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Tab
     if folder.is_class_folder(path):
         return folder.open_class_folder(path, name, options, split)
     inner = folder.data_folder(path)
+    if options.label is not None:
+        _reject_files_by_class(inner, name)
     prefix = name if inner == path else f"{name}/{inner.name}"
     names = data_files(file.name for file in inner.iterdir() if file.is_file())
     are_texts = len(names) > 1 and not splits_of(names) and not are_parts(names) and format_suffix(names[0]) == ".txt"
@@ -90,6 +97,16 @@ def _open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Tab
     notes += (f"{prefix}: {listed(empty)}: empty, and left out",) * bool(empty)
     read = [file for file in files if file not in empty] or files
     return join_tables([open_table(inner / file, f"{prefix}/{file}", options) for file in read], name, notes)
+
+
+def _reject_files_by_class(path: Path, name: str) -> None:
+    """Raise a DataError if two files of a folder say to have the texts of a class each."""
+    both = folder.files_by_class(path)
+    if both is not None:
+        files = [shlex.quote(shown(str(path / file))) for file in both]
+        labelled = list(zip(("neg", "pos"), files, strict=True))
+        what = f"{name}: {both[0]} and {both[1]} seem to have the texts of a class each, one on each line"
+        raise DataError(f"{what}; write both into one file: {folder.as_lines_with_labels(labelled)}")
 
 
 def _reject_saved_data_set(path: Path, name: str) -> None:
@@ -178,10 +195,12 @@ def _open_text(data: memoryview, name: str, options: ReadOptions, suffix: str) -
     if first_bytes(data, 9) == b"__label__":
         return open_lines(data, name, options)
     if is_set("separator", options) or is_set("quoting", options):
-        return open_csv(data, name, options)
+        return open_lines(data, name, options)
     guess = likely_separator(data)
     if guess is not None:
         repair = f"if it is a table: {set_option('data.separator', guess)}"
+        raise DataError(f"{name}: {suffix} is not a known format; {repair}; else give {FORMATS}")
+    if options.label is not None and (repair := label_repair(head_lines(data), options)):
         raise DataError(f"{name}: {suffix} is not a known format; {repair}; else give {FORMATS}")
     raise DataError(f"{name}: not a known format; give {FORMATS}")
 

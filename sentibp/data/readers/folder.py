@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Generator, Sequence
 from functools import partial
 from pathlib import Path
@@ -30,6 +32,7 @@ from sentibp.utils.files import data_error_if_unreadable
 from sentibp.utils.label_key import label_key, label_value
 from sentibp.utils.label_mapping import class_order
 from sentibp.utils.messages import counted
+from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
 
 _POLARITY = {"neg": "neg", "negative": "neg", "pos": "pos", "positive": "pos"}
@@ -45,6 +48,10 @@ _DOUBTFUL = (  # suffixes of files that are read as texts, and what is then read
     (TABLES, "also those that are called tables"),
     ((".html", ".htm", ".xml"), "with its tags as words"),
 )
+
+_LINES = 50  # of a file: with more in each of a few files, a line may be a review
+_FEW = 20
+_HEAD = 1 << 16  # bytes of a file in which its lines are counted
 
 _SPLITS = frozenset(alias for aliases in ALIASES.values() for alias in aliases)
 
@@ -96,7 +103,54 @@ def open_class_folder(path: Path, name: str, options: ReadOptions, split: str) -
         classes = _classes(path)
     classes = [*classes, *(child for child in _further_classes(path, classes) if _is_wanted(child, options))]
     fixed = all(child.name.lower() in _POLARITY for child in classes)
-    return open_text_files(classes, name, options, fixed_labels=fixed, notes=_not_read(path, name, classes, options))
+    notes = (*_not_read(path, name, classes, options), *_lines_note(name, classes))
+    return open_text_files(classes, name, options, fixed_labels=fixed, notes=notes)
+
+
+def files_by_class(path: Path) -> tuple[str, str] | None:
+    """Return the names of two files of a folder that say to have the negative and the positive texts; None if none do.
+
+    Such are neg.txt and pos.txt, rt-polarity.neg and rt-polarity.pos, train_negative.txt and train_positive.txt. Beside
+    a table they may be anything, such as lists of words.
+    """
+    found: dict[str, dict[str, str]] = {}
+    files = sorted(_files(path))
+    for file in [] if any(format_suffix(each.name) in TABLES for each in files) else files:
+        words = re.split(r"(?<![^\W_])(neg|negative|pos|positive)(?![^\W_])", file.name, flags=re.IGNORECASE)
+        if len(words) == 3:
+            found.setdefault(words[0] + words[2], {})[_POLARITY[words[1].lower()]] = file.name
+    return next(((both["neg"], both["pos"]) for both in found.values() if len(both) == 2), None)
+
+
+def as_lines_with_labels(label_files: Sequence[tuple[str, str]]) -> str:
+    """Return the command that writes the lines of files into one file, with their labels as fastText has them.
+
+    `label_files` are pairs of a label and of the files as a shell takes them.
+    """
+    number = 1
+    while Path(target := f"labelled{f'-{number}' * (number > 1)}.txt").exists():
+        number += 1
+    commands = [
+        f"awk 'NF {{print \"__label__{label} \" $0}}' {files} {'>>' if i else '>'} {target}"
+        for i, (label, files) in enumerate(label_files)
+    ]
+    return f"{'; '.join(commands)}; then give {target}"
+
+
+def _lines_note(name: str, classes: Sequence[Path]) -> list[str]:
+    """Return a note if each class has a few files with many lines: each line may be a review."""
+    files = [file for child in classes for file in _files(child) if not _is_binary(file)]
+    if len(files) > _FEW or any(_count_lines(file) < _LINES for file in files):
+        return []
+    labelled = [(child.name, f"{shlex.quote(shown(str(child)))}/*") for child in classes]
+    what = f"{name}: each of its {counted(len(files), 'file')} is read as one review, with {_LINES} lines or more"
+    return [f"{what}; if each line is one: {as_lines_with_labels(labelled)}"]
+
+
+def _count_lines(file: Path) -> int:
+    """Return the number of lines at the beginning of a file."""
+    with data_error_if_unreadable(), file.open("rb") as content:
+        return content.read(_HEAD).count(b"\n")
 
 
 def _further_classes(path: Path, classes: Sequence[Path]) -> list[Path]:

@@ -205,12 +205,15 @@ def _has_header(lines: list[str]) -> bool:
 
 
 def _label_position(lines: list[str], separator: str) -> int | None:
-    """Return where each line has a label beside a text: 0 before the text, 1 after it; None if it has none."""
+    """Return where each line has a label beside a text: 0 before the text, 1 after it; None if it has none.
+
+    What stands before or after a space or a colon may be any word: it must be a well-known label or a digit.
+    """
     if not all(separator in line for line in lines):
         return None
-    first = [line.split(separator, 1)[0] for line in lines]
-    last = [line.rsplit(separator, 1)[1] for line in lines]
-    return label_column([first, last], [0, 1])
+    ends = [[line.split(separator, 1)[0] for line in lines], [line.rsplit(separator, 1)[1] for line in lines]]
+    candidates = [i for i in (0, 1) if separator not in " :" or (are_labels(ends[i]) and len(set(ends[i])) > 1)]
+    return label_column(ends, candidates)
 
 
 def _no_labels(data: memoryview, name: str, options: ReadOptions) -> DataError:
@@ -220,16 +223,22 @@ def _no_labels(data: memoryview, name: str, options: ReadOptions) -> DataError:
         return DataError(f"{fact}; if spaces separate columns in its lines: {set_option('data.separator', ' ')}")
     if repair := control_separator(lines, options):
         return DataError(f"{fact}; {repair}")
-    for separator in "\t@|;,":
+    if repair := label_repair(lines, options):
+        return DataError(f"{fact}; {repair}")
+    return NoLabels(f"{fact}; give CSV, TSV, JSONL, Parquet or __label__ lines")
+
+
+def label_repair(lines: list[str], options: ReadOptions) -> str | None:
+    """Return how to read lines that seem to have a label beside a text; None if they do not."""
+    for separator in "\t@|;,: ":
         below = _rows(lines[title_count(lines, separator) :], separator)
         position = _label_position(below, separator) if below else None
         if position is not None:
-            text, label = options.texts[0], options.label
-            columns = [text, label] if position else [label, text]
+            columns = [options.texts[0], options.label] if position else [options.label, options.texts[0]]
             what = f"each line seems to have a label {'after' if position else 'before'} a {separator!r}"
             separator_option = set_option("data.separator", separator)
-            return DataError(f"{fact}; {what}; read it with {separator_option} {set_option('data.columns', columns)}")
-    return NoLabels(f"{fact}; give CSV, TSV, JSONL, Parquet or __label__ lines")
+            return f"{what}; read it with {separator_option} {set_option('data.columns', columns)}"
+    return None
 
 
 def line_notes(lines: list[str], name: str, options: ReadOptions) -> tuple[str, ...]:

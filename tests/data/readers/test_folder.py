@@ -251,6 +251,46 @@ def test_a_folder_of_texts_without_labels(tmp_path):
     assert records.notes == ("x: each of its 2 files is one review",)
 
 
+@pytest.mark.parametrize(
+    ("negative", "positive"),
+    [("neg.txt", "pos.txt"), ("rt-polarity.neg", "rt-polarity.pos"), ("it's Negative.txt", "it's Positive.txt")],
+)
+def test_a_file_of_lines_for_each_class_is_met_with_a_command_that_works(tmp_path, monkeypatch, negative, positive):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "set", **{negative: "bad\n\nawful", positive: "good\nfine\n"})
+    (tmp_path / "labelled.txt").touch()
+    for name in "set", f"set/{negative}", f"set/{positive}":
+        with pytest.raises(DataError, match="seem to have the texts of a class each") as caught:
+            read(tmp_path / name, name, BOTH)
+    command, _, target = str(caught.value).partition("write both into one file: ")[2].rpartition("; then give ")
+    assert target == "labelled-2.txt"
+    subprocess.run(command, shell=True, check=True)
+    lines = [("bad", 0), ("awful", 0), ("good", 1), ("fine", 1)]
+    assert rows(read(tmp_path / target, target, BOTH)) == [(text, f"__label__{('neg', 'pos')[i]}") for text, i in lines]
+
+
+def test_lists_of_words_beside_a_table_are_no_classes(tmp_path):
+    write(tmp_path, **{"positive-words.txt": "good\n", "negative-words.txt": "bad\n", "reviews.csv": csv("a", "b")})
+    assert rows(read(tmp_path, "set", BOTH)) == [("a", "1"), ("b", "1")]
+
+
+def test_a_few_files_with_many_lines_may_have_a_review_on_each(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for label in "neg", "pos":
+        write(tmp_path / "set" / label, **{f"{label}.txt": "".join(f"{label} {i}\n" for i in range(50))})
+    records = read(tmp_path / "set", "set", BOTH)
+    assert len(records.text) == 2
+    (note,) = records.notes
+    assert note.startswith(
+        "set: each of its 2 files is read as one review, with 50 lines or more; if each line is one: "
+    )
+    command, _, target = note.partition("if each line is one: ")[2].rpartition("; then give ")
+    subprocess.run(command, shell=True, check=True)
+    assert rows(read(tmp_path / target, target, BOTH))[49:51] == [("neg 49", "__label__neg"), ("pos 0", "__label__pos")]
+    write(tmp_path / "set" / "pos", **{"one.txt": "a good film\nwith two lines\n"})
+    assert read(tmp_path / "set", "set", BOTH).notes == ()
+
+
 def test_has_splits(tmp_path):
     make_folder(tmp_path / "acl", train_pos_1="a", train_neg_1="b")
     assert readers.has_splits(tmp_path / "acl")

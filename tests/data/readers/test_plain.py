@@ -194,6 +194,33 @@ def test_another_separator_is_suggested_and_then_works():
     )
 
 
+@pytest.mark.parametrize("suffix", ["txt", "all"])
+@pytest.mark.parametrize(
+    ("lines", "columns", "separator", "found"),
+    [
+        (["0 a bad film", "1 a good one"], "label,text", '" "', [("a bad film", "0"), ("a good one", "1")]),
+        (["neg a bad film", "pos good"], "label,text", '" "', [("a bad film", "neg"), ("good", "pos")]),
+        (["a bad film 0", "a good one 1"], "text,label", '" "', [("a bad film", "0"), ("a good one", "1")]),
+        (["1:a good: film", "0:bad"], "label,text", '":"', [("a good: film", "1"), ("bad", "0")]),
+    ],
+)
+def test_a_space_or_colon_beside_known_labels_is_suggested_and_then_works(suffix, lines, columns, separator, found):
+    data = "".join(f"{line}\n" for line in lines)
+    repair = f"read it with --set 'data.separator={separator}' --set data.columns=[{columns}]"
+    assert repair in complaint(data, f"x.{suffix}")
+    options = BOTH._replace(separator=yaml.safe_load(separator), names=tuple(columns.split(",")))
+    assert rows(parse(data, f"x.{suffix}", options)) == found
+
+
+@pytest.mark.parametrize(
+    "lines", [["The film is good", "The plot is bad"], ["1 star", "1 star less"], ["I saw it: good", "I left: bad"]]
+)
+def test_other_first_words_are_no_labels(lines):
+    assert complaint("".join(f"{line}\n" for line in lines), "x.txt").startswith(
+        "x.txt: plain text has no labels; give "
+    )
+
+
 def test_a_table_in_a_text_file():
     assert rows(parse("label,text\n1,a\n0,b\n", "x.txt")) == [("a", "1"), ("b", "0")]
     assert rows(parse('"Text"\t"Label"\n"a\nb"\t1\n', "x.txt")) == [("a\nb", "1")]
