@@ -235,7 +235,11 @@ def label_repair(lines: list[str], options: ReadOptions) -> str | None:
         position = _label_position(below, separator) if below else None
         if position is not None:
             columns = [options.texts[0], options.label] if position else [options.label, options.texts[0]]
-            what = f"each line seems to have a label {'after' if position else 'before'} a {separator!r}"
+            where = "each line seems to have a label " + ("after" if position else "before")
+            what = f"{where} a {separator!r}"
+            run = re.search(f"{re.escape(separator)}{{2,}}", below[0])  # such as `1 ||| good`
+            if run is not None and all(run[0] in line for line in below):
+                return f"{where} {run[0]!r}; write a tab in its place"
             separator_option = set_option("data.separator", separator)
             return f"{what}; read it with {separator_option} {set_option('data.columns', columns)}"
     return None

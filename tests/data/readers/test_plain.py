@@ -212,6 +212,13 @@ def test_a_space_or_colon_beside_known_labels_is_suggested_and_then_works(suffix
     assert rows(parse(data, f"x.{suffix}", options)) == found
 
 
+@pytest.mark.parametrize("separator", ["||", "|||", "::", ";;", "@@"])
+def test_a_separator_of_several_characters_must_become_a_tab(separator):
+    data = "".join(f"{i % 2} {separator} film {i}\n" for i in range(6))
+    assert f"a label before {separator!r}; write a tab in its place" in complaint(data, "x.txt")
+    assert len(parse(data.replace(f" {separator} ", "\t"), "x.txt").text) == 6
+
+
 @pytest.mark.parametrize(
     "lines", [["The film is good", "The plot is bad"], ["1 star", "1 star less"], ["I saw it: good", "I left: bad"]]
 )
