@@ -39,13 +39,12 @@ from sentibp.data.labels import (
     Labels,
     OpenLabels,
     distinct,
-    first_place,
     joined_values,
-    row_count,
     values_in,
 )
 from sentibp.data.readers.records import Records
 from sentibp.data.text_hashes import blank_hash, text_hashes, text_ids
+from sentibp.data.weights import numbers, read_weights
 from sentibp.errors import DataError
 from sentibp.metrics import effective_number
 from sentibp.nn import Ragged
@@ -58,8 +57,6 @@ _NO_GROUP = {"", "nan", "na", "n/a", "<na>", "none", "null"}
 _REPEATED = 0.5  # the share of distinct texts below which there is a note
 
 _CONTRADICTORY = 0.01  # the share of reviews with the text of others and another label, from which on there is a note
-
-_SMALLEST_WEIGHT, _LARGEST_WEIGHT = 1e-30, 1e30  # of a review: sums and ratios of them are still float32
 
 _ROWS = 4096  # reviews copied at once
 
@@ -256,7 +253,7 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     label = None if records.label is None else parse_labels(records, labels, wrong, as_classes)
     about_labels = len(wrong)
     kept = np.ones(len(records.text), bool) if label is None else label != IGNORED
-    weight = None if records.weight is None else _weights(records, records.weight, kept, wrong)
+    weight = None if records.weight is None else read_weights(records, records.weight, kept, wrong)
     group = None if records.group is None else _groups(records.group, records.text)
     if as_classes:
         raise OpenLabels(*wrong, as_classes=[*as_classes, *wrong[about_labels:]])
@@ -322,7 +319,7 @@ def _without_weightless(records: Records) -> tuple[Records, int]:
     """
     if records.weight is None:
         return records, 0
-    kept = np.flatnonzero(_numbers(records.weight) != 0)
+    kept = np.flatnonzero(numbers(records.weight) != 0)
     count = len(records.text) - len(kept)
     if not len(kept):
         raise DataError(f"{records.name}: the weights of all {counted(count, 'review')} are 0; give one above 0")
@@ -366,33 +363,3 @@ def _left_out(name: str, kept: np.ndarray, weightless: int) -> list[str]:
         raise DataError(f"{name}: data.labels ignores all {counted(ignored, 'review')}{others}; change it")
     lines = [f"{name}: {counted(ignored, 'review')} left out, as data.labels says"] if ignored else []
     return lines + ([f"{name}: {counted(weightless, 'review')} left out: weight 0"] if weightless else [])
-
-
-def _weights(records: Records, column: pa.ChunkedArray, kept: np.ndarray, wrong: list[str]) -> np.ndarray:
-    weight = _numbers(column)
-    is_usable = (weight >= _SMALLEST_WEIGHT) & (weight <= _LARGEST_WEIGHT)  # False for NaN
-    invalid = np.flatnonzero(kept & ~is_usable)
-    if len(invalid):
-        value = column[int(invalid[0])].as_py()
-        repair = "give a finite number, not below 0"
-        if np.isfinite(weight[invalid[0]]) and weight[invalid[0]] > 0:
-            repair = f"give 0, or a number from {_SMALLEST_WEIGHT:g} to {_LARGEST_WEIGHT:g}"
-        wrong.append(f"{first_place(records, invalid)}: weight {value!r}{row_count(invalid)}; {repair}")
-    return np.where(is_usable, weight, np.nan).astype(np.float32)
-
-
-def _numbers(column: pa.ChunkedArray) -> np.ndarray:
-    """Return the values as numbers (n,) float64, NaN for those that are none."""
-    if pa.types.is_large_string(column.type):
-        column = pc.utf8_trim_whitespace(column)
-    try:
-        return column.cast(pa.float64()).to_numpy()
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return np.array([_number(value) for value in column.to_pylist()])
-
-
-def _number(value: object) -> float:
-    try:
-        return float(str(value))
-    except ValueError:
-        return np.nan

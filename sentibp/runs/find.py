@@ -28,8 +28,8 @@ from sentibp.runs.directory import (
     list_runs,
     load_run_info,
 )
+from sentibp.runs.pointers import NAME_ANOTHER, POINTERS, copied_pointer, is_pointer, read_pointer
 from sentibp.runs.trained_model import is_replaced
-from sentibp.utils.files import open_regular
 from sentibp.utils.messages import print_message
 from sentibp.utils.near_names import did_you_mean, near_paths
 from sentibp.utils.paths import expand_home, for_a_shell, has_data_suffix, shown
@@ -39,13 +39,9 @@ from sentibp.utils.resources import resource_folder
 BUILTIN = "builtin"
 """The name of the model that is installed with sentibp."""
 
-_POINTERS = ("last", "started")
-_LONGEST = 4096  # bytes of a path
-
 _NO_RUN = (
     "no finished run here ({}); train one with `sentibp train quickstart`, or name a run directory or a model file{}"
 )
-_NAME_ANOTHER = "name a run directory or a model file"
 
 
 class _NoRun(Exception):
@@ -127,10 +123,10 @@ def _tell_other_run(path: Path, name: str) -> None:
 def names_run(name: str) -> bool:
     """Return whether a name, where a config is expected, is that of a run, and no config has it."""
     is_shipped = os.path.isfile(resource_folder("configs") / f"{name}.yaml")
-    if is_shipped or (os.path.isfile(expand_home(name)) and not _is_pointer(expand_home(name))):
+    if is_shipped or (os.path.isfile(expand_home(name)) and not is_pointer(expand_home(name))):
         return False
     folder = expand_home(name) if os.path.isdir(expand_home(name)) else ROOT / name
-    return name == "last" or _is_pointer(expand_home(name)) or os.path.isfile(folder / "run.json")
+    return name == "last" or is_pointer(expand_home(name)) or os.path.isfile(folder / "run.json")
 
 
 def _missing(name: str, builtin: bool) -> str:
@@ -154,16 +150,18 @@ def _may_be_model(path: str, builtin: bool) -> bool:
 
 
 def _require_no_other_file(path: Path) -> None:
-    """Raise ConfigError if a path is a file of reviews, or a config, by its name."""
+    """Raise ConfigError if a path is a file of reviews, or a config, by its name, or a copy of a pointer file."""
     if not path.is_file():
         return
+    if (run := copied_pointer(path)) is not None:
+        raise ConfigError(f"{path}: a copy of a file that names a run, not a run or model; name {shown(str(run))}")
     if has_data_suffix(path.name) and is_in_run(path):
         raise ConfigError(f"{path}: a file of a run, not a run or model; name its run directory, {path.parent}")
     if has_data_suffix(path.name):
-        raise ConfigError(f"{path}: reviews, not a run or model; {_NAME_ANOTHER}, see `sentibp runs list`")
+        raise ConfigError(f"{path}: reviews, not a run or model; {NAME_ANOTHER}, see `sentibp runs list`")
     if path.suffix.lower() in (".yaml", ".yml"):
         train = f"train it with `sentibp train {shlex.quote(str(path))}`"
-        name = f"name its run directory, {path.parent}" if is_in_run(path) else _NAME_ANOTHER
+        name = f"name its run directory, {path.parent}" if is_in_run(path) else NAME_ANOTHER
         raise ConfigError(f"{path}: a config, not a run or model; {train}, or {name}")
 
 
@@ -203,12 +201,12 @@ def _last_or_builtin(needs: str | None) -> Path:
 def find_pointer(name: str) -> Path | None:
     """Return the pointer file that a name stands for, or None. A missing `last` is one, too, if its folder is there."""
     if name == "last":
-        here = not os.path.exists(ROOT / "last") and _is_pointer(Path("last"))  # the working directory is runs/
+        here = not os.path.exists(ROOT / "last") and is_pointer(Path("last"))  # the working directory is runs/
         pointer = Path("last") if here else ROOT / "last"
         return None if os.path.isdir(pointer) else pointer
     for path in (expand_home(name), ROOT / name):
-        if _is_pointer(path):
-            return path if path.name in _POINTERS else Path(shown(os.path.realpath(path)))  # a link to it
+        if is_pointer(path):
+            return path if path.name in POINTERS else Path(shown(os.path.realpath(path)))  # a link to it
     missing = Path(name).name == "last" and not os.path.lexists(name) and os.path.isdir(Path(name).parent)
     return Path(name) if missing else None
 
@@ -240,7 +238,7 @@ def model_file(name: str | Path | None = "last") -> Path:
 def _why_no_model(path: Path) -> str:
     """Return why a directory has no model, and the repair."""
     if not (path / "run.json").is_file():
-        return f"it is not a run directory; {_NAME_ANOTHER}, see `sentibp runs list`"
+        return f"it is not a run directory; {NAME_ANOTHER}, see `sentibp runs list`"
     facts, run = load_run_info(path), shlex.quote(str(path))
     command = f"sentibp {'pretrain' if is_pretraining(facts) else 'train'}"
     outcome, again = facts.get("outcome"), f"`{command} {shlex.quote(str(path / 'config.yaml'))}`"
@@ -303,7 +301,7 @@ def _last(pointer: Path, needs: str | None) -> Path:
     """Return the run that `last` names; if it is gone or lacks the file, the newest finished run that has it."""
     wanted = (MODEL, VECTORS) if needs is None else (needs,)
     is_dangling = os.path.islink(pointer) and not os.path.lexists(os.path.realpath(pointer))
-    target = _read_pointer(pointer) if os.path.lexists(pointer) and not is_dangling else None
+    target = read_pointer(pointer) if os.path.lexists(pointer) and not is_dangling else None
     if target is None:
         fault = "a link to nothing" if is_dangling else "missing"
     elif not os.path.exists(target):
@@ -330,7 +328,7 @@ def _newest_started(pretraining: bool) -> Path:
     pointer = ROOT / "started"
     fault = "missing"
     if os.path.lexists(pointer):
-        target = _read_pointer(pointer)
+        target = read_pointer(pointer)
         if os.path.exists(target):
             return target
         fault = f"names {target}, which is gone"
@@ -350,49 +348,12 @@ def started_run() -> Path | None:
     """
     if not os.path.lexists(ROOT / "started"):
         return None
-    path = _read_pointer(ROOT / "started")
+    path = read_pointer(ROOT / "started")
     return path if os.path.lexists(path / "run.json") else None
 
 
 def _follow(pointer: Path) -> Path:
-    target = _read_pointer(pointer)
+    target = read_pointer(pointer)
     if not os.path.exists(target):
-        raise ConfigError(f"{pointer}: names {target}, which is gone; {_NAME_ANOTHER}")
-    return target
-
-
-def _is_pointer(path: Path) -> bool:
-    """Return whether this is a pointer file, by its name, and not a model file that has been given that name."""
-    if not os.path.isfile(path) or os.path.basename(os.path.realpath(path)) not in _POINTERS:
-        return False
-    try:
-        with open_regular(path) as file:
-            return file.read(9)[8:] != b"{"  # where the header of a safetensors file begins
-    except OSError:
-        return True  # reading it says why
-
-
-def _read_pointer(pointer: Path) -> Path:
-    """Return the path that a pointer file holds, of a run that may be gone. ConfigError if it holds no path.
-
-    Beside the path itself, the run may lie in the folder of the pointer: runs/ was moved or renamed.
-    """
-    repair = f"{'remove it, to use the newest finished run, or ' if pointer.name == 'last' else ''}{_NAME_ANOTHER}"
-    try:
-        with open_regular(pointer) as file:
-            content = file.read(_LONGEST + 1)
-        text = content.decode().strip()
-    except OSError as error:
-        raise ConfigError(f"{pointer}: cannot be read: {error.strerror}; {repair}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{pointer}: damaged: not text; {repair}") from None
-    if not text or len(content) > _LONGEST or not text.isprintable():
-        fault = "empty" if not text else "too long" if len(content) > _LONGEST else "not one line"
-        raise ConfigError(f"{pointer}: damaged: {fault}; {repair}")
-    folder = pointer.parent
-    base = folder / ".." if folder.name in ("", "..") else folder.parent  # which holds runs/
-    places = [base / text, folder / text, folder / Path(text).name]
-    target = next((place for place in places if os.path.exists(place)), places[0])
-    if _is_pointer(target):
-        raise ConfigError(f"{pointer}: names {text}, which only names another run; {repair}")
+        raise ConfigError(f"{pointer}: names {target}, which is gone; {NAME_ANOTHER}")
     return target

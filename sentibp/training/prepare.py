@@ -151,7 +151,8 @@ def prepare_inputs(
         return prepare_config(cut.config, (*notes, *suited, cut.note), given, cut.fold, workers)
     occurrences, labelled, unlabelled = encoded.learned
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
-    independent, more = _judge_validation(config, reviews, overlap, given, cut)
+    prior = factor_prior(config, inputs)
+    independent, more = _judge_validation(config, reviews, overlap, given, cut, prior)
     notes += (*suited, *_data_notes(config, reviews, overlap, is_rerun=is_rerun), *overlap.notes)
     training = reviews.training.examples(features, classes_of(config.data))
     telling = _telling_notes(notes, training, encoded.vocabulary)
@@ -163,7 +164,7 @@ def prepare_inputs(
         training=training,
         validation=_examples_or_none(reviews.validation, encoded.validation, training.classes),
         independent=independent,
-        prior=factor_prior(config, inputs),
+        prior=prior,
         extra=PretrainingData(occurrences, _examples_or_none(reviews.labelled, labelled, BINARY), unlabelled),
         vocabulary=encoded.vocabulary,
         facts=facts | files,
@@ -249,18 +250,19 @@ def _judge_validation(
     overlap: _Overlap,
     given: InMemory | None,
     why_apart: str,
+    prior: FactorPrior,
 ) -> tuple[Array | None, list[str]]:
     """Return how much each validation review counts in a fit (n,), and what the user should know of them.
 
     `why_apart` says why those that are nearly the same as training reviews are not held out together, if that was
-    tried.
+    tried. The `prior` is what cross-validation tells of the calibration.
     """
     if reviews.validation is None:
         return None, []
     learned = np.union1d(np.union1d(overlap.repeated, overlap.known), np.flatnonzero(overlap.near == 1))
     independent = data_corpus.independent_weights(reviews.validation, learned, overlap.hashes.validation)
     near = np.delete(overlap.near, overlap.repeated)
-    about = overlap.hashes, len(overlap.repeated), near, independent, given is not None, why_apart
+    about = overlap.hashes, len(overlap.repeated), near, independent, given is not None, why_apart, prior
     return independent, validation_notes(config, reviews.training, reviews.validation, *about)
 
 

@@ -7,6 +7,7 @@ from sentibp.data import corpus as data_corpus
 from sentibp.data.corpus import Corpus
 from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes
 from sentibp.data.sources import group_columns
+from sentibp.model.calibration import USUAL_FACTOR, FactorPrior
 from sentibp.nn.layers import Array
 from sentibp.runs.review_hashes import ReviewHashes
 from sentibp.runs.saved_model import is_average
@@ -32,12 +33,14 @@ def validation_notes(
     independent: Array,
     is_given: bool,
     why_apart: str = "",
+    prior: FactorPrior = USUAL_FACTOR,
 ) -> list[str]:
     """Return what the user should know of the validation reviews: how much they say about new ones.
 
     `repeated` of them are training reviews, `near` says whether the others are near-duplicates, `independent` (n,) how
     much each counts in a fit, `is_given` whether a Python program has given the reviews. `why_apart` says why
-    near-duplicates are not held out together, if that was tried.
+    near-duplicates are not held out together, if that was tried. The `prior` is what cross-validation tells of the
+    factor of calibration.
     """
     counts = len(validation), repeated, int((near == 1).sum()), int((near >= 0).sum())
     many = has_many_near_duplicates(*counts[2:])
@@ -45,7 +48,8 @@ def validation_notes(
     notes = overlap_notes(*counts, repair) + group_notes(training, validation)
     notes += data_corpus.repeated_note(validation, hashes.validation, "validation ")
     is_grouped = validation.group is not None
-    return notes + few_notes(config, len(training), len(validation), float(independent.sum()), is_grouped=is_grouped)
+    sizes = len(training), len(validation), float(independent.sum())
+    return notes + few_notes(config, *sizes, prior, is_grouped=is_grouped)
 
 
 def together_note(config: Config, near: int, compared: int, *, is_given: bool) -> str:
@@ -104,12 +108,21 @@ def _how_to_name_groups(config: Config, is_given: bool) -> str:
     return f"if a column says {what}, name it with --set data.group_column=NAME, one of: {', '.join(columns)}"
 
 
-def few_notes(config: Config, training: int, validation: int, independent: float, *, is_grouped: bool) -> list[str]:
+def few_notes(
+    config: Config,
+    training: int,
+    validation: int,
+    independent: float,
+    prior: FactorPrior = USUAL_FACTOR,
+    *,
+    is_grouped: bool,
+) -> list[str]:
     """Return what the user should know of few validation reviews, and of few of which training knows nothing."""
     share, n = config.data.validation, round(independent)
     raised = not isinstance(share, str) and max(share, validation / (training + validation)) < _MORE  # groups are large
     more = f", or hold out more with {set_option('data.validation', _MORE)}" * raised
-    fits = _fits(config) if independent < FEW else []
+    is_told = prior != USUAL_FACTOR and independent + prior.shrinking >= FEW  # by cross-validation, too
+    fits = _fits(config, is_told) if independent < FEW else []
     notes = []
     if validation < FEW:
         depends = ["the scores", *_chosen(config), *(fits if n == validation else [])]
@@ -134,8 +147,8 @@ def _chosen(config: Config) -> list[str]:
     return epoch or ["the best seed"] * (config.train.seeds > 1)
 
 
-def _fits(config: Config) -> list[str]:
-    """Return what is fitted on the validation data."""
-    fitted = ["the calibration of the probabilities"] * config.train.calibrate
+def _fits(config: Config, is_told: bool) -> list[str]:
+    """Return what is fitted on the validation data alone. `is_told`: cross-validation tells the calibration, too."""
+    fitted = ["the calibration of the probabilities"] * (config.train.calibrate and not is_told)
     is_weighted = config.pretrain.vectors == "reviews" or config.train.linear_member
     return fitted + ["the weights in the average"] * is_weighted

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,17 @@ from sentibp.utils.threads import parallel_map
 
 HEADER = 10_000_000  # largest size in bytes of names, shapes and metadata; ours have a few thousand
 _NEEDED = 3  # bytes of memory for each byte of a file, while it is read and checked
+_LOOK = 64  # bytes that tell what else a file is
+
+_OTHERS = (  # how contents begin, and what they are
+    (rb"version https://git-lfs\.", "a pointer of Git LFS, not the file itself; fetch it with git lfs pull"),
+    (rb"\x1f\x8b|PK\x03\x04|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd", "compressed; decompress it, and name the file in it"),
+    (
+        rb"(?i)\s*<(!doctype|html)",
+        "an HTML page, not the file itself; download that",
+    ),
+)
+
 _PIECE = 1 << 21  # bytes that one thread hashes at once
 
 
@@ -105,8 +117,12 @@ def require_plausible(path: Path, kind: str, repair: str) -> None:
     OSError if the file cannot be read.
     """
     with open_regular(path) as file:
-        size, header = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
+        size, start = os.fstat(file.fileno()).st_size, file.read(_LOOK)
+    header = int.from_bytes(start[:8], "little")
     if header > HEADER:
+        for pattern, what in _OTHERS:
+            if re.match(pattern, start):
+                raise DataError(f"{path}: {what}")
         raise DataError(f"{path}: not a {kind}, or damaged (a header of {header:,} bytes); {repair}")
     available = environment.memory()
     if _NEEDED * size > available:

@@ -346,6 +346,15 @@ def test_weights_whose_sums_would_overflow_or_vanish(bad):
     assert complaint("x.csv", weight_column="w") == f"x.csv:3: weight {bad!r}; give 0, or a number from 1e-30 to 1e+30"
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("0,5", "0.5"), ("50 %", "0.5"), (",25", "0.25"), ("1,500", "1.5 or 1500"), ("1 500", "1500")],
+)
+def test_weights_as_spreadsheets_write_them(written, meant):
+    write("x.csv", f'text,label,w\na,1,1\nb,0,"{written}"\n')
+    assert complaint("x.csv", weight_column="w") == f"x.csv:3: weight {written!r}; write {meant}"
+
+
 def test_weights_of_json():
     write("x.jsonl", '{"text": "a", "label": 1, "w": 1}\n{"text": "b", "label": 0, "w": 0.5}\n')
     assert load("x.jsonl", weight_column="w").weight.tolist() == [1, 0.5]

@@ -165,6 +165,19 @@ def test_last_is_a_link_to_nothing(capsys):
 # the newest run in the place of `last`
 
 
+@pytest.mark.parametrize("copy", ["best", "runs/best", "deep/best.txt"])
+def test_a_copy_of_a_pointer_is_met_with_the_run_that_it_names(copy, complaint):
+    run = make("runs/a", MODEL).absolute()
+    Path("deep").mkdir()
+    point(copy, f"{run if copy.startswith('deep') else 'runs/a'}\n")
+    for find_it in find.find_run, find.model_file, find.find_started:
+        said = complaint(find_it, copy)
+        assert said.startswith(f"{copy}: a copy of a file that names a run, not a run or model; name ")
+        assert find.find_run(said.rpartition(" ")[2]).samefile(run)
+    point(copy, "a good film\n")
+    assert find.find_run(copy) == Path(copy)
+
+
 @pytest.mark.parametrize("name", ["last", "runs/last"])
 @pytest.mark.parametrize("pointer", [None, "runs/gone", "/nowhere/gone"])
 def test_the_newest_finished_run_stands_in_for_last(name, pointer, capsys):

@@ -805,6 +805,15 @@ def test_of_few_validation_reviews_fewer_differ_from_training():
     assert ": the calibration of the probabilities depends on chance;" in alike
 
 
+def test_cross_validation_tells_the_calibration_of_few_validation_reviews():
+    config = load_config("quickstart").config
+    for strength, is_told in (37, True), (12, True), (3, False):
+        prior = FactorPrior(1.2, strength, 16 + strength)
+        notes = few_notes(config, 180, 20, 20, prior, is_grouped=False)
+        assert any("calibration" in note for note in notes) == (not is_told), notes
+        assert len(few_notes(config, 180, 200, 20, prior, is_grouped=False)) == (not is_told)
+
+
 def test_what_tells_the_class_is_said_beside_the_scores(write_config):
     write("marks.csv", "text,label", [f"film {i} {'via twitter' * (i % 2)},{i % 2}" for i in range(80)])
     write("labels.csv", "text,label", [f"film {i} Label: {i % 2},{i % 2}" for i in range(80)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -104,6 +105,21 @@ def test_another_key_is_another_kind_of_file(tmp_path):
     tensor_file.verify_checksum(*tensor_file.read_tensor_file(path, key="other"))
     with pytest.raises(DataError, match="not a model file of sentibp"):
         tensor_file.read_tensor_file(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "a pointer of Git LFS, "),
+        (gzip.compress(b"model"), "compressed; "),
+        (b"<!DOCTYPE html><html>", "an HTML page, "),
+        (b"a good film\n", "not a model file, or damaged "),
+    ],
+)
+def test_what_is_no_model_file(tmp_path, content, what):
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(DataError, match=rf"x: {what}"):
+        tensor_file.read_tensor_file(tmp_path / "x")
 
 
 @pytest.mark.parametrize("text", ["[]", "5", "null", "{", ""])

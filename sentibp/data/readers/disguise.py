@@ -29,6 +29,12 @@ _YAML = "a YAML file; write its texts and labels as CSV or JSON lines"
 
 _KEY = rb"[\"']?\w[\w.-]*[\"']?:"
 
+_PICKLE = "a Python pickle, which may run code; write it as Parquet or CSV"
+
+_MAIL = "mail with its headers; write the texts of the messages as CSV or JSON lines"
+
+_HEADER = rb"(?i:return-path|received|delivered-to|mime-version|message-id|from|to|date|subject|x-[\w-]+): [^\n]*\n"
+
 _NO_TEXT = (  # how contents begin, and what they are
     (
         rb"version https://git-lfs\.github\.com/",
@@ -43,7 +49,10 @@ _NO_TEXT = (  # how contents begin, and what they are
     (rb"\x89HDF|CDF\x01", "an HDF5 or NetCDF file; write its table as Parquet"),
     (rb"\x89PNG|\xff\xd8\xff|GIF8", "an image; give a file with texts"),
     (rb"\x93NUMPY", "an array of numpy; write its texts as CSV"),
-    (rb"\x80[\x02-\x05][\x00-\x1f\x95}\]cK(]", "a Python pickle, which may run code; write it as Parquet or CSV"),
+    (rb"\x80[\x02-\x05][\x00-\x1f\x95}\]cK(]", _PICKLE),
+    (rb"\([ld]p0\n|\(?[VS][^\n]*\np0\n|c[a-zA-Z_][\w.]*\n\w+\n(p0\n|q\0|\()|[\]})]q\0", _PICKLE),  # protocols 0, 1
+    (rb">?From \S+ [^\n]*\d\d:\d\d[^\n]*\n([\w-]+: |[ \t])", _MAIL),
+    (_HEADER + rb"([ \t][^\n]*\n)*" + _HEADER, _MAIL),
     (rb"\x04\x22M\x18|\x1f\x9d|\x5d\0\0", "compressed by lz4, compress or lzma; decompress it"),
     (
         rb"window\.YTD\.",

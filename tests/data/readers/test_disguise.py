@@ -6,6 +6,7 @@ import json
 import pickle
 from io import BytesIO
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import feather, orc, parquet
@@ -68,6 +69,14 @@ def test_texts_that_begin_with_a_bracket_stay_texts(tmp_path):
         ("x.csv", b"SQLite format 3\0", "an SQLite database; "),
         ("x.csv", b"\x80\x04}", "a Python pickle, which may run code; "),
         ("x.pkl", pickle.dumps([{"text": "good", "label": 1}] * 9), "a Python pickle, which may run code; "),
+        ("x.pkl", pickle.dumps([{"text": "good", "label": 1}] * 9, 0), "a Python pickle, which may run code; "),
+        ("x.txt", pickle.dumps(["good", "bad"], 0), "a Python pickle, which may run code; "),
+        ("x.txt", pickle.dumps({"good": 1}, 1), "a Python pickle, which may run code; "),
+        ("x.txt", pickle.dumps(("good", "bad"), 0), "a Python pickle, which may run code; "),
+        ("x.csv", pickle.dumps(np.array([1, 2]), 0), "a Python pickle, which may run code; "),
+        ("x.txt", b"From ann@example.org Mon Jan  5 10:00:00 2026\nTo: bo@example.org\n\nGood\n", "mail with its "),
+        ("x.mbox", b"From - Mon Jan  5 10:00:00 2026\r\nX-Mozilla-Status: 0001\r\n\r\nGood\r\n", "mail with its "),
+        ("x.txt", b"Received: from a\n by b\nSubject: Good\n\nA film\n", "mail with its headers; "),
         ("x.csv.lz4", b"\x04\x22M\x18d@\xa7", "compressed by lz4, compress or lzma; "),
         ("x.csv.lzma", b"\x5d\0\0\x80\0\xff", "compressed by lz4, compress or lzma; "),
         ("tweets.js", b'window.YTD.tweets.part0 = [\n{"tweet": {', "JavaScript of a Twitter archive; "),
@@ -106,6 +115,10 @@ def test_lists_and_ratios_that_are_texts(tmp_path):
         "---\ngood film",
         "Pros:\n- fun",
         "5 10:30 was late\ngood",
+        "From London at 10:30, good\nbad",
+        "From: Ann\ngood film",
+        "(lovely)\nbad",
+        "Very good\nbad",
     ):
         (tmp_path / "x.txt").write_text(text)
         assert read(tmp_path / "x.txt", ReadOptions())[0] == text.split("\n")
