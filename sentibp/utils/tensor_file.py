@@ -119,10 +119,10 @@ def require_plausible(path: Path, kind: str, repair: str) -> None:
     with open_regular(path) as file:
         size, start = os.fstat(file.fileno()).st_size, file.read(_LOOK)
     header = int.from_bytes(start[:8], "little")
+    for pattern, what in _OTHERS:
+        if re.match(pattern, start) and start[8:9] != b"{":  # where the header of a safetensors file begins
+            raise DataError(f"{path}: {what}")
     if header > HEADER:
-        for pattern, what in _OTHERS:
-            if re.match(pattern, start):
-                raise DataError(f"{path}: {what}")
         raise DataError(f"{path}: not a {kind}, or damaged (a header of {header:,} bytes); {repair}")
     available = environment.memory()
     if _NEEDED * size > available:

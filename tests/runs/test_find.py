@@ -165,13 +165,13 @@ def test_last_is_a_link_to_nothing(capsys):
 # the newest run in the place of `last`
 
 
-@pytest.mark.parametrize("copy", ["best", "runs/best", "deep/best.txt"])
+@pytest.mark.parametrize("copy", ["best", "runs/best", "deep/best"])
 def test_a_copy_of_a_pointer_is_met_with_the_run_that_it_names(copy, complaint):
     run = make("runs/a", MODEL).absolute()
     Path("deep").mkdir()
     point(copy, f"{run if copy.startswith('deep') else 'runs/a'}\n")
     for find_it in find.find_run, find.model_file, find.find_started:
-        said = complaint(find_it, copy)
+        said = complaint(ConfigError, find_it, copy)
         assert said.startswith(f"{copy}: a copy of a file that names a run, not a run or model; name ")
         assert find.find_run(said.rpartition(" ")[2]).samefile(run)
     point(copy, "a good film\n")
