@@ -8,16 +8,20 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+
 from sentibp import metrics
 from sentibp.config.load import override_data
 from sentibp.config.python import in_python
 from sentibp.config.schema import Data
 from sentibp.data import sources
-from sentibp.data.corpus import Corpus, repeated_note
+from sentibp.data.corpus import Corpus, repeated_note, take_texts
 from sentibp.data.dataset import IN_MEMORY
 from sentibp.data.in_memory import corpus_in_memory
 from sentibp.data.label_encoder import class_numbers
 from sentibp.data.labels import NoKnownLabel
+from sentibp.data.overlap import has_many_near_duplicates
 from sentibp.data.readers.splits import NoSuchSplit, canonical
 from sentibp.data.text_hashes import text_hashes
 from sentibp.errors import ConfigError, DataError, InvalidInput
@@ -198,6 +202,8 @@ def score_corpus(
     scores["in_training"] = seen = None if known is None else int(known.sum())
     notes = repeated_note(corpus, text_hashes(corpus.text))
     trained_on = [] if held_out and seen is None else _trained_on(recorded, model, seen, len(corpus))
+    if known is not None and not held_out:
+        trained_on += _nearly_trained_on(recorded, model, corpus.text, known)
     return scores, positive, tokens, (*trained_on, *notes)
 
 
@@ -211,6 +217,19 @@ def _trained_on(recorded: RecordedData, model: str, seen: int | None, n: int) ->
     sources = [shown(name) for name in names_of(recorded.config.data.source) if name != IN_MEMORY]
     data = f" (training data: {', '.join(sources)})" if sources else ""
     return [f"{model} may have been trained on some of these reviews: only its run directory tells{data}"]
+
+
+def _nearly_trained_on(recorded: RecordedData, model: str, text: pa.ChunkedArray, known: Array) -> list[str]:
+    """Return a note if the model was trained on nearly the same as many of the texts that it does not know exactly."""
+    near = recorded.near_training(take_texts(text, np.flatnonzero(~known)))
+    count, compared = int((near == 1).sum()), int((near >= 0).sum())
+    if not has_many_near_duplicates(count, compared):
+        return []
+    of = f"{compared:,} other" if known.any() else f"{compared:,}"
+    return [
+        f"{count:,} of {of} reviews that were compared are each nearly the same as one in the training data of {model} "
+        "(a phrase of it, or a copy with small changes): expect lower scores on new reviews"
+    ]
 
 
 def _require_same_classes(classifier: Classifier, corpus: Corpus) -> None:

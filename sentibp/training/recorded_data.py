@@ -22,7 +22,9 @@ from sentibp.config.paths import SOURCES
 from sentibp.config.schema import Config, Data
 from sentibp.data import dataset
 from sentibp.data.corpus import Corpus
+from sentibp.data.overlap import near_duplicates
 from sentibp.data.text_hashes import occur_in
+from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.runs import directory
@@ -34,6 +36,7 @@ from sentibp.utils.messages import with_repair
 from sentibp.utils.paths import names_of, shown
 
 REPAIR = "restore them, or start a new training"
+_LARGE = 1 << 27  # bytes of training files, in which similar reviews are not sought
 _BOTH = "training", "validation"  # the reviews of a training, as run.json calls them
 
 
@@ -120,6 +123,22 @@ class RecordedData:
         """Return whether the model was trained on each text, (n,) bool; None if no run directory tells."""
         known = self.training_hashes()
         return None if known is None else occur_in(text, known)
+
+    def near_training(self, text: pa.ChunkedArray) -> np.ndarray:
+        """Return whether the model was trained on nearly each text, as `overlap.near_duplicates` does: (n,) int8.
+
+        -1 for all if the training reviews are not in files here, have changed, or are so many that this takes long.
+        """
+        files = names_of(self.config.data.source)
+        if self.run is None or not len(text) or not all(map(os.path.isfile, files)):
+            return np.full(len(text), -1, np.int8)
+        try:
+            if sum(map(os.path.getsize, files)) > _LARGE:
+                return np.full(len(text), -1, np.int8)
+            training = self.load()[0]
+        except (OSError, DataError):
+            return np.full(len(text), -1, np.int8)
+        return near_duplicates(tokenize(training.text), len(training), tokenize(text))
 
     def training_hashes(self) -> np.ndarray | None:
         """Return the hashes (n,) of the reviews that the model was trained on; None if no run directory tells."""

@@ -53,6 +53,25 @@ def run(write_config) -> Path:
     return train_model(write_config("a/c.yaml", data={"source": "d.csv"}, **SMALL), Path("r")).run.absolute()
 
 
+def test_copies_with_small_changes_of_training_reviews_are_counted(write_config, monkeypatch):
+    words = [" ".join(f"w{film}x{i}" for i in range(20)) for film in range(40)]
+    write("d.csv", [f"{text},{film % 2}" for film, text in enumerate(words)])
+    run = train_model(write_config(data={"source": "d.csv"}, **SMALL), Path("r")).run
+    model = load_model(run / "model.safetensors")
+    write("near.csv", [*(f"So {text}!,{film % 2}" for film, text in enumerate(words[:20])), *rows(10), f"{words[0]},0"])
+    exact, near = told(evaluate(model, "near.csv"))
+    assert exact.startswith("1 of 31 reviews is in the training data of the model: ")
+    assert near.startswith("20 of 30 other reviews that were compared are each nearly the same as one in the training")
+    assert near in told(compare_models(model, model, DataOptions("near.csv")))[-1].replace("second model", "model")
+    write("new.csv", rows(20))
+    assert told(evaluate(model, "new.csv")) == ()
+    with monkeypatch.context() as patch:
+        patch.setattr("sentibp.training.recorded_data._LARGE", 100)
+        assert told(evaluate(model, "near.csv")) == (exact,)
+    write("d.csv", rows(40))
+    assert told(evaluate(model, "near.csv")) == (exact,)
+
+
 def test_the_data_are_those_of_the_run_wherever_it_is_scored(run):
     expected = evaluate(load_model(run / "validated.safetensors"))
     assert told(expected) == ()
