@@ -78,7 +78,9 @@ def totals_note(name: str, totals: int, rows: int) -> list[str]:
     return [f"{name}: {totals:,} of {counted(rows, 'text')} {what}, such as Total, and no review; remove it if so"]
 
 
-_MISSING = r"\A\s*(nan|NaN|NAN|null|NULL|None|<NA>|NA|#?N/A|n/a|undefined|\\N|\[deleted\]|\[removed\])\s*\z"
+# Of a text that begins with - or =, a spreadsheet makes a formula, and leaves its error in the place of the text.
+_ERROR = r"#(NAME\?|NOM\?|¿NOMBRE\?|NOME\?|VALUE!|WERT!|VALEUR!|¡VALOR!|VALOR!|REF!|BEZUG!|DIV/0!|NUM!|NULL!|NV)"
+_MISSING = rf"\A\s*(nan|NaN|NAN|null|NULL|None|<NA>|NA|#?N/A|n/a|undefined|\\N|\[deleted\]|\[removed\]|{_ERROR})\s*\z"
 
 
 def count_missing(text: pa.Array | pa.ChunkedArray) -> int:
@@ -90,7 +92,7 @@ def missing_note(name: str, missing: int, rows: int) -> list[str]:
     """Return a note if some of the texts are such words."""
     if not missing:
         return []
-    what = f"{missing:,} of {counted(rows, 'text')} {'are' if missing > 1 else 'is'} a word such as nan, NULL or N/A"
+    what = f"{missing:,} of {counted(rows, 'text')} {'are' if missing > 1 else 'is'} a word such as nan, NULL or #NAME?"
     return [f"{name}: {what}, which programs write in the place of a missing text; remove what is no review"]
 
 

@@ -223,12 +223,12 @@ def test_training_and_evaluation_tell_of_serialized_texts(here):
 
 
 def test_words_in_the_place_of_a_missing_text():
-    words = ["nan", " NaN ", "NULL", "None", "<NA>", "#N/A", "n/a", "\\N", "[deleted]", "[removed]"]
-    others = ["none", "Nan made it", "null and void", "na", "N", "[sic]", "-"]
+    words = ["nan", " NaN ", "NULL", "None", "<NA>", "#N/A", "n/a", "\\N", "[deleted]", "[removed]", "#NAME?", "#WERT!"]
+    others = ["none", "Nan made it", "null and void", "na", "N", "[sic]", "-", "#WOW!"]
     assert count_missing(pa.array([*words, *others], pa.large_string())) == len(words)
     Path("r.csv").write_text("text,label\ngood,1\nbad,0\nnan,1\nNULL,0\n")
     (note,) = sources.load_corpus("r.csv").notes
-    told = "is a word such as nan, NULL or N/A, which programs write in the place of a missing text"
+    told = "is a word such as nan, NULL or #NAME?, which programs write in the place of a missing text"
     assert note == f"r.csv: 2 of 4 texts {told.replace('is', 'are', 1)}; remove what is no review"
     result = invoke("predict", "-m", "builtin", "-i", "-", "--format", "jsonl", stdin="text\ngood\nNULL\n")
     assert len(result.out.splitlines()) == 2

@@ -122,8 +122,8 @@ def test_columns_that_have_no_header():
 
 
 def test_what_is_assumed_is_told():
-    for header in ("id,body", "review\tscore", "Customer review;Stars"):
-        (piece,) = pieces(f"{header}\n1,good\n")
+    for header in ("id,body", "review\tscore", "Customer review;Stars", "On,How did you like the film (be honest)?"):
+        (piece,) = pieces(f"{header}\n1,good\n2,bad\n")
         assert piece.notes[0].startswith(
             "<stdin>: read as plain text, a review a line; if the first line names columns"
         )

@@ -24,6 +24,7 @@ from sentibp.data.readers.table import Batch, Notes, ReadOptions, Table, is_set,
 from sentibp.errors import DataError
 from sentibp.utils import environment
 from sentibp.utils.arrow import strings
+from sentibp.utils.messages import counted
 from sentibp.utils.repair import set_option
 
 _ROWS = 1 << 20  # of a sheet, the largest number that Excel has
@@ -35,6 +36,9 @@ _SAMPLE = 200  # rows from which the header is judged
 _LOOK = 1000  # rows in which a sheet must have content
 
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # a character in the XML of Excel, such as _x000D_
+
+_HIDDEN = re.compile(rb'<(?:\w+:)?row (?=[^>]*\bhidden="(?:1|true)")[^>]*?\br="(\d+)"[^>]*(?<!/)>\s*<(?:\w+:)?c\b')
+_MERGED = re.compile(rb'<(?:\w+:)?mergeCell [^>]*?\bref="([A-Z]{1,3})(\d+):[A-Z]{1,3}(\d+)"')
 
 _OLD = b"\xd0\xcf\x11\xe0"  # the first bytes of .xls, and of an .xlsx with a password
 
@@ -81,8 +85,12 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         places = {column: header.index(column) for column in wanted}
-        notes.extend(_unsaved(_unsaved_formulas(data, name, sheet, number + is_named), places, name, options))
-        for batch in batched(content(notes), row_size):
+        xml, start = _xml(data, name, sheet), number + is_named
+        notes.extend(_unsaved(_unsaved_formulas(xml, name, start), places, name, options))
+        notes.extend(_hidden(xml, name, start))
+        merged = _merged_below(xml, _filled_down(header, options), start)
+        notes.extend(_merged_note(merged, header, name))
+        for batch in batched(_with_merged(content(notes), merged), row_size):
             yield {column: strings(_at(row, place) for _, row in batch) for column, place in places.items()}
 
     return Table(
@@ -143,7 +151,13 @@ def _given_names(
     return None
 
 
-def _unsaved_formulas(data: memoryview, name: str, sheet: str, first: int) -> dict[int, str]:
+def _xml(data: memoryview, name: str, sheet: str) -> bytes:
+    """Return the XML of a sheet, for what openpyxl does not say where it streams the rows."""
+    with _Damage(name), _workbook(data, name)[sheet]._get_source() as source:
+        return source.read()
+
+
+def _unsaved_formulas(xml: bytes, name: str, first: int) -> dict[int, str]:
     """Return {position of a column: its first cell, such as B3, with a formula whose value was not saved with it}.
 
     Programs that write formulas without computing them, such as openpyxl, save none. Excel saves the empty text, too:
@@ -152,12 +166,10 @@ def _unsaved_formulas(data: memoryview, name: str, sheet: str, first: int) -> di
     from openpyxl.utils.cell import coordinate_to_tuple
 
     cells: dict[int, str] = {}
+    if not re.search(rb"<(\w+:)?f[\s/>]", xml):
+        return {}
     with _Damage(name):
-        with _workbook(data, name)[sheet]._get_source() as source:  # openpyxl reads formulas, or values, but not both
-            content = source.read()
-        if not re.search(rb"<(\w+:)?f[\s/>]", content):
-            return {}
-        for _, element in ElementTree.iterparse(io.BytesIO(content)):
+        for _, element in ElementTree.iterparse(io.BytesIO(xml)):
             if not element.tag.endswith("}c"):
                 continue
             if element.find("{*}f") is not None and not element.findtext("{*}v") and element.get("t") != "str":
@@ -166,6 +178,53 @@ def _unsaved_formulas(data: memoryview, name: str, sheet: str, first: int) -> di
                     cells.setdefault(column - 1, element.attrib["r"])
             element.clear()
     return cells
+
+
+def _hidden(xml: bytes, name: str, first: int) -> Iterator[str]:
+    """Yield a note if rows from `first` on are hidden, as a filter hides them: they are read as all others."""
+    count = sum(int(row) >= first for row in _HIDDEN.findall(xml))
+    if count:
+        what = f"{counted(count, 'hidden row')}, as of a filter, {'is' if count == 1 else 'are'} read, too"
+        yield f"{name}: {what}; to leave {'it' if count == 1 else 'them'} out, copy the visible rows into a new file"
+
+
+def _filled_down(header: list[str], options: ReadOptions) -> list[int]:
+    """Return the positions of the columns whose merged cells belong to all of their rows: labels, weights, groups."""
+    options = resolved(options, header)
+    return [header.index(each) for each in (options.label, options.weight, options.group) if each in header]
+
+
+def _merged_below(xml: bytes, columns: list[int], first: int) -> list[tuple[int, int, int]]:
+    """Return the merged cells of these columns from the row `first` on: the column, and the first and the last row."""
+    from openpyxl.utils.cell import column_index_from_string
+
+    found = [(column_index_from_string(each[0].decode()) - 1, *map(int, each[1:])) for each in _MERGED.findall(xml)]
+    return sorted((c, start, stop) for c, start, stop in found if c in columns and first <= start < stop)
+
+
+def _merged_note(merged: list[tuple[int, int, int]], header: list[str], name: str) -> Iterator[str]:
+    for column in sorted({column for column, _, _ in merged}):
+        rows = sum(stop - start for each, start, stop in merged if each == column)
+        what = f"{header[column]!r} has merged cells: {counted(rows, 'row')} below the first of each"
+        yield f"{name}: {what} {'has' if rows == 1 else 'have'} its value, too"
+
+
+def _with_merged(
+    rows: Iterator[tuple[int, list[str]]], merged: list[tuple[int, int, int]]
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows with the value of merged cells in each of their rows; the file has it in the first one only."""
+    above = {(column, row): start for column, start, stop in merged for row in range(start + 1, stop + 1)}
+    columns = sorted({column for column, _ in above})
+    values: dict[tuple[int, int], str] = {}
+    for number, row in rows:
+        for column in columns:
+            start = above.get((column, number))
+            if start is None:
+                values[column, number] = _at(row, column)
+            elif value := values.get((column, start)):
+                row.extend([""] * (column + 1 - len(row)))
+                row[column] = value
+        yield number, row
 
 
 def _unsaved(cells: dict[int, str], places: dict[str, int], name: str, options: ReadOptions) -> Iterator[str]:

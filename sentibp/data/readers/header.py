@@ -216,7 +216,7 @@ def _separated(lines: Sequence[str], options: ReadOptions) -> str:
         width = len(rows[0]) if rows else 0
         if width < 2:
             continue
-        if are_names(rows[0]):
+        if are_names(rows[0]) or _is_question_above(rows):
             repair = set_option("data.text_column", "NAME")
             choice = ", ".join(rows[0])
             return f"; if the first line names columns, name the one of the reviews with {repair}: {choice}"
@@ -226,6 +226,13 @@ def _separated(lines: Sequence[str], options: ReadOptions) -> str:
             repair = set_option("data.columns", suggested_names(rows, options))
             return f"; if its lines have columns, but no header, name these: {repair}"
     return ""
+
+
+def _is_question_above(rows: Rows) -> bool:
+    """Return whether a first row has no number or date in a column where all others have one, as in a survey."""
+    if len(rows) < 3 or len({len(row) for row in rows}) != 1 or looks_like_data(rows[0], rows[1:]):
+        return False
+    return any({kind_of(value) for value in below} in ({"number"}, {"date"}) for _, *below in zip(*rows, strict=True))
 
 
 def _named(lines: Sequence[str], options: ReadOptions) -> str:

@@ -197,3 +197,40 @@ def test_a_first_row_of_other_names_that_is_read_as_a_review_is_told():
         "x.xlsx: row 1: 'Comment', 'Rating' are read as a review, as data.columns names the columns; "
         "if the first line names them: --set data.columns=null --set data.text_column=Comment",
     )
+
+
+def changed(data: bytes, change) -> bytes:
+    """Return a workbook after a change of its first sheet."""
+    book = openpyxl.load_workbook(io.BytesIO(data))
+    change(book.worksheets[0])
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def test_merged_cells_of_labels_and_groups_belong_to_all_of_their_rows():
+    """Only the first row had a label and a group: reviews of one film were trained on and validated on."""
+    cells = [["text", "label", "film"], ["good", 1, "A"], ["fine", None, None], ["bad", 0, None], ["dull", None, "B"]]
+
+    def merge(sheet):
+        for cell_range in "B2:B3", "B4:B5", "C2:C4", "A5:A6":
+            sheet.merge_cells(cell_range)
+
+    records = parse(changed(workbook(cells), merge), "x.xlsx", BOTH._replace(group="film"))
+    assert rows(records) == [("good", "1"), ("fine", "1"), ("bad", "0"), ("dull", "0")]
+    assert records.group is not None and records.group.to_pylist() == ["A", "A", "A", "B"]
+    assert records.notes == (
+        "x.xlsx: 'label' has merged cells: 2 rows below the first of each have its value, too",
+        "x.xlsx: 'film' has merged cells: 2 rows below the first of each have its value, too",
+    )
+
+
+def test_hidden_rows_are_told():
+    def hide(sheet):
+        for row in 2, 9:  # the latter has no content
+            sheet.row_dimensions[row].hidden = True
+
+    records = parse(changed(workbook(REVIEWS), hide), "x.xlsx")
+    assert rows(records) == READ
+    repair = "to leave it out, copy the visible rows into a new file"
+    assert records.notes == (f"x.xlsx: 1 hidden row, as of a filter, is read, too; {repair}",)

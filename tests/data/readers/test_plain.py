@@ -291,6 +291,15 @@ def test_a_first_line_that_names_the_only_column(column, end):
     assert as_name.where(0) == "x.txt:2"
 
 
-@pytest.mark.parametrize("data", ["text\n", "Nice, warm\nI like it, really\n", "a\tb\n", "good film\tgood\nbad\tbad\n"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "text\n",
+        "Nice, warm\nI like it, really\n",
+        "Well, it was\n10, I say\nBad, 2\n",
+        "a\tb\n",
+        "good film\tgood\nbad\tbad\n",
+    ],
+)
 def test_lines_that_are_no_table(data):
     assert len(texts(parse(data, "x.txt", TEXTS))) == data.count("\n")
