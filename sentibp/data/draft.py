@@ -17,6 +17,7 @@ from sentibp.config.schema import Data
 from sentibp.data import readers, sources
 from sentibp.data.columns import Profile, has_clear_name, not_labels, profile_table, usual_label_name
 from sentibp.data.labels import default_class
+from sentibp.data.readers.split_column import split_column, split_column_note
 from sentibp.data.readers.splits import canonical
 from sentibp.data.readers.table import Table, WrongKind, require_columns, resolved
 from sentibp.data.split import possible_share
@@ -86,7 +87,16 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     if not table.fixed_labels and "group_column" not in given:
         lines += _without_names(profile)
     notes = [] if table.fixed_labels or "label_column" in given else _other_labels(profile, name)
-    return Draft(lines, profile.rows, open_lines, [*table.notes, *notes], advice)
+    return Draft(lines, profile.rows, open_lines, [*table.notes, *notes, *_splits(profile, name)], advice)
+
+
+def _splits(profile: Profile, name: str) -> tuple[str, ...]:
+    """Return a note if a column says that the rows are for training and for tests."""
+    columns = {column.name: column for column in profile.columns}
+    split = split_column(list(columns), [])
+    if split is None or (counts := columns[split].counts) is None:
+        return ()
+    return split_column_note(name, split, {value.strip().casefold(): count for value, count in counts.items()})
 
 
 def _as_classes_advice(profile: Profile) -> list[str]:

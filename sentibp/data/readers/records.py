@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sentibp.data.readers.split_column import count_values, split_column, split_column_note
 from sentibp.data.readers.table import Batch, LabelChoice, ReadOptions, Table, require_readable, require_short
 from sentibp.utils.arrow import TEXT, TextBuilder, scalar, strings
 
@@ -42,9 +44,13 @@ def read_records(table: Table, options: ReadOptions) -> Records:
     texts = TextBuilder()
     arrays: dict[str, list[pa.Array]] = {role: [] for role, _ in options.wanted() if role != "text"}
     names = options.wanted_columns()
+    split = split_column(table.columns, names)
+    splits: Counter[str] | None = Counter()
     rows = 0
-    with contextlib.closing(table.batches(names)) as batches:
+    with contextlib.closing(table.batches(names if split is None else [*names, split])) as batches:
         for batch in batches:
+            if split is not None:
+                splits = count_values(batch[split], splits)
             text = joined_text(batch, options)
             require_short(text, options.most, lambda row, first=rows: table.where(first + row))
             texts.append(text)
@@ -63,7 +69,7 @@ def read_records(table: Table, options: ReadOptions) -> Records:
         group=columns.get("group"),
         label_names=table.label_names,
         fixed_labels=table.fixed_labels,
-        notes=tuple(table.notes),
+        notes=(*table.notes, *(() if split is None else split_column_note(table.name, split, splits))),
         other_columns=tuple(name for name in dict.fromkeys(table.columns) if name not in names),
         place=pa.chunked_array([strings(itertools.islice(table.places(), rows))]) if options.places else None,
     )

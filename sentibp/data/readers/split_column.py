@@ -1,0 +1,61 @@
+"""A column that says which rows of a table are for training and which for tests. A training reads all of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from sentibp.data.readers.splits import ALIASES, canonical
+from sentibp.utils.arrow import TEXT
+from sentibp.utils.near_names import folded_name
+
+_NAMES = {"split", "set", "subset", "partition", "dataset", "data split", "dataset split", "train test", "usage"}
+
+_FLAGS = {f"is {alias}": split for split, aliases in ALIASES.items() for alias in aliases}
+"""Names of columns that are true for the rows of one split, such as `is_valid`."""
+
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+_OTHERS = {"unsup", "unsupervised", "unlabeled", "unlabelled", "extra", "holdout", "eval", "evaluation"}
+
+_MOST = 20  # different values; a column with more says something else
+
+
+def split_column(columns: Sequence[str], used: Sequence[str]) -> str | None:
+    """Return the first column whose name is one of a split, and that is not used; None if there is none."""
+    names = {_plain(column): column for column in reversed(columns) if column not in used}
+    return next((names[each] for each in (*_NAMES, *_FLAGS) if each in names), None)
+
+
+def count_values(values: pa.Array, counts: Counter[str] | None) -> Counter[str] | None:
+    """Return the counts with those of some more values; None if these are too many, or lists or objects."""
+    if counts is None:
+        return None
+    try:
+        values = values.cast(TEXT)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # bytes that are no text, lists, objects
+        return None
+    for entry in values.value_counts().to_pylist():
+        counts[(entry["values"] or "").strip().casefold()] += entry["counts"]
+    return counts if len(counts) <= _MOST else None
+
+
+def split_column_note(name: str, column: str, counts: Mapping[str, int] | None) -> tuple[str, ...]:
+    """Return a note if the values of a column say that some rows are for training, and some for something else."""
+    flag, counts = _FLAGS.get(_plain(column)), {value: count for value, count in (counts or {}).items() if value}
+    if flag is not None:
+        is_told = {_BOOLEANS.get(value) for value in counts} == {True, False}
+    else:
+        splits = {canonical(value) for value in counts}
+        is_told = "train" in splits and len(splits) > 1 and splits <= {*ALIASES, *_OTHERS}
+    if not is_told:
+        return ()
+    what = ", ".join(f"{value} ({count:,})" for value, count in counts.items())
+    repair = "write the rows of each into a file of its own, such as train.csv and test.csv, and name the one to read"
+    return (f"{name}: its column {column!r} has {what}, and all rows are read; to keep them apart, {repair}",)
+
+
+def _plain(column: str) -> str:
+    return folded_name(column.replace("_", " ").replace("-", " "))
