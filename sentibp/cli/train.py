@@ -170,6 +170,8 @@ def _train(
         outcome, saved_model(decided, outcome._asdict()), json, training.resume_command, _is_of_films(resolved.config)
     )
     if not (quiet or json):
+        for note in _opposite(outcome, decided):
+            print_message(note)
         is_seen = data is not None and data.has_learned_validation
         if caution := _caution(outcome, resolved.config.data.given_source, is_seen):
             print_message(caution)
@@ -240,6 +242,15 @@ def print_outcome(result: Outcome, saved: SavedModel | None, json: bool, resume:
     else:
         example = 'sentibp predict "I love this movie"' if films else "sentibp predict --input FILE"
         print_text(f"next        {example}")
+
+
+def _opposite(result: Outcome, config: Config) -> list[str]:
+    """Return a note if the labels of a validation source of its own seem to mean the opposite of those in training."""
+    from sentibp.inspection.label_meaning import opposite_note
+
+    if not isinstance(config.data.validation, str) or result.scored_on != "validation" or result.scores is None:
+        return []
+    return [f"data.validation: {note}; if so, turn them in that file" for note in opposite_note(result.scores)]
 
 
 def _caution(result: Outcome, source: str | list[str], is_seen: bool) -> str | None:

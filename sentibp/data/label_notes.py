@@ -71,6 +71,24 @@ def reversed_column_notes(records: Records, labels: Labels | None) -> list[str]:
     ]
 
 
+def other_scale_notes(names: Sequence[str], meanings: Sequence[Labels | None]) -> list[str]:
+    """Return a note for each source whose labels, 0 and 1 or -1 and 1, are both of one class.
+
+    Another source has both classes: data.labels fits it, such as stars, and not 0 and 1. `meanings` are the labels of
+    each source, by their classes.
+    """
+    if not any(each and all(map(each.get, LABELS)) for each in meanings):
+        return []
+    notes = []
+    for name, labels in zip(names, meanings, strict=True):
+        classes = [each for each in LABELS if labels and labels.get(each)]
+        values = list(labels[classes[0]]) if labels and len(classes) == 1 else []
+        if {label_key(value) for value in values} in ({"0", "1"}, {"-1", "1"}):
+            fact = f"{name}: {values[0]} and {values[1]} are both {classes[0]}, as data.labels says"
+            notes.append(f"{fact}; if they are of another scale than those of the other sources, write them as these")
+    return notes
+
+
 _FEW_LABELS = 10  # that are known without data.labels
 
 _LOOK = 1000  # texts, at equal distances: a file may be in the order of its labels

@@ -7,6 +7,7 @@ import glob
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +19,7 @@ from sentibp.data.built_in import HUB_IDS, NAMES, SHIPPED, built_in_options, ope
 from sentibp.data.columns import find_label_columns, profile_table
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
 from sentibp.data.hub import list_folder, load_from_hub
+from sentibp.data.label_notes import other_scale_notes
 from sentibp.data.labels import Labels
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.folder import has_classes
@@ -73,8 +75,25 @@ def load_corpus(
             kept = list(map(paths.shown, others)) if len(others) > 1 else paths.shown("".join(others))
             raise other_columns(error, others, options, split, set_option("data.source", kept)) from None
 
-    corpus = read(names[0]) if len(names) == 1 else concatenate(map(read, names))
-    return replace(corpus, notes=(*shadowed, *corpus.notes))
+    if len(names) == 1:
+        corpus = read(names[0])
+        return replace(corpus, notes=(*shadowed, *corpus.notes))
+    meanings: list[Labels | None] = []
+
+    def noted(name: str) -> Corpus:
+        corpus = read(name)
+        meanings.append(corpus.values)
+        return corpus
+
+    corpus = concatenate(map(noted, names))
+    return replace(corpus, notes=(*shadowed, *_twice(names), *corpus.notes, *other_scale_notes(names, meanings)))
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    """Return a note for each source that is named more than once, also by another path."""
+    count = Counter(name if name in NAMES else os.path.realpath(os.path.expanduser(name)) for name in names)
+    several = [paths.shown(name) for name, times in count.items() if times > 1]
+    return [f"data.source: names {name} more than once, and each of its reviews counts as often" for name in several]
 
 
 def load_corpus_without(

@@ -123,6 +123,17 @@ def test_a_report_says_which_model_it_shows_and_which_reviews_are_known(sentibp,
     assert "(validated.safetensors)</td>" in Path("report.html").read_text(encoding="utf-8")
 
 
+def test_validation_reviews_whose_labels_mean_the_opposite(sentibp, here):
+    """The accuracy was 0, without a word; `eval` of the same file said why."""
+    for name, good in ("train.csv", 1), ("dev.csv", 0):
+        rows = [f"a {('bad', 'good')[i % 2]} film {i} of {name},{good if i % 2 else 1 - good}" for i in range(60)]
+        (here / name).write_text("\n".join(["text,label", *rows]) + "\n")
+    train = "train", "default", "--set", "data.source=train.csv", "--set", "train.epochs=1"
+    err = sentibp(*train, "--set", "data.validation=dev.csv", "--out", "turned").err
+    assert "data.validation: roc auc 0.00: the labels seem to mean the opposite of those in the training; " in err
+    assert "opposite" not in sentibp(*train, "--set", "data.validation=0.5", "--out", "run").err
+
+
 def test_what_commands_write_by_default_is_not_tracked():
     """A page in the folder of the source tree is as little part of it as the runs are."""
     root = Path(__file__).parents[2]

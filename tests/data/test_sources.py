@@ -106,6 +106,20 @@ def test_several_sources_are_concatenated_in_order():
     )
 
 
+def test_sources_of_several_scales_and_a_source_that_is_named_twice():
+    """0 and 1 were both negative beside stars, and a file that two patterns name was read twice, without a word."""
+    stars, binary, bad = labelled(1, 2, 5, 4), labelled(0, 1, 0, name="b.csv"), labelled(1, 2, 2, name="c.csv")
+    labels = mapping((0, 1, 2), (4, 5))
+    assert load([stars, binary, bad], labels=labels).notes == (
+        "b.csv: 0 and 1 are both negative, as data.labels says; if they are of another scale than those of the other "
+        "sources, write them as these",
+    )
+    assert load([stars, bad], labels=labels).notes == ()
+    assert load([binary, labelled(-1, 1, name="d.csv")]).notes == ()
+    twice = "data.source: names {} more than once, and each of its reviews counts as often"
+    assert load([stars, bad, f"../{Path.cwd().name}/c.csv"], labels=labels).notes == (twice.format("c.csv"),)
+
+
 def test_a_built_in_name_that_is_also_a_path_is_said(here):
     """The built-in data are read, and one line says so and names the path."""
     note = "xor: the built-in data set, not the {0} of that name; for the {0}, write ./xor"
