@@ -36,7 +36,7 @@ from sentibp.data.readers.header import (
     unused_names,
 )
 from sentibp.data.readers.multiline import check_multiline_rows
-from sentibp.data.readers.surplus import is_rule, may_repeat, without_surplus
+from sentibp.data.readers.surplus import below_names, may_repeat, without_surplus
 from sentibp.data.readers.table import Batch, ReadOptions, Table, is_set, too_long
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
@@ -117,9 +117,10 @@ def find_layout(
             notes.append(f"{header}: names the columns but the first one, which has the numbers of the rows")
         below, line = _after_first_row(data, dialect, line)
         data, names = below, bytes(data[: len(data) - len(below)]).strip()
-        if len(sample) > 1 and is_rule(sample[1][1]):
-            notes.append(f"{name}:{sample[1][0]}: a line below the names of the columns, which is left out")
+        surplus, what = below_names(sample[1:])
+        for _ in range(surplus):
             data, line = _after_first_row(data, dialect, line)
+        notes += [f"{name}:{sample[surplus][0]}: {what}"] * bool(surplus)
     else:
         columns, header = options.names or (), "data.columns"
     return Layout(name, data, line, dialect, columns, options, notes, plain and not is_named, names), header

@@ -19,7 +19,7 @@ from sentibp.data.readers.batches import batched, row_size
 from sentibp.data.readers.compression import LIMIT, zip_members
 from sentibp.data.readers.content import as_file
 from sentibp.data.readers.header import own_names, require_header, title_note, title_rows, unused_names
-from sentibp.data.readers.surplus import without_surplus
+from sentibp.data.readers.surplus import below_names, without_surplus
 from sentibp.data.readers.table import Batch, Notes, ReadOptions, Table, is_set, require_unset, resolved
 from sentibp.errors import DataError
 from sentibp.utils import environment
@@ -78,9 +78,11 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     header = _given_names(rows, first, place, name, options, notes)
     is_named = header is None
     header = header or _header(first)
+    surplus, what = below_names(list(itertools.islice(rows(), 1, 3))) if is_named else (0, "")
+    notes += [f"{place}: {what}"] * bool(surplus)
 
     def content(notes: list[str]) -> Iterator[tuple[int, list[str]]]:
-        below = itertools.islice(rows(), int(is_named), None)
+        below = itertools.islice(rows(), is_named + surplus, None)
         return without_surplus(below, first if is_named else (), lambda number: f"{name}: row {number}", notes)
 
     def batches(wanted: list[str]) -> Generator[Batch]:

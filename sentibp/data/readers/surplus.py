@@ -1,4 +1,5 @@
-"""Leave out the lines of a table that are no rows: repeated names of the columns, a rule below them, a footer."""
+"""Leave out the lines of a table that are no rows: repeated names of the columns, a rule or a second header below
+them, a footer."""
 
 from __future__ import annotations
 
@@ -13,10 +14,28 @@ _RULE = re.compile(r"\s*:?[-=]{2,}:?\s*")  # below the names of the columns, as 
 
 _FOOTER = re.compile(FOOTER, re.IGNORECASE)
 
+_QUALTRICS = re.compile(r'\{"ImportId":.*\}')  # below the names and the questions
+
+_SURVEYMONKEY = "Open-Ended Response"  # below a question that is answered with a text
+
 Row = tuple[int, list[str]]  # its number, and its fields
 
 
-def is_rule(fields: Sequence[str]) -> bool:
+def below_names(rows: Sequence[Row]) -> tuple[int, str]:
+    """Return how many of the first rows below the names of the columns are none, and what these are."""
+    if rows and _is_rule(rows[0][1]):
+        return 1, "a line below the names of the columns, which is left out"
+    for number, (_, fields) in enumerate(rows[:2], 1):
+        filled = [each.strip() for each in fields if each.strip()]
+        if filled and all(map(_QUALTRICS.fullmatch, filled)):
+            rows_above = ", as is the row of questions above them" * (number > 1)
+            return number, f"ids of Qualtrics below the names of the columns, which are left out{rows_above}"
+    if rows and _SURVEYMONKEY in rows[0][1]:
+        return 1, "a second row of names, as SurveyMonkey writes it, which is left out"
+    return 0, ""
+
+
+def _is_rule(fields: Sequence[str]) -> bool:
     """Return whether a row of several fields is a line of dashes below the names of the columns.
 
     A Markdown table may have a bar at both ends of its lines; the fields outside of them are empty.

@@ -209,6 +209,36 @@ def test_a_line_below_the_names_is_no_row(rule):
     assert records.notes == ("x.csv:2: a line below the names of the columns, which is left out",)
 
 
+LEFT_OUT = "ids of Qualtrics below the names of the columns, which are left out"
+IDS = '"{""ImportId"":""on"",""timeZone"":""UTC""}","{""ImportId"":""QID1_TEXT""}","{""ImportId"":""QID2""}"\n'
+
+
+@pytest.mark.parametrize(
+    ("below", "place", "what"),
+    [
+        (
+            f'On,"What did you\nthink?",Rate\n{IDS}',
+            4,
+            "ids of Qualtrics below the names of the columns, which are left out, ",
+        ),
+        (IDS, 2, LEFT_OUT),
+        (",Open-Ended Response,Response\n", 2, "a second row of names, as SurveyMonkey writes it, which is left out"),
+    ],
+)
+def test_a_second_header_of_a_survey_is_no_row(below, place, what):
+    """Its questions were answered as reviews."""
+    records = parse(f"on,text,label\n{below}1,good,1\n2,bad,0\n")
+    assert rows(records) == [("good", "1"), ("bad", "0")]
+    assert records.where(0) == f"x.csv:{place + 1}"
+    (note,) = records.notes
+    assert note.startswith(f"x.csv:{place}: {what}")
+
+
+def test_what_is_like_a_second_header_and_is_a_row():
+    data = 'text\n"{""ImportId"": 3} is shown"\nOpen-Ended Response was good\n'
+    assert texts(parse(data, options=ReadOptions())) == ['{"ImportId": 3} is shown', "Open-Ended Response was good"]
+
+
 @pytest.mark.parametrize(
     "data",
     [

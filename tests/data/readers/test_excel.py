@@ -199,6 +199,17 @@ def test_a_first_row_of_other_names_that_is_read_as_a_review_is_told():
     )
 
 
+def test_the_questions_and_ids_of_a_survey_are_no_rows():
+    ids = [f'{{"ImportId":"QID{i}"}}' for i in (1, 2)]
+    records = parse(
+        workbook([["text", "label"], ["What did you think?", "Rate"], ids, ["good", 1], ["bad", 0]]), "x.xlsx"
+    )
+    assert rows(records) == [("good", "1"), ("bad", "0")]
+    assert records.where(0) == "x.xlsx: row 4"
+    (note,) = records.notes
+    assert note.startswith("x.xlsx: row 1: ids of Qualtrics below the names of the columns, which are left out, ")
+
+
 def changed(data: bytes, change) -> bytes:
     """Return a workbook after a change of its first sheet."""
     book = openpyxl.load_workbook(io.BytesIO(data))
