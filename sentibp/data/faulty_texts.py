@@ -15,6 +15,7 @@
   public sets, have `\\n` in the place of a line break. Read as texts, their signs and keys are words, and the letter
   after a backslash is part of the next word. Tags of HTML are such signs, too, but for those that break a line, and so
   are the colours that a program writes for a terminal.
+- Texts that were cut off are what a page shows of a long review, and Twitter of a long tweet.
 """
 
 from __future__ import annotations
@@ -244,3 +245,22 @@ def coloured_note(name: str, coloured: int, rows: int) -> list[str]:
     what = f"{coloured:,} of {counted(rows, 'text')} {'have' if coloured > 1 else 'has'} colours of a terminal"
     repair = "sed 's/\\x1b\\[[0-9;]*[mK]//g'"
     return _notes_if_frequent(name, rows, (coloured, f"{what}, which are read as words; remove them: {repair}"))
+
+
+_MORE = (
+    r"(read|see|show|view) (more|all|full review)|more|mehr( anzeigen| lesen| erfahren)?|weiterlesen|lire la suite|"
+    r"(en savoir|voir|lire) plus|(leer|ver) más|(ler|ver) mais|leggi tutto|meer (lezen|weergeven)"
+)
+_CUT = rf"(?i)((…|\.\.\.)\s*(https?://t\.co/\w+|[\[(]?({_MORE})[\])]?)|[\[(]truncated[\])])\s*\z"
+
+
+def count_cut(text: pa.Array | pa.ChunkedArray) -> int:
+    """Return how many texts were cut off: they end as pages show the beginning of a review, or as Twitter's do."""
+    return count_true(pc.match_substring_regex(text, _CUT))
+
+
+def cut_note(name: str, cut: int, rows: int) -> list[str]:
+    """Return a note if more than one in a hundred of some texts were cut off."""
+    fact = f"{cut:,} of {counted(rows, 'text')} {'end' if cut > 1 else 'ends'} with ... and a link or 'Read more'"
+    repair = "give the whole texts (of tweets: full_text or extended_tweet.full_text)"
+    return _notes_if_frequent(name, rows, (cut, f"{fact}, as texts that were cut off; {repair}"))

@@ -13,12 +13,14 @@ from sentibp.data.faulty_texts import (
     coloured_note,
     count_blank,
     count_coloured,
+    count_cut,
     count_encoded,
     count_garbled,
     count_ids,
     count_missing,
     count_serialized,
     count_totals,
+    cut_note,
     encoded_notes,
     garbled_notes,
     ids_note,
@@ -46,6 +48,7 @@ class AnswerCounts(NamedTuple):
     quoted: int = 0  # of those looked at: in quoted-printable
     tags: int = 0  # of those looked at: with tags of HTML
     colours: int = 0  # of those looked at: with colours of a terminal
+    cut: int = 0  # of those looked at: cut off
     ids: int = 0  # of those looked at: numbers, dates, ids or addresses
     missing: int = 0  # words such as nan, in the place of a missing text
 
@@ -60,6 +63,7 @@ class AnswerCounts(NamedTuple):
         notes += garbled_notes(name, self.read_wrong, self.lost, self.zeros, self.looked)
         notes += serialized_notes(name, self.values, self.escapes, self.tags, self.looked)
         notes += coloured_note(name, self.colours, self.looked)
+        notes += cut_note(name, self.cut, self.looked)
         notes += encoded_notes(name, self.utf7, self.quoted, self.looked) + ids_note(name, self.ids, self.looked)
         return notes + [f"{name}: {note}" for note in self.unfamiliar_note()]
 
@@ -95,6 +99,7 @@ def count_answers(
         quoted=quoted,
         tags=tags,
         colours=count_coloured(first),
+        cut=count_cut(first),
         ids=count_ids(first),
         missing=count_missing(text),
     )

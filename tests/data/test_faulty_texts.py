@@ -17,6 +17,7 @@ from sentibp.data import sources
 from sentibp.data.corpus import Corpus, contradiction_note
 from sentibp.data.faulty_texts import (
     count_blank,
+    count_cut,
     count_garbled,
     count_ids,
     count_missing,
@@ -233,6 +234,26 @@ def test_words_in_the_place_of_a_missing_text():
     result = invoke("predict", "-m", "builtin", "-i", "-", "--format", "jsonl", stdin="text\ngood\nNULL\n")
     assert len(result.out.splitlines()) == 2
     assert f"<stdin>: 1 of 2 texts {told}; remove what is no review\n" in result.err
+
+
+def test_texts_that_were_cut_off():
+    """A page shows the beginning of a review, and the Twitter API that of a tweet: it was read as the whole."""
+    texts = ["A film that… https://t.co/ab12", "It began ... Read more", "Gut, aber …Mehr anzeigen"]
+    texts += ["and then... (see full review)", "The end [truncated]", "un film … Voir plus "]
+    whole = [
+        "I want more",
+        "and so on...",
+        "What a film…",
+        "Read more",
+        "see https://t.co/ab12",
+        "... more or less",
+        "",
+    ]
+    assert [count_cut(pa.array([each], pa.large_string())) for each in texts + whole] == [1] * 6 + [0] * 7
+    Path("r.csv").write_text("text,label\ngood,1\nbad ... Read more,0\n")
+    told = "1 of 2 texts ends with ... and a link or 'Read more', as texts that were cut off; give the whole texts"
+    assert any(note.startswith(f"r.csv: {told}") for note in sources.load_corpus("r.csv").notes)
+    assert f"r.csv: {told}" in invoke("predict", "-m", "builtin", "-i", "r.csv", "-o", "a.csv").err
 
 
 def test_ids_in_the_place_of_texts():

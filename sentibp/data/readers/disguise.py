@@ -72,6 +72,19 @@ _NO_TEXT = (  # how contents begin, and what they are
         rb"([+-]?\d[\d.]*( qid:\d+)?( +\d+:[-+.\deE]+)+[ \t]*(#.*)?\r?\n){2}",
         "in the format of libsvm, which has numbers of features and no texts; give the texts",
     ),
+    (
+        rb"\(\d \(\d [^\n]*\(\d [^\s()]+\)",
+        "parse trees, as of the Stanford Sentiment Treebank; write their words, for example with "
+        "sed -E 's/\\([0-9] //g; s/\\)//g'",
+    ),
+    (
+        rb"\w+/\w+: [^\n]*\n\w+/\w+: ",
+        "blocks of keys and values, as of SNAP; write their texts and labels as CSV or JSON lines",
+    ),
+    (
+        rb"(\xef\xbb\xbf)?(WEBVTT\b|1\r?\n\d\d:\d\d:\d\d[,.]\d{3} --> )",
+        "subtitles; write the texts alone as lines",
+    ),
     (rb"(?i)(\s|%[^\n]*\n)*@relation\s", "an ARFF file of Weka; write it as CSV"),
     (rb"Rar!|7z\xbc\xaf", "an archive; unpack it, and give the file in it"),
 )

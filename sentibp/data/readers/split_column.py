@@ -1,4 +1,7 @@
-"""A column that says which rows of a table are for training and which for tests. A training reads all of them."""
+"""A column that says which rows of a table are for training and which for tests, or which labels were rejected.
+
+A training reads all rows, and a note says so.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,11 @@ _NAMES = {"split", "set", "subset", "partition", "dataset", "data split", "datas
 _FLAGS = {f"is {alias}": split for split, aliases in ALIASES.items() for alias in aliases}
 """Names of columns that are true for the rows of one split, such as `is_valid`."""
 
+_ANSWER = "answer"
+"""The column in which Prodigy says whether the label of a row was accepted."""
+
+_ANSWERS = {"accept", "reject", "ignore"}
+
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 _OTHERS = {"unsup", "unsupervised", "unlabeled", "unlabelled", "extra", "holdout", "eval", "evaluation"}
@@ -24,9 +32,9 @@ _MOST = 20  # different values; a column with more says something else
 
 
 def split_column(columns: Sequence[str], used: Sequence[str]) -> str | None:
-    """Return the first column whose name is one of a split, and that is not used; None if there is none."""
+    """Return the first column that may say what its rows are for, and that is not used; None if there is none."""
     names = {_plain(column): column for column in reversed(columns) if column not in used}
-    return next((names[each] for each in (*_NAMES, *_FLAGS) if each in names), None)
+    return next((names[each] for each in (*_NAMES, *_FLAGS, _ANSWER) if each in names), None)
 
 
 def count_values(values: pa.Array, counts: Counter[str] | None) -> Counter[str] | None:
@@ -45,6 +53,11 @@ def count_values(values: pa.Array, counts: Counter[str] | None) -> Counter[str] 
 def split_column_note(name: str, column: str, counts: Mapping[str, int] | None) -> tuple[str, ...]:
     """Return a note if the values of a column say that some rows are for training, and some for something else."""
     flag, counts = _FLAGS.get(_plain(column)), {value: count for value, count in (counts or {}).items() if value}
+    what = ", ".join(f"{value} ({count:,})" for value, count in counts.items())
+    if _plain(column) == _ANSWER:
+        repair = "leave the others out, for example with jq -c 'select(.answer == \"accept\")'"
+        fact = f"its column {column!r} has {what}, and all rows are read with their labels, also where these are wrong"
+        return (f"{name}: {fact}; {repair}",) * (_ANSWERS >= set(counts) > {"accept"})
     if flag is not None:
         is_told = {_BOOLEANS.get(value) for value in counts} == {True, False}
     else:
@@ -52,7 +65,6 @@ def split_column_note(name: str, column: str, counts: Mapping[str, int] | None) 
         is_told = "train" in splits and len(splits) > 1 and splits <= {*ALIASES, *_OTHERS}
     if not is_told:
         return ()
-    what = ", ".join(f"{value} ({count:,})" for value, count in counts.items())
     repair = "write the rows of each into a file of its own, such as train.csv and test.csv, and name the one to read"
     return (f"{name}: its column {column!r} has {what}, and all rows are read; to keep them apart, {repair}",)
 

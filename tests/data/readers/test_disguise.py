@@ -96,6 +96,10 @@ def test_texts_that_begin_with_a_bracket_stay_texts(tmp_path):
         ("x.yaml", b"reviews:\n  - id: 1\n    text: good\n", "a YAML file; "),
         ("x.txt", b"+1 1:0.5 3:1\n-1 2:0.1 9:2e-3\n", "in the format of libsvm, "),
         ("x.svm", b"1 qid:1 1:0.5 # a\n0 qid:1 2:.1\n", "in the format of libsvm, "),
+        ("x.txt", b"(3 (2 (2 The) (2 film)) (4 (3 is) (4 good)))\n" * 9, "parse trees, "),
+        ("x.txt", b"product/productId: B001\nreview/score: 5.0\nreview/text: Good\n\n", "blocks of keys and values, "),
+        ("x.txt", b"\xef\xbb\xbf1\r\n00:00:01,000 --> 00:00:02,000\r\nGood film\r\n", "subtitles; "),
+        ("x.txt", b"WEBVTT\n\n00:01.000 --> 00:04.000\nGood film\n", "subtitles; "),
         ("x.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<U4'}", "an array of numpy; "),
     ],
 )
@@ -118,6 +122,9 @@ def test_lists_and_ratios_that_are_texts(tmp_path):
         "From London at 10:30, good\nbad",
         "From: Ann\ngood film",
         "(lovely)\nbad",
+        "(4 (out of 5) stars)\nbad",
+        "cast/crew: good\nplot: bad",
+        "1\n2\nbad",
         "Very good\nbad",
     ):
         (tmp_path / "x.txt").write_text(text)

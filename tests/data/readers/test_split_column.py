@@ -42,6 +42,15 @@ def test_a_column_of_splits_is_told(column, values, what):
     assert notes(values, column, group=column) == ()
 
 
+def test_labels_that_were_rejected_are_told():
+    """Prodigy keeps the label that was asked for, and whether it was accepted beside it."""
+    (note,) = notes(["accept", "reject", "accept", "ignore"], "answer")
+    assert note.startswith(
+        "x.parquet: its column 'answer' has accept (2), reject (1), ignore (1), and all rows are read "
+    )
+    assert notes(["accept", "accept"], "answer") == notes(["accept", "of course"], "answer") == ()
+
+
 @pytest.mark.parametrize(
     ("column", "values"),
     [
