@@ -47,9 +47,11 @@ def list_(
     Also prints the settings that are not the same in all runs. Resume an interrupted or killed training with
     `sentibp train --resume RUN`, and a pretraining with `sentibp pretrain --resume RUN`.
     """
-    from sentibp.runs.listing import summarize_runs
+    from sentibp.runs.listing import are_comparable, summarize_runs
 
     runs = summarize_runs(folder, sort, lambda error: print_message(str(error)))
+    if sort in ("accuracy", "log_loss") and not are_comparable(runs):
+        print_message("the scores are of different reviews; `sentibp eval A --against B --data FILE` compares two runs")
     print_runs(runs, json)
 
 

@@ -25,6 +25,7 @@ class RunSummary(NamedTuple):
     outcome: str | None  # as in run.json; or "killed": its process is gone
     scored_on: str | None  # "validation" or "training"
     n: int | None  # reviews that the scores are of
+    reviews: str | None  # their fingerprint
     accuracy: float | None
     accuracy_interval: list[float] | None  # low and high of the 95 % interval
     log_loss: float | None
@@ -57,6 +58,11 @@ def summarize_runs(
     return sorted(summaries, key=SORT_KEYS[sort], reverse=True)  # a stable sort
 
 
+def are_comparable(runs: Sequence[RunSummary]) -> bool:
+    """Return whether the scores of all runs that have some are of the same reviews, as far as is known."""
+    return len({run.reviews for run in runs if run.reviews is not None}) < 2
+
+
 def differing_settings(runs: Sequence[Path]) -> list[dict[str, Any]]:
     """Return, of each run, the settings that are not the same in all runs; none, if its config cannot be read."""
     settings = [_settings(run) for run in runs]
@@ -80,7 +86,9 @@ def _settings(run: Path) -> dict[str, Any]:
 
 def _summarize(path: Path, facts: Mapping[str, Any], settings: dict[str, Any]) -> RunSummary:
     scores = facts["scores"] or {}
-    validation = (facts["data"] or {}).get("validation")
+    scored_on = scored_on if (scored_on := facts.get("scored_on")) in ("training", "validation") else None
+    data = facts["data"] or {}
+    validation, scored = data.get("validation"), data.get(scored_on)
     n = scores.get("n", validation.get("reviews") if isinstance(validation, dict) else None)
     interval = scores.get("accuracy_interval")
     is_interval = isinstance(interval, list) and len(interval) == 2 and None not in map(finite_number, interval)
@@ -90,8 +98,9 @@ def _summarize(path: Path, facts: Mapping[str, Any], settings: dict[str, Any]) -
         start=facts["start"],
         kind="pretraining" if directory.is_pretraining(facts) else "training",
         outcome="killed" if is_killed else facts["outcome"],
-        scored_on=scored_on if (scored_on := facts.get("scored_on")) in ("training", "validation") else None,
+        scored_on=scored_on,
         n=n if isinstance(n, int) and scores else None,
+        reviews=str(scored.get("fingerprint")) if isinstance(scored, dict) and scores else None,
         accuracy=finite_number(scores.get("accuracy")),
         accuracy_interval=interval if is_interval else None,
         log_loss=finite_number(scores.get("log_loss")),

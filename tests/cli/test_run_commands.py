@@ -48,7 +48,10 @@ def test_list_is_sorted_by_time(sentibp):
 def test_list_shows_the_settings_that_differ(sentibp):
     a = train(sentibp, "--set", "model.hidden=[4]")
     b = train(sentibp, "--seed", 1, "--set", "train.optimizer.learning_rate=0.01")
+    assert "different reviews" not in sentibp("runs", "list", "--sort", "accuracy").err
     c = train(sentibp, "--set", "data.validation=0")
+    assert "different reviews" not in sentibp("runs", "list").err
+    assert "the scores are of different reviews; " in sentibp("runs", "list", "--sort", "log_loss", "--json").err
     output = {each["run"]: each for each in sentibp("runs", "list", "--json").json}
     keys = ["data.validation", "model.hidden", "train.optimizer.learning_rate", "train.seed"]
     assert [sorted(output[run]["settings"]) for run in (a, b, c)] == [keys] * 3
