@@ -36,7 +36,7 @@ from sentibp.utils.messages import with_repair
 from sentibp.utils.paths import names_of, shown
 
 REPAIR = "restore them, or start a new training"
-_LARGE = 1 << 27  # bytes of training files, in which similar reviews are not sought
+_LARGE = 1 << 26  # bytes of training files, in which similar reviews are not sought
 _BOTH = "training", "validation"  # the reviews of a training, as run.json calls them
 
 
