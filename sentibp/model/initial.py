@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -177,10 +178,11 @@ def inherit(weights: dict[str, Array], origin: Classifier, head: str = "sigmoid"
         weights[name][: len(trained[name])] = trained[name]
 
 
-def fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str, spelling: Spelling) -> None:
+def fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str, spelling: Spelling) -> int:
     """Set the rows of the words for which a text file has vectors, in the format of GloVe: `word number number ...`.
 
-    A word that the file has only in other spellings gets the vector of the first of them.
+    Return the number of these words. A word that the file has only in other spellings gets the vector of the first of
+    them.
     """
     dim = weight.shape[1]
     row = dict(zip(vocabulary.words.to_pylist(), vocabulary.word_features.tolist(), strict=True))
@@ -203,6 +205,7 @@ def fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str, spelling
         filled.add(word)
     if not filled:
         raise DataError(f"{path}: no word of the vocabulary is in it; give a file of vectors in text format")
+    return len(filled)
 
 
 def require_vectors(path: str) -> None:
@@ -225,7 +228,7 @@ def _vector_lines(path: str) -> Iterator[tuple[int, tuple[str, str]]]:
     with _explained_if_unreadable(path), open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         for number, content in enumerate(iter(lambda: file.readline(SMALL), b""), 1):
-            line = content.decode(errors="replace")
+            line = content.removeprefix(codecs.BOM_UTF8 if number == 1 else b"").decode(errors="replace")
             if len(content) == SMALL:
                 what = f"a line longer than {SMALL // 1_000_000} MB"
                 raise DataError(f"{path}:{number}: {what}; give a file of vectors in text format")

@@ -12,10 +12,12 @@ import numpy as np
 from sentibp.config.load import Resolved
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
+from sentibp.data.folding import Spelling
 from sentibp.data.in_memory import InMemory
 from sentibp.data.vocabulary_shards import SAME_COMMAND, workers_beside
 from sentibp.errors import DataError, SentibpError
 from sentibp.model.fold import fold_classifiers
+from sentibp.model.initial import fill_from_vectors
 from sentibp.runs.directory import MODEL, ROOT, VALIDATED, create_run
 from sentibp.runs.review_hashes import save_review_hashes
 from sentibp.runs.saved_model import is_average
@@ -31,7 +33,7 @@ from sentibp.training.refit import is_refit, refit
 from sentibp.training.session import Session
 from sentibp.utils.executor import Executor
 from sentibp.utils.messages import counted
-from sentibp.utils.paths import expand_home
+from sentibp.utils.paths import expand_home, shown
 
 
 class Outcome(NamedTuple):
@@ -182,13 +184,21 @@ def _training_reviews(failed: FailedStep, given: InMemory | None) -> Corpus | No
     return corpus if np.array_equal(corpus.label, failed.training.label) else None  # type: ignore[arg-type]
 
 
-def require_start(data: TrainingData) -> None:
-    """Raise ConfigError or DataError if a network cannot start from the model or the vectors that the settings name.
+def require_start(data: TrainingData) -> TrainingData:
+    """Return the data, with a note on how many words have vectors, if the settings name a file of these.
 
-    A training asks before it makes its run directory, so that the corrected command can have the same one.
+    Raise ConfigError or DataError if a network cannot start from the model or the vectors that the settings name. A
+    training asks before it makes its run directory, so that the corrected command can have the same one.
     """
-    if data.origin is not None or data.config.model.embedding.vectors is not None:
+    embedding, words = data.config.model.embedding, data.vocabulary.words
+    if data.origin is not None:
         new_network(data, data.config.train.seed)
+    if embedding.vectors is None:
+        return data
+    rows, path = np.zeros((len(data.vocabulary), embedding.dim), np.float32), shown(embedding.vectors)
+    known = fill_from_vectors(rows, data.vocabulary, path, Spelling.of(data.config.text))
+    note = f"{path}: has vectors of {known:,} of the {counted(len(words), 'word')} here"
+    return data._replace(notes=(*data.notes, note))
 
 
 def train(
@@ -205,7 +215,7 @@ def train(
     beside = ROOT if out is None else expand_home(out).parent
     with workers_beside(beside, executor, resolved.config.train.shards, SAME_COMMAND) as workers:
         data = prepare(resolved, workers)
-    require_start(data)
+    data = require_start(data)
     run = create_run(data.config, resolved.path, out, command=list(command), **data.run_facts)
     return Training(data, run, condition=condition, executor=executor)
 

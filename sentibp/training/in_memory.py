@@ -195,7 +195,7 @@ def _train(resolved: Resolved, given: Given, temporary: Path, out: Path | None, 
     for note in prepared.assumed:
         warnings.warn(note, SentibpWarning, stacklevel=4)  # the line that calls `train` or `fit`
     data = prepare_config(prepared.config, prepared.notes, prepared.reviews)
-    require_start(data)
+    data = require_start(data)
     path = temporary if out is None else out
     run = create_run(data.config, resolved.path, path, pointers=out is not None, **data.run_facts)
     epochs: list[dict[str, Any]] = []

@@ -241,6 +241,14 @@ def test_word_vectors_that_do_not_fit_leave_no_run_directory(fails, content):
     assert not Path("run").exists()
 
 
+def test_how_many_words_have_vectors_is_said(sentibp):
+    """Vectors of another language have a few words by chance. A byte-order mark was part of the first word."""
+    Path("vectors.txt").write_text("good 1 2\nunheard 1 2\n", encoding="utf-8-sig")
+    options = "--set", "model.embedding.vectors=vectors.txt", "--set", "model.embedding.dim=2"
+    err = sentibp("train", "quickstart", *options, "--set", "train.epochs=1").err
+    assert any(line.startswith("vectors.txt: has vectors of 1 of the ") for line in err.splitlines())
+
+
 # 3: data
 
 
