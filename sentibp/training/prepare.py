@@ -139,8 +139,7 @@ def prepare_inputs(
     wanted = config
     config, inputs, suited = (config, inputs, []) if is_refit else suited_defaults(config, inputs)
     reviews, origin, _, lexicon, files, seconds, _ = inputs
-    facts = reviews_facts(config, inputs)
-    encoded = _encode(config, inputs, facts, workers)
+    encoded = _encode(config, inputs, facts := reviews_facts(config, inputs), workers)
     overlap = _find_overlap(config, reviews, origin, encoded)
     if not is_fold:
         _require_separate(config, reviews.validation, overlap, is_given=given is not None)

@@ -61,9 +61,7 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     value that was saved with it. Rows without content are skipped. DataError if the workbook cannot be read, or a
     formula among texts, labels, weights or groups has no value.
     """
-    total = sum(info.file_size for info in zip_members(data, name).values())
-    if total > LIMIT or _NEEDED * total > environment.memory():
-        raise DataError(f"{name}: {environment.size(total)} of XML, which may not fit in memory; save it as CSV")
+    _require_memory(data, name)
     require_unset(name, "cells of Excel are no text", options, ("separator", "quoting", "encoding"))
     sheet, of_sheet = _choose_sheet(_sheets(data, name), name, options)
     sample = [row for _, row in itertools.islice(_rows(data, name, sheet), _SAMPLE)]
@@ -82,16 +80,15 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     notes += [f"{place}: {what}"] * bool(surplus)
 
     def content(notes: list[str]) -> Iterator[tuple[int, list[str]]]:
-        below = itertools.islice(rows(), is_named + surplus, None)
-        return without_surplus(below, first if is_named else (), lambda number: f"{name}: row {number}", notes)
+        below, names = itertools.islice(rows(), is_named + surplus, None), first if is_named else ()
+        return without_surplus(below, names, lambda number: f"{name}: row {number}", notes)
 
     def batches(wanted: list[str]) -> Generator[Batch]:
         places = {column: header.index(column) for column in wanted}
         xml, start = _xml(data, name, sheet), number + is_named
-        notes.extend(_unsaved(_unsaved_formulas(xml, name, start), places, name, options))
-        notes.extend(_hidden(xml, name, start))
         merged = _merged_below(xml, _filled_down(header, options), start)
-        notes.extend(_merged_note(merged, header, name))
+        notes.extend(_unsaved(_unsaved_formulas(xml, name, start), places, name, options))
+        notes.extend((*_hidden(xml, name, start), *_merged_notes(merged, header, name)))
         for batch in batched(_with_merged(content(notes), merged), row_size):
             yield {column: strings(_at(row, place) for _, row in batch) for column, place in places.items()}
 
@@ -103,6 +100,12 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
         header=place,
         notes=Notes(notes, of_sheet),
     )
+
+
+def _require_memory(data: memoryview, name: str) -> None:
+    total = sum(info.file_size for info in zip_members(data, name).values())
+    if total > LIMIT or _NEEDED * total > environment.memory():
+        raise DataError(f"{name}: {environment.size(total)} of XML, which may not fit in memory; save it as CSV")
 
 
 def _choose_sheet(sheets: dict[str, bool], name: str, options: ReadOptions) -> tuple[str, list[str]]:
@@ -204,7 +207,7 @@ def _merged_below(xml: bytes, columns: list[int], first: int) -> list[tuple[int,
     return sorted((c, start, stop) for c, start, stop in found if c in columns and first <= start < stop)
 
 
-def _merged_note(merged: list[tuple[int, int, int]], header: list[str], name: str) -> Iterator[str]:
+def _merged_notes(merged: list[tuple[int, int, int]], header: list[str], name: str) -> Iterator[str]:
     for column in sorted({column for column, _, _ in merged}):
         rows = sum(stop - start for each, start, stop in merged if each == column)
         what = f"{header[column]!r} has merged cells: {counted(rows, 'row')} below the first of each"
