@@ -21,6 +21,7 @@ from sentibp.data.readers.splits import (
     canonical,
     data_files,
     format_suffix,
+    is_leftover,
     is_no_data,
     listed,
     splits_of,
@@ -183,8 +184,6 @@ def _not_read(path: Path, name: str, classes: Sequence[Path], options: ReadOptio
             notes.append(
                 f"{name}/{child.name}: not read: {listed(inner)}; each file in {child.name}/ itself is a review"
             )
-        if files := sorted(file.name for file in _files(child) if _is_binary(file)):
-            notes.append(f"{name}/{child.name}: not read: {listed(files)}; these are no texts")
         for suffixes, what in _DOUBTFUL:
             if files := sorted(file.name for file in _files(child) if format_suffix(file.name) in suffixes):
                 notes.append(f"{name}/{child.name}: each file is read as one review, {what}: {listed(files)}")
@@ -207,8 +206,14 @@ def open_text_files(
 
     A column has the name of its file. A single folder is no label.
     """
-    files = [file for folder in folders for file in sorted(_files(folder)) if not _is_binary(file)]
+    every = [file for folder in folders for file in sorted(_files(folder))]
+    files = [file for file in every if not (_is_binary(file) or _is_no_review(file))]
     inner = len(folders) > 1
+    for folder in folders:
+        place = f"{name}/{folder.name}" if inner else name
+        for is_left_out, what in (_is_binary, "no texts"), (_is_no_review, "no reviews, by their names"):
+            if others := sorted(file.name for file in _files(folder) if is_left_out(file)):
+                notes = (*notes, f"{place}: not read: {listed(others)}; these are {what}")
     names = [f"{file.parent.name}/{file.name}" if inner else file.name for file in files]
     places = [f"{name}/{file}" for file in names]
     text = options.texts[0]  # files have no columns: these have the names that the options give them
@@ -283,13 +288,18 @@ def _unlabelled(path: Path) -> Path | None:
 
 def _has_texts(folder: Path) -> bool:
     """Return whether a folder has files, none of which has the suffix of something else than a text."""
-    files = _files(folder)
+    files = [file for file in _files(folder) if not is_leftover(file.name)]
     return bool(files) and not any(format_suffix(file.name) in _NO_TEXT for file in files)
 
 
 def _is_binary(file: Path) -> bool:
     """Return whether the suffix of a file says that it is no text."""
     return format_suffix(file.name) in _BINARY
+
+
+def _is_no_review(file: Path) -> bool:
+    """Return whether a file that may be a text is a leftover of another program, or a README, by its name."""
+    return not _is_binary(file) and (is_leftover(file.name) or file.name.lower() in ("readme", "readme.txt"))
 
 
 def _folders(path: Path) -> list[Path]:

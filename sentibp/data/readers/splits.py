@@ -59,6 +59,8 @@ _PART = re.compile(r"part[-.](?:[mr]-)?(\d+)\b.*")  # as Spark, Hadoop and Dask 
 
 _NO_DATA = re.compile(r"(readme|license|licence|copying|changelog|requirements|citation|dataset_info|metadata)\b.*")
 
+_LEFTOVER = re.compile(r"desktop\.ini|~\$.*|.*~|#.*#|.*\.(bak|orig|sw[op]|tmp|part|partial|crdownload)")
+
 _SHOWN = 8  # files that a message lists
 
 
@@ -89,9 +91,18 @@ def data_files(names: Iterable[str]) -> list[str]:
 
 
 def is_no_data(name: str) -> bool:
-    """Return whether a file is hidden, or is about the data, such as README.txt."""
+    """Return whether a file is hidden or a leftover, or is about the data, such as README.txt."""
     parts = PurePosixPath(name).parts
-    return any(part.startswith((".", "__MACOSX")) for part in parts) or bool(_NO_DATA.fullmatch(parts[-1].lower()))
+    return (
+        is_leftover(parts[-1])
+        or any(part.startswith((".", "__MACOSX")) for part in parts)
+        or bool(_NO_DATA.fullmatch(parts[-1].lower()))
+    )
+
+
+def is_leftover(name: str) -> bool:
+    """Return whether an editor, an office program, a browser or Windows has left a file: a copy, a lock, a setting."""
+    return _LEFTOVER.fullmatch(name.lower()) is not None
 
 
 def splits_of(files: Sequence[str]) -> dict[str, list[str]]:

@@ -143,6 +143,27 @@ def test_files_beside_the_reviews_are_named(tmp_path):
     )
 
 
+LEFTOVERS = "1.txt~", "#1.txt#", "1.txt.bak", "1.txt.swp", "desktop.ini", "README", "2.txt.part"
+
+
+@pytest.mark.parametrize("leftover", LEFTOVERS)
+def test_leftovers_of_other_programs_are_no_reviews(tmp_path, leftover):
+    """A copy that an editor leaves was a second review, and the settings of a window in Windows were one, too."""
+    make_folder(tmp_path / "classes", pos_1="good", neg_1="bad", **{f"pos/{leftover}": "good"})
+    records = read(tmp_path / "classes", "films", BOTH)
+    assert rows(records) == [("bad", "neg"), ("good", "pos")]
+    assert records.notes == (f"films/pos: not read: {leftover}; these are no reviews, by their names",)
+    make_folder(tmp_path / "flat", **{"b.txt": "good", "a.txt": "bad", leftover: "good"})
+    (piece,) = read_pieces(str(next((tmp_path / "flat").rglob("a.txt")).parent))
+    assert piece.text.to_pylist() == ["bad", "good"]
+    assert any(f"not read: {leftover}; these are no reviews" in note for note in piece.notes)
+
+
+def test_a_lock_of_an_office_program_is_no_data_file(tmp_path):
+    make_folder(tmp_path, **{"reviews.csv": "text,label\ngood,1\n", "~$reviews.csv": "ann"})
+    assert rows(read(tmp_path, "films", BOTH)) == [("good", "1")]
+
+
 def test_predictions_of_a_folder_name_the_files(tmp_path):
     make_folder(tmp_path / "classes", pos_1="good", neg_1="bad")
     make_folder(tmp_path / "flat", **{"b.txt": "good", "a.txt": "bad"})
