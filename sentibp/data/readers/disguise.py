@@ -34,6 +34,7 @@ _PICKLE = "a Python pickle, which may run code; write it as Parquet or CSV"
 _MAIL = "mail with its headers; write the texts of the messages as CSV or JSON lines"
 
 _HEADER = rb"(?i:return-path|received|delivered-to|mime-version|message-id|from|to|date|subject|x-[\w-]+): [^\n]*\n"
+_OF_A_PROGRAM = rb"(?i:(return-path|received|delivered-to|mime-version|message-id): |(from|to): [^\n]*\w@\w)"
 
 _NO_TEXT = (  # how contents begin, and what they are
     (
@@ -52,7 +53,7 @@ _NO_TEXT = (  # how contents begin, and what they are
     (rb"\x80[\x02-\x05][\x00-\x1f\x95}\]cK(]", _PICKLE),
     (rb"\([ld]p0\n|\(?[VS][^\n]*\np0\n|c[a-zA-Z_][\w.]*\n\w+\n(p0\n|q\0|\()|[\]})]q\0", _PICKLE),  # protocols 0, 1
     (rb">?From \S+ [^\n]*\d\d:\d\d[^\n]*\n([\w-]+: |[ \t])", _MAIL),
-    (_HEADER + rb"([ \t][^\n]*\n)*" + _HEADER, _MAIL),
+    (rb"(?=([^\n]+\n)*" + _OF_A_PROGRAM + rb")" + _HEADER + rb"([ \t][^\n]*\n)*" + _HEADER, _MAIL),
     (rb"\x04\x22M\x18|\x1f\x9d|\x5d\0\0", "compressed by lz4, compress or lzma; decompress it"),
     (
         rb"window\.YTD\.",

@@ -121,6 +121,7 @@ def test_lists_and_ratios_that_are_texts(tmp_path):
         "5 10:30 was late\ngood",
         "From London at 10:30, good\nbad",
         "From: Ann\ngood film",
+        "To: the makers\nFrom: a fan\nGood",
         "(lovely)\nbad",
         "(4 (out of 5) stars)\nbad",
         "cast/crew: good\nplot: bad",
