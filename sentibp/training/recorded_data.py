@@ -127,9 +127,11 @@ class RecordedData:
     def near_training(self, text: pa.ChunkedArray) -> np.ndarray:
         """Return whether the model was trained on nearly each text, as `overlap.near_duplicates` does: (n,) int8.
 
-        -1 for all if the training reviews are not in files here, have changed, or are so many that this takes long.
+        -1 for all if the training reviews are not in files here, have changed, or are so many that this takes long. No
+        connection is opened: a data set of the hub is no file.
         """
-        files = names_of(self.config.data.source)
+        data = self.config.data
+        files = [*names_of(data.source), *(names_of(data.validation) if isinstance(data.validation, str) else ())]
         if self.run is None or not len(text) or not all(map(os.path.isfile, files)):
             return np.full(len(text), -1, np.int8)
         try:
