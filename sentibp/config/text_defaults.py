@@ -1,4 +1,4 @@
-"""The default settings for long texts, such as whole reviews, and for sentences and messages in English.
+"""The default settings for long texts, such as whole reviews, and for few or short ones in English.
 
 Those of the schema are for short texts in any language.
 """
@@ -16,6 +16,9 @@ LONG = 60
 
 MANY = 100_000
 """Training texts, above which short ones say enough about their words; what is known of them would take too long."""
+
+FEW = 2_000
+"""Training texts, up to which what is known of English words may help with long ones."""
 
 OF_LONG_TEXTS: dict[tuple[str, ...], Any] = {
     ("text", "ngrams"): 3,
@@ -48,6 +51,13 @@ OF_SHORT_TEXTS: dict[tuple[str, ...], Any] = {
 occur too seldom to be learned from them, and the vectors and the lexicon that come with sentibp know these words
 (docs/log, 2026-11-30)."""
 
+OF_FEW_LONG_TEXTS: dict[tuple[str, ...], Any] = {
+    **{path: value for path, value in OF_LONG_TEXTS.items() if path[0] == "text" or path[-1] == "padding"},
+    **{path: value for path, value in OF_SHORT_TEXTS.items() if path != ("text", "shifters")},
+}
+"""The defaults that are others for up to `FEW` long texts in English with the labels negative and positive: the words
+of long texts, and what is known of them (docs/log, 2026-11-30)."""
+
 _OF_TWO_CLASSES = {("text", "shifters"), ("pretrain", "lexicon")}  # of these; they say what is negative and positive
 
 _RATES = {"optimizer", "schedule", "learning_rates", "batch_size"}  # of train: the learning rate suits no others
@@ -57,9 +67,10 @@ def for_long_texts(config: Config) -> Config:
     """Return the config with the defaults of long texts where it says nothing. They count as given from then on.
 
     The config is returned as it is if it describes a network or its optimizer: if a setting of `pretrain` or `model` is
-    given, or of `train.optimizer`, `schedule`, `learning_rates` or `batch_size`. pretrain.decay describes none.
+    given, or of `train.optimizer`, `schedule`, `learning_rates` or `batch_size`. pretrain.decay describes none, nor do
+    pretrain.vectors and lexicon if they are `none`.
     """
-    return _with_defaults(config, OF_LONG_TEXTS)
+    return config if _description(config, without_words=True) is not None else _changed(config, OF_LONG_TEXTS)
 
 
 def for_short_texts(config: Config) -> Config:
@@ -68,18 +79,27 @@ def for_short_texts(config: Config) -> Config:
     With classes that are not negative and positive, these are the vectors alone. The config is also returned as it is
     if another setting excludes them: shards, or a limit to the features, as each word that is known is one.
     """
-    return _for_short_texts(config)[0]
+    return _with_known_words(config, OF_SHORT_TEXTS)[0]
+
+
+def for_few_long_texts(config: Config) -> Config:
+    """Return the config with the defaults of few long texts in English, as `for_short_texts` does.
+
+    It is returned as it is with other classes than negative and positive.
+    """
+    return _with_known_words(config, OF_FEW_LONG_TEXTS)[0] if are_binary(config.data.labels) else config
 
 
 def against_short_texts(config: Config) -> str | None:
     """Return a setting that is given and for which `for_short_texts` returns the config as it is."""
-    return _for_short_texts(config)[1]
+    return _with_known_words(config, OF_SHORT_TEXTS)[1]
 
 
 def note_on_texts(config: Config) -> list[str]:
     """Return a note if the training texts, which are not known here, decide between several defaults."""
     suited = {
         "short ones in English have those of the config short_texts": for_short_texts(config) is not config,
+        "few long ones in English those of few_long_texts": for_few_long_texts(config) is not config,
         "long ones have those of the config long_texts": for_long_texts(config) is not config,
     }
     if not any(suited.values()):
@@ -87,8 +107,8 @@ def note_on_texts(config: Config) -> list[str]:
     return [f"the training texts decide on the defaults: {', '.join(filter(suited.get, suited))}, and others these"]
 
 
-def _for_short_texts(config: Config) -> tuple[Config, str | None]:
-    """Return the config, and what is against the defaults if it has none of them."""
+def _with_known_words(config: Config, values: dict[tuple[str, ...], Any]) -> tuple[Config, str | None]:
+    """Return the config with defaults that use what is known of words, and what is against them if it has none."""
     if (described := _description(config)) is not None:
         return config, described
     for key, is_set in (
@@ -98,29 +118,31 @@ def _for_short_texts(config: Config) -> tuple[Config, str | None]:
     ):
         if is_set:
             return config, key
-    values = OF_SHORT_TEXTS
     if not are_binary(config.data.labels):
         values = {path: value for path, value in values.items() if path not in _OF_TWO_CLASSES}
         values |= {("model", "embedding", "dim"): BUILTIN_DIM + outputs_of(config)}
-    changed = _with_defaults(config, values)
+    changed = _changed(config, values)
     conflict = next(find_conflicts(changed), None)
     return (changed, None) if conflict is None else (config, ".".join(map(str, conflict.path[:2])))
 
 
-def _description(config: Config) -> str | None:
-    """Return a setting that describes a network or its optimizer, if one is given."""
+def _description(config: Config, *, without_words: bool = False) -> str | None:
+    """Return a setting that describes a network or its optimizer, if one is given.
+
+    If they are `without_words`, pretrain.vectors and lexicon may be `none`.
+    """
+    pretrain = config.pretrain.model_fields_set - {"decay"}
+    if without_words:
+        pretrain = {key for key in pretrain if getattr(config.pretrain, key) != "none"}
     sections: tuple[tuple[str, set[str]], ...] = (
-        ("pretrain", config.pretrain.model_fields_set - {"decay"}),
+        ("pretrain", pretrain),
         ("model", config.model.model_fields_set),
         ("train", config.train.model_fields_set & _RATES),
     )
     return next((f"{name}.{key}" for name, keys in sections for key in sorted(keys)), None)
 
 
-def _with_defaults(config: Config, values: dict[tuple[str, ...], Any]) -> Config:
-    if _description(config) is not None:
-        return config
-    changed = config
+def _changed(config: Config, values: dict[tuple[str, ...], Any]) -> Config:
     for path, value in values.items():
-        changed = with_default(changed, path, value, given=True)
-    return changed
+        config = with_default(config, path, value, given=True)
+    return config

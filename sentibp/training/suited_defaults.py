@@ -1,4 +1,4 @@
-"""The default settings that suit the texts of a training: long ones, or short ones in English."""
+"""The default settings that suit the texts of a training: long ones, or short or few ones in English."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentibp.config.schema import Config, with_default
-from sentibp.config.text_defaults import LONG, MANY, against_short_texts, for_long_texts, for_short_texts
+from sentibp.config.text_defaults import (
+    FEW,
+    LONG,
+    MANY,
+    against_short_texts,
+    for_few_long_texts,
+    for_long_texts,
+    for_short_texts,
+)
 from sentibp.config.without_effect import notes_without_effect
 from sentibp.data.corpus import Corpus
 from sentibp.data.lexicon import load_lexicon
@@ -59,41 +66,70 @@ def _suited(config: Config, inputs: Inputs) -> tuple[Config, Inputs, list[str]]:
         note += "short ones, as some of model or of the optimizer are given; the config long_texts has better ones"
         return config, inputs, [note]
     if mean >= LONG:
-        return long, inputs, [f"{note}the config long_texts"]
+        return _for_long_texts(config, long, inputs, training, tokens, note)
     is_refused = short is config and pretraining - {"lexicon"}  # such as vectors: none
-    if is_refused or len(inputs.reviews.training) > MANY:
+    if is_refused or len(inputs.reviews.training) > MANY or not _are_english(tokens):
         return config, inputs, []
-    return _with_known_words(config, short, inputs, training, tokens)
+    return _for_short_texts(config, short, inputs, training)
 
 
-def _with_known_words(
-    config: Config, short: Config, inputs: Inputs, training: Corpus, tokens: Tokens
+def _for_long_texts(
+    config: Config, long: Config, inputs: Inputs, training: Corpus, tokens: Tokens, note: str
 ) -> tuple[Config, Inputs, list[str]]:
-    """Return what `suited_defaults` does, with the settings of `short` if what is known of English words helps."""
-    pretrained = load_builtin()
-    if _known_share(tokens, pretrained.texts) < _ENGLISH:
-        return config, inputs, []
+    """Return what `suited_defaults` does for long texts; those of `long`, or few ones in English. `note` begins it."""
+    few = for_few_long_texts(config)
+    if few is config or len(inputs.reviews.training) > FEW or not _are_english(tokens):
+        return long, inputs, [f"{note}the config long_texts"]
+    chosen, inputs, told = _with_known_words(long, few, inputs, training)
+    if chosen is long:
+        return long, inputs, [f"{note}the config long_texts; {told}"]
+    return (
+        chosen,
+        inputs,
+        [f"{note}the config few_long_texts, for few texts in English{told}", *_without_effect(chosen)],
+    )
+
+
+def _for_short_texts(
+    config: Config, short: Config, inputs: Inputs, training: Corpus
+) -> tuple[Config, Inputs, list[str]]:
+    """Return what `suited_defaults` does for short texts in English, with the settings of `short` if these help."""
+    note = "short texts in English: the default settings are those of "
     if (key := against_short_texts(config)) is not None:
-        note = "short texts in English: the default settings are those of texts in any language, as "
-        return config, inputs, [f"{note}{key} is given; the config short_texts may have better ones"]
-    decays = [config.pretrain.decay] if "decay" in config.pretrain.model_fields_set else _DECAYS
-    informed = [with_default(short, ("pretrain", "decay"), decay, given=True) for decay in decays]
-    trial = _try_starts(config, informed, training, pretrained)
-    if trial is not None and not _helps(trial, len(training)):
-        with_it, without = trial.losses[1:].min(), trial.losses[0]
-        note = "short texts in English, but what is known of English words helps little or not at all with these labels"
-        return config, inputs, [f"{note}: log loss {with_it:.3f} with it, {without:.3f} without"]
-    is_weaker = trial is not None and len(decays) > 1 and bool(trial.losses[2] < _CLEARLY * trial.losses[1])
-    note = "short texts in English: the default settings are those of the config short_texts"
+        note += f"texts in any language, as {key} is given; the config short_texts may have better ones"
+        return config, inputs, [note]
+    chosen, inputs, told = _with_known_words(config, short, inputs, training)
+    if chosen is config:
+        return config, inputs, [f"short texts in English, but {told}"]
+    note += "the config short_texts"
     if short.pretrain.lexicon == "none":
         note += ", without what is for negative and positive"
-    if is_weaker:
-        note += f", with pretrain.decay {decays[1]}"
-    short = informed[is_weaker]
-    files, lexicon = initial_file_facts(short), load_lexicon(short)
-    notes = [note, *notes_without_effect(short, ["train.early_stopping.patience"])]  # the model is an average now
+    return chosen, inputs, [note + told, *_without_effect(chosen)]
+
+
+def _without_effect(config: Config) -> list[str]:
+    """Return the notes on settings that mean nothing where the model is an average."""
+    return [*notes_without_effect(config, ["train.early_stopping.patience"])]
+
+
+def _with_known_words(plain: Config, informed: Config, inputs: Inputs, training: Corpus) -> tuple[Config, Inputs, str]:
+    """Return the informed config, or the plain one if what is known of English words helps little with these labels.
+
+    Also the inputs that it needs, and what there is to say of the choice.
+    """
+    pretrained = load_builtin()
+    decays = [plain.pretrain.decay] if "decay" in plain.pretrain.model_fields_set else _DECAYS
+    candidates = [with_default(informed, ("pretrain", "decay"), decay, given=True) for decay in decays]
+    trial = _try_starts(plain, candidates, training, pretrained)
+    if trial is not None and not _helps(trial, len(training)):
+        told = "what is known of English words helps little or not at all with these labels: log loss "
+        return plain, inputs, f"{told}{trial.losses[1:].min():.3f} with it, {trial.losses[0]:.3f} without"
+    is_weaker = trial is not None and len(decays) > 1 and bool(trial.losses[2] < _CLEARLY * trial.losses[1])
+    told = f", with pretrain.decay {decays[1]}" if is_weaker else ""
+    chosen = candidates[is_weaker]
     prior = None if trial is None else trial.priors[is_weaker]
-    return short, inputs._replace(pretrained=pretrained, lexicon=lexicon, files=files, prior=prior), notes
+    files, lexicon = initial_file_facts(chosen), load_lexicon(chosen)
+    return chosen, inputs._replace(pretrained=pretrained, lexicon=lexicon, files=files, prior=prior), told
 
 
 def factor_prior(config: Config, inputs: Inputs) -> FactorPrior:
@@ -141,8 +177,8 @@ def _helps(trial: Trial, texts: int) -> bool:
     return bool(trial.losses[1:].min() <= plain - least)
 
 
-def _known_share(tokens: Tokens, known: pa.LargeStringArray) -> float:
-    """Return the share of the words of texts that are among the known ones; 0 if there are no words."""
+def _are_english(tokens: Tokens) -> bool:
+    """Return whether most words of texts have a built-in vector."""
     is_word = to_numpy(pc.match_substring_regex(tokens.words, r"^\pL"))
     count = np.bincount(tokens.ids, minlength=len(tokens.words)) * is_word
-    return float(count[index_of(tokens.words, known) != -1].sum() / max(count.sum(), 1))
+    return bool(count[index_of(tokens.words, load_builtin().texts) != -1].sum() >= _ENGLISH * max(count.sum(), 1))
