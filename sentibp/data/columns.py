@@ -54,6 +54,26 @@ _NOT_LABELS = {
 }
 """Words in the names of columns that have few values, and seldom the labels."""
 
+_STARS = {
+    "★",
+    "⭐",
+    "star",
+    "stars",
+    "stern",
+    "sterne",
+    "étoiles",
+    "estrellas",
+    "estrelas",
+    "stelle",
+    "sterren",
+    "звезды",
+}
+_LABEL_WORDS = _STARS | {
+    *("bewertung", "schulnote", "stimmung", "sentiment", "calificación", "puntuación", "valoración", "sentimiento"),
+    *("avaliação", "sentimento", "valutazione", "punteggio", "beoordeling", "оценка"),
+}
+"""Words, and signs, in the names of columns that often have the labels, in other languages than English, too."""
+
 _FEW_GROUPS = 10  # a column with as few values, such as a country, is no group
 
 
@@ -131,7 +151,7 @@ def profile_table(table: Table, text: str | None = None, label: str | None = Non
         other_texts=[column.name for column in texts if column.name not in used],
         label=chosen[0] if chosen else None,
         other_labels=[column for column in others if column.name not in used],
-        groups=[column for column in columns if column.name not in used and _may_be_group(column)],
+        groups=[each for each in columns if text is not None and each.name not in used and _may_be_group(each)],
         nested=nested,
     )
 
@@ -230,15 +250,29 @@ def usual_label_name(name: str) -> bool:
 def label_rank(column: Column) -> tuple[bool, bool, bool, bool, int, int]:
     """Return how likely a column has labels, by its name and values: the least is the likeliest."""
     name, usual = plain_name(column.name), USUAL_NAMES["label"]
-    words = {word.casefold() for word in re.split(r"[\W_]+|(?<=[a-z])(?=[A-Z])", column.name)}
+    words = _words(column.name)
     return (
         name not in usual,
         not _have_meaning(column),
-        not any(each in name for each in usual),
+        not any(each in name for each in usual) and words.isdisjoint(_LABEL_WORDS),
         not words.isdisjoint(_NOT_LABELS),
         ("positive", None, "negative").index(column_polarity(column.name)),
         len(column.labels),
     )
+
+
+def _words(name: str) -> set[str]:
+    """Return the words in the name of a column, without capitals, and the stars in it."""
+    words = {word.casefold() for word in re.split(r"[\W_]+|(?<=[a-z])(?=[A-Z])", name)}
+    return words | (_STARS & {*name})
+
+
+def best_may_be_least(column: Column) -> bool:
+    """Return whether the labels are marks from 1 on that no name tells apart from those of which 1 is the best."""
+    keys = list(column.labels)
+    numbers = [float(key) for key in keys if is_number(key)]
+    known = usual_label_name(column.name) or not _STARS.isdisjoint(_words(column.name))
+    return not known and len(numbers) > 2 and min(numbers) == 1 and bool(suggest(keys).assumption)
 
 
 def _have_meaning(column: Column) -> bool:

@@ -15,7 +15,15 @@ import yaml
 from sentibp.config.load import override_data
 from sentibp.config.schema import Data
 from sentibp.data import readers, sources
-from sentibp.data.columns import Profile, has_clear_name, not_labels, profile_table, usual_label_name
+from sentibp.data.columns import (
+    Column,
+    Profile,
+    best_may_be_least,
+    has_clear_name,
+    not_labels,
+    profile_table,
+    usual_label_name,
+)
 from sentibp.data.labels import default_class
 from sentibp.data.readers.split_column import split_column, split_column_note
 from sentibp.data.readers.splits import canonical
@@ -23,7 +31,7 @@ from sentibp.data.readers.table import Table, WrongKind, require_columns, resolv
 from sentibp.data.split import possible_share
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils import label_mapping
-from sentibp.utils.label_key import label_key, label_value
+from sentibp.utils.label_key import WITHOUT, label_key, label_value
 from sentibp.utils.messages import counted, one_line
 from sentibp.utils.repair import PLACEHOLDER, as_yaml, set_option
 
@@ -83,11 +91,11 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     ]
     open_lines = [(len(head) + i, what) for i, (_, what) in enumerate(body, 1) if what]
     lines = [*head, *(line for line, _ in body)]
-    advice = [] if table.fixed_labels or "labels" in given else _as_classes_advice(profile)
+    advice = [] if table.fixed_labels or "labels" in given else [*_as_classes_advice(profile), *_marks_advice(profile)]
     if not table.fixed_labels and "group_column" not in given:
         lines += _without_names(profile)
     notes = [] if table.fixed_labels or "label_column" in given else _other_labels(profile, name)
-    return Draft(lines, profile.rows, open_lines, [*table.notes, *notes, *_splits(profile, name)], advice)
+    return Draft(lines, profile.rows, open_lines, [*dict.fromkeys(table.notes), *notes, *_splits(profile, name)], advice)
 
 
 def _splits(profile: Profile, name: str) -> tuple[str, ...]:
@@ -101,14 +109,22 @@ def _splits(profile: Profile, name: str) -> tuple[str, ...]:
 
 def _as_classes_advice(profile: Profile) -> list[str]:
     """Return how to get a config with a class for each label, if these are not known to be negative and positive."""
-    keys = list(profile.label.labels) if profile.label is not None else []
+    keys = _keys(profile.label) if profile.label is not None else []
     if profile.label is None or len(keys) < 2 or _mapping(keys, profile.label.name).is_complete:
         return []
-    assert profile.label.counts is not None
     classes = label_mapping.class_spellings(keys)
-    option = set_option("data.labels", _class_setting(keys, any(not label_key(each) for each in profile.label.counts)))
+    option = set_option("data.labels", _class_setting(keys, [value for value, _ in _without(profile.label)]))
     unordered = f" {set_option('data.ordered', False)}" * (classes is None)
     return [f"for a class each instead of negative and positive, add {option}{unordered}"]
+
+
+def _marks_advice(profile: Profile) -> list[str]:
+    """Return what to do if 1 is the best mark, where the labels are marks that begin with 1."""
+    if profile.label is None or not best_may_be_least(profile.label):
+        return []
+    keys = _keys(profile.label)
+    fact = _mapping(keys, profile.label.name).assumption
+    return [f"{fact}; if 1 is the best mark, as in schools of some countries, swap the lists negative and positive"]
 
 
 def _columns_as_written(table: Table, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,7 +212,8 @@ def _validation(path: Path, name: str, profile: Profile, given: Mapping[str, Any
 
 def _class_counts(profile: Profile, given: Mapping[str, Any]) -> list[int]:
     """Return the number of rows of each class; of the two most frequent labels if the classes are not known."""
-    found = {} if profile.label is None else {key: count for key, (_, count) in profile.label.labels.items()}
+    labels = {} if profile.label is None else profile.label.labels
+    found = {key: count for key, (_, count) in labels.items() if key not in WITHOUT}
     mapping = _mapping(list(found), "" if profile.label is None else profile.label.name)
     setting = given.get("labels") or (mapping.to_setting() if mapping.is_complete else None)
     if setting is None:
@@ -284,8 +301,19 @@ def _labels(profile: Profile) -> Iterator[Line]:
     for other in profile.other_labels[:_OTHERS]:
         few = _printable(", ".join(value for value, _ in other.labels.values()))
         yield f"  # label_column: {as_yaml(other.name)}  # {few}", ""
-    empty = sum(count for value, count in label.counts.items() if not label_key(value))
-    yield from _meanings(label.name, [label_key(value) for value, _ in values], empty)
+    keys = [key for value, _ in values if (key := label_key(value)) not in WITHOUT]
+    yield from _meanings(label.name, keys, _without(label))
+
+
+def _keys(label: Column) -> list[str]:
+    """Return the normalized labels of a column that do not stand for none."""
+    return [key for key in label.labels if key not in WITHOUT]
+
+
+def _without(label: Column) -> list[tuple[str, int]]:
+    """Return the values of rows without a label, such as "" and NULL, as they are written, and the number of rows."""
+    empty = sum(count for value, count in (label.counts or {}).items() if not label_key(value))
+    return [("", empty)] * bool(empty) + [found for key, found in label.labels.items() if key in WITHOUT]
 
 
 def _no_label_column(profile: Profile) -> Line:
@@ -299,13 +327,14 @@ def _no_label_column(profile: Profile) -> Line:
     )
 
 
-def _meanings(column: str, keys: list[str], empty: int) -> Iterator[Line]:
-    """Yield which labels are negative and positive, as far as that is known. `empty` rows have no label."""
-    without = f"{counted(empty, 'row')} without a label"
+def _meanings(column: str, keys: list[str], empty: Sequence[tuple[str, int]]) -> Iterator[Line]:
+    """Yield which labels are negative and positive, as far as that is known. `empty`: as `_without` returns it."""
+    none = [value for value, _ in empty]
+    without = f"{counted(sum(count for _, count in empty), 'row')} without a label"
     mapping = _mapping(keys, column)
     settings = mapping.to_setting()
     if len(keys) > 2 or not mapping.is_complete:
-        yield from _as_classes(keys, bool(empty))
+        yield from _as_classes(keys, none)
     why = f"  # {mapping.assumption}" if mapping.assumption else ""
     yield f"  labels:{why}", ""
     known = {key for keys in (mapping.negative, mapping.positive, mapping.ignore) for key in keys}
@@ -320,11 +349,11 @@ def _meanings(column: str, keys: list[str], empty: int) -> Iterator[Line]:
         elif kind == "ignore" and mapping.is_complete and (rest or empty):
             left_out = [label_value(key) for key in (*mapping.ignore, *rest)]
             why = f"reviews to leave out, and {without}" if empty else "reviews to leave out"
-            yield f"    ignore: {as_yaml([*left_out, *[''] * bool(empty)])}  # {why}", ""
+            yield f"    ignore: {as_yaml([*left_out, *none])}  # {why}", ""
         elif kind != "ignore" or settings.get(kind):
             yield f"    {kind}: {listed}", ""
     if not mapping.is_complete:
-        example = f'[""]  # {without}' if empty else "[...]  # labels of reviews to leave out"
+        example = f"{as_yaml(none)}  # {without}" if empty else "[...]  # labels of reviews to leave out"
         yield f"    {'' if empty else '# '}ignore: {example}", ""
 
 
@@ -341,24 +370,24 @@ def _mapping(keys: Sequence[str], column: str) -> label_mapping.LabelMapping:
     return mapping if mapping.is_complete or not all(usual) else label_mapping.LabelMapping(usual[0], usual[1], [])
 
 
-def _as_classes(keys: list[str], empty: bool) -> Iterator[Line]:
+def _as_classes(keys: list[str], none: list[str]) -> Iterator[Line]:
     """Yield the alternative to two classes, a class for each label, as a comment."""
     classes = label_mapping.class_spellings(keys)
     if len(keys if classes is None else classes) < (2 if classes is None else 3):
         return
-    lists = as_yaml(_class_setting(keys, empty))
+    lists = as_yaml(_class_setting(keys, none))
     yield f"  # labels: {lists}  # instead of two classes, one for each label, from the worst to the best", ""
     if classes is None:
         yield "  # ordered: false  # if these classes have no order", ""
 
 
-def _class_setting(keys: Sequence[str], empty: bool) -> Any:
-    """Return the value of `data.labels` with a class for each label, without the rows that have none."""
+def _class_setting(keys: Sequence[str], none: list[str]) -> Any:
+    """Return the value of `data.labels` with a class for each label, without the rows that have none: these values."""
     found = label_mapping.class_spellings(keys) or {key: [key] for key in keys}
-    if not empty and all(same == [name] for name, same in found.items()):
+    if not none and all(same == [name] for name, same in found.items()):
         return list(map(label_value, found))
     setting = {name: list(map(label_value, same)) for name, same in found.items()}
-    return setting | ({"ignore": [""]} if empty else {})
+    return setting | ({"ignore": none} if none else {})
 
 
 def _groups(profile: Profile) -> Iterator[Line]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from sentibp.data.labels import IGNORED, USUAL, Labels, NoKnownLabel, Value, distinct, first_place, row_count
 from sentibp.errors import DataError, NoLabels
-from sentibp.utils.label_key import IGNORE, LABELS, class_names, is_number, label_key, label_value
+from sentibp.utils.label_key import IGNORE, LABELS, WITHOUT, class_names, is_number, label_key, label_value
 from sentibp.utils.label_mapping import LabelMapping, class_order, class_spellings, polarity, suggest
 from sentibp.utils.messages import truncated
 from sentibp.utils.repair import PLACEHOLDER, set_option
@@ -23,7 +23,7 @@ _PARTNERS |= {"false": "true", "true": "false"}
 
 _UNKNOWN = -2
 
-_NOT_KNOWN = {"n/a", "na", "#n/a", "none", "null", "unknown", "missing", "not available", "-", "--", "?", "."}
+_NOT_KNOWN = WITHOUT | {"na", "none", "unknown", "missing", "not available", "-", "--", "?", "."}
 """Labels that stand for none. They are a class only if the user says so."""
 
 _SHOWN = 8  # values that an error message lists
@@ -149,25 +149,25 @@ class _Unknown:
 
         Then the numbers that are listed do not mean what data.labels says either. A few others may be mistakes.
         """
-        if not self.declared or not all(map(is_number, filter(None, self.rows))):
+        if not self.declared or not all(map(is_number, self._keys())):
             return False
         listed = [float(key) for key in self.meaning if is_number(key)]
-        new = {float(key): self.rows[key] for key in self.unknown if key}
+        new = {float(key): self.rows[key] for key in self.unknown if is_number(key)}
         if not listed or not new:
             return False
         above = [rows for number, rows in new.items() if number > max(listed)]
-        lacks_best = len(listed) > 2 and max(listed) not in {float(key) for key in self.rows if key}  # of two: unclear
+        lacks_best = len(listed) > 2 and max(listed) not in {float(key) for key in self._keys()}  # of two: unclear
         is_longer = len(above) > 1 and sum(above) * _RARE > len(self.codes)
         is_signed = {"-1", "1"} <= self.rows.keys() and "-1" in self.unknown  # beside 0 and 1 in data.labels
         if is_longer or is_signed or (min(new) < min(listed) and lacks_best):
             return True
-        lacks_end = not {min(listed), max(listed)} <= {float(key) for key in self.rows if key}
+        lacks_end = not {min(listed), max(listed)} <= {float(key) for key in self._keys()}
         return lacks_end and not self._are_rare() and set(new) != {-1}  # -1 often means that there is no label
 
     def _with_another_scale(self) -> str:
         """Return the line about numbers of another scale, with the setting that says what they mean."""
         assert self.labels is not None
-        rows, names = [key for key in self.rows if key], class_names(self.labels)
+        rows, names = self._keys(), class_names(self.labels)
         order, mapping = class_spellings(rows), suggest(rows)
         setting: dict[str, list[Value]] = {name: [PLACEHOLDER] for name in names}
         which = "say what they mean"
@@ -198,7 +198,7 @@ class _Unknown:
 
     def lines_as_classes(self) -> list[str]:
         """Return the lines with what makes each label a class of its own, if the labels may be classes."""
-        rows = [key for key in self.rows if key]
+        rows = self._keys()
         classes = class_spellings(rows)
         number = len(rows if classes is None else classes)
         is_total = self._are_rare() and all(self.rows[key] == 1 for key in self.unknown)  # of the rows above it
@@ -222,18 +222,18 @@ class _Unknown:
         if number == 2:
             return [f"{fact}; {two}; for two classes without an order{each} {set_option('data.ordered', False)}"]
         unordered = set_option("data.ordered", False)
-        ordered = {PLACEHOLDER: [PLACEHOLDER], IGNORE: [""]} if "" in self.rows else [PLACEHOLDER]
+        ordered = {PLACEHOLDER: [PLACEHOLDER], IGNORE: self._without()} if self._without() else [PLACEHOLDER]
         in_order = f"if they have an order, list them from the worst to the best: {set_option('data.labels', ordered)}"
         return [f"{fact}; for a class each{each} {unordered}; {in_order}; for two classes, {two}"]
 
     def _as_classes(self, classes: Mapping[str, Sequence[str]]) -> str:
         """Return the option that makes classes of the labels, after a colon, without rows that cannot be of a class.
 
-        These have no label, or they are the only one with it: no such row is left for training if it is held out.
+        These have no label, or are the only one with it: no such row is left for training if it is held out.
         """
         single = [name for name, same in classes.items() if sum(map(self.rows.__getitem__, same)) == 1]
         single = single if max(len(LABELS), 2 * len(single)) < len(classes) - len(single) else []
-        if not single and "" not in self.rows and all(list(same) == [name] for name, same in classes.items()):
+        if not single and not self._without() and all(list(same) == [name] for name, same in classes.items()):
             return f": {set_option('data.labels', list(map(label_value, classes)))}"
         lists: dict[str, list[Value]] = {
             name: list(map(label_value, same)) for name, same in classes.items() if name not in single
@@ -243,11 +243,19 @@ class _Unknown:
         left_out = f", without {', '.join(map(_brief, single))}, of one row" if single else ""
         return f"{left_out}: {set_option('data.labels', self._without_empty(lists))}"
 
+    def _keys(self) -> list[str]:
+        """Return the normalized labels of the source that are not known to stand for none."""
+        return [key for key in self.rows if key and key not in WITHOUT]
+
+    def _without(self) -> list[Value]:
+        """Return the unknown labels of rows that have none, as the source writes them: "", NULL and the like."""
+        return [str(self.shown[key]).strip() if key else "" for key in self.unknown if not key or key in WITHOUT]
+
     def _without_empty(self, setting: dict[str, list[Value]]) -> dict[str, list[Value]]:
-        """Return the value of `data.labels` that ignores the empty labels of the source, too."""
-        if "" not in self.unknown or "" in setting.get(IGNORE, []):
-            return setting
-        return setting | {IGNORE: [*setting.get(IGNORE, []), ""]}
+        """Return the value of `data.labels` that ignores the rows of the source without a label, too."""
+        listed = setting.get(IGNORE, [])
+        more = [value for value in self._without() if label_key(value) not in map(label_key, listed)]
+        return setting | {IGNORE: [*listed, *more]} if more else setting
 
     def _lines_with_more_classes(self) -> list[str]:
         """Return the lines about a few unknown labels, with what makes classes of them, between the known ones."""
@@ -301,7 +309,8 @@ class _Unknown:
     def _with_unknown(self, labels: Labels) -> dict[str, list[Value]]:
         """Return the value of `data.labels` that ignores the unknown labels, too."""
         setting = _setting(labels)
-        return setting | {IGNORE: [*setting.get(IGNORE, []), *map(label_value, self.unknown)]}
+        unknown = [label_value(key) for key in self.unknown if key and key not in WITHOUT]
+        return self._without_empty(setting | {IGNORE: [*setting.get(IGNORE, []), *unknown]})
 
     def _in_lists(self, labels: Labels, rows: list[str]) -> dict[str, list[Value]]:
         """Return the value of `data.labels` with the labels in the lists of its classes, as far as they are known."""
@@ -342,10 +351,11 @@ class _Unknown:
             return (
                 fact,
                 "write them into its lists: "
-                + set_option("data.labels", self._without_empty(self._in_lists(self.labels, list(rows)))),
+                + set_option("data.labels", self._without_empty(self._in_lists(self.labels, self._keys()))),
             )
-        mapping = suggest(rows)
-        unknown = [key for key in rows if key not in {*mapping.negative, *mapping.positive, *mapping.ignore}]
+        mapping = suggest(self._keys())
+        known = {*mapping.negative, *mapping.positive, *mapping.ignore, *WITHOUT}
+        unknown = [key for key in rows if key not in known]
         which = mapping.assumption or "say which is which"
         if mapping.is_complete and unknown:
             mapping = mapping._replace(ignore=[*mapping.ignore, *unknown])

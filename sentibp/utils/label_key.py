@@ -14,6 +14,9 @@ LABELS = ("negative", "positive")
 IGNORE = "ignore"
 """The key of `data.labels` whose values are of reviews to leave out."""
 
+WITHOUT = frozenset((r"\n", "null", "(null)", "[null]", "<null>", "<na>", "n/a", "#n/a"))
+"""Normalized labels that programs write where a row has none: \\N and NULL of databases, N/A of spreadsheets."""
+
 # Soft hyphen, grapheme joiner, zero-width space, marks of direction, word joiner and its kind, variation selectors of
 # an emoji, byte-order mark; and the dot of a Turkish capital I that casefold() leaves.
 _INVISIBLE = re.compile(

@@ -314,6 +314,46 @@ def test_rows_without_a_label_are_left_out(sentibp, here):
     assert '    ignore: [""]  # reviews to leave out, and 12 rows without a label\n' in Path("some.yaml").read_text()
 
 
+NULL = r"\N"  # of databases
+
+
+def test_labels_that_stand_for_none_are_no_class(sentibp, here):
+    """As a database writes them. The footer is told once, though the file is read more than once."""
+    rows = "".join(f"{text}\t{['bug', 'billing', NULL, 'login'][i % 4]}\n" for i, text in enumerate(texts()))
+    Path("tickets.tsv").write_text(f"body\tqueue\n{rows}(60 rows)\n")
+    done = sentibp("init", "tickets.tsv")
+    assert done.err.count("footer") == 1
+    assert '    ignore: ["\\\\N"]  # 15 rows without a label\n' in Path("tickets.yaml").read_text()
+    advice = next(line for line in done.out.splitlines() if line.startswith("advice"))
+    each = shlex.split(advice.partition(" add ")[2])
+    sentibp("init", "tickets.tsv", "--out", "classes.yaml", *each)
+    assert "tickets.tsv: 15 reviews left out" in sentibp("train", "classes.yaml", "--dry-run").err
+
+
+@pytest.mark.parametrize(
+    ("column", "labels", "told"),
+    [
+        ("note", range(1, 7), True),
+        ("grade", range(1, 6), True),
+        ("Sterne ★", range(1, 6), False),
+        ("rating", range(1, 6), False),
+        ("points", range(5), False),
+    ],
+)
+def test_1_may_be_the_best_mark(sentibp, here, column, labels, told):
+    write("r.csv", ["text", "channel", column], [[t, "web", labels[i % len(labels)]] for i, t in enumerate(texts())])
+    advice = sentibp("init", "r.csv", "--json").json["advice"]
+    assert [each for each in advice if "if 1 is the best mark" in each] == advice
+    assert len(advice) == told
+
+
+def test_the_column_of_stars_is_known_by_its_sign(sentibp, here):
+    rows = [[text, ("web", "app", "")[i % 3], i % 5 + 1] for i, text in enumerate(texts())]
+    write("r.csv", ["Kommentar", "Kanal", "Sterne ★"], rows)
+    sentibp("init", "r.csv")
+    assert yaml.safe_load(Path("r.yaml").read_text(encoding="utf-8"))["data"]["label_column"] == "Sterne ★"
+
+
 @pytest.mark.parametrize(("name", "header"), [("two.csv", "a,a"), ("two.tsv", "\t"), ("two.csv", "a,b,a,b")])
 def test_columns_that_all_share_their_names(sentibp, here, name, header):
     """No column can be chosen by its name, so the repair is in the file."""

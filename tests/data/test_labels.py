@@ -21,6 +21,7 @@ from sentibp.data.label_notes import label_notes
 from sentibp.data.labels import Labels, NoKnownLabel, OpenLabels
 from sentibp.errors import DataError
 from sentibp.utils.label_key import label_key, label_value
+from sentibp.utils.repair import as_yaml
 
 
 @pytest.fixture(autouse=True)
@@ -202,13 +203,25 @@ def test_a_row_with_the_total_is_no_class():
             negative, positive, "60"
         )
     assert "for a class each, from the worst to the best: --set data.labels=[0,1,2]" in as_classes(*(0, 1) * 20, 2, 2)
-    message = as_classes(*("pos", "neg", "mixed", "n/a") * 3)
+    message = as_classes(*("pos", "neg", "mixed", "unknown") * 3)
     assert message.endswith(
-        f"{mapping('neg', 'pos', 'mixed, n/a')}, or make them classes, from the worst to the best: "
-        "--set 'data.labels={neg: [neg], mixed: [mixed], pos: [pos], ignore: [n/a]}'"
+        f"{mapping('neg', 'pos', 'mixed, unknown')}, or make them classes, from the worst to the best: "
+        "--set 'data.labels={neg: [neg], mixed: [mixed], pos: [pos], ignore: [unknown]}'"
     )
     for no_classes in ("pos", "neg", "?"), ("pos", "positive", "neg", "odd"), ("pos", "positive", "neg", ""):
         assert "class" not in as_classes(*no_classes * 3), "one of them is none, or two are one"
+
+
+@pytest.mark.parametrize("none", [r"\N", "NULL", "<NA>", "N/A"])
+def test_what_a_program_writes_for_no_label_is_no_class(none):
+    written = as_yaml(none)
+    message = as_classes(*("billing", "bug", "howto", none) * 3)
+    assert f"data.labels={{billing: [billing], bug: [bug], howto: [howto], ignore: [{written}]}}'" in message
+    assert f"data.labels={{negative: [...], positive: [...], ignore: [{written}]}}'" in message
+    assert f"best: --set 'data.labels={{1: [1], 2: [2], 3: [3], ignore: [{written}]}}'" in as_classes(1, 2, 3, none)
+    listed = {each: [each] for each in ("billing", "bug")}
+    message = complaint("billing", "bug", none, mapping=listed)
+    assert message.endswith(f"--set 'data.labels={{billing: [billing], bug: [bug], ignore: [{written}]}}'")
 
 
 def test_a_mapping_with_none_of_the_labels():
