@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import os
 import shlex
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from sentibp.data.labels import Classes
     from sentibp.inspection.compare import Comparison
     from sentibp.inspection.evaluate import DataOptions, Evaluation
+
+
+_MOST = {"log_loss": math.inf, "mae": math.inf, "brier": 2}  # the largest values of scores; of all others it is 1
 
 
 EPILOG = """\b
@@ -199,7 +203,12 @@ def _bounds(checks: list[str], better: Mapping[str, str]) -> list[tuple[str, flo
                 f"--fail-under {check}: not METRIC=VALUE; write, for example, --fail-under {example}=0.9"
             ) from None
         if metric not in better or math.isnan(bounds[-1][1]):
-            raise ConfigError(f"--fail-under {check}: METRIC is one of {', '.join(better)}, and VALUE a number")
+            near = difflib.get_close_matches(metric, better, 1) if metric not in better else []
+            meant = f"; did you mean --fail-under {near[0]}={value}?" if near else ""
+            raise ConfigError(f"--fail-under {check}: METRIC is one of {', '.join(better)}, and VALUE a number{meant}")
+        if bounds[-1][1] > _MOST.get(metric, 1):
+            fact = f"--fail-under {check}: {metric} is never above {_MOST.get(metric, 1)}"
+            raise ConfigError(f"{fact}; for a percentage, write --fail-under {metric}={bounds[-1][1] / 100:g}")
     return bounds
 
 

@@ -77,6 +77,14 @@ def export(
 
     if output == Path("-"):
         raise ConfigError("--output -: an export is a file; name one, such as --output model.html")
+    if (
+        to is None
+        and output is None
+        and model is not None
+        and exports.is_export_name(model)
+        and not Path(model).exists()
+    ):
+        raise ConfigError(f"{model}: the name of an export, not a model; write --output {shlex.quote(model)}")
     target = exports.target_of(to, "" if output is None else output.suffix)
     output = output or Path(_NAMES[target])
     if target == "onnx" and (threshold, cost) != (None, None):

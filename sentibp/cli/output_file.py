@@ -169,12 +169,13 @@ def format_of(
     suffixes: Mapping[str, AnyFormat],
     default: AnyFormat | None,
     streamed: AnyFormat,
+    otherwise: str = "",
 ) -> AnyFormat:
     """Return the format that the suffix of --output names; `given` is that of --format.
 
     Where the suffix says nothing (none, .txt), it is `given` or the default. A pipe or device may have any name: its
     format is `given`, or that of a known suffix, or `streamed`. ConfigError if the suffix is not known or names another
-    format than `given`.
+    format than `given`; `otherwise` is a further repair.
     """
     suffix = output_suffix(output)
     named = suffixes.get(suffix)
@@ -187,7 +188,7 @@ def format_of(
     if found is None:
         known = ", ".join(suffixes)
         also = "; or add --format" if suffix in _NEUTRAL and len(set(suffixes.values())) > 1 else ""
-        raise ConfigError(f"--output {output}: not a known format; let the name end in one of {known}{also}")
+        raise ConfigError(f"--output {output}: not a known format; let the name end in one of {known}{also}{otherwise}")
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -175,7 +176,7 @@ def _predict(
 
     model_file = find.model_file(model)
     output = None if output_name in (None, "-") else expand_home(output_name)
-    format = _format(output, format, explain)
+    format = _format(output, format, explain, input)
     if explain and format is Format.table and not (threshold is None and cost is None):
         raise ConfigError("--explain explains the most probable label in a table; use --format jsonl, or json")
     require_no_input(output, [("the model", model_file), *([("the input", input)] if input else [])])
@@ -237,10 +238,12 @@ def _write(
     return counts
 
 
-def _format(output: Path | None, given: Format | None, explain: bool) -> Format:
+def _format(output: Path | None, given: Format | None, explain: bool, input: str | None) -> Format:
     """Return the output format. ConfigError if it does not fit the name of the file, or --explain."""
     if output is not None and output.name:  # no name is reported when the file is opened
-        format = format_of(output, given, SUFFIXES, None, Format.jsonl)
+        is_folder = input is not None and os.path.isdir(expand_home(input))
+        folder = f"; for a folder with a file for each input, write --output {shlex.quote(f'{output}/')}" * is_folder
+        format = format_of(output, given, SUFFIXES, None, Format.jsonl, folder)
     else:
         format = given or (Format.table if sys.stdout.isatty() else Format.jsonl)
     if explain and format in (Format.csv, Format.tsv, Format.parquet):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -72,9 +73,17 @@ def require_free_name(output: Path) -> None:
         raise ConfigError(f"--output {output}: {what}; write --output {free}")
 
 
+_SUFFIXES = {".html": "html", ".htm": "html", ".js": "js", ".mjs": "js", ".py": "python", ".onnx": "onnx"}
+
+
+def is_export_name(name: str) -> bool:
+    """Return whether a file of this name would be an export."""
+    return os.path.splitext(name)[1].lower() in _SUFFIXES
+
+
 def target_of(given: str | None, suffix: str) -> str:
     """Return the target that --to names, or else the suffix of the file. ConfigError if it is not known."""
-    named = {".html": "html", ".htm": "html", ".js": "js", ".mjs": "js", ".py": "python", ".onnx": "onnx"}
+    named = _SUFFIXES
     if given is not None and given not in TARGETS:
         raise ConfigError(f"--to {given}: not one of {', '.join(TARGETS)}")
     target = given or named.get(suffix.lower())

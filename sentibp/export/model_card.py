@@ -185,8 +185,8 @@ def _data_notes(subject: Subject) -> list[str]:
         notes.append("The reviews are files of the author. They are not published here.")
     if subject.is_refit:
         notes.append(
-            "The validation reviews chose the best model. Then it was trained again on all reviews, theirs included, "
-            "so the scores are those of the model before."
+            "The scores are those of a model that did not learn from the validation reviews. Then it was trained "
+            "again on all reviews, theirs included."
         )
     notes += _builtin_words(subject.config)
     start = [key for key in FILES if get(subject.config, key) is not None]

@@ -202,6 +202,14 @@ def _reopen(
     return tuple(notes)
 
 
+def _why_fixed(is_several: bool, is_refit: bool) -> str:
+    """Return why this training resumes with the same epochs and patience only."""
+    if is_refit:
+        return "its final training on all reviews has begun, and the epochs of that are chosen"
+    assert is_several
+    return "the epochs and the patience of one network may change, not those of several seeds or of an average"
+
+
 def _differences(
     path: Path, before: Config, now: Config, is_refit: bool, ignored: Collection[str]
 ) -> dict[str, list[Any]]:
@@ -215,6 +223,8 @@ def _differences(
     is_several = before.train.seeds > 1 or is_average(before)
     may_change = _MAY_CHANGE[2:] if is_several or is_refit else _MAY_CHANGE
     lines = [f"{key}: was {show(then.get(key))}, is {show(wanted.get(key))}" for key in keys if key not in may_change]
+    if set(keys) & set(_MAY_CHANGE) - set(may_change):
+        lines.append(_why_fixed(is_several, is_refit))
     if now.train.epochs < before.train.epochs and not lines:
         lines = [f"train.epochs: was {before.train.epochs}, is {now.train.epochs}; it can only be raised"]
     if lines:

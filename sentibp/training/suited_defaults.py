@@ -8,7 +8,8 @@ from contextlib import suppress
 import numpy as np
 import pyarrow.compute as pc
 
-from sentibp.config.schema import Config, with_default
+from sentibp.config.conflicts import find_conflicts, outputs_of
+from sentibp.config.schema import BUILTIN_DIM, Config, with_default
 from sentibp.config.text_defaults import (
     FEW,
     LONG,
@@ -29,6 +30,7 @@ from sentibp.training.cross_validation import EPOCHS, Trial, expected_factor, tr
 from sentibp.training.diverged import Diverged
 from sentibp.training.inputs import Inputs, initial_file_facts
 from sentibp.utils.arrow import index_of, to_numpy
+from sentibp.utils.repair import set_option
 
 _SAMPLE = 1500  # training texts from which their length and language are estimated, and what helps with their labels
 _DECAYS = 1.0, 0.1  # of which one becomes pretrain.decay; the first is the usual one
@@ -45,9 +47,22 @@ def suited_defaults(config: Config, inputs: Inputs) -> tuple[Config, Inputs, lis
     """Return the config with the defaults for these texts, the inputs it needs then, and notes on the choice."""
     suited, inputs, notes = _suited(config, inputs)
     if config.pretrain.decay != _DECAYS[0] and not suited.pretrain.has_word_columns:
-        what = "pretrain.decay has no effect, as what is known of words is not used here; use it with --set "
-        notes = [*notes, f"{what}pretrain.vectors=builtin or pretrain.lexicon=builtin, or remove it"]
+        what = "pretrain.decay has no effect, as what is known of words is not used here"
+        notes = [*notes, f"{what}; {_with_vectors(suited)}remove it"]
     return suited, inputs, notes
+
+
+def _with_vectors(config: Config) -> str:
+    """Return the options with which a config uses what is known of words; "" if its other settings exclude that."""
+    settings = {"pretrain.vectors": "builtin"}
+    needed = BUILTIN_DIM + outputs_of(config)
+    if config.model.embedding.dim < needed:
+        settings["model.embedding.dim"] = needed
+    changed = config
+    for key, value in settings.items():
+        changed = with_default(changed, tuple(key.split(".")), value, given=True)
+    options = " ".join(set_option(key, value) for key, value in settings.items())
+    return f"use it with {options}, or " if next(find_conflicts(changed), None) is None else ""
 
 
 def _suited(config: Config, inputs: Inputs) -> tuple[Config, Inputs, list[str]]:

@@ -160,7 +160,10 @@ def test_two_checks_of_one_score_must_both_be_met(sentibp, bounds):
 @pytest.mark.parametrize(
     ("check", "message"),
     [
-        ("acuracy=0.9", "accuracy"),
+        ("acuracy=0.9", "a number; did you mean --fail-under accuracy=0.9?"),
+        ("accuracy=90", "is never above 1; for a percentage, write --fail-under accuracy=0.9"),
+        ("calibration_error=5", "--fail-under calibration_error=0.05"),
+        ("brier=2.5", "is never above 2"),
         ("confusion=1", "METRIC is one of"),
         ("accuracy", "METRIC=VALUE"),
         ("accuracy=high", "METRIC=VALUE"),

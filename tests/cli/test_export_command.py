@@ -32,6 +32,13 @@ def test_a_file_for_each_target(sentibp, trained):
         assert Path(name).read_bytes() == first
 
 
+def test_the_name_of_an_export_in_the_place_of_the_model(sentibp, fails, trained):
+    message = fails(2, "export", "my page.html")
+    assert message == "my page.html: the name of an export, not a model; write --output 'my page.html'"
+    sentibp("export", "--output", "my page.html")
+    assert "give --to with one of" in fails(2, "export", "last")
+
+
 def test_the_module_answers_as_predict_does(sentibp, trained):
     sentibp("export", "--to", "python")
     wanted = sentibp("predict", TEXT, "", "xyzzy").jsonl

@@ -143,6 +143,16 @@ def test_an_unknown_suffix_is_refused(fails, name):
     assert not Path(name).exists()
 
 
+def test_a_folder_of_files_has_a_folder_of_answers(sentibp, fails):
+    Path("inbox").mkdir()
+    Path("inbox/a.csv").write_text("text\ngood\n")
+    line = fails(2, "predict", "--input", "inbox", "--output", "out 1")
+    assert line.endswith("; for a folder with a file for each input, write --output 'out 1/'")
+    sentibp("predict", "--input", "inbox", "--output", "out 1/")
+    assert Path("out 1/a.csv").is_file()
+    assert "for a folder" not in fails(2, "predict", "--input", "inbox/a.csv", "--output", "out 1.foo")
+
+
 def test_a_suffix_that_says_nothing_takes_the_format_that_is_given(sentibp, fails):
     for name in ("a", "a.txt"):
         sentibp("predict", "good", "--output", name, "--format", "csv")

@@ -64,6 +64,7 @@ def test_a_refit_ensemble(run):
     assert f"| final training | {facts['refit']['reviews']} |" in text
     assert "the average of 2 networks" in text
     assert "trained again on all reviews" in text
+    assert "chose" not in text, "of networks that are averaged, the last epoch is kept"
     assert "trust the interval" in text
     assert "mine.csv" in text  # the name that the settings need
     assert "You need these files of the author" in text

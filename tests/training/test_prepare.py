@@ -594,6 +594,19 @@ def test_the_penalty_of_words_that_is_given_is_that_of_the_defaults(here, monkey
     write("ru.csv", "text,label", ["хорошо,1", "плохо,0"] * 20)
     data = prepare(load_config("default", ["data.source=ru.csv", "pretrain.decay=0.3"]))
     assert data.notes[0].startswith("pretrain.decay has no effect, as what is known of words is not used here")
+    given = ["data.source=en.csv", "pretrain.decay=0.3", "train.optimizer.learning_rate=0.1"]
+    for more in [], ["data.labels={negative: [0], neutral: [2], positive: [1]}"]:
+        write("en.csv", "text,label", [*opinion_rows(160), *["it runs for two hours,2"] * 20 * len(more)])
+        note = no_effect(given + more)
+        repair = re.search("use it with (.*), or remove it$", note)[1].replace("--set ", "").split()
+        assert no_effect(given + more + repair) is None
+    deep = ["data.source=ru.csv", "model.hidden=[8,8]", "pretrain.decay=0.3"]
+    assert no_effect(deep).endswith("not used here; remove it"), "two hidden layers exclude it"
+
+
+def no_effect(overrides) -> str | None:
+    notes = prepare(load_config("default", overrides)).notes
+    return next((note for note in notes if "pretrain.decay has no effect" in note), None)
 
 
 def losses(configs, tried: list[float]) -> Trial:

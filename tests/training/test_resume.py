@@ -363,8 +363,17 @@ def test_epochs_cannot_be_raised_once_the_best_are_chosen():
     """In the final training on all data."""
     before, now = (Config.model_validate({"data": {"source": "sample"}, "train": {"epochs": n}}) for n in (4, 6))
     assert _differences(Path("run"), before, now, False, ()) == {"train.epochs": [4, 6]}
-    with pytest.raises(ConfigError, match=r"train\.epochs: was 4, is 6"):
+    with pytest.raises(ConfigError, match=r"train\.epochs: was 4, is 6\nits final training on all reviews has begun"):
         _differences(Path("run"), before, now, True, ())
+
+
+@pytest.mark.parametrize("several", [{"linear_member": True}, {"members": 2}, {"seeds": 2}])
+def test_why_the_epochs_of_several_networks_may_not_change(several):
+    before, now = (
+        Config.model_validate({"data": {"source": "sample"}, "train": {"epochs": n, **several}}) for n in (4, 6)
+    )
+    with pytest.raises(ConfigError, match=r"is 6\nthe epochs and the patience of one network may change, not those of"):
+        _differences(Path("run"), before, now, False, ())
 
 
 def test_other_settings_are_refused(small, killed):

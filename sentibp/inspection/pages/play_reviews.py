@@ -56,9 +56,10 @@ def reviews_for(classifier: Classifier) -> ReviewSets:
     if held_out is None:
         test = None if name is None else _shipped(classifier, name, "test")
         if test is None:
+            own = "the model has no validation reviews that can be opened"
+            own = "the model has learned its validation reviews, too" if recorded.is_refit else own
             why_none = (
-                "the model has no validation reviews that can be opened, and the reviews that come with the program "
-                "have other labels, or words that it does not know"
+                f"{own}, and the reviews that come with the program have other labels, or words that it does not know"
             )
         elif len(unseen := _unseen(recorded, test)):
             held_out = Reviews(f"{len(unseen)} test reviews of the shipped set {name}", _all(unseen))

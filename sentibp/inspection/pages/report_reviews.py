@@ -118,8 +118,8 @@ def example_reviews(predictions: Predictions, labels: Sequence[str] = head.LABEL
         ("the least sure", np.ones(len(label), bool), confidence),
     ]
     for number in dict.fromkeys((len(labels) - 1, 0, len(labels) // 2)):  # the ends, and the middle of more than two
-        groups.append(("the surest right one", right & (label == number), -confidence))
-    chosen: dict[int, str] = {}
+        groups.append((f"the surest right one of {labels[number]}", right & (label == number), -confidence))
+    chosen: dict[int, str] = {}  # the number of a review -> its kind
     for kind, mask, order in groups:
         if (mask & is_short).any():
             best = min(np.flatnonzero(mask & is_short), key=lambda i: order[i])

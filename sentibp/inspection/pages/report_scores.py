@@ -190,7 +190,7 @@ def subject_config(subject: Subject) -> Config | None:
 def subject_settings(subject: Subject) -> dict[str, Any]:
     """Return the settings of `subject_config` by their dotted keys."""
     config = subject_config(subject)
-    return {} if config is None else compare.flatten(config.model_dump(mode="json"))
+    return {} if config is None else compare.flat_settings(config, "json")
 
 
 def environment_rows(subjects: Sequence[Subject]) -> list[tuple[str, list[str]]]:

@@ -201,7 +201,7 @@ def _about_loss(runs: Sequence[Lines], averaged: str) -> str:
     if any(run.kept and run.kept.calibrated and _has_diamond(_marks(run, "log_loss")) for run in runs):
         about += (
             " Calibration came in between: it rescales the logits of the model, so that its probabilities "
-            "fit the validation reviews, which lowers the log loss."
+            "fit the validation reviews, which mostly lowers the log loss."
         )
     return about
 

@@ -88,6 +88,19 @@ def test_a_model_with_labels_of_its_own_has_none(new_classifier):
     assert "other labels" in found.why_none
 
 
+def test_a_model_that_has_learned_its_validation_reviews_says_so(here):
+    write_reviews(60)
+    run = sentibp.train_model(
+        sentibp.load_config("quickstart", ["data.source=reviews.csv", "train.epochs=1", "train.refit=true"]),
+        here / "all",
+    ).run
+    found = reviews_for(sentibp.load_model(run))
+    assert found.held_out is None
+    assert found.why_none.startswith(
+        "the model has learned its validation reviews, too, and the reviews that come with"
+    )
+
+
 def test_the_score_is_that_of_a_forward_pass():
     classifier = article_classifier()
     score = HeldOut(classifier, ARTICLE_REVIEWS, "squared_error").score(classifier)

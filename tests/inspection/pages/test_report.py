@@ -229,8 +229,8 @@ def test_the_example_reviews_are_of_every_kind(train):
     assert [kind for kind, _, _ in chosen] == [
         "the surest mistake, 90.0 %: ",
         "the least sure, 51.0 %: ",
-        "the surest right one, 99.0 %: ",
-        "the surest right one, 98.0 %: ",
+        "the surest right one of positive, 99.0 %: ",
+        "the surest right one of negative, 98.0 %: ",
     ]
     assert [label for _, _, label in chosen] == ["positive", "negative", "positive", "negative"]
 
@@ -333,6 +333,13 @@ def test_settings_and_the_command_are_shown_as_they_are_written():
     command = ["sentibp", "train", "--set", "data.labels=[a b, c]"]
     subject = Subject("a", Path("a"), None, {"command": command}, [], None, [])
     assert dict(report_scores.environment_rows([subject]))["command"] == ["sentibp train --set 'data.labels=[a b, c]'"]
+
+
+def test_a_setting_that_only_other_models_have_is_its_default(train):
+    run = train("a")
+    (subject,) = gather([str(run)])
+    rows = {key: values for key, values, _ in report_scores.setting_rows([subject])}
+    assert rows["pretrain.lexicon"] == ["none"], "as `runs compare` says"
 
 
 def test_the_best_of_several_seeds_is_said_to_be_so(train):

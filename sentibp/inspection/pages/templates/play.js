@@ -247,7 +247,7 @@
     const colours = sum === "neutrality" ? ["opinion", "neutral"] : ["negative", "positive"];
     const { row } = page, table = document.createElement("table");
     table.createCaption().className = "unseen";
-    table.caption.textContent = `The contributions to the ${sum}`;
+    table.caption.textContent = `The contributions to ${sum === "logit" ? "the logit" : sum}`;
     table.append(row("th", ["word or n-gram", "contribution", "size"]));
     for (const [name, value, size] of answer.parts) {
       const bar = document.createElement("div");

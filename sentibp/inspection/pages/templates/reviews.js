@@ -29,8 +29,10 @@ function reviewTable(host, table) {
   const given = options("label", [["", "any"], ...labels.map((name, k) => [k, name])]);
   const bounds = [...lengths.map((high, k) => [k ? lengths[k - 1] + 1 : 0, high]), [(lengths.at(-1) ?? -1) + 1, Infinity]];
   const whole = (number) => number.toLocaleString("en");
-  const span = ([low, high]) => (high === Infinity ? `from ${whole(low)}` : low ? `${whole(low)} to ${whole(high)}` : `up to ${whole(high)}`);
-  const size = options("length", [["", "any"], ...bounds.map((each, k) => [k, `${span(each)} words`])]);
+  const long = (number) => page.counted(number, "word");
+  const span = ([low, high]) => (high === Infinity ? `from ${long(low)}` : low === high ? long(low)
+    : low ? `${whole(low)} to ${long(high)}` : `up to ${long(high)}`);
+  const size = options("length", [["", "any"], ...bounds.map((each, k) => [k, span(each)])]);
   const summary = element("output", {});
   // the roles are those that the elements have anyway, until a phone shows them as blocks
   const body = element("tbody", { role: "rowgroup" }), heads = element("tr", { role: "row" }), more = element("button", { type: "button" }, "");
