@@ -54,7 +54,7 @@ def suited_defaults(config: Config, inputs: Inputs) -> tuple[Config, Inputs, lis
 
 def _with_vectors(config: Config) -> str:
     """Return the options with which a config uses what is known of words; "" if its other settings exclude that."""
-    settings = {"pretrain.vectors": "builtin"}
+    settings: dict[str, str | int] = {"pretrain.vectors": "builtin"}
     needed = BUILTIN_DIM + outputs_of(config)
     if config.model.embedding.dim < needed:
         settings["model.embedding.dim"] = needed

@@ -375,6 +375,14 @@ def choose(page: Page, number: int, value: str) -> None:
     )
 
 
+def test_slices_by_length_say_how_many_words(opened: Page):
+    opened.js(
+        "reviewTable(document.querySelector('.reviews'), { ...page.numbers.reviews[0], lengths: [1, 10, 11, 14] })"
+    )
+    options = opened.js("[...document.querySelectorAll('.reviews select')[2].options].map((each) => each.text)")
+    assert options == ["any", "up to 1 word", "2 to 10 words", "11 words", "12 to 14 words", "from 15 words"]
+
+
 def test_reviews_are_searched_sorted_and_sliced(opened: Page):
     texts = "[...document.querySelectorAll('.reviews td:last-child')].map((e) => e.getBoundingClientRect())"
     assert opened.js(f"{texts}.every(({{ width, right }}) => width > 200 && right <= innerWidth)"), "the text has room"
