@@ -43,6 +43,23 @@ _TELLING = 2000  # validation reviews that tell the factor of calibration alone
 _ENGLISH = 0.75  # of the words are in the built-in vectors, at least; 0.92 of English texts, 0.46 of others at most
 
 
+_BETTER = {
+    "short_texts": "the config short_texts may have better ones",
+    "long_texts": "the config long_texts has better ones",
+}
+"""The end of a note if settings that are given exclude the defaults of a shipped config."""
+
+
+def excluded_defaults(config: Config, notes: Sequence[str]) -> str | None:
+    """Return the shipped config whose defaults other settings exclude, as a note says, and this config alone does not.
+
+    None if there is no such note, or if the config excludes them itself.
+    """
+    name = next((name for name, end in _BETTER.items() if any(note.endswith(end) for note in notes)), None)
+    suited = {None: config, "short_texts": for_short_texts(config), "long_texts": for_long_texts(config)}
+    return None if suited[name] is config else name
+
+
 def suited_defaults(config: Config, inputs: Inputs) -> tuple[Config, Inputs, list[str]]:
     """Return the config with the defaults for these texts, the inputs it needs then, and notes on the choice."""
     suited, inputs, notes = _suited(config, inputs)
@@ -78,7 +95,7 @@ def _suited(config: Config, inputs: Inputs) -> tuple[Config, Inputs, list[str]]:
     if mean >= LONG and config.pretrain.is_used:
         return config, inputs, []
     if mean >= LONG and long is config:
-        note += "short ones, as some of model or of the optimizer are given; the config long_texts has better ones"
+        note += f"short ones, as some of model or of the optimizer are given; {_BETTER['long_texts']}"
         return config, inputs, [note]
     if mean >= LONG:
         return _for_long_texts(config, long, inputs, training, tokens, note)
@@ -111,7 +128,7 @@ def _for_short_texts(
     """Return what `suited_defaults` does for short texts in English, with the settings of `short` if these help."""
     note = "short texts in English: the default settings are those of "
     if (key := against_short_texts(config)) is not None:
-        note += f"texts in any language, as {key} is given; the config short_texts may have better ones"
+        note += f"texts in any language, as {key} is given; {_BETTER['short_texts']}"
         return config, inputs, [note]
     chosen, inputs, told = _with_known_words(config, short, inputs, training)
     if chosen is config:

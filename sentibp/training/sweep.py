@@ -15,8 +15,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +36,7 @@ from sentibp.training.dry_run import dry_run
 from sentibp.training.inputs import Inputs, file_fingerprints, fingerprints, initial_file_facts, load_inputs
 from sentibp.training.paths import resolve_paths
 from sentibp.training.prepare import prepare_inputs
+from sentibp.training.suited_defaults import excluded_defaults
 from sentibp.training.sweep_folder import BEST, JOURNAL, ROOT, Plan, SweepFolder
 from sentibp.training.sweep_study import Asked, Study, Values, best_of, repair_journal
 from sentibp.training.trial import (
@@ -208,11 +210,23 @@ def estimate(plan: Plan) -> Cost:
         config = base
     inputs = _load_inputs(plan, config)
     with contextlib.suppress(SentibpError):  # settings in the middle that do not fit these reviews, or each other
-        return _cost(plan, config, inputs)
+        cost = _cost(plan, config, inputs)
+        return cost._replace(notes=(*cost.notes, *_excluded(plan, base, cost.notes)))
     try:
         return _cost(plan, base, _load_inputs(plan, base))
     except Diverged:
         return Cost(None, ())
+
+
+def _excluded(plan: Plan, base: Config, notes: Sequence[str]) -> tuple[str, ...]:
+    """Return a note if the space excludes the defaults that the texts would have, with a command that keeps them."""
+    if (name := excluded_defaults(base, notes)) is None:
+        return ()
+    given = [
+        set_option(f"{section}.{key}", each) for section in plan.config for key, each in plan.config[section].items()
+    ]
+    command = " ".join(["sentibp sweep", name, shlex.quote(str(plan.space.path)), *given])
+    return (f"without this space, {plan.name} has the defaults of {name}: to search near them, write {command}",)
 
 
 def _cost(plan: Plan, config: Config, inputs: Inputs) -> Cost:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -71,6 +72,20 @@ def test_the_cost_of_a_space_with_fewer_combinations_than_trials(capsys):
         "found: up to 20 trials, 4 trainings of about 3.0 s: about 12 s in all",
         "found: up to 20 trials, 4 trainings of about 3.0 s, 2 at the same time: about 6.0 s in all",
     ]
+
+
+def test_a_space_that_excludes_the_defaults_of_the_texts_is_told(sentibp, here):
+    """The best of all trials may be worse than the config alone. The command that is printed keeps the defaults."""
+    Path("my space.yaml").write_text("train.optimizer.learning_rate: {log: [0.01, 0.1]}\n")
+    for name, text in ("short", ""), ("long", " and so it went on" * 20):
+        rows = "".join(f"a {('bad', 'good')[i % 2]} film of {i} minutes{text},{i % 2}\n" for i in range(60))
+        Path(f"{name}.csv").write_text(f"body,label\n{rows}")
+        Path("mine.yaml").write_text(f"data: {{source: {name}.csv, text_column: body}}\n")
+        told = sentibp("sweep", "mine.yaml", "my space.yaml", "--trials", 1, "--out", name).err
+        start = f"without this space, mine has the defaults of {name}_texts: to search near them, write sentibp "
+        line = next(line for line in told.splitlines() if line.startswith(start))
+        again = sentibp(*shlex.split(line.removeprefix(start)), "--trials", 1, "--out", f"{name}-kept").err
+        assert "defaults of" not in again and "better ones" not in again
 
 
 def test_json_and_quiet(sentibp, swept):
