@@ -128,7 +128,7 @@ def _about_weights(subjects: Sequence[Subject]) -> str:
     specs = [subject.classifier.spec for subject in subjects if subject.classifier is not None]
     if all(spec.label_set.are_binary for spec in specs):
         return "A word of weight +1, alone, makes the odds of positive 2.7 times as large; one of -1 those of negative."
-    return "The larger the weight of a word, the more it alone is evidence for the label."
+    return "The further the weight of a word is from 0, the more it alone is evidence for the label."
 
 
 def _without_mistakes(subject: Subject) -> str:
