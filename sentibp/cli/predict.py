@@ -233,7 +233,7 @@ def _write(
                 records = explained(records, piece.text, classifier)
             writer.write(piece, records)
             counter.add(len(records))
-            counts = counts.plus(count_answers(piece.text, records, counts.texts))
+            counts = counts.plus(count_answers(piece.text, records, counts.texts, classifier.count_guessed))
         writer.close()
     return counts
 

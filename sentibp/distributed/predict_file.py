@@ -260,7 +260,7 @@ def _write(
 
                     records = explained(records, piece.text, classifier)
                 writer.write(piece, records)
-                counts = counts.plus(count_answers(piece.text, records, counts.texts))
+                counts = counts.plus(count_answers(piece.text, records, counts.texts, classifier.count_guessed))
             writer.close()
         _require_wanted()  # else it could replace what a later command has written
         if isinstance(predict, _Joined):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -51,6 +51,7 @@ class AnswerCounts(NamedTuple):
     cut: int = 0  # of those looked at: cut off
     ids: int = 0  # of those looked at: numbers, dates, ids or addresses
     missing: int = 0  # words such as nan, in the place of a missing text
+    guessed: int = 0  # of those looked at: of most of their words the model knows beginnings and endings at most
 
     def plus(self, other: AnswerCounts) -> AnswerCounts:
         """Return the counts of these texts and of others together."""
@@ -69,17 +70,32 @@ class AnswerCounts(NamedTuple):
 
     def unfamiliar_note(self) -> list[str]:
         """Return a note if most texts that are not empty are mostly of unknown words; some such are in every file."""
-        if 2 * self.unfamiliar <= self.texts - self.blank:
-            return []
-        few = f"{self.unfamiliar:,} of {counted(self.texts, 'text')}"
-        are = "are" if self.unfamiliar > 1 else "is"
-        return [f"{few} {are} mostly of words that the model does not know: do not rely on the answers"]
+        kinds = (
+            (self.unfamiliar, self.texts, self.blank, "does not know"),
+            (
+                self.guessed,
+                self.looked,
+                0,
+                "has not seen, but for beginnings and endings, as those of another language",
+            ),
+        )
+        for some, texts, blank, what in kinds:
+            if 2 * some > texts - blank:
+                few = f"{some:,} of {counted(texts, 'text')} {'are' if some > 1 else 'is'}"
+                return [f"{few} mostly of words that the model {what}: do not rely on the answers"]
+        return []
 
 
 def count_answers(
-    text: pa.Array | pa.ChunkedArray, records: Sequence[Mapping[str, Any]], before: int = 0
+    text: pa.Array | pa.ChunkedArray,
+    records: Sequence[Mapping[str, Any]],
+    before: int = 0,
+    guessed: Callable[[pa.Array | pa.ChunkedArray], int] = lambda _: 0,
 ) -> AnswerCounts:
-    """Return the counts of texts (n,) and their n answers. `before` texts have been counted."""
+    """Return the counts of texts (n,) and their n answers. `before` texts have been counted.
+
+    `guessed` is the method `count_guessed` of the classifier.
+    """
     unfamiliar = sum(2 * record["unknown"] > record["tokens"] for record in records)
     first = text.slice(0, max(0, LOOK - before))
     (read_wrong, lost, zeros), (values, escapes, tags) = count_garbled(first), count_serialized(first)
@@ -102,4 +118,5 @@ def count_answers(
         cut=count_cut(first),
         ids=count_ids(first),
         missing=count_missing(text),
+        guessed=guessed(first),
     )

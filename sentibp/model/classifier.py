@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sentibp.data.key_table import NONE
 from sentibp.data.tokenizer import Tokens, cuts, tokenize
 from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError, DataError, InvalidInput
@@ -19,7 +20,9 @@ from sentibp.model.spec import NetworkSpec
 from sentibp.nn import layers as nn
 from sentibp.nn.layers import Array, Ragged
 from sentibp.nn.losses import logits_of
+from sentibp.utils import compute as pc
 from sentibp.utils import tensor_file
+from sentibp.utils.arrow import counts_before, to_numpy
 from sentibp.utils.environment import version
 from sentibp.utils.limits import LARGEST_RECORD_MB, MB, RECORD_MB
 from sentibp.utils.sequences import Texts, as_texts
@@ -43,6 +46,11 @@ _BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its ca
 """Every block has this height, because BLAS rounds products of another height differently."""
 
 _FEATURES = 1 << 19  # of a block of long reviews: the rows of all are in memory at the same time
+
+
+_OF_A_LANGUAGE = (
+    20_000  # words, which are more than nine of ten in texts of a language; the built-in vectors have 30,000
+)
 
 
 @dataclass(eq=False)
@@ -127,6 +135,22 @@ class Classifier:
         tokens = tokenize(as_texts(text), self.spec.spelling)
         features, unknown = self.vocabulary.encode(tokens)
         return features, np.diff(tokens.offsets), unknown
+
+    def count_guessed(self, text: Texts) -> int:
+        """Return of how many texts most words are not in the vocabulary, if that has those of a language.
+
+        With text.affixes, beginnings and endings of such words are known all the same. The count is 0 for vocabularies
+        without these, and for small ones: few training texts do not have most words of new ones.
+        """
+        vocabulary = self.vocabulary
+        words = len(vocabulary.words) - int(vocabulary.is_affix.sum())
+        if not vocabulary.is_affix.any() or vocabulary.respells or words < _OF_A_LANGUAGE:
+            return 0
+        tokens = tokenize(as_texts(text), self.spec.spelling)
+        is_word = to_numpy(pc.match_substring_regex(tokens.words, r"[\p{Latin}\p{Cyrillic}\p{Greek}]"))
+        is_unseen = is_word & (vocabulary.numbers(tokens.words) == NONE)
+        total, unseen = (np.diff(counts_before(mask.take(tokens.ids), tokens.offsets)) for mask in (is_word, is_unseen))
+        return int((2 * unseen > total).sum())
 
     def logits(self, features: Ragged) -> Array:
         """Return the logit of each of n reviews (n,), or that of each of K labels (n, K). Uses all cores."""

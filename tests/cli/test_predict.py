@@ -14,6 +14,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from sentibp.utils.resources import resource_folder
+
 AWKWARD = [
     "",
     " \t ",
@@ -132,6 +134,32 @@ def test_a_batch_gives_the_same_predictions_as_single_texts(sentibp):
         expected = alone[text]
         assert record["positive"] == pytest.approx(expected["positive"], rel=1e-6), text
         assert {**record, "positive": 0, "score": 0} == {**expected, "positive": 0, "score": 0}, text
+
+
+GERMAN = """Unser Badezimmer blieb sauber
+Leider sehr unfreundliches Personal
+Wir kommen gerne wieder
+Das Frühstück konnte niemand essen"""
+
+
+def test_texts_in_another_language_for_a_model_that_knows_beginnings_and_endings(sentibp, here):
+    """No word is unknown then. Texts in the language of the model have names and rare words, and no line says so."""
+    sentibp("train", "short_texts", "--set", "train.refit=false", "--out", "short", "--quiet")
+    Path("de.txt").write_text(GERMAN)
+    what = "mostly of words that the model has not seen, but for beginnings and endings, as those of another language"
+    done = sentibp("predict", "-m", "short", "-i", "de.txt")
+    assert sum(each["unknown"] for each in done.jsonl) == 0
+    assert f"de.txt: 4 of 4 texts are {what}: do not rely on the answers\n" in done.err
+    assert f"1 of 1 text is {what}" in sentibp("predict", "-m", "short", GERMAN.splitlines()[1]).err
+    Path("many").mkdir()
+    for name in "a.txt", "b.txt":
+        Path("many", name).write_text(GERMAN)
+    assert f"many: 8 of 8 texts are {what}" in sentibp("predict", "-m", "short", "-i", "many", "-o", "out/").err
+    for own in "test.csv", "stars_test.csv", "shifters.csv":
+        done = sentibp("predict", "-m", "short", "-i", resource_folder("data") / own, "--text-column", "text")
+        assert "mostly" not in done.err, own
+    done = sentibp("predict", "-m", "short", "The Zyxel kettle hums, whirrs and gurgles", "这部电影很好看", "???")
+    assert "but for beginnings" not in done.err
 
 
 def test_unknown_words(sentibp):
