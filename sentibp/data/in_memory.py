@@ -53,7 +53,7 @@ def corpus_in_memory(
     """
     name, label_name = names
     text = as_texts(texts, name)
-    _require_length(len(number), len(text), label_name, name)
+    require_length(len(number), len(text), label_name, name)
     mapping: Labels = {each: [i] for i, each in enumerate(class_names)}
     records = Records(
         name=name,
@@ -76,7 +76,7 @@ def weight_array(weight: Any, count: int, name: str) -> np.ndarray:
         weight = [weight] * count
     require_sequence(weight, "sample_weight", "weight")
     values = to_list(weight, "sample_weight")
-    _require_length(len(values), count, "sample_weight", name)
+    require_length(len(values), count, "sample_weight", name)
     try:
         array = np.array(values, np.float64)
     except (TypeError, ValueError):
@@ -89,11 +89,12 @@ def weight_array(weight: Any, count: int, name: str) -> np.ndarray:
 def _groups(groups: Any, count: int, name: str) -> pa.ChunkedArray:
     require_sequence(groups, "groups", "group")
     values = to_list(groups, "groups")
-    _require_length(len(values), count, "groups", name)
+    require_length(len(values), count, "groups", name)
     return pa.chunked_array([strings([str(value) for value in values])])
 
 
-def _require_length(count: int, texts: int, name: str, text_name: str) -> None:
+def require_length(count: int, texts: int, name: str, text_name: str) -> None:
+    """Raise InvalidInput if there are not as many values as texts."""
     if count != texts:
         raise InvalidInput(f"{name} has {count:,} values, and {text_name} {texts:,}; give one for each text")
 

@@ -20,7 +20,7 @@ from sentibp.config.schema import Checkpoint, Config, Data
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus, require_all_classes
 from sentibp.data.dataset import IN_MEMORY, load_validation
-from sentibp.data.in_memory import InMemory, corpus_in_memory, fitting_validation, write_reviews
+from sentibp.data.in_memory import InMemory, corpus_in_memory, fitting_validation, require_length, write_reviews
 from sentibp.data.label_encoder import (
     NO_CATEGORIES,
     Categories,
@@ -126,6 +126,7 @@ def given_reviews(
     categories = categories_of(labels)
     weight = read_once(weight)
     text, label = as_texts(texts, names[0]), label_list(labels, names[1], weight)
+    require_length(len(label), len(text), names[1], names[0])
     if isinstance(validation, tuple | list):
         validation = tuple(map(read_once, validation))
     return Given(text, label, weight, read_once(groups), validation, names, categories)

@@ -625,6 +625,7 @@ def test_labels_that_are_large_numbers_come_back_as_they_were_given():
         (["a", "b"], np.ma.masked_array([0, 1], [False, True]), r"y\[1\] is missing"),
         (np.ma.masked_array(["a", "b"], [False, True]), [0, 1], r"X\[1\] is missing"),
         (["a", "b"], [0, 1, 1], "y has 3 values, and X 2"),
+        (["a", "b", "c"], [1, 1], "y has 2 values, and X 3"),
         (["a", "b"], None, "requires y to be passed"),
         (["a", "b"], [0.5, 1.5], "Unknown label type: continuous"),
         (["a", "b"], ["a", "A"], "'A', 'a' are one label"),
