@@ -118,5 +118,5 @@ def count_answers(
         cut=count_cut(first),
         ids=count_ids(first),
         missing=count_missing(text),
-        guessed=guessed(first),
+        guessed=guessed(first) if len(first) else 0,
     )
