@@ -95,7 +95,8 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     if not table.fixed_labels and "group_column" not in given:
         lines += _without_names(profile)
     notes = [] if table.fixed_labels or "label_column" in given else _other_labels(profile, name)
-    return Draft(lines, profile.rows, open_lines, [*dict.fromkeys(table.notes), *notes, *_splits(profile, name)], advice)
+    notes = [*dict.fromkeys(table.notes), *notes, *_splits(profile, name)]
+    return Draft(lines, profile.rows, open_lines, notes, advice)
 
 
 def _splits(profile: Profile, name: str) -> tuple[str, ...]:
