@@ -23,7 +23,7 @@ class FixedBatchNorm(BatchNorm):
     def forward(self, x: Array, *, train: bool = False) -> Array:
         """(n, i) -> (n, i)."""
         if train:
-            std = np.sqrt(self.buffers["variance"] + np.asarray(self.EPSILON, x.dtype))
+            std = np.sqrt(self.buffers["variance"] + self.EPSILON)
             self._saved = (x - self.buffers["mean"]) / std, std
         return super().forward(x)
 

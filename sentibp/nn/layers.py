@@ -299,7 +299,7 @@ class BatchNorm(Layer):
                 mean[:] = momentum * mean + (1 - momentum) * batch_mean
                 variance[:] = momentum * variance + (1 - momentum) * batch_variance
             mean, variance = batch_mean, batch_variance
-        std = np.sqrt(variance + np.asarray(self.EPSILON, x.dtype))
+        std = np.sqrt(variance + self.EPSILON)
         x_hat = (x - mean) / std
         if train:
             self._saved = x_hat, std
