@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -192,7 +193,7 @@ def fold_groups(group: np.ndarray, label: np.ndarray, folds: int, rng: np.random
     The largest groups come first, each into the fold that has fewest reviews of its classes. There are at most as many
     folds as groups.
     """
-    number, counts = _count_groups(group, label, max(int(label.max(initial=0)) + 1, 2))
+    number, counts = _count_groups(group, label, int(label.max(initial=0)) + 1)
     total, have = np.maximum(counts.sum(axis=0), 1), np.zeros((min(folds, len(counts)), counts.shape[1]))
     order = rng.permutation(len(counts))
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
@@ -226,12 +227,13 @@ def fold_corpus(corpus: Corpus, folds: int, rng: np.random.Generator, data: Data
     if corpus.label is None:
         raise ValueError("the corpus was loaded without labels")
     group, key = groups_of(corpus, data)
+    start = deepcopy(rng)  # with fewer folds the same command draws the same numbers
     fold = _fold(corpus, corpus.label, group, folds, rng)
     if fold is not None:
         return fold
     unit = "review" if group is None else f"group ({key})"
     fewer = range(min(folds - 1, len(corpus)), 1, -1)
-    most = next((k for k in fewer if _fold(corpus, corpus.label, group, k, rng) is not None), None)
+    most = next((k for k in fewer if _fold(corpus, corpus.label, group, k, deepcopy(start)) is not None), None)
     repair = "give more reviews" if most is None else f"write --folds {most}"
     raise DataError(f"--folds {folds}: too many: a class has no {unit} for each of them; {repair}{corpus.aside}")
 

@@ -85,7 +85,7 @@ def test_a_column_that_is_another_for_each_review_is_told():
 def test_groups_that_cannot_be_held_out(group, count):
     with pytest.raises(DataError) as caught:
         split_corpus(corpus(group, [0, 1, 0, 1, 1, 1]), 0.1, np.random.default_rng(0))
-    assert str(caught.value).startswith(f"data.group_column: with {count}, no negative review is left for ")
+    assert str(caught.value).startswith(f"data.group_column: with {count}, no negative review is left for validation; ")
     assert str(caught.value).endswith("hold out none with --set data.validation=0")
 
 
@@ -112,6 +112,16 @@ def test_a_group_goes_where_its_class_has_fewest_reviews():
         fold = fold_groups(group, label, 2, np.random.default_rng(seed))
         counts = np.array([np.bincount(fold[label == each], minlength=2) for each in (0, 1)])
         assert sorted(counts[0].tolist()) == [2, 10] and counts[1].tolist() == [6, 6]
+
+
+def test_a_rare_class_counts_as_much_as_a_frequent_one():
+    """By their numbers alone, both groups with a review of class 1 would go where class 0 has fewest."""
+    counts = [(10, 0), (9, 1), (6, 1)]
+    group, label = (np.concatenate(each) for each in zip(*(
+        (np.full(a + b, i), np.repeat([0, 1], [a, b])) for i, (a, b) in enumerate(counts)
+    ), strict=True))  # fmt: skip
+    fold = fold_groups(group, label, 2, np.random.default_rng(0))
+    assert sorted(fold[label == 1].tolist()) == [0, 1]
 
 
 def test_folds_are_about_equal():
@@ -264,3 +274,14 @@ def test_blocks_that_leave_no_review_of_a_class():
     whole = replace(corpus(np.arange(40), np.tile([0, 1], 20)), group=None)
     with pytest.raises(DataError, match=r"data.block_size: with 1 group, .*smaller with --set data.block_size=1, or"):
         split_corpus(whole, 0.1, np.random.default_rng(0), Data(block_size=100))
+
+
+@pytest.mark.parametrize("seed", [10, 255, 1237])
+def test_the_number_of_folds_that_is_suggested_works(seed):
+    """The groups come in the order in which that command draws them."""
+    rng = np.random.default_rng(seed)
+    whole = corpus(rng.integers(0, 8, 24), rng.random(24) < 0.4)
+    with pytest.raises(DataError) as caught:
+        fold_corpus(whole, 7, np.random.default_rng(0))
+    suggested = int(str(caught.value).rpartition("write --folds ")[2][0])
+    assert len(np.unique(fold_corpus(whole, suggested, np.random.default_rng(0)))) == suggested
