@@ -22,6 +22,7 @@ from sentibp.data.labels import classes_of
 from sentibp.data.lexicon import load_lexicon
 from sentibp.data.split import fold_corpus
 from sentibp.data.tokenizer import tokenize
+from sentibp.metrics import effective_number
 from sentibp.model.calibration import USUAL_FACTOR, FactorPrior, fit_temperature
 from sentibp.model.classifier import Classifier
 from sentibp.model.fold import fold_classifiers
@@ -53,7 +54,7 @@ class Answers(NamedTuple):
 
     logits: Array  # (n,) or (n, K)
     label: Array  # (n,)
-    weight: Array  # (n,)
+    weight: Array  # (n,) relative to the mean of all texts
 
 
 class Trial(NamedTuple):
@@ -100,23 +101,23 @@ def _held_out_answers(
 ) -> list[list[Answers]]:
     """Return the answers of each classifier that `train` returns, in each of some folds."""
     fold = fold_corpus(corpus, _FOLDS, random_stream(0, "folds"), config.data)
+    weight = np.ones(len(corpus)) if corpus.weight is None else corpus.weight / corpus.weight.mean(dtype=np.float64)
     found: list[list[Answers]] = []
     measured = 0
     for number in range(_FOLDS):
         if measured < _ENOUGH:
             held_out = corpus.take(np.flatnonzero(fold == number))
             starts = train(corpus.take(np.flatnonzero(fold != number)), held_out)
-            label = np.asarray(held_out.label)
-            weight = np.ones(len(label)) if held_out.weight is None else held_out.weight
-            found.append([Answers(each.logits(x), label, weight) for each, x in starts])
+            label, own = np.asarray(held_out.label), weight[fold == number]
+            found.append([Answers(each.logits(x), label, own) for each, x in starts])
             measured += len(held_out)
     return [list(folds) for folds in zip(*found, strict=True)]
 
 
 def _loss(folds: Sequence[Answers]) -> float:
     """Return the mean log loss, as it is after calibration."""
-    losses = [loss_on("cross_entropy")(z * fit_temperature(z, y, w), y, w)[0] for z, y, w in folds]
-    return float(np.average(losses, weights=[len(each.label) for each in folds]))
+    total = sum(len(y) * loss_on("cross_entropy")(z * fit_temperature(z, y, w), y, w)[0] for z, y, w in folds)
+    return total / sum(float(w.sum()) for *_, w in folds)
 
 
 def _factor(folds: Sequence[Answers], classes: int) -> FactorPrior:
@@ -133,7 +134,7 @@ def _factor(folds: Sequence[Answers], classes: int) -> FactorPrior:
     copies = np.concatenate([logits] * classes), np.repeat(np.arange(classes), len(label))
     mode = fit_temperature(*copies, np.concatenate([weight * share for share in shares]))
     least = USUAL_FACTOR.shrinking, USUAL_FACTOR.growing
-    return FactorPrior(mode, *(max(_WORTH * len(label), each) for each in least))
+    return FactorPrior(mode, *(max(_WORTH * effective_number(weight), each) for each in least))
 
 
 def _plain(config: Config, training: Corpus, held_out: Corpus) -> Start:
