@@ -1,4 +1,4 @@
-"""The key of the cache of encoded text."""
+"""Encoded reviews: the cache, and the key of its entries."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,11 @@ import pytest
 
 import sentibp
 from sentibp.config.schema import Text
-from sentibp.data.encode import SOURCES, cache_key
-from sentibp.utils import environment
+from sentibp.data.corpus import Corpus
+from sentibp.data.encode import SOURCES, cache_key, encode
+from sentibp.data.vocabulary import vocabulary_of_words
+from sentibp.utils import cache, environment
+from sentibp.utils.arrow import TEXT, strings
 
 PACKAGE = Path(sentibp.__file__).parent
 FINGERPRINTS = {"training": {"reviews": 2, "fingerprint": "a"}, "validation": None}
@@ -82,3 +86,42 @@ def test_the_key_covers_every_module_that_the_encoding_imports():
     others = {place for place in places if not place.startswith(covered)}
     rest = {place for place in others if not place.startswith(("nn", "metrics"))}
     assert rest == {"", "errors"}
+
+
+QUESTIONS = {
+    "plain": {},
+    "as often as they occur": {"occurrences": True},
+    "known words": {"words": [strings(["splendid", "tom"])]},
+    "others": {"words": [strings(["splendid", "dull"])]},
+    "with presence": {"settings": Text(presence=True)},
+    "without names": {"settings": Text(names=False)},
+    "without names, but known words": {"settings": Text(names=False), "words": [strings(["splendid", "tom"])]},
+    "after an earlier vocabulary": {"initial": vocabulary_of_words(strings(["old", "good"]))},
+}
+
+
+def encoded(fingerprints, **question):
+    """Return what `encode` returns, as lists; by then, it is in the cache."""
+    texts = ["we saw Tom and a good good film"] * 3 + ["a bad film", ""]
+    training, validation = (Corpus(pa.chunked_array([strings(each)], TEXT), None) for each in (texts, texts[2:4]))
+    question = {"settings": Text(), **question}
+    before = threading.enumerate()
+    found = encode(question.pop("settings"), [training], validation, fingerprints, "test", **question)
+    for thread in {*threading.enumerate()} - {*before}:
+        thread.join()
+    vocabulary, learned, held_out, near, hashes, names = found
+    arrays = [*learned[0], *held_out, near, *hashes]
+    return vocabulary.features().to_pylist(), vocabulary.presence, names, [each.tolist() for each in arrays]
+
+
+def test_the_cache_answers_nothing_but_the_same_question(monkeypatch):
+    monkeypatch.setattr(cache, "SMALLEST", 1)
+    expected = {name: encoded(None, **question) for name, question in QUESTIONS.items()}
+    assert cache.entries() == [], "without fingerprints"
+    for _ in "stored", "loaded":
+        for name, question in QUESTIONS.items():
+            assert encoded({}, **question) == expected[name], name
+        assert len(cache.entries()) == len(QUESTIONS) - 1, "all but that after an earlier vocabulary"
+    assert "splendid" in expected["known words"][0] and "tom" in expected["known words"][0]
+    assert "tom" not in expected["without names, but known words"][0]
+    assert expected["without names"][2] > 0

@@ -59,6 +59,15 @@ def test_more_keys_are_split_into_more_shards(monkeypatch):
     assert max(len(found.count(shard, 1)[0]) for shard in range(128)) < 100
 
 
+@pytest.mark.parametrize("shard", [17, 10])
+def test_more_shards_than_a_byte_can_number(monkeypatch, shard):
+    """128 or 256 of them, and the keys that are none are put behind the last one."""
+    monkeypatch.setattr(ngram_counts, "_SHARD", shard)
+    keys = [NONE, *range(1000), NONE, 5] * 2
+    assert shards_of([keys]).shards == 128 * (1 + (shard == 10))
+    check([keys], 3)
+
+
 def first_piece_only(self, shard):
     """Plant a classic bug of merging: a shard is collected from one piece only."""
     yield from list(parts(self, shard))[:1]

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from elsewhere import Elsewhere
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sentibp.config.schema import Text
@@ -40,6 +40,7 @@ SETTINGS = st.builds(
     Text,
     ngrams=st.integers(1, 3),
     min_count=st.integers(1, 3),
+    min_groups=st.integers(1, 2),
     names=st.booleans(),
     max_features=st.none() | st.integers(1, 20),
     presence=st.booleans(),
@@ -50,11 +51,12 @@ SETTINGS = st.builds(
 
 def corpus(texts: list[str]) -> Corpus:
     half = len(texts) // 2
-    return Corpus(pa.chunked_array([strings(texts[:half]), strings(texts[half:])], TEXT), None)
+    text = pa.chunked_array([strings(texts[:half]), strings(texts[half:])], TEXT)
+    return Corpus(text, None, group=np.arange(len(texts)) // 2)
 
 
-def encoded(text: Text, corpora: list[Corpus], validation: Corpus, workers: Workers | None, occurrences: bool):
-    found = encoding.encode(text, corpora, validation, {}, "test", None, occurrences, [], workers)
+def encoded(text: Text, corpora: list[Corpus], validation: Corpus, workers: Workers | None, occurrences, words=()):
+    found = encoding.encode(text, corpora, validation, {}, "test", None, occurrences, words, workers)
     return {
         "features": found.vocabulary.features().to_pylist(),
         **{f"learned {i}": [array.tolist() for array in each] for i, each in enumerate(found.learned)},
@@ -65,14 +67,17 @@ def encoded(text: Text, corpora: list[Corpus], validation: Corpus, workers: Work
 
 
 @settings(max_examples=40, deadline=None)
-@given(TEXTS, TEXTS, TEXTS, SETTINGS, st.integers(1, 5), st.booleans())
-def test_the_same_as_in_one_process(new_folder, texts, more, validation, text, shards, occurrences):
+@example(["it is Tom", "or Tom"] * 3, [""], ["Tom"], Text(names=False), 2, False, ["tom", "new"])
+@example(["good film", "good", "bad film", "bad"], ["a film"], ["film"], Text(min_groups=2), 2, False, [])
+@given(TEXTS, TEXTS, TEXTS, SETTINGS, st.integers(1, 5), st.booleans(), st.sampled_from([[], ["tom", "good", "new"]]))
+def test_the_same_as_in_one_process(new_folder, texts, more, validation, text, shards, occurrences, known):
     corpora = [corpus(texts), corpus(more)]
     workers = Workers(Elsewhere(), shards, new_folder("shards"))
     results = []
     for each in None, workers:
         try:
-            results.append(encoded(text, corpora, corpus(validation), each, occurrences))
+            words = [strings(known)] if known else []
+            results.append(encoded(text, corpora, corpus(validation), each, occurrences, words))
         except DataError as error:  # no word is frequent enough
             results.append(str(error))
     assert results[0] == results[1]

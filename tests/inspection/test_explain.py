@@ -95,6 +95,15 @@ def test_how_exactly_the_sum_adds_up_in_words(classifiers):
         assert sentence.startswith("bias and contributions add up to the logit, ")
         assert ("the error of numerical integration" in sentence) == ("tanh" in name or "sigmoid" in name)
         assert ("there is no hidden layer" in sentence) == ("linear" in name)
+    explanation = explain(classifiers["tanh"], "a good film")
+    below = explanation._replace(sums=(explanation.sums[0]._replace(residual=-3e-5),))
+    assert "add up to the logit, up to 3.0e-05, the error of numerical integration" in below.accuracy
+
+
+def test_units_that_stay_at_the_corner_of_relu(new_classifier):
+    """As those of a network whose biases are 0, at a text without a known word."""
+    explanation = explain(new_classifier(TEXTS, model={"hidden": [8]}), "zzz")
+    assert (explanation.logit, explanation.residual, explanation.contributions) == (explanation.bias, 0, [])
 
 
 @pytest.mark.parametrize(("kind", "divisor"), [("linear", 4), ("linear, sqrt", 2), ("linear, sum", 1)])
@@ -247,6 +256,16 @@ def test_one_label_against_another(several, head):
             else:
                 log_odds = np.log(explanation.probabilities[label] / explanation.probabilities[other])
                 assert found.value == pytest.approx(log_odds, abs=1e-9)
+
+
+def test_a_label_without_any_probability_against_another(new_classifier):
+    classifier = heads.random_classifier(new_classifier, "scale of 5", TEXTS, NETWORKS["relu"], size=1e4)
+    explanation = explain(classifier, "a good film , not bad")
+    (unlikely, none), *_, (likely, one) = sorted(explanation.probabilities.items(), key=lambda each: each[1])
+    assert (none, one) == (0, 1)
+    found = inspection_explain.difference(explanation, classifier.spec, likely, unlikely)
+    assert found.value > 745  # at which a probability of 0 begins
+    assert found.bias + sum(part.contribution for part in found.contributions) == pytest.approx(found.value)
 
 
 def test_with_two_labels_softmax_would_give_the_sums_of_one_logit():

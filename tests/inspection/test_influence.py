@@ -60,6 +60,7 @@ def moved(run, text: str) -> float:
         ("{name: sgd, learning_rate: 0.3}", "sqrt"),
         ("{name: sgd, learning_rate: 0.01}", "sum"),
         ("{name: rmsprop, learning_rate: 0.01}", "mean"),
+        ("{name: adam, learning_rate: 0.01, beta1: 0}", "mean"),
     ],
 )
 @pytest.mark.parametrize("presence", ["false", "true"])
@@ -140,6 +141,28 @@ def ratio(features: Ragged, label, word: int, review: int, less: float) -> float
     return float(np.log((p[word] / p.sum()) / (q[word] / q.sum())))
 
 
+@pytest.mark.parametrize("shares", [False, True])
+def test_the_initial_influence_of_reviews_with_weights(shares):
+    """Compare with the ratio itself, where a review has a little less weight; all smoothing stays as it is."""
+    rng = np.random.default_rng(1)
+    x = Ragged(rng.integers(0, 6, 60).astype(np.int32), np.arange(0, 61, 5))
+    label, weight = rng.random(12) if shares else rng.integers(0, 2, 12), rng.uniform(0.5, 3, 12)
+    task, feature = Examples(x, label, weight), np.array([1, 2, 5])
+    share = naive_bayes.positive_share(task)
+
+    def log_ratio(weight):
+        counts = naive_bayes.class_counts(Examples(x, label.astype(np.float64), weight), 6)
+        p, q = (count + 2 * each for count, each in zip(counts, (share, 1 - share), strict=True))
+        return np.log((p / p.sum()) / (q / q.sum()))
+
+    overlap, gradient, step = influence._find_overlap(x, feature, 6), rng.standard_normal(3), 1e-6
+    found = influence._influence_of_counts(task, 0.3 * log_ratio(weight), overlap, gradient)
+    less = (weight * (1 - step * np.eye(12)[i]) for i in range(12))
+    slopes = [0.3 * (log_ratio(weight) - log_ratio(each))[feature] / step for each in less]  # (n, k)
+    expected = (slopes * gradient)[overlap.review, overlap.column]
+    assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
 def test_a_training_review_has_the_largest_influence_on_its_own_prediction(here):
     """Also with hidden layers, batch norm and all defaults, and towards its label."""
     changes = ["train.optimizer.learning_rate=0.03", "model.batch_norm=true", "model.hidden=[8,8]"]
@@ -153,6 +176,14 @@ def test_a_training_review_has_the_largest_influence_on_its_own_prediction(here)
         assert (largest.influence > 0) == (training.label[i] == 1) == (largest.label == "positive")
         assert [shared.text for shared in largest.shared]
         assert found.sharing <= found.reviews == 288
+
+
+def test_labels_do_not_influence_the_start_from_another_model(train):
+    naive_bayes = ["model.embedding.init=naive_bayes", "train.epochs=1"]
+    first = train(*naive_bayes)
+    assert any(each.initial for each in influence.of_word(str(first), "film", 3).up)
+    found = influence.of_word(str(train(*naive_bayes, f"model.init_from={first}")), "film", 3)
+    assert [each.initial for each in found.up + found.down] == [0] * 6
 
 
 def test_no_review_influences_frozen_rows(train):

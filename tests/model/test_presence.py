@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentibp.data.dataset import load_data
-from sentibp.data.encode import encode
 from sentibp.inspection import gradcheck, label_audit
 from sentibp.inspection.trace import to_dict, trace_step
 from sentibp.model.file import load_model
@@ -86,16 +85,6 @@ def test_all_reviews_are_encoded_so(resolved):
         assert is_distinct(features)
     corpus, _ = load_data(data.config)
     assert is_distinct(label_audit._encode(corpus, data.config)[2])
-
-
-def test_the_cache_keeps_what_was_asked_for(resolved):
-    config, facts = prepare(resolved).config, {}
-    corpus, held_out = load_data(config)
-    for occurrences in (False, True, False, True):
-        encoded = encode(config.text, [corpus], held_out, facts, "sample", occurrences=occurrences)
-        assert is_distinct(encoded.learned[0]) is not occurrences
-        assert is_distinct(encoded.validation)
-        assert encoded.vocabulary.presence
 
 
 def test_a_model_file_and_what_starts_from_it_keep_presence(resolved, write_config):
