@@ -108,7 +108,7 @@ def test_pairs_are_exact_in_long_texts(new_classifier):
     _assert_deletions_change_the_label(classifier, text, found)
 
 
-def test_a_sum_of_words_is_exact_in_a_long_text(new_classifier):
+def test_a_sum_of_words_is_exact_in_a_long_text(new_classifier, monkeypatch):
     classifier = new_classifier(TEXTS, model={"hidden": []}, text={"ngrams": 1})
     for tensor in classifier.tensors().values():
         tensor[...] = 0
@@ -123,28 +123,35 @@ def test_a_sum_of_words_is_exact_in_a_long_text(new_classifier):
     assert found.exact
     assert [word.text for word in found.deletions] == ["good"] * 90
     _assert_deletions_change_the_label(classifier, text, found)
+    monkeypatch.setattr(counterfactual, "_BUDGET", 260 * 10)  # not every number of words is tried
+    found = find_counterfactual(classifier, text, explain(classifier, text))
+    assert not found.exact and len(found.deletions) >= 90
 
 
 def test_an_upper_bound_if_there_are_too_many_sets(new_classifier, monkeypatch):
     monkeypatch.setattr(counterfactual, "_BUDGET", 2_000)
     classifier = _random(new_classifier, "relu", 2, 0)
-    text = "a good film ! very good not bad at all , very good film".replace(" ", " zzz ")
-    explanation = explain(classifier, text)
-    found = find_counterfactual(classifier, text, explanation)
-    assert not found.exact
-    assert found.deletions
-    _assert_deletions_change_the_label(classifier, text, found)
-    for word in found.deletions:  # each of them is necessary
-        fewer = found._replace(deletions=[other for other in found.deletions if other != word])
-        with pytest.raises(AssertionError):
-            _assert_deletions_change_the_label(classifier, text, fewer)
+    text, sizes = "a good film ! very good not bad at all , very good film".replace(" ", " zzz "), []
+    for seed in range(20):
+        _randomize(classifier, seed)
+        found = find_counterfactual(classifier, text, explain(classifier, text))
+        if found.exact or found.deletions is None:
+            continue
+        sizes.append(len(found.deletions))
+        _assert_deletions_change_the_label(classifier, text, found)
+        for word in found.deletions:  # each of them is necessary
+            fewer = found._replace(deletions=[other for other in found.deletions if other != word])
+            with pytest.raises(AssertionError):
+                _assert_deletions_change_the_label(classifier, text, fewer)
+    assert len(sizes) > 3 and max(sizes) > 4
 
 
-def test_no_deletion_changes_the_label(new_classifier):
+@pytest.mark.parametrize("bias", [1, 0])
+def test_no_deletion_changes_the_label(new_classifier, bias):
     classifier = new_classifier(TEXTS)
     for tensor in classifier.tensors().values():
         tensor[...] = 0
-    classifier.tensors()["output.bias"][...] = 1
+    classifier.tensors()["output.bias"][...] = bias
     found = find_counterfactual(classifier, "a good film", explain(classifier, "a good film"))
     assert found == (None, True, None, None)
     assert find_counterfactual(classifier, "", explain(classifier, "")) == (None, True, None, None)
