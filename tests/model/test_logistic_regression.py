@@ -110,12 +110,24 @@ def test_the_weights_in_the_loss_count():
     assert logits(examples, *heavy, "mean", 0).mean() > logits(examples, *even, "mean", 0).mean() + 0.5
 
 
-def test_features_that_tell_nothing():
-    """The bias is the answer."""
-    x = Ragged(np.zeros(300, np.int32), np.arange(301))
-    column, bias = fit_logistic_regression(Examples(x, (np.arange(300) % 3 > 0).astype(np.int8)), 2, "mean", 0, 0)
+@pytest.mark.parametrize(("of_positive", "odds"), [(None, 2), (0.5, 0.5)])
+def test_features_that_tell_nothing(of_positive, odds):
+    """The bias is the answer, by the weights in the loss."""
+    x, label = Ragged(np.zeros(300, np.int32), np.arange(301)), (np.arange(300) % 3 > 0).astype(np.int8)
+    weight = None if of_positive is None else np.where(label == 1, of_positive, 2).astype(np.float32)
+    column, bias = fit_logistic_regression(Examples(x, label), 2, "mean", 0, 0, weight)
     assert (column == 0).all()
-    assert bias == pytest.approx(np.log(2), abs=0.2)
+    assert bias == pytest.approx(np.log(odds), abs=1e-3)
+
+
+@pytest.mark.parametrize("weight", [[1, 1, 1], [2, 0.5, 0.25]])
+def test_of_several_classes_features_that_tell_nothing(weight):
+    x, label, head = Ragged(np.zeros(300, np.int32), np.arange(301)), np.arange(300) % 3, Head("softmax", 3)
+    own = np.array(weight, np.float32)[label]
+    examples = Examples(x, label, classes=Classes(("a", "b", "c")))
+    columns, bias = fit_class_regression(examples, 2, "mean", 0, 0, head, own)
+    assert (columns == 0).all()
+    assert softmax(bias[None])[0] == pytest.approx(np.array(weight) / np.sum(weight), abs=0.02)
 
 
 def test_large_steps_do_not_diverge(monkeypatch):

@@ -439,6 +439,8 @@ def test_a_hopeless_trial_ends_after_the_epoch_in_which_it_is(sweep, write_confi
     assert run_trial(task._replace(folder="end", rivals=at_its_end)).state == "finished", "nothing is left to save"
     record = run_trial(task._replace(folder="folds", rivals=at_its_end, folds=2))
     assert (record.state, record.curve[-1][:2]) == ("pruned", (0, 1.0)), "with folds, the next one is"
+    at_its_end = tuple([(1, 1.0, 2.0)] for _ in range(5))
+    assert run_trial(task._replace(folder="last", rivals=at_its_end, folds=2)).state == "finished", "but not the last"
 
 
 def test_a_trial_is_a_function_of_its_arguments(write_config, reviews):
