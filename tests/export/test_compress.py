@@ -133,6 +133,18 @@ def test_the_features_that_matter_most_stay(build):
     assert len(kept) < len(rows)
 
 
+def test_directions_that_hardly_move_a_unit_are_left_out(build):
+    """Each of the others has a hundredth of the length, and a ten-thousandth of the energy; nothing reads one unit."""
+    model = build()
+    model.tensors()["embedding.weight"][:, 1:] *= 0.01
+    model.tensors()["output.weight"][0] = 0
+    small = compress(model, 6_000).classifier
+    assert small.spec.dim == 1 < len(small.vocabulary) < len(model.vocabulary)
+    known = small.vocabulary.words[:20]
+    before, after = (each.logits(each.encode(known)[0]) for each in (model, small))
+    assert np.corrcoef(before, after)[0, 1] > 0.99
+
+
 def test_frequent_features_are_rounded_less(monkeypatch):
     """By a step, those behind them by two, the rare ones by four; each by half of that at most."""
     monkeypatch.setattr(compress_module, "_RANKS", (100, 300))

@@ -95,6 +95,7 @@ def test_other_bytes_shrink():
     packed = packing._deflate(content)
     assert len(packed) < len(content) / 2
     assert packing._inflate(packed).tobytes() == content
+    assert len(packing._deflate(bytes(4000))) < 30, "a few thousand are no bomb"
 
 
 def test_a_bomb_is_refused_before_it_is_inflated():

@@ -249,7 +249,7 @@ def test_a_scaled_model_has_scaled_logits(head, k):
 def test_a_shifted_model_has_shifted_logits(head, k):
     built = classifier(config(head, k, [12]))
     x = examples(k)[1].features
-    shift = np.linspace(0, 1, k) ** 2 + np.arange(k) % 2
+    shift = np.linspace(0.5, 1, k) ** 2 + np.arange(k) % 2
     z, shifted = built.logits(x), scale_logit(built, 2, shift.tolist()).logits(x)
     difference = shifted - 2 * z
     np.testing.assert_allclose(difference - difference[:, :1], np.tile(shift - shift[0], (20, 1)), rtol=1e-3, atol=1e-4)
