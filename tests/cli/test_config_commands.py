@@ -30,7 +30,9 @@ def test_every_setting_is_shown_also_those_that_files_leave_out(sentibp):
 
 def test_a_line_says_which_defaults_the_texts_decide_on(sentibp):
     begin, long = "the training texts decide on the defaults: ", "long ones have those of the config long_texts"
-    short = "short ones in English have those of the config short_texts"
+    short = (
+        "short ones in English have those of the config short_texts, few long ones in English those of few_long_texts"
+    )
     for settings, expected in (
         ([], f"{begin}{short}, {long}, and others these\n"),
         (["--set", "text.max_features=100"], f"{begin}{long}, and others these\n"),

@@ -8,6 +8,7 @@ from sentibp.config.text_defaults import (
     OF_LONG_TEXTS,
     OF_SHORT_TEXTS,
     against_short_texts,
+    for_few_long_texts,
     for_long_texts,
     for_short_texts,
 )
@@ -17,7 +18,7 @@ def config(*settings):
     return load_config("default", ["data.source=reviews.csv", *settings]).config
 
 
-CHOICES = {"long_texts": for_long_texts, "short_texts": for_short_texts}
+CHOICES = {"long_texts": for_long_texts, "short_texts": for_short_texts, "few_long_texts": for_few_long_texts}
 
 
 @pytest.mark.parametrize("name", CHOICES)
@@ -81,6 +82,17 @@ def test_a_given_setting_of_the_text_or_the_training_wins(setting, value):
     changed = for_long_texts(config(setting))
     assert changed.model.embedding.init == "naive_bayes"
     assert setting_at(changed, setting.partition("=")[0].split(".")) == value
+
+
+def test_words_that_are_given_as_unknown_leave_the_defaults_of_long_texts_alone():
+    given = config("pretrain.vectors=none", "pretrain.lexicon=none")
+    assert for_long_texts(given).train == for_long_texts(config()).train
+    assert for_short_texts(given) is for_few_long_texts(given) is given
+
+
+def test_few_long_texts_of_other_classes_have_those_of_many():
+    several = config("data.labels=[1,2,3,4,5]")
+    assert for_few_long_texts(several) is several
 
 
 def test_more_than_two_classes_have_them_too():

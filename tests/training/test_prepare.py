@@ -426,7 +426,7 @@ def test_data_of_a_run_that_are_gone(write_config, complaint):
 
 def test_long_texts_have_defaults_of_their_own(here):
     """In the run they are settings like others, which its resumption and the final training take as they are."""
-    words = ["the", "plot", "of", "this", "long", "film", "about", "a", "man", "and", "his", "dog"]
+    words = ["zu", "blo", "fa", "kire", "long", "vilm", "umto", "a", "mann", "ont", "shi", "kut"]
 
     def rows(tokens: int) -> list[str]:
         return [" ".join(["bad", "good"][i % 2] if j == i else words[j % 11] for j in range(tokens)) for i in range(40)]
@@ -454,6 +454,31 @@ def test_long_texts_have_defaults_of_their_own(here):
     assert [note for note in described.notes if note.startswith("long texts")] == [as_short]
     started = train_model(load_config("default", [f"data.source=r{LONG}.csv", "model.embedding.init=linear"]))
     assert not any("long texts" in note for note in started.notes)
+
+
+def test_few_long_texts_in_english_start_from_known_words(here, monkeypatch):
+    """No opinion is in two texts, so that only what is known of the words tells anything."""
+    story = " the plot of this film is about a man and his dog who travel to the sea" * 4
+    write("en.csv", "text,label", [row.replace(",", f"{story},") for row in opinion_rows(160)])
+    outcome = train_model(load_config("default", ["data.source=en.csv"]))
+    told = [note for note in outcome.notes if note.startswith("long texts")]
+    assert len(told) == 1 and "those of the config few_long_texts, for few texts in English" in told[0]
+    recorded, shipped = load_config(outcome.run / "config.yaml").config, load_config("few_long_texts").config
+    assert (recorded.text, recorded.model, recorded.train) == (shipped.text, shipped.model, shipped.train)
+    assert (recorded.pretrain.vectors, recorded.pretrain.lexicon) == ("builtin", "builtin")
+    assert load_model(outcome.model).training_config().text == recorded.text
+
+    def notes(*settings: str) -> list[str]:
+        return [*prepare(load_config("default", ["data.source=en.csv", *settings])).notes]
+
+    many = "the default settings are those of the config long_texts"
+    assert any(note.endswith(many) for note in notes("pretrain.vectors=none"))
+    monkeypatch.setattr(suited_defaults, "try_starts", lambda *_: Trial(np.array([0.5, 0.5, 0.5]), [USUAL_FACTOR] * 2))
+    monkeypatch.setattr(suited_defaults, "_CHANCE", 0)
+    little = "what is known of English words helps little or not at all with these labels: log loss 0.500 with it"
+    assert any(f"{many}; {little}" in note for note in notes())
+    monkeypatch.setattr(suited_defaults, "FEW", 100)
+    assert any(note.endswith(many) for note in notes())
 
 
 SHORT = "short texts in English: the default settings are those of the config short_texts"
