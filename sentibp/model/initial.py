@@ -73,6 +73,10 @@ def build_classifier(
         else:
             first = naive_bayes_columns(examples, vocabulary, config.model.embedding, spec.head)
             embedding[:, : first.shape[1]] = first[:, : embedding.shape[1]]
+            if not config.model.hidden:  # a negative weight would turn the first answers upside down
+                output = weights["output.weight"]
+                own = np.arange(min(first.shape[1], *output.shape))
+                output[own, own] = np.abs(output[own, own])
     if origin is None:
         embedding[vocabulary.is_marked] = 0  # their weights are learned afterwards: training/shifters.py
     network = assemble_for_training(config, weights, seed)

@@ -932,6 +932,16 @@ def test_large_data_starts_from_naive_bayes(monkeypatch):
     assert not plain.tensors()["embedding.weight"][vocabulary.is_affix, 1:].any()
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_naive_bayes_start_without_hidden_layers_is_not_upside_down(seed):
+    """The random weight of the column with the log-count ratios may be negative, and one column is all that there is."""
+    label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
+    vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2)
+    config = Config.model_validate({"model": {"hidden": [], "embedding": {"dim": 1, "init": "naive_bayes"}}})
+    start = initial.build_classifier(config, vocabulary, seed, examples=Examples(x, label))
+    assert ((start.logits(x) > 0) == label).all()
+
+
 def test_long_reviews_are_predicted_in_small_blocks(monkeypatch):
     loaded = load_model(Path(__file__).parents[1] / "golden" / "format4.safetensors")
     texts = to_arrow(["a good film " * n for n in (1, 500, 3, 0, 2000, 7)] * 20)
