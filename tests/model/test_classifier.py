@@ -493,13 +493,19 @@ def test_a_header_of_another_kind_is_one_line(complaint, valid_file, scratch, he
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"text,label\ngood,1\n", b"PK\x03\x04" + bytes(40), bytes(100), b"\xff" * 100],
+    ("content", "what"),
+    [
+        (b"", "not a model file, or damaged"),
+        (b"text,label\ngood,1\n", "not a model file, or damaged"),
+        (b"PK\x03\x04" + bytes(40), "compressed; decompress it"),
+        (bytes(100), "not a model file, or damaged"),
+        (b"\xff" * 100, "not a model file, or damaged"),
+    ],
     ids=["empty", "csv", "zip", "zeros", "ones"],
 )
-def test_files_that_are_not_models_are_refused(complaint, scratch, content):
+def test_files_that_are_not_models_are_refused(complaint, scratch, content, what):
     scratch.write_bytes(content)
-    assert "not a model file, or damaged" in complaint(DataError, load_model, scratch)
+    assert what in complaint(DataError, load_model, scratch)
 
 
 def foreign(scratch: Path, dtype: str, size: int, metadata: dict[str, str]) -> Path:
@@ -934,7 +940,7 @@ def test_large_data_starts_from_naive_bayes(monkeypatch):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_naive_bayes_start_without_hidden_layers_is_not_upside_down(seed):
-    """The random weight of the column with the log-count ratios may be negative, and one column is all that there is."""
+    """The random weight of the column with the log-count ratios may be negative."""
     label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
     vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2)
     config = Config.model_validate({"model": {"hidden": [], "embedding": {"dim": 1, "init": "naive_bayes"}}})
