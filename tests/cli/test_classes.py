@@ -431,8 +431,12 @@ def test_wrong_decisions_of_eval(there, options, says):
 @pytest.mark.parametrize(
     "metric", ["accuracy", "macro_f1", "mae", "quadratic_weighted_kappa", "ranked_probability_score"]
 )
-def test_a_bound_for_each_score(there, metric):
-    args = ["eval", "three", "--data", "three-new.csv", "--json"]
+def test_a_bound_for_each_score(there, tmp_path, metric):
+    rows = Path("three-new.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    label = rows[1].rstrip().rpartition(",")[2]  # also of some other texts, so that no score is perfect
+    rows[2:9] = [f"{row.rstrip().rpartition(',')[0]},{label}\n" for row in rows[2:9]]
+    (tmp_path / "new.csv").write_text("".join(rows), encoding="utf-8")
+    args = ["eval", "three", "--data", tmp_path / "new.csv", "--json"]
     value = invoke(*args).json[metric]
     worse = 0.01 if metric in ("mae", "ranked_probability_score") else -0.01
     assert invoke(*args, "--fail-under", f"{metric}={value + worse}").code == 0

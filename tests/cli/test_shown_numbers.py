@@ -171,7 +171,14 @@ def test_near_duplicates_are_told_on_every_page(sentibp, here):
     ("text", "scored"),
     [
         ("a {} film", "the average of the network and a linear classifier on the lexicon and pretrained vectors"),
-        ("a {} film, " + "and so on for ever " * 12, "the average of the network and a linear classifier, calibrated"),
+        (
+            "a {} film, " + "and so on for ever " * 12,
+            "the average of the network and a linear classifier on the lexicon",
+        ),
+        (
+            "a {} film, " + "en zo altijd maar voort " * 12,
+            "the average of the network and a linear classifier, calibrated",
+        ),
     ],
 )
 def test_what_was_trained_with_the_defaults_for_such_texts(sentibp, here, text, scored):
