@@ -97,7 +97,7 @@ def column_polarity(name: str) -> str | None:
     """
     words = [label_key(word) for word in re.split(r"[\W_]+|(?<=[a-z])(?=[A-Z])", name)]
     if (whole := polarity(" ".join(words))) is not None or {"not", "no", "non"} & {*words}:
-        return whole
+        return whole if whole != IGNORE else None
     kinds = {polarity(word) for word in words} & {"negative", "positive"}
     return kinds.pop() if len(kinds) == 1 else None
 

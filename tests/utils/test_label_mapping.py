@@ -64,7 +64,10 @@ def test_labels_of_several_scales_have_no_order(keys):
             for each in ("neg", "Negative", "is_negative", "isNegative", "label-neg", "not_recommended")
         ),
         *((each, "positive") for each in ("pos", "is_positive", "recommended", "thumbs up")),
-        *((each, None) for each in ("label", "sentiment", "neg_or_pos", "not_negative", "id", "", "negation")),
+        *(
+            (each, None)
+            for each in ("label", "sentiment", "neg_or_pos", "not_negative", "id", "", "negation", "neutral")
+        ),
     ],
 )
 def test_what_1_means_in_a_column_by_its_name(column, means):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from sentibp.data.readers import compression, disguise, excel, folder
+from sentibp.data.readers import compression, disguise, excel, folder, layouts, parallel
 from sentibp.data.readers.content import first_bytes, read_bytes
 from sentibp.data.readers.csv_tsv import open_csv
 from sentibp.data.readers.dialect import BAR, TAB, head_lines, likely_separator
@@ -25,7 +25,7 @@ from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.partitions import partition_files, with_values, without_values
 from sentibp.data.readers.plain import label_repair, open_lines
 from sentibp.data.readers.shards import join_tables
-from sentibp.data.readers.splits import are_parts, choose_files, data_files, format_suffix, listed, splits_of
+from sentibp.data.readers.splits import TABLES, are_parts, choose_files, data_files, format_suffix, listed, splits_of
 from sentibp.data.readers.table import ReadOptions, Table, is_set, require_short_lines, require_unset
 from sentibp.errors import DataError, NoLabels
 from sentibp.utils.files import data_error_if_unreadable
@@ -49,9 +49,11 @@ def open_table(path: Path, name: str, options: ReadOptions, split: str = "train"
             return _open_folder(path, name, options, split)
     try:
         table = open_content(_read(path, name), name, options, format_suffix(path.name), split)
+    except layouts.KnownLayout as error:
+        raise error.of(path) from None
     except DataError:
-        if options.label is not None and path.name in (folder.files_by_class(path.parent) or ()):
-            _reject_files_by_class(path.parent, name)
+        if options.label is not None:
+            _reject_files_beside(path, name)
         raise
     return table.with_notes(similar_names(name, table.columns, options))
 
@@ -88,21 +90,33 @@ def _open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Tab
     if options.label is None and are_texts:
         note = f"{prefix}: each of its {len(names):,} files is one review"
         return folder.open_text_files([inner], prefix, options, fixed_labels=False, notes=(note,))
+    if options.label is not None and not any(format_suffix(each) in TABLES for each in names):
+        parallel.reject_pairs(parallel.find_pairs(inner), name, split)
     if options.label is not None and are_texts:
-        _require_labelled(inner / names[0], name, len(names), options)
+        _require_labelled([inner / each for each in names], name, options)
     files, notes = choose_files(names, split, prefix, f"name one of them, such as {prefix}/{(names or [''])[0]}")
     if not files:
-        raise DataError(f"{name}: the folder has no reviews; give a file, or a folder with pos/ and neg/")
+        raise DataError(f"{name}: the folder has no reviews; {folder.what_to_give(inner, prefix)}")
     empty = [file for file in files if len(files) > 1 and not (inner / file).stat().st_size]
     notes += (f"{prefix}: {listed(empty)}: empty, and left out",) * bool(empty)
     read = [file for file in files if file not in empty] or files
     return join_tables([open_table(inner / file, f"{prefix}/{file}", options) for file in read], name, notes)
 
 
+def _reject_files_beside(path: Path, name: str) -> None:
+    """Raise a DataError if a file has texts beside one with their labels, or with those of the other class."""
+    if path.name in (folder.files_by_class(path.parent) or ()):
+        _reject_files_by_class(path.parent, name)
+    if format_suffix(path.name) not in TABLES:
+        pairs = parallel.find_pairs(path.parent)
+        parallel.reject_pairs([pair for pair in pairs if path in pair], name)
+
+
 def _reject_files_by_class(path: Path, name: str) -> None:
     """Raise a DataError if two files of a folder say to have the texts of a class each."""
     both = folder.files_by_class(path)
     if both is not None:
+        layouts.reject_file(path / both[0], name)
         files = [shlex.quote(shown(str(path / file))) for file in both]
         labelled = list(zip(("neg", "pos"), files, strict=True))
         what = f"{name}: {both[0]} and {both[1]} seem to have the texts of a class each, one on each line"
@@ -134,13 +148,15 @@ def _open_partitions(
     return join_tables(tables, name, (note,))
 
 
-def _require_labelled(first: Path, name: str, count: int, options: ReadOptions) -> None:
+def _require_labelled(files: Sequence[Path], name: str, options: ReadOptions) -> None:
     """Raise NoLabels if the first of many text files is a text without a label: each of them is one review."""
     try:
-        open_table(first, str(first), options)
+        open_table(files[0], str(files[0]), options)
+    except layouts.KnownLayout as error:
+        raise error.of(*files) from None
     except NoLabels:
         raise NoLabels(
-            f"{name}: its {count:,} text files have no labels; put them into folders pos/ and neg/"
+            f"{name}: its {len(files):,} text files have no labels; put them into folders pos/ and neg/"
         ) from None
 
 
@@ -192,6 +208,7 @@ def _open_text(data: memoryview, name: str, options: ReadOptions, suffix: str) -
         return open_csv(data, name, options).with_notes((f"{name}: read as CSV, as it is no JSON",))
     if suffix in _BY_SUFFIX:
         return _BY_SUFFIX[suffix](data, name, options)
+    layouts.reject_lines(head_lines(data), name)
     if first_bytes(data, 9) == b"__label__":
         return open_lines(data, name, options)
     if is_set("separator", options) or is_set("quoting", options):

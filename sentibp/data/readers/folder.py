@@ -14,6 +14,8 @@ from sentibp.data.readers.batches import batched
 from sentibp.data.readers.compression import decompress
 from sentibp.data.readers.content import read_bytes
 from sentibp.data.readers.encoding import encoding_for, raise_undecodable, to_utf8
+from sentibp.data.readers.layouts import new_file
+from sentibp.data.readers.parallel import find_pairs
 from sentibp.data.readers.splits import (
     ALIASES,
     TABLES,
@@ -59,7 +61,7 @@ _SPLITS = frozenset(alias for aliases in ALIASES.values() for alias in aliases)
 
 def has_splits(path: Path) -> bool:
     """Return whether a folder has several splits to choose from: as subfolders with classes, or as files."""
-    if _classes(path):
+    if _classes(path) or _only_folder(path):
         return False
     return bool(_class_splits(path) or splits_of(data_files(file.name for file in data_folder(path).iterdir())))
 
@@ -68,6 +70,13 @@ def has_classes(path: Path) -> bool:
     """Return whether a folder has the reviews itself, and not in a subfolder for each split."""
     with data_error_if_unreadable():
         return path.is_dir() and bool(_classes(path))
+
+
+def _only_folder(path: Path) -> Path | None:
+    """Return the only subfolder, if it has both polarities, is no split, and has no data files beside it."""
+    folders = _folders(path)
+    is_one = len(folders) == 1 and folders[0].name.lower() not in (*_SPLITS, *_POLARITY) and _polarities(folders[0])
+    return folders[0] if is_one and not data_files(file.name for file in _files(path)) else None
 
 
 def is_class_folder(path: Path) -> bool:
@@ -93,18 +102,25 @@ def open_class_folder(path: Path, name: str, options: ReadOptions, split: str) -
         if options.label is not None:
             raise DataError(f"{name}/{found.relative_to(path)}: has no labels; choose another split")
         return open_text_files([found], f"{name}/{found.relative_to(path)}", options, fixed_labels=False)
+    only_note: tuple[str, ...] = ()
+    if (only := _only_folder(path)) is not None:
+        only_note = (f"{name}: reads {only.name}, its only folder",)
+        path, name = only, f"{name}/{only.name}"
     classes = _classes(path)
     if not classes:
         splits = _class_splits(path)
         chosen = [child for child in splits if split in (child.name, canonical(child.name))]
         chosen = chosen or [child for child in splits if canonical(child.name) == canonical(split)]
+        if not chosen and _SPLITS.isdisjoint(child.name.lower() for child in splits):
+            raise DataError(f"{name}: the folder has no reviews; {what_to_give(path, name)}")
         if not chosen:
             raise NoSuchSplit(name, split, [child.name for child in splits])
         path, name = chosen[0], f"{name}/{chosen[0].name}"
         classes = _classes(path)
     classes = [*classes, *(child for child in _further_classes(path, classes) if _is_wanted(child, options))]
     fixed = all(child.name.lower() in _POLARITY for child in classes)
-    notes = (*_not_read(path, name, classes, options), *_lines_note(name, classes))
+    _reject_data_sets(classes, name)
+    notes = (*only_note, *_not_read(path, name, classes, options), *_lines_note(name, classes))
     return open_text_files(classes, name, options, fixed_labels=fixed, notes=notes)
 
 
@@ -123,19 +139,35 @@ def files_by_class(path: Path) -> tuple[str, str] | None:
     return next(((both["neg"], both["pos"]) for both in found.values() if len(both) == 2), None)
 
 
+def what_to_give(path: Path, name: str) -> str:
+    """Return what to give instead of a folder without a data file: a file or folder in it, if there is one."""
+    found = [each.name for each in sorted(_files(path)) if not _is_binary(each) and not is_no_data(each.name)]
+    found += [f"{each.name}/" for each in _folders(path)]
+    if not found:
+        return "give a file, or a folder with pos/ and neg/"
+    return f"give a file, or a folder with pos/ and neg/, perhaps one in it, such as {name}/{found[0]}: {listed(found)}"
+
+
 def as_lines_with_labels(label_files: Sequence[tuple[str, str]]) -> str:
     """Return the command that writes the lines of files into one file, with their labels as fastText has them.
 
     `label_files` are pairs of a label and of the files as a shell takes them.
     """
-    number = 1
-    while Path(target := f"labelled{f'-{number}' * (number > 1)}.txt").exists():
-        number += 1
+    target = new_file()
     commands = [
         f"awk 'NF {{print \"__label__{label} \" $0}}' {files} {'>>' if i else '>'} {target}"
         for i, (label, files) in enumerate(label_files)
     ]
     return f"{'; '.join(commands)}; then give {target}"
+
+
+def _reject_data_sets(classes: Sequence[Path], name: str) -> None:
+    """Raise a DataError if each of the classes is a data set: with files of both polarities, or of texts and labels."""
+    if all(len(_files(child)) <= _FEW and (files_by_class(child) or find_pairs(child)) for child in classes):
+        names = [f"{child.name}/" for child in classes]
+        raise DataError(
+            f"{name}: its folders are data sets; give one, such as {name}/{classes[0].name}: {listed(names)}"
+        )
 
 
 def _lines_note(name: str, classes: Sequence[Path]) -> list[str]:

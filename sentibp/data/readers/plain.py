@@ -25,6 +25,7 @@ from sentibp.data.readers.header import (
     title_count,
     unmarked_note,
 )
+from sentibp.data.readers.layouts import reject_lines
 from sentibp.data.readers.table import (
     USUAL_NAMES,
     Batch,
@@ -68,6 +69,8 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     and a label are recognised, and so is a line with the names of the columns. Titles above all these are left out.
     """
     lines = head_lines(data)
+    if options.names is None and not is_set("separator", options):
+        reject_lines(lines, name)
     if first_bytes(data, 9) == b"__label__" or title_count(lines, "__label__"):
         require_no_columns(name, options)
         require_unset(name, "lines with __label__ have no columns", options, ("names", "separator", "quoting"))

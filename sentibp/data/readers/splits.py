@@ -57,7 +57,9 @@ _SHARD = re.compile(r"(.+)-\d+-of-\d+")  # as the Hugging Face hub names them
 
 _PART = re.compile(r"part[-.](?:[mr]-)?(\d+)\b.*")  # as Spark, Hadoop and Dask name the files of one table
 
-_NO_DATA = re.compile(r"(readme|license|licence|copying|changelog|requirements|citation|dataset_info|metadata)\b.*")
+_NO_DATA = re.compile(
+    r"([\w-]+\.readme|readme|license|licence|copying|changelog|requirements|citation|dataset_info|metadata)\b.*"
+)
 
 _LEFTOVER = re.compile(r"desktop\.ini|~\$.*|.*~|#.*#|.*\.(bak|orig|sw[op]|tmp|part|partial|crdownload)")
 

@@ -44,7 +44,7 @@ def test_a_folder_of_splits(tmp_path):
     ):
         read(tmp_path, "films", BOTH, "dev")
     with pytest.raises(
-        DataError, match=r"^films/other: the folder has no reviews; give a file, or a folder with pos/ and neg/$"
+        DataError, match=r"^films/other: the folder has no reviews; .* perhaps one in it, such as films/other/x: x$"
     ):
         read(tmp_path / "other", "films/other", BOTH)
     with pytest.raises(
@@ -211,6 +211,22 @@ def test_a_folder_of_one_polarity_and_another_class(tmp_path):
     table = read(tmp_path / "data", "data", BOTH)
     assert rows(table) == [("so so", "neutral"), ("good", "pos")]
     assert not table.fixed_labels
+
+
+def test_the_only_folder_of_an_archive_is_read(tmp_path):
+    """The folder was taken as a split, and `eval --data` looked for one that is called test."""
+    make_folder(tmp_path, tokens_pos_1="a", tokens_neg_1="b", README="x")
+    for split in "train", "test":
+        records = read(tmp_path, "films", BOTH, split)
+        assert (rows(records), records.notes) == (
+            [("b", "neg"), ("a", "pos")],
+            ("films: reads tokens, its only folder",),
+        )
+    assert not readers.has_splits(tmp_path)
+    make_folder(tmp_path, more_pos_1="a", more_neg_1="b")
+    with pytest.raises(DataError, match=r"no reviews; .* perhaps one in it, such as films/more/: more/, tokens/$"):
+        read(tmp_path, "films", BOTH)
+    assert not readers.has_splits(tmp_path / "tokens")
 
 
 def test_files_of_splits(tmp_path):
