@@ -22,6 +22,7 @@ from sentibp.data.readers.header import (
     control_separator,
     label_column,
     possible_table,
+    suggested_names,
     title_count,
     unmarked_note,
 )
@@ -212,11 +213,17 @@ def _label_position(lines: list[str], separator: str) -> int | None:
 
     What stands before or after a space or a colon may be any word: it must be a well-known label or a digit.
     """
-    if not all(separator in line for line in lines):
+    if not all(separator in line for line in lines) or (separator == "\t" and _has_columns(lines)):
         return None
     ends = [[line.split(separator, 1)[0] for line in lines], [line.rsplit(separator, 1)[1] for line in lines]]
     candidates = [i for i in (0, 1) if separator not in " :" or (are_labels(ends[i]) and len(set(ends[i])) > 1)]
     return label_column(ends, candidates)
+
+
+def _has_columns(lines: list[str]) -> bool:
+    """Return whether tabs separate as many fields in every line, and more than a text and a label."""
+    counts = {line.count("\t") for line in lines}
+    return len(lines) > 2 and len(counts) == 1 and max(counts) > 1
 
 
 def _no_labels(data: memoryview, name: str, options: ReadOptions) -> DataError:
@@ -232,7 +239,13 @@ def _no_labels(data: memoryview, name: str, options: ReadOptions) -> DataError:
 
 
 def label_repair(lines: list[str], options: ReadOptions) -> str | None:
-    """Return how to read lines that seem to have a label beside a text; None if they do not."""
+    """Return how to read lines that seem to have a label beside a text, or in a column; None if they do not."""
+    below = lines[title_count(lines, "\t") :]
+    if _has_columns(below) and options.label in (
+        names := suggested_names([each.split("\t") for each in below], options)
+    ):
+        columns = f"{set_option('data.separator', chr(9))} {set_option('data.columns', names)}"
+        return f"each line seems to have {len(names)} columns between tabs; read it with {columns}"
     for separator in "\t@|;,: ":
         below = _rows(lines[title_count(lines, separator) :], separator)
         position = _label_position(below, separator) if below else None

@@ -220,6 +220,26 @@ def test_a_separator_of_several_characters_must_become_a_tab(separator):
 
 
 @pytest.mark.parametrize(
+    ("line", "columns"),
+    [
+        ("26418381654{0}\t{1}\tit was a film {0}", "id,label,text"),
+        ("26418381654{0}\t{1}\tit was a film {0}\t", "id,label,text,column4"),  # as a set of SemEval has it
+        ("{1}\t26418381654{0}\tit was a film {0}", "label,id,text"),
+        ("it was a film {0}\t{1}\ted8{0}", "text,label,id"),
+    ],
+)
+def test_columns_between_tabs_are_named_and_then_read(line, columns):
+    """The first and the last field of such lines were taken for a label and a text, or they had no labels."""
+    labels = ["neutral", "positive", "negative"] * 3
+    data = "".join(f"{line.format(i, label)}\n" for i, label in enumerate(labels))
+    repair = f"columns between tabs; read it with --set 'data.separator=\"\\t\"' --set data.columns=[{columns}]"
+    assert complaint(data, "x.txt").endswith(repair)
+    found = parse(data, "x.txt", BOTH._replace(separator="\t", names=tuple(columns.split(","))))
+    assert rows(found) == [(f"it was a film {i}", label) for i, label in enumerate(labels)]
+    assert f"name these: --set data.columns=[{columns}]" in parse(data, "x.txt", ReadOptions()).notes[0]
+
+
+@pytest.mark.parametrize(
     "lines", [["The film is good", "The plot is bad"], ["1 star", "1 star less"], ["I saw it: good", "I left: bad"]]
 )
 def test_other_first_words_are_no_labels(lines):
