@@ -23,7 +23,7 @@ from sentibp.data.readers.header import similar_names
 from sentibp.data.readers.json_file import open_json
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.partitions import partition_files, with_values, without_values
-from sentibp.data.readers.plain import label_repair, open_lines
+from sentibp.data.readers.plain import fit, label_repair, open_lines
 from sentibp.data.readers.shards import join_tables
 from sentibp.data.readers.splits import TABLES, are_parts, choose_files, data_files, format_suffix, listed, splits_of
 from sentibp.data.readers.table import ReadOptions, Table, is_set, require_short_lines, require_unset
@@ -211,7 +211,8 @@ def _open_text(data: memoryview, name: str, options: ReadOptions, suffix: str) -
     layouts.reject_lines(head_lines(data), name)
     if first_bytes(data, 9) == b"__label__":
         return open_lines(data, name, options)
-    if is_set("separator", options) or is_set("quoting", options):
+    of_training = "names" in options.inherited and fit(head_lines(data), options)
+    if of_training or is_set("separator", options) or is_set("quoting", options):
         return open_lines(data, name, options)
     guess = likely_separator(data)
     if guess is not None:

@@ -39,10 +39,13 @@ from sentibp.data.readers.table import (
 )
 from sentibp.errors import DataError, NoLabels
 from sentibp.utils.arrow import from_numpy, scalar, to_numpy
+from sentibp.utils.label_key import label_key
 from sentibp.utils.near_names import folded_name
 from sentibp.utils.repair import set_option
 
 _NEARLY = 0.9  # of all lines
+
+_IN_TEXTS = " ,;:"  # separators that any text may contain
 
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n?|\n)")
 
@@ -79,8 +82,9 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
         table = _fasttext(_without_titles(data, name, "__label__"), name, options, separator)
         return table.with_notes(label_notes(lines, name, separator))
     below = lines[title_count(lines, "\t") :]
-    if options.names is not None and "names" in options.inherited and not _fit(below, options):
-        options = options._replace(names=None)
+    unused: tuple[str, ...] = ()
+    if options.names is not None and "names" in options.inherited and not fit(below, options):
+        unused, options = _unused_names(below, name, options), options._replace(names=None)
     if options.names is not None and len(options.names) == 2:
         separator = pair_separator(below, options) or find_separator(below, options, TAB)
         rest = _without_titles(data, name, separator)
@@ -93,7 +97,7 @@ def open_lines(data: memoryview, name: str, options: ReadOptions) -> Table:
     with long_fields():
         if (table := _recognised(data, name, options)) is not None:
             return table
-        notes = () if options.label is not None else line_notes(lines, name, options)
+        notes = () if options.label is not None else unused or line_notes(lines, name, options)
     require_no_columns(name, options)
     if options.label is not None:
         raise _no_labels(data, name, options)
@@ -144,9 +148,11 @@ def _below_name(data: memoryview, name: str, text: str, lines: int) -> _Lines:
     return _Lines(data[first.end() :], 1, (note,))
 
 
-def _fit(lines: list[str], options: ReadOptions) -> bool:
+def fit(lines: list[str], options: ReadOptions) -> bool:
     """Return whether lines seem to have the columns of the training, which has named them."""
     names = options.names or ()
+    if not names:
+        return False
     if len(names) == 2:
         return pair_separator(lines, options) is not None
     separator = find_separator(lines, options, TAB)
@@ -154,10 +160,24 @@ def _fit(lines: list[str], options: ReadOptions) -> bool:
     return bool(widths) and widths.most_common(1)[0][0] == len(names)
 
 
+def _unused_names(lines: list[str], name: str, options: ReadOptions) -> tuple[str, ...]:
+    """Return a note if lines may have the text and the label of the training, whose separator any text may contain."""
+    separator, names = options.separator or "", options.names or ()
+    if len(names) != 2 or separator not in _IN_TEXTS or not all(separator in line for line in lines):
+        return ()
+    from_end = folded_name(names[0]) in map(folded_name, options.texts)
+    outer = [line.rsplit(separator, 1)[1] if from_end else line.split(separator, 1)[0] for line in lines]
+    if not separator or label_column([outer], [0]) is None:
+        return ()
+    repair = f"{set_option('data.separator', separator)} {set_option('data.columns', list(names))}"
+    return (f"{name}: its lines are read as whole texts; if each has a label, too, as in the training: {repair}",)
+
+
 def pair_separator(lines: list[str], options: ReadOptions) -> str | None:
     """Return the separator of a text and its label, which data.columns names, if each line seems to have one.
 
-    Without a setting it is a tab, or what stands before or after known labels on each line.
+    Without a setting it is a tab, or what stands before or after known labels on each line. A setting of the training
+    that texts contain, such as a space, must stand there, too: the first word of a text is no label.
     """
     if is_set("separator", options):
         return find_separator(lines, options, TAB)
@@ -167,7 +187,8 @@ def pair_separator(lines: list[str], options: ReadOptions) -> str | None:
     for separator in candidates:
         if all(separator in line for line in lines):
             outer = [line.rsplit(separator, 1)[1] if from_end else line.split(separator, 1)[0] for line in lines]
-            if separator in ("\t", options.separator) or are_labels(outer):
+            is_sign = separator == "\t" or (separator == options.separator and separator not in _IN_TEXTS)
+            if is_sign or are_labels([each for each in outer if label_key(each) not in options.label_values]):
                 return separator
     return None
 

@@ -219,6 +219,26 @@ def test_a_separator_of_several_characters_must_become_a_tab(separator):
     assert len(parse(data.replace(f" {separator} ", "\t"), "x.txt").text) == 6
 
 
+SPACED = ReadOptions(separator=" ", names=("label", "text"), inherited=frozenset(("names", "separator")))
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x.test"])
+def test_what_separates_the_labels_of_the_training_is_only_a_space_in_texts(name):
+    """The first word of each text was taken for its label, and left out of the prediction."""
+    data = "awful film that I saw\ngood film\nthe plot is bad\n"
+    if name == "x.txt":
+        plain_text = parse(data, name, SPACED)
+        assert (texts(plain_text), plain_text.notes) == (data.splitlines(), ())
+        (note,) = parse("ham it is\nspam it is\n" * 5, name, SPACED).notes
+        assert note.startswith(
+            "x.txt: its lines are read as whole texts; if each has a label, too, as in the training: --"
+        )
+        assert note.endswith("""--set 'data.separator=" "' --set data.columns=[label,text]""")
+    assert texts(parse("0 awful film\n1 good film\n", name, SPACED)) == ["awful film", "good film"]
+    trained = SPACED._replace(label="label", label_values=("ham", "spam"))
+    assert rows(parse("ham awful film\nspam good film\n", name, trained))[0] == ("awful film", "ham")
+
+
 @pytest.mark.parametrize(
     ("line", "columns"),
     [
