@@ -218,6 +218,8 @@ def not_labels(column: Column) -> str:
     is_one = len(column.distinct) == 1 if column.counts is None else len(values) == 1
     many = column.counts is None or column.filled <= 1.5 * len(values)
     numerals = [value for value in values if re.fullmatch(r"[0-9]{6,}(\.0)?", value, re.ASCII)]
+    words = re.split(r"[\W_]+|(?<=[a-z])(?=[A-Z])", column.name.strip())
+    is_numbered = column.numbers == column.filled and words[-1].casefold() in ("id", "ids")
     kinds = {
         "dates": column.dates > 0.9 * column.filled,
         TEXTS: (column.is_text and many and not is_usual) or max(map(len, values), default=0) > _LONGEST_LABEL,
@@ -226,6 +228,8 @@ def not_labels(column: Column) -> str:
         "large numbers, as times and ids are": 0 < len(values) == len(numerals) and (many or not is_usual),
         MANY: column.counts is None,
         f"{len(values)} different values in {column.filled:,} rows": many and not is_usual,
+        "ids, as its name says": is_numbered
+        and not any(each in plain_name(column.name) for each in USUAL_NAMES["label"]),
     }
     return next((kind for kind, holds in kinds.items() if holds), "")
 

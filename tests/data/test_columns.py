@@ -159,3 +159,11 @@ def test_1_in_a_column_called_negative_is_told(column, no, yes):
     assert turned.notes == ()
     assert (turned.label == 1 - corpus.label).all()
     assert sources.load_corpus(name, ReadOptions(text="comment", label="pos")).notes == ()
+
+
+def test_numbers_that_repeat_in_a_column_of_ids_are_no_labels():
+    """As the test file of a competition has them, which was said to have its labels there."""
+    numbers = [8000 + i // 3 for i in range(ROWS)]
+    kind, message = complaint(write("test.csv", sentenceId=numbers))
+    assert issubclass(kind, NoLabels) and "sentenceId: ids, as its name says" in message
+    assert complaint(write("topics.csv", topic_id=numbers))[1].endswith("one of: topic_id")

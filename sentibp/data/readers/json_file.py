@@ -23,6 +23,7 @@ from sentibp.data.readers.json_lines import (
     require_once,
     value_at,
 )
+from sentibp.data.readers.splits import listed
 from sentibp.data.readers.table import ReadOptions, Table, require_unset
 from sentibp.errors import DataError
 from sentibp.utils import environment
@@ -148,7 +149,8 @@ def _find_list(value: Record, data: memoryview, name: str, options: ReadOptions,
         notes_on_inner_lists(records, name, options, path)
     if len(fitting) == 1 or len(lists) == 1:
         return functools.partial(_listed, data, name, options, (fitting or list(lists))[0])
-    if lists:
+    alike = _has_objects(value) and len(lists) > 1 and len({path[1:] for path in lists}) == 1  # a list in each record
+    if lists and not (alike and not fitting):
         raise _several(name, lists, fitting, options)
     if not _has_objects(value):
         return functools.partial(_concatenated, data, name, options)
@@ -238,7 +240,7 @@ def _several(
         fact = f"{name}: several lists or objects have {wanted}: {paths}"
         return DataError(f"{fact}; write each to a file of its own: {_jq((*fitting[0], None), name)}")
     kinds = [f"{'.'.join(path)} ({_keys_of(records[0])})" for path, records in lists.items()]
-    repair = f"name it with --set data.text_column=NAME, a key of: {', '.join(kinds)}"
+    repair = f"name it with --set data.text_column=NAME, a key of: {listed(kinds)}"
     return DataError(f"{name}: no list of objects with {wanted}; {repair}")
 
 

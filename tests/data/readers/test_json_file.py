@@ -185,6 +185,16 @@ def test_an_object_for_each_review_within_others():
     assert texts(parse(json.dumps({"reviews": reviews}), "x.json", ReadOptions())) == ["good", "bad"]
 
 
+def test_an_object_for_each_review_with_a_list_in_it():
+    """As FiQA has them: the message listed the list of each review, and said nothing of their own keys."""
+    data = json.dumps({str(i): {"sentence": f"a film {i}", "info": [{"score": 1}]} for i in range(20)})
+    said = complaint(data, "x.json", ReadOptions())
+    assert said == "x.json:1: no 'text'; did you mean --set data.text_column=sentence? There are: sentence, info"
+    assert len(texts(parse(data, "x.json", ReadOptions("sentence")))) == 20
+    many = json.dumps({f"list {i}": [{f"key {i}": i}] for i in range(20)})
+    assert complaint(many, "x.json", ReadOptions()).endswith("list 7 (key 7), ...")
+
+
 PAGE = '{"page": 2, "reviews": [{"text": "good"}, {"text": "bad"}]}\n'
 
 
