@@ -145,7 +145,18 @@ def what_to_give(path: Path, name: str) -> str:
     found += [f"{each.name}/" for each in _folders(path)]
     if not found:
         return "give a file, or a folder with pos/ and neg/"
-    return f"give a file, or a folder with pos/ and neg/, perhaps one in it, such as {name}/{found[0]}: {listed(found)}"
+    one = f"give a file, or a folder with pos/ and neg/, perhaps one in it, such as {name}/{found[0]}: {listed(found)}"
+    words = [re.split(r"[\W_]+", each) for each in found]
+    labels = ["_".join(word for word in each if word and not all(word in other for other in words)) for each in words]
+    if (
+        len(found) != 2
+        or not all(labels)
+        or not _SPLITS.isdisjoint(labels)
+        or not all((path / f).is_file() for f in found)
+    ):
+        return one
+    labelled = [(label, shlex.quote(shown(str(path / each)))) for label, each in zip(labels, found, strict=True)]
+    return f"{one}; if each has the texts of a class, one on each line: {as_lines_with_labels(labelled)}"
 
 
 def as_lines_with_labels(label_files: Sequence[tuple[str, str]]) -> str:

@@ -306,6 +306,20 @@ def test_a_file_of_lines_for_each_class_is_met_with_a_command_that_works(tmp_pat
     assert rows(read(tmp_path / target, target, BOTH)) == [(text, f"__label__{('neg', 'pos')[i]}") for text, i in lines]
 
 
+def test_two_files_of_other_names_may_have_the_texts_of_a_class_each(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "set", **{"plot.tok.gt9": "a\nb\n", "quote.tok.gt9": "c d\n", "subjdata.README.1.0": "about\n"})
+    with pytest.raises(DataError, match="perhaps one in it, such as set/plot") as caught:
+        read(tmp_path / "set", "set", BOTH)
+    command, _, target = str(caught.value).partition("one on each line: ")[2].rpartition("; then give ")
+    subprocess.run(command, shell=True, check=True)
+    found = [("a", "__label__plot"), ("b", "__label__plot"), ("c d", "__label__quote")]
+    assert rows(read(tmp_path / target, target, BOTH)) == found
+    write(tmp_path / "splits", **{"sst.train": "a\n", "sst.dev": "b\n"})
+    with pytest.raises(DataError, match=r"such as splits/sst.dev: sst.dev, sst.train$"):
+        read(tmp_path / "splits", "splits", BOTH)
+
+
 def test_lists_of_words_beside_a_table_are_no_classes(tmp_path):
     write(tmp_path, **{"positive-words.txt": "good\n", "negative-words.txt": "bad\n", "reviews.csv": csv("a", "b")})
     assert rows(read(tmp_path, "set", BOTH)) == [("a", "1"), ("b", "1")]
