@@ -97,7 +97,7 @@ def reject_other_content(data: memoryview, name: str, suffix: str) -> None:
     for pattern, what in _NO_TEXT:
         if re.match(pattern, start):
             raise DataError(f"{name}: {what}")
-    if suffix in (*TEXT, ""):
+    if suffix in (*TEXT, "", ".xml"):
         begin = first_bytes(data.cast("B"), _LOOK).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
         if re.match(rb"<(!doctype html|html|head|body|script)\b", begin):
             raise DataError(f"{name}: {_PAGE}")

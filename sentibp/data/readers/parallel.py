@@ -21,7 +21,7 @@ _FEW = 20  # different labels
 _LONGEST = 40  # characters of one
 _WORDS = 2.5  # of a text on average, at least
 
-_MOST_FILES = 60  # of a folder that is looked at
+_MOST_FILES = 60  # in a folder, to compare them with each other
 _LARGEST = 1 << 28  # bytes of a file whose lines are counted
 
 

@@ -81,6 +81,7 @@ def test_texts_that_begin_with_a_bracket_stay_texts(tmp_path):
         ("x.csv.lzma", b"\x5d\0\0\x80\0\xff", "compressed by lz4, compress or lzma; "),
         ("tweets.js", b'window.YTD.tweets.part0 = [\n{"tweet": {', "JavaScript of a Twitter archive; "),
         ("x.json", b'window.YTD.tweets.part0 = [{"tweet": {', "JavaScript of a Twitter archive; "),
+        ("x.xml", b'<?xml version="1.0"?>\n<Documents>\n<Document id="1">', "an XML file; "),
         ("x.txt", b"<review>\n<title>\nGood\n</title>\n<text>\nA film.", "an XML file; "),
         ("x.csv", b'<Sentences lang="en"><sentence id="1">Good</sentence>', "an XML file; "),
         ("x.sql", b"INSERT INTO `reviews` VALUES (1,'good','pos');", "a dump in SQL; "),
