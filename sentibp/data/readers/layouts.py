@@ -78,22 +78,23 @@ _LAYOUTS = (
 class KnownLayout(DataError):
     """A file has a layout that is read after a command only."""
 
-    def __init__(self, name: str, layout: _Layout, paths: Sequence[Path] = ()):
-        """`name` is what the message calls the data, and `paths` are the files as a shell finds them."""
+    def __init__(self, name: str, number: int, paths: Sequence[Path] = ()):
+        """`number` is that of the layout, `name` what the message calls the data, `paths` the files of a shell."""
+        layout = _LAYOUTS[number]
         command = f"; {_command(layout, paths or [Path(name)])}" if layout.command else ""
         super().__init__(f"{name}: {layout.what}{command}")
-        self.name, self.layout = name, layout
+        self.name, self.number = name, number  # not the layout: an error of another process is pickled
 
     def of(self, *paths: Path) -> KnownLayout:
         """Return the error for files that a shell finds at these paths."""
-        return KnownLayout(self.name, self.layout, paths)
+        return KnownLayout(self.name, self.number, paths)
 
 
 def reject_lines(lines: Sequence[str], name: str) -> None:
     """Raise KnownLayout if the first lines of a file that are not blank have the layout of a well-known data set."""
-    for layout in _LAYOUTS:
+    for number, layout in enumerate(_LAYOUTS):
         if layout.are(lines):
-            raise KnownLayout(name, layout)
+            raise KnownLayout(name, number)
 
 
 def reject_file(path: Path, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 from pathlib import Path
 
@@ -67,6 +68,7 @@ def test_the_command_writes_a_file_that_is_read(tmp_path, monkeypatch, name, con
     for options in BOTH, ReadOptions():
         with pytest.raises(DataError, match="; write it as lines with labels: ") as caught:
             read(Path("set", name), name, options)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # as an error of another process is
     subprocess.run(command(caught.value), shell=True, check=True)
     assert rows(read(Path("labelled.txt"), "x", BOTH)) == [(text, f"__label__{label}") for text, label in expected]
 
