@@ -13,9 +13,9 @@ from sentibp.utils.files import data_error_if_unreadable
 from sentibp.utils.paths import PACKED, shown
 
 _TREE = r"\(\d+ (\(|[^\s()]+\)).*\)\s*"  # (3 (2 Good) (2 fun))
-_OPINIONS = r"[^#]*(\[[^]#]*\][^#]*)*##.*"  # screen[+2], battery[-1][u]##the screen is good , but ...
+_OPINIONS = r"[^#]*##.*"  # screen[+2], battery[-1][u]##the screen is good , but ...
 _VOWPAL = r"[-+]?\d[\d.]*(\s+\d[\d.]*){0,2}\s+('[^\s|]*)?\|(?P<namespace>[A-Za-z]\w*)(:[\d.]+)?\s.*"
-_COUNTS = r"(\S+:\d+ )+#label#:\w+\s*"  # good:2 a_good:1 #label#:positive
+_COUNTS = r"\S+:\d+ .*#label#:\w+\s*"  # good:2 a_good:1 #label#:positive
 
 _LEAST = 3  # lines that look so
 
