@@ -74,11 +74,6 @@ _NO_TEXT = (  # how contents begin, and what they are
         "in the format of libsvm, which has numbers of features and no texts; give the texts",
     ),
     (
-        rb"\(\d \(\d [^\n]*\(\d [^\s()]+\)",
-        "parse trees, as of the Stanford Sentiment Treebank; write their words, for example with "
-        "sed -E 's/\\([0-9] //g; s/\\)//g'",
-    ),
-    (
         rb"\w+/\w+: [^\n]*\n\w+/\w+: ",
         "blocks of keys and values, as of SNAP; write their texts and labels as CSV or JSON lines",
     ),

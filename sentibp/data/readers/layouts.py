@@ -111,6 +111,8 @@ def _command(layout: _Layout, paths: Sequence[Path]) -> str:
     """Return what to do: the command that writes files into another one, and what to give then."""
     if any(path.name.lower().endswith((*PACKED, ".zip")) for path in paths):
         return "unpack it, and give the file in it"
+    if not paths[0].exists():  # standard input
+        return "save it as a file, and give that for the command that writes it as lines with labels"
     target, both = new_file(), [paths[0].with_name(f"{label}.review") for label in ("negative", "positive")]
     if paths[0] in both and all(each.exists() for each in both):  # of one data set
         paths = both

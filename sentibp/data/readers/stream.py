@@ -21,6 +21,7 @@ from sentibp.data.readers.disguise import reject_other_content
 from sentibp.data.readers.header import title_count, title_fact
 from sentibp.data.readers.json_file import notes_on_inner_lists
 from sentibp.data.readers.json_lines import leaves, parse_lines, value_at
+from sentibp.data.readers.layouts import reject_lines
 from sentibp.data.readers.pieces import MOST_ROWS, empty_piece, json_pieces, place_of, table_pieces
 from sentibp.data.readers.plain import label_notes, label_separator, line_notes, lines_of, split_labels
 from sentibp.data.readers.stream_tables import find_table, row_pieces
@@ -73,6 +74,7 @@ def _pieces(blocks: Blocks, name: str, options: ReadOptions, kept: Kept) -> Iter
     elif lines and (table := find_table(memoryview(head), lines, options)) is not None:
         yield from row_pieces(blocks, name, table, kept)
     else:
+        reject_lines(lines, name)
         yield from _line_pieces(blocks, lines, name, options, kept)
 
 
