@@ -36,6 +36,7 @@ _SAMPLE = 1500  # training texts from which their length and language are estima
 _DECAYS = 1.0, 0.1  # of which one becomes pretrain.decay; the first is the usual one
 _CLEARLY = 0.98  # the ratio of the log losses of both, below which the second one is used
 _ENOUGH = 0.01  # by which what is known of words must lower the log loss of a trial, less _CHANCE / n for n texts
+_ENOUGH_IN_LONG = 0.035  # the same for long texts, of which fewer are tried, and whose usual defaults gain even more
 _CHANCE = 4.0  # what few texts say depends on it, and most labels are of sentiment, where it helps
 _SOLVED = 0.1  # log loss without it, below which little is left to gain, and it counts for other texts
 _FEW = 100  # training texts, below which they say too little about what helps
@@ -112,7 +113,7 @@ def _for_long_texts(
     few = for_few_long_texts(config)
     if few is config or len(inputs.reviews.training) > FEW or not _are_english(tokens):
         return long, inputs, [f"{note}the config long_texts"]
-    chosen, inputs, told = _with_known_words(long, few, inputs, training)
+    chosen, inputs, told = _with_known_words(long, few, inputs, training, _ENOUGH_IN_LONG)
     if chosen is long:
         return long, inputs, [f"{note}the config long_texts; {told}"]
     return (
@@ -130,7 +131,7 @@ def _for_short_texts(
     if (key := against_short_texts(config)) is not None:
         note += f"texts in any language, as {key} is given; {_BETTER['short_texts']}"
         return config, inputs, [note]
-    chosen, inputs, told = _with_known_words(config, short, inputs, training)
+    chosen, inputs, told = _with_known_words(config, short, inputs, training, _ENOUGH)
     if chosen is config:
         return config, inputs, [f"short texts in English, but {told}"]
     note += "the config short_texts"
@@ -144,16 +145,18 @@ def _without_effect(config: Config) -> list[str]:
     return [*notes_without_effect(config, ["train.early_stopping.patience"])]
 
 
-def _with_known_words(plain: Config, informed: Config, inputs: Inputs, training: Corpus) -> tuple[Config, Inputs, str]:
+def _with_known_words(
+    plain: Config, informed: Config, inputs: Inputs, training: Corpus, enough: float
+) -> tuple[Config, Inputs, str]:
     """Return the informed config, or the plain one if what is known of English words helps little with these labels.
 
-    Also the inputs that it needs, and what there is to say of the choice.
+    Also the inputs that it needs, and what there is to say of the choice. `enough` is that of `_helps`.
     """
     pretrained = load_builtin()
     decays = [plain.pretrain.decay] if "decay" in plain.pretrain.model_fields_set else _DECAYS
     candidates = [with_default(informed, ("pretrain", "decay"), decay, given=True) for decay in decays]
     trial = _try_starts(plain, candidates, training, pretrained)
-    if trial is not None and not _helps(trial, len(training)):
+    if trial is not None and not _helps(trial, len(training), enough):
         told = "what is known of English words helps little or not at all with these labels: log loss "
         return plain, inputs, f"{told}{trial.losses[1:].min():.3f} with it, {trial.losses[0]:.3f} without"
     is_weaker = trial is not None and len(decays) > 1 and bool(trial.losses[2] < _CLEARLY * trial.losses[1])
@@ -199,13 +202,14 @@ def _try_starts(config: Config, informed: Sequence[Config], corpus: Corpus, pret
     return None
 
 
-def _helps(trial: Trial, texts: int) -> bool:
+def _helps(trial: Trial, texts: int, enough: float) -> bool:
     """Return whether what is known of words is better than the usual defaults, as a trial on so many texts says.
 
-    Of many texts, it must lower the log loss of the trial: the usual defaults gain more from all texts than from these.
+    Of many texts, it must lower the log loss of the trial by nearly `enough`: the usual defaults gain more from all of
+    them than from these.
     """
     plain = trial.losses[0]
-    least = max(_ENOUGH - _CHANCE / texts, -_ENOUGH) if plain > _SOLVED else -_ENOUGH
+    least = max(enough - _CHANCE / texts, -_ENOUGH) if plain > _SOLVED else -_ENOUGH
     return bool(trial.losses[1:].min() <= plain - least)
 
 

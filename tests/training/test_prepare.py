@@ -590,21 +590,26 @@ def test_known_words_are_used_if_both_log_losses_are_next_to_nothing(here):
 
 
 @pytest.mark.parametrize(
-    ("plain", "known", "texts", "helps"),
+    ("plain", "known", "texts", "enough", "helps"),
     [
-        (0.55, 0.542, 1500, True),  # of many texts, 0.0074 is enough
-        (0.55, 0.543, 1500, False),
-        (0.55, 0.549, 400, True),
-        (0.55, 0.551, 400, False),
-        (0.55, 0.559, 100, True),  # few texts speak against it only if they do so clearly
-        (0.55, 0.561, 100, False),
-        (0.05, 0.059, 1500, True),  # nothing to gain on these texts
-        (0.05, 0.061, 1500, False),
+        (0.55, 0.542, 1500, 0.01, True),  # of many texts, 0.0074 is enough
+        (0.55, 0.543, 1500, 0.01, False),
+        (0.55, 0.549, 400, 0.01, True),
+        (0.55, 0.551, 400, 0.01, False),
+        (0.55, 0.559, 100, 0.01, True),  # few texts speak against it only if they do so clearly
+        (0.55, 0.561, 100, 0.01, False),
+        (0.05, 0.059, 1500, 0.01, True),  # nothing to gain on these texts
+        (0.05, 0.061, 1500, 0.01, False),
+        (0.55, 0.517, 1500, 0.035, True),  # long texts
+        (0.55, 0.518, 1500, 0.035, False),
+        (0.55, 0.524, 400, 0.035, True),
+        (0.55, 0.526, 400, 0.035, False),
+        (0.05, 0.059, 1500, 0.035, True),
     ],
 )
-def test_known_words_must_lower_the_log_loss_clearly(plain, known, texts, helps):
+def test_known_words_must_lower_the_log_loss_clearly(plain, known, texts, enough, helps):
     trial = Trial(np.array([plain, known + 0.1, known]), [USUAL_FACTOR] * 2)
-    assert suited_defaults._helps(trial, texts) == helps
+    assert suited_defaults._helps(trial, texts, enough) == helps
 
 
 def test_the_penalty_of_words_that_is_given_is_that_of_the_defaults(here, monkeypatch):
