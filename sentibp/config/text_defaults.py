@@ -79,7 +79,7 @@ def for_short_texts(config: Config) -> Config:
     With classes that are not negative and positive, these are the vectors alone. The config is also returned as it is
     if another setting excludes them: shards, or a limit to the features, as each word that is known is one.
     """
-    return _with_known_words(config, OF_SHORT_TEXTS)[0]
+    return _informed(config, OF_SHORT_TEXTS)[0]
 
 
 def for_few_long_texts(config: Config) -> Config:
@@ -87,12 +87,12 @@ def for_few_long_texts(config: Config) -> Config:
 
     It is returned as it is with other classes than negative and positive.
     """
-    return _with_known_words(config, OF_FEW_LONG_TEXTS)[0] if are_binary(config.data.labels) else config
+    return _informed(config, OF_FEW_LONG_TEXTS)[0] if are_binary(config.data.labels) else config
 
 
 def against_short_texts(config: Config) -> str | None:
     """Return a setting that is given and for which `for_short_texts` returns the config as it is."""
-    return _with_known_words(config, OF_SHORT_TEXTS)[1]
+    return _informed(config, OF_SHORT_TEXTS)[1]
 
 
 def note_on_texts(config: Config) -> list[str]:
@@ -107,7 +107,7 @@ def note_on_texts(config: Config) -> list[str]:
     return [f"the training texts decide on the defaults: {', '.join(filter(suited.get, suited))}, and others these"]
 
 
-def _with_known_words(config: Config, values: dict[tuple[str, ...], Any]) -> tuple[Config, str | None]:
+def _informed(config: Config, values: dict[tuple[str, ...], Any]) -> tuple[Config, str | None]:
     """Return the config with defaults that use what is known of words, and what is against them if it has none."""
     if (described := _description(config)) is not None:
         return config, described

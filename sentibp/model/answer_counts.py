@@ -70,15 +70,8 @@ class AnswerCounts(NamedTuple):
 
     def unfamiliar_note(self) -> list[str]:
         """Return a note if most texts that are not empty are mostly of unknown words; some such are in every file."""
-        kinds = (
-            (self.unfamiliar, self.texts, self.blank, "does not know"),
-            (
-                self.guessed,
-                self.looked,
-                0,
-                "has not seen, but for beginnings and endings, as those of another language",
-            ),
-        )
+        unseen = "has not seen, but for beginnings and endings, as those of another language"
+        kinds = (self.unfamiliar, self.texts, self.blank, "does not know"), (self.guessed, self.looked, 0, unseen)
         for some, texts, blank, what in kinds:
             if 2 * some > texts - blank:
                 few = f"{some:,} of {counted(texts, 'text')} {'are' if some > 1 else 'is'}"

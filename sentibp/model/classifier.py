@@ -48,9 +48,7 @@ _BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its ca
 _FEATURES = 1 << 19  # of a block of long reviews: the rows of all are in memory at the same time
 
 
-_OF_A_LANGUAGE = (
-    20_000  # words, which are more than nine of ten in texts of a language; the built-in vectors have 30,000
-)
+_OF_A_LANGUAGE = 20_000  # words, which make up more than nine tenths of texts; the built-in vectors have 30,000
 
 
 @dataclass(eq=False)

@@ -39,10 +39,9 @@ _ENOUGH = 0.01  # by which what is known of words must lower the log loss of a t
 _ENOUGH_IN_LONG = 0.035  # the same for long texts, of which fewer are tried, and whose usual defaults gain even more
 _CHANCE = 4.0  # what few texts say depends on it, and most labels are of sentiment, where it helps
 _SOLVED = 0.1  # log loss without it, below which little is left to gain, and it counts for other texts
-_FEW = 100  # training texts, below which they say too little about what helps
+_LEAST = 100  # training texts, below which they say too little about what helps
 _TELLING = 2000  # validation reviews that tell the factor of calibration alone
 _ENGLISH = 0.75  # of the words are in the built-in vectors, at least; 0.92 of English texts, 0.46 of others at most
-
 
 _BETTER = {
     "short_texts": "the config short_texts may have better ones",
@@ -197,7 +196,7 @@ def _sample(corpus: Corpus) -> Corpus:
 def _try_starts(config: Config, informed: Sequence[Config], corpus: Corpus, pretrained: VectorFile) -> Trial | None:
     """Return what a trial says; None if there are too few texts to tell."""
     with suppress(DataError):  # a class has hardly any text
-        if len(corpus) >= _FEW:
+        if len(corpus) >= _LEAST:
             return try_starts(config, informed, corpus, pretrained)
     return None
 

@@ -184,14 +184,14 @@ def _reject_data_sets(classes: Sequence[Path], name: str) -> None:
 def _lines_note(name: str, classes: Sequence[Path]) -> list[str]:
     """Return a note if each class has a few files with many lines: each line may be a review."""
     files = [file for child in classes for file in _files(child) if not _is_binary(file)]
-    if len(files) > _FEW or any(_count_lines(file) < _LINES for file in files):
+    if len(files) > _FEW or any(_count_first_lines(file) < _LINES for file in files):
         return []
     labelled = [(child.name, f"{shlex.quote(shown(str(child)))}/*") for child in classes]
     what = f"{name}: each of its {counted(len(files), 'file')} is read as one review, with {_LINES} lines or more"
     return [f"{what}; if each line is one: {as_lines_with_labels(labelled)}"]
 
 
-def _count_lines(file: Path) -> int:
+def _count_first_lines(file: Path) -> int:
     """Return the number of lines at the beginning of a file."""
     with data_error_if_unreadable(), file.open("rb") as content:
         return content.read(_HEAD).count(b"\n")

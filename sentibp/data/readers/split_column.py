@@ -14,7 +14,7 @@ from sentibp.data.readers.splits import ALIASES, canonical
 from sentibp.utils.arrow import TEXT
 from sentibp.utils.near_names import folded_name
 
-_NAMES = {"split", "set", "subset", "partition", "dataset", "data split", "dataset split", "train test", "usage"}
+_NAMES = ("split", "set", "subset", "partition", "data split", "dataset split", "train test", "usage", "dataset")
 
 _FLAGS = {f"is {alias}": split for split, aliases in ALIASES.items() for alias in aliases}
 """Names of columns that are true for the rows of one split, such as `is_valid`."""
@@ -32,7 +32,7 @@ _MOST = 20  # different values; a column with more says something else
 
 
 def split_column(columns: Sequence[str], used: Sequence[str]) -> str | None:
-    """Return the first column that may say what its rows are for, and that is not used; None if there is none."""
+    """Return a column that may say what its rows are for, and that is not used; None if there is none."""
     names = {_plain(column): column for column in reversed(columns) if column not in used}
     return next((names[each] for each in (*_NAMES, *_FLAGS, _ANSWER) if each in names), None)
 
