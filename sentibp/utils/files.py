@@ -12,7 +12,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from sentibp.errors import DataError
 from sentibp.utils.paths import address, for_a_shell, shown
@@ -30,7 +30,7 @@ _MARK = ".sentibp-tmp"  # ends the name of each temporary file, and no name that
 
 _EXCLUSIVE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
-_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe is opened without a wait
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe is opened without a wait
 
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self|proc/(?P<process>\d+))/fd/(?P<number>\d+)")
 
@@ -273,14 +273,15 @@ def lock_file(file: IO[Any], alone: bool = True) -> bool:
 def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     """Open a regular file for reading. OSError for a pipe, which may never end, a device, a folder, or holes in it."""
     _require_regular(os.stat(path), path)  # before it is opened: a writer to a pipe must not see a reader come and go
-    descriptor = os.open(path, _READ)
+    # A descriptor of our own could be closed twice if Ctrl-C comes here: the file closes its own.
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAIT))  # noqa: SIM115
     try:
-        _require_regular(os.fstat(descriptor), path)  # it may have been exchanged
-        _require_written(descriptor, path)
-        return cast(io.BufferedReader, os.fdopen(descriptor, "rb"))
+        _require_regular(os.fstat(file.fileno()), path)  # it may have been exchanged
+        _require_written(file.fileno(), path)
     except BaseException:
-        os.close(descriptor)
+        file.close()
         raise
+    return file
 
 
 class Unwritten(OSError):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import stat
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -286,3 +288,22 @@ def test_an_interruption_as_soon_as_the_temporary_file_is_there_removes_it(tmp_p
     with pytest.raises(KeyboardInterrupt), open_output(tmp_path / "out.csv"):
         pass
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the file was closed by nobody else
+def test_ctrl_c_as_a_file_is_opened_stays_ctrl_c(tmp_path: Path) -> None:
+    """Its descriptor was closed twice, so that the interrupt ended as an OSError, "bad file descriptor"."""
+    path = tmp_path / "reviews.csv"
+    path.write_text("text\n")
+
+    def interrupt(frame: object, event: str, function: object) -> None:
+        if event == "c_return" and function is open:
+            raise KeyboardInterrupt
+
+    sys.setprofile(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            files.open_regular(path)
+    finally:
+        sys.setprofile(None)
+    gc.collect()
