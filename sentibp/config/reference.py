@@ -13,8 +13,10 @@ from sentibp.config import schema as config_schema
 from sentibp.config import yaml_file
 from sentibp.config.messages import Schema, dotted, words
 from sentibp.config.schema import Checkpoint, Config, EarlyStopping, Optimizer, Schedule
-from sentibp.config.text_defaults import OF_LONG_TEXTS, OF_SHORT_TEXTS
+from sentibp.config.text_defaults import FROM_SCRATCH, OF_LONG_TEXTS, OF_SHORT_TEXTS
 from sentibp.config.yaml_file import Keys
+
+_OF_TEXTS = {"short texts in English": OF_SHORT_TEXTS, "other short texts": FROM_SCRATCH, "long texts": OF_LONG_TEXTS}
 
 BARE: dict[Keys, type[Checkpoint | EarlyStopping | Optimizer | Schedule]] = {
     ("train", "optimizer"): Optimizer,
@@ -72,7 +74,7 @@ def reference() -> str:
             lines += ["| --- | --- | --- | --- |"]
             continue
         default = f"`{yaml_file.inline(node['default'])}`" if "default" in node else ""
-        for which, values in (("short texts in English", OF_SHORT_TEXTS), ("long texts", OF_LONG_TEXTS)):
+        for which, values in _OF_TEXTS.items():
             if values.get(keys, node.get("default")) != node.get("default"):
                 default += f"; {which}: `{yaml_file.inline(values[keys])}`"
         value = words(options, brief=any("properties" in option for option in options))

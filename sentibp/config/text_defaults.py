@@ -1,6 +1,6 @@
-"""The default settings for long texts, such as whole reviews, and for few or short ones in English.
+"""The default settings for long texts, such as whole reviews, and for few or short ones, in English and in general.
 
-Those of the schema are for short texts in any language.
+Those of the schema are for a network that the config describes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ MANY = 100_000
 
 FEW = 2_000
 """Training texts, up to which what is known of English words may help with long ones."""
+
+FEWEST = 500
+"""Training texts, below which long ones have the defaults of training from scratch if no words are known."""
 
 OF_LONG_TEXTS: dict[tuple[str, ...], Any] = {
     ("text", "ngrams"): 3,
@@ -39,6 +42,16 @@ OF_LONG_TEXTS: dict[tuple[str, ...], Any] = {
 words occur often enough, and the average of a linear classifier and a network that starts from naive Bayes is better
 than a network that starts as a linear classifier (docs/log, 2026-11-29)."""
 
+FROM_SCRATCH: dict[tuple[str, ...], Any] = {
+    ("text", "presence"): True,
+    ("model", "embedding", "init"): "linear",  # the usual one, but given: the texts do not decide again
+    ("train", "linear_member"): True,
+}
+"""The defaults that are others where the texts alone say something about their words: short texts in other languages,
+or with labels for which it does not help to know English, and the fewest long ones. The average of a linear classifier
+and a network is half a point better there than the network, and more for labels that are no sentiment (docs/log,
+2026-11-30)."""
+
 OF_SHORT_TEXTS: dict[tuple[str, ...], Any] = {
     ("text", "shifters"): True,
     ("pretrain", "vectors"): "builtin",
@@ -55,8 +68,8 @@ OF_FEW_LONG_TEXTS: dict[tuple[str, ...], Any] = {
     **{path: value for path, value in OF_LONG_TEXTS.items() if path[0] == "text" or path[-1] == "padding"},
     **{path: value for path, value in OF_SHORT_TEXTS.items() if path != ("text", "shifters")},
 }
-"""The defaults that are others for up to `FEW` long texts in English with the labels negative and positive: the words
-of long texts, and what is known of them (docs/log, 2026-11-30)."""
+"""The defaults that are others for up to `FEW` long texts in English: the words of long texts, and what is known of
+them (docs/log, 2026-11-30)."""
 
 _OF_TWO_CLASSES = {("text", "shifters"), ("pretrain", "lexicon")}  # of these; they say what is negative and positive
 
@@ -73,6 +86,17 @@ def for_long_texts(config: Config) -> Config:
     return config if _description(config, without_words=True) is not None else _changed(config, OF_LONG_TEXTS)
 
 
+def from_scratch(config: Config) -> Config:
+    """Return the config with the defaults of training from scratch, as `for_long_texts` does.
+
+    The config is also returned as it is if another setting excludes a linear member.
+    """
+    if _description(config, without_words=True) is not None:
+        return config
+    changed = _changed(config, FROM_SCRATCH)
+    return changed if next(find_conflicts(changed), None) is None else config
+
+
 def for_short_texts(config: Config) -> Config:
     """Return the config with the defaults of short texts in English, as `for_long_texts` does.
 
@@ -83,11 +107,8 @@ def for_short_texts(config: Config) -> Config:
 
 
 def for_few_long_texts(config: Config) -> Config:
-    """Return the config with the defaults of few long texts in English, as `for_short_texts` does.
-
-    It is returned as it is with other classes than negative and positive.
-    """
-    return _informed(config, OF_FEW_LONG_TEXTS)[0] if are_binary(config.data.labels) else config
+    """Return the config with the defaults of few long texts in English, as `for_short_texts` does."""
+    return _informed(config, OF_FEW_LONG_TEXTS)[0]
 
 
 def against_short_texts(config: Config) -> str | None:
@@ -104,7 +125,8 @@ def note_on_texts(config: Config) -> list[str]:
     }
     if not any(suited.values()):
         return []
-    return [f"the training texts decide on the defaults: {', '.join(filter(suited.get, suited))}, and others these"]
+    others = "these" if from_scratch(config) is config else "those of from_scratch"
+    return [f"the training texts decide on the defaults: {', '.join(filter(suited.get, suited))}, and others {others}"]
 
 
 def _informed(config: Config, values: dict[tuple[str, ...], Any]) -> tuple[Config, str | None]:

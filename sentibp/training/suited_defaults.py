@@ -12,12 +12,14 @@ from sentibp.config.conflicts import find_conflicts, outputs_of
 from sentibp.config.schema import BUILTIN_DIM, Config, with_default
 from sentibp.config.text_defaults import (
     FEW,
+    FEWEST,
     LONG,
     MANY,
     against_short_texts,
     for_few_long_texts,
     for_long_texts,
     for_short_texts,
+    from_scratch,
 )
 from sentibp.config.without_effect import notes_without_effect
 from sentibp.data.corpus import Corpus
@@ -91,34 +93,39 @@ def _suited(config: Config, inputs: Inputs) -> tuple[Config, Inputs, list[str]]:
     training = _sample(inputs.reviews.training)
     tokens = tokenize(training.text)
     mean = float(np.diff(tokens.offsets).mean())
-    note = f"long texts, {mean:.0f} tokens on average: the default settings are those of "
+    note = f"long texts, {mean:.0f} tokens on average: the default settings are "
     if mean >= LONG and config.pretrain.is_used:
         return config, inputs, []
     if mean >= LONG and long is config:
-        note += f"short ones, as some of model or of the optimizer are given; {_BETTER['long_texts']}"
+        note += f"the usual ones, as some of model or of the optimizer are given; {_BETTER['long_texts']}"
         return config, inputs, [note]
     if mean >= LONG:
-        return _for_long_texts(config, long, inputs, training, tokens, note)
+        return _for_long_texts(config, inputs, training, tokens, f"{note}those of the config ")
     is_refused = short is config and pretraining - {"lexicon"}  # such as vectors: none
     if is_refused or len(inputs.reviews.training) > MANY or not _are_english(tokens):
-        return config, inputs, []
+        scratch = from_scratch(config)
+        note = "short texts: the default settings are those of the config from_scratch"
+        return scratch, inputs, [] if scratch is config else [note]
     return _for_short_texts(config, short, inputs, training)
 
 
 def _for_long_texts(
-    config: Config, long: Config, inputs: Inputs, training: Corpus, tokens: Tokens, note: str
+    config: Config, inputs: Inputs, training: Corpus, tokens: Tokens, note: str
 ) -> tuple[Config, Inputs, list[str]]:
-    """Return what `suited_defaults` does for long texts; those of `long`, or few ones in English. `note` begins it."""
-    few = for_few_long_texts(config)
-    if few is config or len(inputs.reviews.training) > FEW or not _are_english(tokens):
-        return long, inputs, [f"{note}the config long_texts"]
-    chosen, inputs, told = _with_known_words(long, few, inputs, training, _ENOUGH_IN_LONG)
-    if chosen is long:
-        return long, inputs, [f"{note}the config long_texts; {told}"]
+    """Return what `suited_defaults` does for long texts. `note` begins the note on it."""
+    few, texts = for_few_long_texts(config), len(inputs.reviews.training)
+    plain, name = for_long_texts(config), "long_texts"
+    if texts < FEWEST and (scratch := from_scratch(config)) is not config:
+        plain, name = scratch, "from_scratch, for few texts"
+    if few is config or texts > FEW or not _are_english(tokens):
+        return plain, inputs, [note + name]
+    chosen, inputs, told = _with_known_words(plain, few, inputs, training, _ENOUGH_IN_LONG)
+    if chosen is plain:
+        return plain, inputs, [f"{note}{name}; {told}"]
     return (
         chosen,
         inputs,
-        [f"{note}the config few_long_texts, for few texts in English{told}", *_without_effect(chosen)],
+        [f"{note}few_long_texts, for few texts in English{_of_classes(few)}{told}", *_without_effect(chosen)],
     )
 
 
@@ -126,17 +133,20 @@ def _for_short_texts(
     config: Config, short: Config, inputs: Inputs, training: Corpus
 ) -> tuple[Config, Inputs, list[str]]:
     """Return what `suited_defaults` does for short texts in English, with the settings of `short` if these help."""
-    note = "short texts in English: the default settings are those of "
+    note, plain = "short texts in English: the default settings are ", from_scratch(config)
+    usual = "the usual ones" if plain is config else "those of the config from_scratch"
     if (key := against_short_texts(config)) is not None:
-        note += f"texts in any language, as {key} is given; {_BETTER['short_texts']}"
-        return config, inputs, [note]
-    chosen, inputs, told = _with_known_words(config, short, inputs, training, _ENOUGH)
-    if chosen is config:
-        return config, inputs, [f"short texts in English, but {told}"]
-    note += "the config short_texts"
-    if short.pretrain.lexicon == "none":
-        note += ", without what is for negative and positive"
-    return chosen, inputs, [note + told, *_without_effect(chosen)]
+        return plain, inputs, [f"{note}{usual}, as {key} is given; {_BETTER['short_texts']}"]
+    chosen, inputs, told = _with_known_words(plain, short, inputs, training, _ENOUGH)
+    if chosen is plain:
+        return plain, inputs, [f"{note}{usual}; {told}"]
+    note += f"those of the config short_texts{_of_classes(short)}{told}"
+    return chosen, inputs, [note, *_without_effect(chosen)]
+
+
+def _of_classes(informed: Config) -> str:
+    """Return what a note says of the defaults that use known words if the classes are not negative and positive."""
+    return ", without what is for negative and positive" if informed.pretrain.lexicon == "none" else ""
 
 
 def _without_effect(config: Config) -> list[str]:

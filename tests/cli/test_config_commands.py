@@ -34,8 +34,8 @@ def test_a_line_says_which_defaults_the_texts_decide_on(sentibp):
         "short ones in English have those of the config short_texts, few long ones in English those of few_long_texts"
     )
     for settings, expected in (
-        ([], f"{begin}{short}, {long}, and others these\n"),
-        (["--set", "text.max_features=100"], f"{begin}{long}, and others these\n"),
+        ([], f"{begin}{short}, {long}, and others those of from_scratch\n"),
+        (["--set", "text.max_features=100"], f"{begin}{long}, and others those of from_scratch\n"),
         (["--set", "model.hidden=[8]"], ""),
     ):
         assert sentibp("config", "show", "default", *settings).err == expected

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 SHIPPED = (
-    "article, deep_residual, deep_sigmoid, few_labels, few_long_texts, finetune, imdb, imdb_best, imdb_pretrained, "
-    "long_texts, maybe, quickstart, reviews, rotten_tomatoes, rotten_tomatoes_pretrained, short_texts, sst2, stars, "
-    "three, xor"
+    "article, deep_residual, deep_sigmoid, few_labels, few_long_texts, finetune, from_scratch, imdb, imdb_best, "
+    "imdb_pretrained, long_texts, maybe, quickstart, reviews, rotten_tomatoes, rotten_tomatoes_pretrained, "
+    "short_texts, sst2, stars, three, xor"
 )
 
 

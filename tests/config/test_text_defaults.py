@@ -5,12 +5,14 @@ import pytest
 from sentibp.config.dump import dump
 from sentibp.config.load import load_config
 from sentibp.config.text_defaults import (
+    FROM_SCRATCH,
     OF_LONG_TEXTS,
     OF_SHORT_TEXTS,
     against_short_texts,
     for_few_long_texts,
     for_long_texts,
     for_short_texts,
+    from_scratch,
 )
 
 
@@ -18,7 +20,12 @@ def config(*settings):
     return load_config("default", ["data.source=reviews.csv", *settings]).config
 
 
-CHOICES = {"long_texts": for_long_texts, "short_texts": for_short_texts, "few_long_texts": for_few_long_texts}
+CHOICES = {
+    "long_texts": for_long_texts,
+    "short_texts": for_short_texts,
+    "few_long_texts": for_few_long_texts,
+    "from_scratch": from_scratch,
+}
 
 
 @pytest.mark.parametrize("name", CHOICES)
@@ -90,11 +97,6 @@ def test_words_that_are_given_as_unknown_leave_the_defaults_of_long_texts_alone(
     assert for_short_texts(given) is for_few_long_texts(given) is given
 
 
-def test_few_long_texts_of_other_classes_have_those_of_many():
-    several = config("data.labels=[1,2,3,4,5]")
-    assert for_few_long_texts(several) is several
-
-
 def test_more_than_two_classes_have_them_too():
     several = config("data.labels=[1,2,3,4,5]")
     assert several.model.embedding.pooling == "sqrt"
@@ -106,6 +108,17 @@ def test_more_than_two_classes_have_them_too():
 def test_each_of_short_texts_is_set(path, value):
     assert setting_at(for_short_texts(config()), path) == value
     assert setting_at(for_short_texts(config("text.ngrams=1", "train.members=2")), path) == value
+
+
+@pytest.mark.parametrize(("path", "value"), FROM_SCRATCH.items(), ids=map(".".join, FROM_SCRATCH))
+@pytest.mark.parametrize("settings", [[], ["pretrain.vectors=none"], ["data.labels=[1,2,3,4,5]"], ["text.ngrams=1"]])
+def test_each_of_training_from_scratch_is_set(path, value, settings):
+    assert setting_at(from_scratch(config(*settings)), path) == value
+
+
+def test_shifters_and_a_single_network_that_are_given_stay_when_training_from_scratch():
+    changed = from_scratch(config("text.presence=false", "train.linear_member=false", "text.shifters=true"))
+    assert (changed.text.presence, changed.train.linear_member, changed.text.shifters) == (False, False, True)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +141,10 @@ def test_what_does_not_fit_the_settings_of_short_texts(setting):
     ("settings", "columns"),
     [(["data.labels=[1,2,3,4,5]"], 102), (["data.labels=[food,price,staff]", "data.ordered=false"], 103)],
 )
-def test_other_classes_have_the_vectors_of_short_texts_alone(settings, columns):
+@pytest.mark.parametrize("choose", [for_short_texts, for_few_long_texts])
+def test_other_classes_have_the_vectors_alone(settings, columns, choose):
     """The lexicon and the words with a negation are for negative and positive."""
-    changed = for_short_texts(config(*settings))
+    changed = choose(config(*settings))
     assert (changed.pretrain.vectors, changed.pretrain.lexicon, changed.text.shifters) == ("builtin", "none", False)
     assert (changed.model.embedding.dim, changed.model.embedding.pooling) == (columns, "sqrt")
 

@@ -13,6 +13,7 @@ import pytest
 from runner import reproduce, resume, train_model
 
 from sentibp.config.load import load_config
+from sentibp.config.schema import Config
 from sentibp.config.text_defaults import LONG, for_short_texts
 from sentibp.data import dataset
 from sentibp.data.corpus import Corpus, independent_weights
@@ -176,7 +177,7 @@ def test_a_training_by_groups_is_resumed_on_the_same_groups(write_config, compla
 
     train_model(resolved, Path("run"), watch=stop)
     write("films.csv", "text,label,film", [f"{row.rpartition(',')[0]},{i // 5}" for i, row in enumerate(films("3"))])
-    message = complaint(DataError, resume, Path("run"), resolved)
+    message = complaint(DataError, resume, Path("run"), load_config("run/config.yaml"))
     assert "the data have changed since it was trained: other groups in the column of data.group_column" in message
 
 
@@ -424,8 +425,9 @@ def test_data_of_a_run_that_are_gone(write_config, complaint):
     assert "if the data were moved, work in the folder that has d.csv now" in message
 
 
-def test_long_texts_have_defaults_of_their_own(here):
+def test_long_texts_have_defaults_of_their_own(here, monkeypatch):
     """In the run they are settings like others, which its resumption and the final training take as they are."""
+    monkeypatch.setattr(suited_defaults, "FEWEST", 36)  # a tenth of 40 is held out
     words = ["zu", "blo", "fa", "kire", "long", "vilm", "umto", "a", "mann", "ont", "shi", "kut"]
 
     def rows(tokens: int) -> list[str]:
@@ -439,31 +441,41 @@ def test_long_texts_have_defaults_of_their_own(here):
         f"long texts, {LONG} tokens on average: the default settings are those of the config long_texts" in long.notes
     )
     assert long.refit is not None
-    shipped = load_config("long_texts").config
     for outcome, ngrams in (short, 2), (long, 3):
         recorded = load_config(outcome.run / "config.yaml").config
         assert recorded.text.ngrams == ngrams
         assert load_model(outcome.model).training_config().text == recorded.text
-    assert (recorded.text, recorded.model, recorded.train) == (shipped.text, shipped.model, shipped.train)
+    assert_settings_of("long_texts", recorded)
     described = train_model(load_config("default", [f"data.source=r{LONG}.csv", "model.hidden=[4]"]))
     assert load_config(described.run / "config.yaml").config.text.ngrams == 2
     as_short = (
-        f"long texts, {LONG} tokens on average: the default settings are those of short ones, as some of model "
+        f"long texts, {LONG} tokens on average: the default settings are the usual ones, as some of model "
         "or of the optimizer are given; the config long_texts has better ones"
     )
     assert [note for note in described.notes if note.startswith("long texts")] == [as_short]
     started = train_model(load_config("default", [f"data.source=r{LONG}.csv", "model.embedding.init=linear"]))
     assert not any("long texts" in note for note in started.notes)
+    monkeypatch.setattr(suited_defaults, "FEWEST", 37)
+    few = prepare(load_config("default", [f"data.source=r{LONG}.csv"]))
+    told = "the default settings are those of the config from_scratch, for few texts"
+    assert f"long texts, {LONG} tokens on average: {told}" in few.notes
+    assert_settings_of("from_scratch", few.config)
+
+
+def assert_settings_of(name: str, config: Config) -> None:
+    shipped = load_config(name).config
+    for section in "text", "pretrain", "model", "train":
+        assert getattr(config, section) == getattr(shipped, section), section
 
 
 def test_few_long_texts_in_english_start_from_known_words(here, monkeypatch):
     """No opinion is in two texts, so that only what is known of the words tells anything."""
-    story = " the plot of this film is about a man and his dog who travel to the sea" * 4
-    write("en.csv", "text,label", [row.replace(",", f"{story},") for row in opinion_rows(160)])
+    write("en.csv", "text,label", [row.replace(",", f"{STORY},") for row in opinion_rows(160)])
     outcome = train_model(load_config("default", ["data.source=en.csv"]))
     told = [note for note in outcome.notes if note.startswith("long texts")]
     assert len(told) == 1 and "those of the config few_long_texts, for few texts in English" in told[0]
-    recorded, shipped = load_config(outcome.run / "config.yaml").config, load_config("few_long_texts").config
+    recorded = load_config(outcome.run / "config.yaml").config
+    shipped = load_config("few_long_texts").config
     assert (recorded.text, recorded.model, recorded.train) == (shipped.text, shipped.model, shipped.train)
     assert (recorded.pretrain.vectors, recorded.pretrain.lexicon) == ("builtin", "builtin")
     assert load_model(outcome.model).training_config().text == recorded.text
@@ -471,6 +483,9 @@ def test_few_long_texts_in_english_start_from_known_words(here, monkeypatch):
     def notes(*settings: str) -> list[str]:
         return [*prepare(load_config("default", ["data.source=en.csv", *settings])).notes]
 
+    scratch = "the default settings are those of the config from_scratch, for few texts"
+    assert any(note.endswith(scratch) for note in notes("pretrain.vectors=none"))
+    monkeypatch.setattr(suited_defaults, "FEWEST", 100)
     many = "the default settings are those of the config long_texts"
     assert any(note.endswith(many) for note in notes("pretrain.vectors=none"))
     monkeypatch.setattr(suited_defaults, "try_starts", lambda *_: Trial(np.array([0.5, 0.5, 0.5]), [USUAL_FACTOR] * 2))
@@ -495,13 +510,7 @@ def test_short_texts_in_english_have_defaults_of_their_own(here):
     write("en.csv", "text,label", short_rows("works broken the phone that I bought here last week"))
     outcome = train_model(load_config("default", ["data.source=en.csv"]))
     assert outcome.notes[0] == SHORT
-    recorded, shipped = load_config(outcome.run / "config.yaml").config, load_config("short_texts").config
-    assert (recorded.text, recorded.pretrain, recorded.model, recorded.train) == (
-        shipped.text,
-        shipped.pretrain,
-        shipped.model,
-        shipped.train,
-    )
+    assert_settings_of("short_texts", load_config(outcome.run / "config.yaml").config)
     good, bad, nothing = load_model(outcome.model).predict(strings(["excellent", "awful", "zyx"])).positive
     assert good > nothing > bad
     again = train_model(load_config(outcome.run / "config.yaml"))
@@ -510,31 +519,43 @@ def test_short_texts_in_english_have_defaults_of_their_own(here):
 
 
 @pytest.mark.parametrize(
-    ("words", "settings"),
+    ("words", "settings", "are_from_scratch"),
     [
-        ("gut schlecht das Telefon welches ich hier letzte Woche gekauft habe", []),
-        ("gut schlecht das Telefon welches ich hier letzte Woche gekauft habe", ["train.batch_size=8"]),
-        ("хорошо плохо телефон который купили здесь прошлой неделе вместе другими", []),
-        ("works broken the phone that I bought here last week", ["pretrain.vectors=none"]),
-        ("works broken the phone that I bought here last week", ["model.embedding.init=linear"]),
-        ("1 2 3 4 5 6 7 8 9", []),
+        ("gut schlecht das Telefon welches ich hier letzte Woche gekauft habe", [], True),
+        ("gut schlecht das Telefon welches ich hier letzte Woche gekauft habe", ["train.batch_size=8"], False),
+        ("gut schlecht das Telefon welches ich hier letzte Woche gekauft habe", ["text.shifters=true"], True),
+        ("хорошо плохо телефон который купили здесь прошлой неделе вместе другими", [], True),
+        ("works broken the phone that I bought here last week", ["pretrain.vectors=none"], True),
+        ("works broken the phone that I bought here last week", ["model.embedding.init=linear"], False),
+        ("1 2 3 4 5 6 7 8 9", [], True),
     ],
 )
-def test_other_short_texts_have_the_usual_defaults(here, words, settings):
+def test_other_short_texts_have_the_defaults_of_training_from_scratch(here, words, settings, are_from_scratch):
     write("r.csv", "text,label", short_rows(words))
     outcome = train_model(load_config("default", ["data.source=r.csv", "train.epochs=1", *settings]))
     assert not any("short texts in English" in note for note in outcome.notes)
+    note = "short texts: the default settings are those of the config from_scratch"
+    assert (note in outcome.notes) == are_from_scratch
     recorded = load_config(outcome.run / "config.yaml").config
-    assert (recorded.pretrain.vectors, recorded.text.shifters) == ("none", False)
+    assert (recorded.pretrain.vectors, recorded.text.presence) == ("none", are_from_scratch)
+    assert recorded.train.linear_member == are_from_scratch
+    assert reproduce(outcome.run).same
 
 
-@pytest.mark.parametrize("setting", ["model.hidden=[4]", "train.linear_member=true"])
-def test_a_setting_that_excludes_the_defaults_of_short_texts_is_named(here, setting):
+@pytest.mark.parametrize(
+    ("setting", "usual"),
+    [
+        ("model.hidden=[4]", "the usual ones"),
+        ("train.linear_member=true", "those of the config from_scratch"),
+        ("text.max_features=50", "those of the config from_scratch"),
+    ],
+)
+def test_a_setting_that_excludes_the_defaults_of_short_texts_is_named(here, setting, usual):
     """It changed two things at once, in silence: a network of its own, and no words but those of the texts."""
     write("en.csv", "text,label", short_rows("works broken the phone that I bought here last week"))
     outcome = train_model(load_config("default", ["data.source=en.csv", "train.epochs=1", setting]))
     assert outcome.notes[0] == (
-        "short texts in English: the default settings are those of texts in any language, as "
+        f"short texts in English: the default settings are {usual}, as "
         f"{setting.partition('=')[0]} is given; the config short_texts may have better ones"
     )
 
@@ -549,32 +570,45 @@ def test_early_stopping_has_no_effect_with_the_defaults_of_short_texts(here):
     )
 
 
-def test_words_that_no_text_has_are_known_with_more_classes_too(here):
-    rows = [f"{word} {i},{label}" for i in range(20) for word, label in (("bad", 0), ("average", 1), ("great", 2))]
+STORY = " the plot of this film is about a man and his dog who travel to the sea" * 4
+
+
+@pytest.mark.parametrize(
+    ("story", "told"),
+    [("", SHORT), (STORY, "default settings are those of the config few_long_texts, for few texts in English")],
+)
+def test_words_that_no_text_has_are_known_with_more_classes_too(here, story, told):
+    rows = [
+        f"{word} {i}{story},{label}" for i in range(20) for word, label in (("bad", 0), ("average", 1), ("great", 2))
+    ]
     write("r.csv", "text,label", rows)
     outcome = train_model(load_config("default", ["data.source=r.csv", "data.labels=[0,1,2]"]))
-    assert outcome.notes[0] == f"{SHORT}, without what is for negative and positive"
-    predicted = load_model(outcome.model).predict(strings(["terrible", "wonderful"])).probabilities
+    assert outcome.notes[0].endswith(f"{told}, without what is for negative and positive")
+    predicted = load_model(outcome.model).predict(strings([f"terrible{story}", f"wonderful{story}"])).probabilities
     assert predicted[0, 0] > predicted[1, 0]
     assert predicted[1, 2] > predicted[0, 2]
 
 
-def test_labels_that_known_words_say_nothing_about_have_the_usual_defaults(here):
+def test_labels_that_known_words_say_nothing_about_are_learned_from_scratch(here):
     """Cross-validation on some of the texts decides: names of products, which nobody knows, tell the labels here."""
     names = [first + last for first in ("zor", "blik", "fram", "quet", "lun") for last in ("ta", "mi", "ko", "ne")]
     rows = [
-        f"I bought the {names[i % 20]} and it is {('good', 'bad', 'lovely')[i % 3]} for the price here {i},{i % 2}"
+        f"I bought the {names[i % 20]} and it is {('good', 'bad', 'lovely')[i % 3]} for the price here {i},"
+        f"{(i + (i % 11 == 0)) % 2}"
         for i in range(160)
     ]
     write("en.csv", "text,label", rows)
     outcome = train_model(load_config("default", ["data.source=en.csv"]))
-    note = "short texts in English, but what is known of English words helps little or not at all with these labels: "
-    (told,) = (each for each in outcome.notes if each.startswith(note))
+    note = (
+        "short texts in English: the default settings are those of the config from_scratch; what is known of English "
+        "words helps little or not at all with these labels: "
+    )
+    (told,) = (each for each in outcome.notes if "default settings" in each)  # chosen once, though rows are similar
     found = re.fullmatch(r"log loss (0\.\d{3}) with it, (0\.\d{3}) without", told.removeprefix(note))
     assert found is not None
     assert float(found[1]) > float(found[2])
     recorded = load_config(outcome.run / "config.yaml")
-    assert (recorded.config.pretrain.vectors, recorded.config.text.shifters) == ("none", False)
+    assert_settings_of("from_scratch", recorded.config)
     again = train_model(recorded)
     assert (again.digest, [each for each in again.notes if "known" in each]) == (outcome.digest, [])
 
@@ -623,7 +657,7 @@ def test_the_penalty_of_words_that_is_given_is_that_of_the_defaults(here, monkey
         assert data.notes[0] == SHORT and not any("pretrain.decay" in note for note in data.notes)
     write("ru.csv", "text,label", ["хорошо,1", "плохо,0"] * 20)
     data = prepare(load_config("default", ["data.source=ru.csv", "pretrain.decay=0.3"]))
-    assert data.notes[0].startswith("pretrain.decay has no effect, as what is known of words is not used here")
+    assert data.notes[1].startswith("pretrain.decay has no effect, as what is known of words is not used here")
     given = ["data.source=en.csv", "pretrain.decay=0.3", "train.optimizer.learning_rate=0.1"]
     for more in [], ["data.labels={negative: [0], neutral: [2], positive: [1]}"]:
         write("en.csv", "text,label", [*opinion_rows(160), *["it runs for two hours,2"] * 20 * len(more)])
