@@ -85,8 +85,8 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     head = [
         f"# Written by sentibp init for {_printable(name)}: {counted(profile.rows, 'row')}, "
         f"{counted(len(table.columns), 'column')}.",
-        "# Settings that are not here have their defaults: sentibp config show default",
-        "# (of short texts in English: sentibp config show short_texts; of 60 words and more: long_texts).",
+        "# Settings that are not here have their defaults: sentibp config show short_texts",
+        "# (for short texts in English; for others: from_scratch; for texts of 60 words and more: long_texts).",
         "data:",
     ]
     open_lines = [(len(head) + i, what) for i, (_, what) in enumerate(body, 1) if what]

@@ -80,8 +80,8 @@ def _like_origin(config: Config, origin: Path) -> tuple[Config, list[str]]:
     """Return the config with what the answers of the model of init_from depend on, unless the config has its own.
 
     The words of that model are in its spelling: in another one, some of them would never occur again. Its weights are
-    for features that are counted and pooled in its way. A note names what the config has otherwise, but for the
-    padding, which may suit texts of another length.
+    for a network of its shape, and features that are counted and pooled in its way. A note names what the config has
+    otherwise, but for the shape, which fits no other weights, and the padding, which may suit texts of another length.
     """
     spec = model_file.load_spec(origin)
     theirs: dict[tuple[str, ...], Any] = {
@@ -90,6 +90,9 @@ def _like_origin(config: Config, origin: Path) -> tuple[Config, list[str]]:
         **{("model", "embedding", key): getattr(spec, key) for key in ("pooling", "padding")},
         **{("model", key): getattr(spec, key) for key in ("activation", "residual")},
     }
+    shape = {("model", "embedding", "dim"): spec.dim, ("model", "hidden"): list(spec.hidden)}
+    for path, value in (*shape.items(), (("model", "batch_norm"), spec.batch_norm)):
+        config = with_default(config, path, value, given=True)
     for path, value in theirs.items():
         config = with_default(config, path, value, given=True)
     other = {key: value for path, value in theirs.items() if get(config, key := ".".join(path)) != value}

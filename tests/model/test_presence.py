@@ -94,7 +94,9 @@ def test_a_model_file_and_what_starts_from_it_keep_presence(resolved, write_conf
     assert len({*trained.predict(strings(["awful", "awful xyzzy awful"])).positive}) == 1
     start = {"data": {"source": "sample"}, "model": {"init_from": "first"}, "train": {"epochs": 1}}
     second = runner.train_model(write_config("second.yaml", **start), Path("second"))
-    assert load_model(second.model).spec.presence
+    again = load_model(second.model).spec
+    assert again.presence
+    assert (again.dim, again.hidden) == (trained.spec.dim, trained.spec.hidden), "its shape, too"
     third = runner.train_model(write_config("third.yaml", **start, text={"presence": False}), Path("third"))
     assert not load_model(third.model).spec.presence
 

@@ -332,11 +332,12 @@ def test_balanced_classes_count_on_new_reviews_of_a_rare_class(write_config, ini
 # Validation
 
 
+PLAIN = {"embedding": {"init": "linear"}}  # a single network, whatever suits the texts
+
+
 def noted(write_config, text: str, **data) -> list[str]:
     Path("reviews.csv").write_text(text)
-    return list(
-        prepare.prepare(write_config(data={"source": "reviews.csv"} | data, pretrain={"vectors": "none"})).notes
-    )
+    return list(prepare.prepare(write_config(data={"source": "reviews.csv"} | data, model=PLAIN)).notes)
 
 
 def test_few_validation_reviews_are_noted(write_config):
@@ -350,7 +351,7 @@ def test_few_validation_reviews_are_noted(write_config):
         ({"epochs": 1, "seeds": 2}, ", the best seed"),
         ({"epochs": 2, "members": 2}, ""),
     ):
-        config = write_config(data={"source": "reviews.csv"}, train=train, pretrain={"vectors": "none"})
+        config = write_config(data={"source": "reviews.csv"}, train=train, model=PLAIN)
         (note,) = prepare.prepare(config).notes
         assert note.startswith(f"only 2 validation reviews: the scores{chosen} and the calibration of the prob"), (
             settings
@@ -366,7 +367,8 @@ def test_repeated_validation_reviews_are_noted_and_do_not_calibrate(write_config
         "the 40 validation reviews are 17 distinct texts: repeated reviews make the intervals too narrow",
     ]
     assert noted(write_config, rows(texts, label)) == repeated  # cross-validation tells the calibration
-    assert list(prepare.prepare(write_config(data={"source": "reviews.csv"}, train={"epochs": 3})).notes) == [
+    config = write_config(data={"source": "reviews.csv"}, train={"epochs": 3}, model=PLAIN)
+    assert list(prepare.prepare(config).notes) == [
         *repeated,
         "no validation review differs clearly from all training reviews: the calibration of the probabilities depends "
         "on chance; validate on other reviews with --set data.validation=FILE",
