@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sentibp.config.class_conflicts import are_binary
-from sentibp.config.conflicts import find_conflicts
+from sentibp.config.conflicts import find_conflicts, outputs_of
 from sentibp.config.messages import dotted
 from sentibp.config.numbers import parse_number
 from sentibp.config.values import (
@@ -223,7 +223,8 @@ class Embedding(_Section):
     """The embedding: a row of numbers for each feature. The rows of a review are combined into one."""
 
     dim: Count = 16
-    """The length of a row. Raise it if there is much training data."""
+    """The length of a row. Raise it if there is much training data. With more than 16 classes without an order, the
+    default is their number."""
     pooling: Literal["mean", "sum", "sqrt"] = "mean"
     """How the rows of a review are combined. mean: their mean; sum: their sum; sqrt: their sum divided by the square
     root of their number. With more than two classes the default is sqrt, unless init_from is set."""
@@ -248,7 +249,8 @@ class Model(_Section):
     embedding: Embedding = Embedding()
     """The table of feature vectors."""
     hidden: list[Count] = [16]
-    """The widths of the hidden layers. `[]`: no hidden layer, a linear model."""
+    """The widths of the hidden layers. `[]`: no hidden layer, a linear model. With more than eight classes without an
+    order, the default is a layer of two units for each: a network starts as a linear classifier if it is so wide."""
     activation: Literal["relu", "tanh", "sigmoid"] = "relu"
     """The activation function of the hidden layers."""
     init: Literal["auto", "glorot", "he", "normal"] = "auto"
@@ -509,6 +511,18 @@ OF_SEVERAL_CLASSES: dict[tuple[str, ...], Any] = {
 """The defaults that are others with more than two classes. Their linear start leaves less for the network to learn."""
 
 
+def _shape_for(outputs: int) -> dict[tuple[str, ...], Any]:
+    """Return the defaults of a network that can start as a linear classifier with so many outputs.
+
+    Each output is a column, which passes the hidden layer through two units.
+    """
+    dim, hidden = Embedding().dim, Model().hidden
+    return {
+        ("model", "embedding", "dim"): max(dim, outputs),
+        ("model", "hidden"): [max(width, 2 * outputs) for width in hidden],
+    }
+
+
 def with_default(section: Any, path: tuple[str, ...], value: Any, *, given: bool = False) -> Any:
     """Return the section with another default of the setting at a path, if that is not given.
 
@@ -538,7 +552,7 @@ class Config(_Section):
         """Set the defaults that depend on the number of classes. They do not count as given."""
         is_new = self.model.init_from is None  # else the network is pooled as the one that it starts from
         if is_new and not are_binary(self.data.labels):
-            for (name, *path), value in OF_SEVERAL_CLASSES.items():
+            for (name, *path), value in (OF_SEVERAL_CLASSES | _shape_for(outputs_of(self))).items():
                 vars(self)[name] = with_default(getattr(self, name), tuple(path), value)
         return self
 

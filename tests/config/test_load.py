@@ -828,6 +828,26 @@ def test_other_defaults_of_more_than_two_classes():
     assert read("", "data.labels=[1, 2, 3]").model.embedding.pooling == "sqrt"
 
 
+@pytest.mark.parametrize(
+    ("classes", "more", "dim", "hidden"),
+    [
+        (8, "", 16, [16]),
+        (9, "", 16, [18]),
+        (20, "", 20, [40]),
+        (20, "model: {hidden: []}", 20, []),
+        (20, "model: {hidden: [50], embedding: {dim: 30}}", 30, [50]),
+        (20, "model: {init_from: run}", 16, [16]),  # the model has its own
+    ],
+)
+def test_a_network_for_many_classes_is_wide_enough_to_start_as_a_linear_classifier(classes, more, dim, hidden):
+    """With 20 classes it was not, and answered 0.2 of the texts right where it answers 0.95."""
+    labels = ", ".join(f"topic{number}" for number in range(classes))
+    config = read(f"data: {{labels: [{labels}], ordered: false}}\n{more}")
+    assert (config.model.embedding.dim, config.model.hidden) == (dim, hidden)
+    ordered = read(f"data: {{labels: [{', '.join(map(str, range(classes)))}]}}")
+    assert (ordered.model.embedding.dim, ordered.model.hidden) == (16, [16]), "two outputs are enough"
+
+
 # --- the settings of a trained model ----------------------------------------------------------------------------
 
 
