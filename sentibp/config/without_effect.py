@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from sentibp.config.conflicts import averaged_by, layer_names
+from sentibp.config.conflicts import averaged_by, layer_names, outputs_of
 from sentibp.utils.messages import counted
 from sentibp.utils.repair import set_option
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def notes_without_effect(config: Config, given: Collection[str]) -> Iterator[str]:
     """Yield a line for each setting without effect. `given` are the dotted keys that the user has set."""
-    for keys, what in (*_model(config), *_pretraining(config), *_schedule(config)):
+    for keys, what in (*_model(config), *_narrow(config), *_pretraining(config), *_schedule(config)):
         if any(key in given for key in keys):
             yield what
     freeze, rates = config.train.freeze, config.train.learning_rates
@@ -43,6 +43,26 @@ def _model(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
         what = "model.embedding.padding has no effect with pooling sum; write "
         off = set_option("model.embedding.padding", 0)
         yield ("model.embedding.padding",), f"{what}{off}, or {set_option('model.embedding.pooling', 'mean')}"
+
+
+def _narrow(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield a line if a network for several classes is too narrow for the linear start, without which it learns little.
+
+    Each of its outputs is a column, which passes each hidden layer through two units.
+    """
+    model, outputs = config.model, outputs_of(config)
+    is_linear = model.embedding.init == "linear" and not config.pretrain.is_used and model.init_from is None
+    if outputs <= 2 or not is_linear or model.activation != "relu" or model.batch_norm or model.residual:
+        return
+    narrow = {}
+    if model.embedding.dim < outputs:
+        narrow["model.embedding.dim"] = outputs
+    if model.hidden and min(model.hidden) < 2 * outputs:
+        narrow["model.hidden"] = [max(width, 2 * outputs) for width in model.hidden]
+    if narrow:
+        what = f"{' and '.join(narrow)}: too small for a network with {outputs} outputs to start as a linear classifier"
+        wide = " ".join(set_option(key, value) for key, value in narrow.items())
+        yield tuple(narrow), f"{what} (model.embedding.init), so that its layers start at random; write {wide}"
 
 
 def _pretraining(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -19,6 +19,7 @@ def config(tmp_path, monkeypatch):
 
 BATCH_NORM = ["model.hidden=[]", "model.batch_norm=true"]
 FROZEN = ["train.freeze=[embedding,hidden.0,output]"]
+TOPICS = ["data.labels=[art,law,sport,travel]", "data.ordered=false"]
 STILL = ["train.learning_rates={embedding: 0, output: 0}", "train.freeze=[hidden.0]"]
 CASES = {
     "batch_norm": (BATCH_NORM, "model.batch_norm has no effect: it is for hidden layers"),
@@ -36,6 +37,12 @@ CASES = {
     "shifters": (["train.early_stopping=1", "text.shifters=true"], "train.early_stopping has no effect with text.shi"),
     "step": (["train.schedule={name: step, every: 5}"], "train.schedule: step lowers the learning rate every 5 epochs"),
     "freeze": (FROZEN, "train.freeze and train.learning_rates keep all layers as they start"),
+    "hidden": ([*TOPICS, "model.hidden=[20,7]"], "model.hidden: too small for a network with 4 outputs to start as"),
+    "columns": ([*TOPICS, "model.embedding.dim=3"], "model.embedding.dim: too small for a network with 4 outputs"),
+    "narrow": (
+        [*TOPICS, "model.embedding.dim=2", "model.hidden=[2]"],
+        "model.embedding.dim and model.hidden: too small for a network with 4 outputs",
+    ),
     "rates": (STILL, "train.freeze and train.learning_rates keep all layers as they start"),
 }
 
@@ -47,7 +54,7 @@ def test_a_setting_without_effect_is_named_with_a_repair_that_works(case):
     assert [note[: len(beginning)] for note in notes] == [beginning]
     options = re.findall(r"--set ('[^']*'|[\w.=\[\],]+)", notes[0])
     assert options
-    for option in options if case != "rates" else [" --set ".join(options)]:
+    for option in options if case not in ("rates", "narrow") else [" --set ".join(options)]:
         typed = [*given, *shlex.split(option.rstrip(",").replace("--set", ""))]
         assert load_config("c.yaml", typed).notes == (), typed
 
@@ -56,6 +63,12 @@ def test_a_setting_without_effect_is_named_with_a_repair_that_works(case):
     "given",
     [
         [],
+        [*TOPICS, "model.hidden=[8]", "model.embedding.dim=4"],
+        [*TOPICS, "model.hidden=[4]", "model.activation=tanh"],  # it starts at random, as wide as it may be
+        [*TOPICS, "model.hidden=[4]", "model.embedding.init=he"],
+        [*TOPICS, "model.hidden=[]"],
+        ["data.labels=[a,b,c,d]", "model.hidden=[4]"],  # in order: two outputs
+        ["model.hidden=[1]"],
         ["model.hidden=[16,16]", "model.batch_norm=true"],
         ["model.embedding.pooling=sum"],  # the padding of 10 is the default, and nobody asked for it
         ["model.hidden=[]", "model.activation=tanh"],
