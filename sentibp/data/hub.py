@@ -50,6 +50,8 @@ def load_from_hub(
         dataset_split = datasets.load_dataset(dataset, config, split=split)
     except DatasetNotFoundError:
         raise DataError(f"{name}: {_NO_SUCH}") from None
+    except MemoryError:
+        raise
     except Exception as error:  # the library and its transport raise anything
         raise _hub_error(name, split, error) from None
 

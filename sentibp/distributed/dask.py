@@ -92,7 +92,8 @@ def closed_on_error(stack: contextlib.ExitStack) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        stack.close()
+        with contextlib.suppress(*_GONE):  # there may be nothing left to close
+            stack.close()
         raise
 
 

@@ -87,7 +87,9 @@ def compressing(output: Path, file: Any) -> Iterator[Sink]:
         return
     import gzip
 
-    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as compressed:
+    from sentibp.utils.files import closing
+
+    with closing(gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)) as compressed:
         yield compressed.write
 
 

@@ -143,7 +143,8 @@ class Run:
     def copy(self, name: str, new: str) -> None:
         """Give a file of the run a second name, which keeps the content when the first is replaced."""
         path = self.path / new
-        path.unlink(missing_ok=True)
+        with data_error_on_failure(path, self.advice):
+            path.unlink(missing_ok=True)
         try:
             os.link(self.path / name, path)
         except OSError:  # a file system without links; if the folder is gone or full, the copy reports it
@@ -225,9 +226,9 @@ def create_run(
         run.begin(config)
     except DataError:
         metrics.close()
-        for name in METRICS, "config.yaml", "run.json":
-            (path / name).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # an empty folder that was there before
+        with contextlib.suppress(OSError):  # of a disk that can no longer be written
+            for name in METRICS, "config.yaml", "run.json":
+                (path / name).unlink(missing_ok=True)
             path.rmdir()
         raise
     run.advice = of_run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
@@ -172,7 +173,8 @@ class Selection:
         try:
             self.save(classifier)
         except BaseException:
-            (self.run.path / VALIDATED).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (self.run.path / VALIDATED).unlink(missing_ok=True)
             raise
 
     def spread(self) -> dict[str, dict[str, float]]:

@@ -254,7 +254,7 @@ class SentimentClassifier(_Estimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state["attributes"])
         if state["model"] is not None:
-            with tempfile.TemporaryDirectory(prefix="sentibp-") as folder:
+            with tempfile.TemporaryDirectory(prefix="sentibp-", ignore_cleanup_errors=True) as folder:
                 path = Path(folder) / "model.safetensors"
                 path.write_bytes(state["model"])
                 loaded = type(self).load(path)

@@ -183,7 +183,7 @@ def train_given(resolved: Resolved, given: Given, out: Path | None = None, *, in
 
     With `interruptible`, Ctrl-C ends the training and keeps the best model so far.
     """
-    with tempfile.TemporaryDirectory(prefix="sentibp-") as folder, errors_in_python():
+    with tempfile.TemporaryDirectory(prefix="sentibp-", ignore_cleanup_errors=True) as folder, errors_in_python():
         try:
             return _train(resolved, given, Path(folder) / "run", out, interruptible)
         except SentibpError as error:  # what was kept in the temporary folder is gone

@@ -67,7 +67,7 @@ class Reproduction:
         self.recorded = _recorded(path)
         data = prepare(load_config(path / "config.yaml"), rerun=path)
         require_same_data(path, self.then.get("data") or {}, data.facts)
-        self.folder = tempfile.TemporaryDirectory(prefix="sentibp-")
+        self.folder = tempfile.TemporaryDirectory(prefix="sentibp-", ignore_cleanup_errors=True)
         run = directory.create_run(data.config, path, Path(self.folder.name), pointers=False)
         self.training = Training(data, run)
         if self.digest is not None and self.then.get("refit", self) is None:  # a trial of a sweep ends before the refit

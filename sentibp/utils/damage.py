@@ -21,7 +21,7 @@ def data_error_if_damaged(path: Path, repair: str, also: tuple[type[Exception], 
     """
     try:
         yield
-    except SentibpError:
+    except (SentibpError, MemoryError):  # Arrow has a MemoryError of its own
         raise
     except Exception as error:
         from_library = type(error).__module__.partition(".")[0] in _LIBRARIES

@@ -12,7 +12,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from sentibp.errors import DataError
 from sentibp.utils.paths import address, for_a_shell, shown
@@ -34,6 +34,8 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe is opened without a wait
 
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self|proc/(?P<process>\d+))/fd/(?P<number>\d+)")
 
+AnyFile = TypeVar("AnyFile", bound=io.IOBase | IO[bytes])
+
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file of sentibp's own, completely or not at all. A link or device of this name is replaced."""
@@ -54,6 +56,21 @@ def append_whole(file: IO[bytes], content: bytes) -> None:
 
 
 @contextlib.contextmanager
+def closing(file: AnyFile) -> Iterator[AnyFile]:
+    """Close a file at the end of the block. After an error of the block, such as Ctrl-C, that error stays.
+
+    Closing writes what is left in the buffer, which fails if the disk is full or the reader of a pipe has ended.
+    """
+    try:
+        yield file
+    except BaseException:
+        with contextlib.suppress(OSError):
+            file.close()
+        raise
+    file.close()
+
+
+@contextlib.contextmanager
 def open_output(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that the user named, for writing. If the block raises an error, the old content stays.
 
@@ -62,7 +79,7 @@ def open_output(path: Path) -> Iterator[IO[bytes]]:
     was written before an error. OSError if the file cannot be written.
     """
     if (number := _own_descriptor(path)) is not None:
-        with os.fdopen(os.dup(number), "wb") as file:  # opened anew, a file would be written from its beginning
+        with closing(os.fdopen(os.dup(number), "wb")) as file:  # opened anew, it would be written from its beginning
             yield file
         return
     target = Path(os.path.realpath(path))
@@ -70,7 +87,7 @@ def open_output(path: Path) -> Iterator[IO[bytes]]:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     old = os.stat(target) if os.path.exists(target) else None
     if old is not None and not stat.S_ISREG(old.st_mode):
-        with open(target, "wb") as file:
+        with closing(open(target, "wb")) as file:
             yield file
         return
     if old is not None and not os.access(target, os.W_OK):
@@ -162,7 +179,7 @@ def _temporary(target: Path, mode: int) -> Iterator[tuple[Path, IO[bytes]]]:
         except OSError:
             is_own = False
             raise
-        with os.fdopen(descriptor, "w+b") as file:
+        with closing(os.fdopen(descriptor, "w+b")) as file:
             yield temporary, file
     finally:
         if is_own:

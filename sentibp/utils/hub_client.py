@@ -51,7 +51,7 @@ def errors_in_one_line(name: str, revision: str | None = None) -> Iterator[None]
     """Turn every error of the client into a ConfigError or DataError: the `name`, the fact, the repair."""
     try:
         yield
-    except SentibpError:
+    except (SentibpError, MemoryError):
         raise
     except Exception as error:  # the client and its transport raise anything
         cause = error.__cause__ if isinstance(error, RuntimeError) else None  # of an upload that failed in a thread

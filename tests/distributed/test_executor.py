@@ -488,6 +488,18 @@ def test_a_client_that_knows_nothing_of_its_scheduler_has_lost_it(
         local.workers()
 
 
+def test_what_ends_a_connection_stays_the_error_if_nothing_is_left_to_close() -> None:
+    """Ctrl-C as the client waits for a scheduler that has just ended."""
+    stack = contextlib.ExitStack()
+    stack.callback(_time_out)
+    with pytest.raises(KeyboardInterrupt), dask.closed_on_error(stack):
+        raise KeyboardInterrupt
+
+
+def _time_out() -> None:
+    raise TimeoutError
+
+
 def test_tls_needs_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         ConfigError, match=r"^--cluster tls://h:1: needs certificates; set DASK_DISTRIBUTED__COMM__TLS__"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from sentibp.model.prediction_writer import compressing
 from sentibp.utils import files
 from sentibp.utils.files import WriteError, data_error_on_failure, open_output, remove_temporary_files, write_file
 
@@ -288,6 +289,32 @@ def test_an_interruption_as_soon_as_the_temporary_file_is_there_removes_it(tmp_p
     with pytest.raises(KeyboardInterrupt), open_output(tmp_path / "out.csv"):
         pass
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["new", "several names", "/dev/full", "pipe without a reader"])
+@pytest.mark.parametrize("name", ["out.csv", "out.csv.gz"])
+def test_an_interruption_stays_one_where_the_rest_of_the_buffer_cannot_be_written(
+    tmp_path: Path, kind: str, name: str
+) -> None:
+    """As the file was closed, the interruption ended as an OSError."""
+    resource = pytest.importorskip("resource")  # Windows has none
+    output = tmp_path / name
+    reader, writer = os.pipe()
+    os.close(reader)
+    if kind == "several names":
+        output.write_bytes(b"old")
+        os.link(output, tmp_path / "other")
+    elif kind != "new":
+        output.symlink_to("/dev/full" if kind == "/dev/full" else f"/dev/fd/{writer}")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # as with a full disk
+        with pytest.raises(KeyboardInterrupt), open_output(output) as file, compressing(output, file) as sink:
+            sink(b"a good film")
+            raise KeyboardInterrupt
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        os.close(writer)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the file was closed by nobody else

@@ -301,7 +301,7 @@ class _Damage:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         self.silence.__exit__(kind, error, trace)
-        if isinstance(error, Exception) and not isinstance(error, DataError):
+        if isinstance(error, Exception) and not isinstance(error, DataError | MemoryError):
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise DataError(f"{self.name}: damaged Excel file: {reason}; save it again, or as CSV") from None
 
