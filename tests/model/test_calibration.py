@@ -111,16 +111,16 @@ def test_a_shift_makes_up_for_a_rare_class():
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 1000), st.floats(0.1, 10), st.sampled_from([4, 100]))
-def test_no_other_factor_and_shift_have_a_smaller_sum_of_losses_and_priors(seed, scale, n):
+@given(st.integers(0, 1000), st.floats(0.1, 10), st.sampled_from([4, 100]), st.sampled_from([0.5, 1, 2]))
+def test_no_other_factor_and_shift_have_a_smaller_sum_of_losses_and_priors(seed, scale, n, mode):
     z, label = drawn(seed, n)
-    weight = np.random.default_rng(seed).random(n) + 0.1
-    fitted = np.array(fit_scale_and_shift(scale * z, label, weight))
+    weight, prior = np.random.default_rng(seed).random(n) + 0.1, USUAL_FACTOR._replace(mode=mode)
+    fitted = np.array(fit_scale_and_shift(scale * z, label, weight, prior))
 
     def objective(factor, shift):
-        strength = USUAL_FACTOR.shrinking if factor < 1 else USUAL_FACTOR.growing
-        prior = strength * (factor - 1 - np.log(factor)) + (shift / calibration._SHIFT) ** 2 / 2
-        return n * cross_entropy(factor * scale * z + shift, label, weight)[0] + prior
+        strength, ratio = prior.shrinking if factor < mode else prior.growing, factor / mode
+        priors = strength * (ratio - 1 - np.log(ratio)) + (shift / calibration._SHIFT) ** 2 / 2
+        return n * cross_entropy(factor * scale * z + shift, label, weight)[0] + priors
 
     for direction in np.random.default_rng(seed).standard_normal((8, 2)):
         for size in 0.01, 0.1:
@@ -139,6 +139,9 @@ def test_weight_0_is_absent_and_weight_k_is_k_copies(weight, seed):
     weight = np.array(weight, np.float32)
     copies = np.repeat(np.arange(len(z)), weight.astype(int))
     assert fit_temperature(z, label, weight) == pytest.approx(fit_temperature(z[copies], label[copies]), rel=1e-6)
+    three, number = np.column_stack([np.zeros(len(z)), logits]), label + 1  # of three labels
+    copied = fit_temperature(np.repeat(three[copies], 50, axis=0), np.repeat(number[copies], 50))
+    assert fit_temperature(three, number, 50 * weight) == pytest.approx(copied, rel=1e-6)
     share = mixture_weights(logits, label, weight)
     assert share == pytest.approx(mixture_weights(logits[copies], label[copies]), abs=1e-3)
 
@@ -167,13 +170,21 @@ def test_a_mixture_of_one_is_the_model():
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 1000), st.floats(0.2, 5), st.sampled_from([5, 200]), st.floats(0.3, 3), st.floats(1, 100))
-def test_another_prior_is_in_the_sum_that_is_smallest(seed, scale, n, mode, strength):
+@given(
+    st.integers(0, 1000),
+    st.floats(0.2, 5),
+    st.sampled_from([5, 200]),
+    st.floats(0.3, 3),
+    st.floats(1, 100),
+    st.floats(1, 100),
+)
+def test_another_prior_is_in_the_sum_that_is_smallest(seed, scale, n, mode, shrinking, growing):
     """Without reviews, the factor is the mode."""
     z, label = drawn(seed, n)
-    prior = FactorPrior(mode, strength, strength)
+    prior = FactorPrior(mode, shrinking, growing)
 
     def objective(f):
+        strength = shrinking if f < mode else growing
         return n * cross_entropy(f * scale * z, label)[0] + strength * (f / mode - 1 - np.log(f / mode))
 
     found = fit_temperature(scale * z, label, None, prior)
