@@ -17,7 +17,7 @@ from sentibp.model import file as model_file
 from sentibp.model import head, initial, linear, naive_bayes
 from sentibp.model.calibration import fit_scale_and_shift, fit_temperature, mixture_weights
 from sentibp.model.classifier import _BINARY_FORMAT, FORMAT
-from sentibp.model.decision import Decision
+from sentibp.model.decision import Decision, parse_decision
 from sentibp.model.fold import fold_classifiers, scale_logit
 from sentibp.model.naive_bayes import binary_tasks, naive_bayes_columns, scale_columns
 from sentibp.model.spec import NetworkSpec
@@ -331,14 +331,17 @@ def test_one_half_is_positive_whatever_decides():
     half = np.array([0.5, np.nextafter(0.5, 0)])
     for decision in Decision(), Decision(cost=1 - np.eye(2)), Decision(threshold=(1, 0.5)):
         assert decision.numbers(half).tolist() == [1, 0]
+    for least, numbers in (0, [1, 1]), (1, [0, 0]):  # the ends of the range may be given, too
+        assert parse_decision(Classes(), least).numbers(half).tolist() == numbers
     assert [head.is_positive(each) for each in (*half, np.nan)] == [True, False, False]
     assert [head.is_negative(each) for each in (*half, np.nan)] == [False, True, False]
 
 
 def test_places_of_classes():
     assert Classes(("a", "b", "c")).places.tolist() == [0, 0.5, 1]
-    numbers = [head.class_numbers(Classes(("1", "2", "9"), ordered)) for ordered in (True, False)]
-    assert [None if each is None else each.tolist() for each in numbers] == [[1, 2, 9], None], "no mean of topics"
+    classes = Classes(("1", "2", "9")), Classes(("1", "2", "9"), ordered=False), Classes(("1", "2", "many"))
+    numbers = [None if each is None else each.tolist() for each in map(head.class_numbers, classes)]
+    assert numbers == [[1, 2, 9], None, None], "no mean of topics"
     loss, _ = softmax_cross_entropy(np.zeros((1, 3)), np.array([1]))
     assert loss == pytest.approx(np.log(3))
 
