@@ -333,6 +333,7 @@ def test_one_half_is_positive_whatever_decides():
         assert decision.numbers(half).tolist() == [1, 0]
     for least, numbers in (0, [1, 1]), (1, [0, 0]):  # the ends of the range may be given, too
         assert parse_decision(Classes(), least).numbers(half).tolist() == numbers
+    assert parse_decision(Classes(("a=b", "c", "d")), "a=b=0.2").threshold == (0, 0.2)
     assert [head.is_positive(each) for each in (*half, np.nan)] == [True, False, False]
     assert [head.is_negative(each) for each in (*half, np.nan)] == [False, True, False]
 
