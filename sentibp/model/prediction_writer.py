@@ -202,7 +202,7 @@ class _Parquet:
     """Writes Parquet. The columns of the input keep their types."""
 
     def __init__(self, sink: Sink, columns: Sequence[str], tell: Tell):
-        self._sink, self._columns, self._tell = sink, columns, tell
+        self._file, self._columns, self._tell = _ArrowFile(sink), columns, tell
         self._writer: parquet.ParquetWriter | None = None
         self._names: Mapping[str, str] = {}
 
@@ -216,22 +216,37 @@ class _Parquet:
             self._names = _Names(self._tell).among(piece.names, self._columns)
         own = {self._names[name]: array for name, array in table_arrays(answers, self._columns).items()}
         table = pa.table(piece.columns | own)
-        self._writer = self._writer or parquet.ParquetWriter(_ArrowFile(self._sink), table.schema)
-        self._writer.write_table(table.cast(self._writer.schema))
+        with self._file.open():
+            self._writer = self._writer or parquet.ParquetWriter(self._file, table.schema)
+            self._writer.write_table(table.cast(self._writer.schema))
 
     def close(self) -> None:
         if self._writer is not None:
-            self._writer.close()
+            with self._file.open():
+                self._writer.close()
 
 
 class _ArrowFile:
-    """A file for Arrow, that only hands its bytes on."""
+    """A file for Arrow, that hands its bytes on while it is open.
+
+    After an error, Arrow writes the end of the file as soon as nobody holds the writer any more: that is not wanted.
+    """
 
     def __init__(self, sink: Sink):
-        self._sink, self._position, self.closed = sink, 0, False
+        self._sink, self._position, self._is_open, self.closed = sink, 0, False, False
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[None]:
+        """Hand on what Arrow writes in the block."""
+        self._is_open = True
+        try:
+            yield
+        finally:
+            self._is_open = False
 
     def write(self, data: Any) -> int:
-        self._sink(bytes(data))
+        if self._is_open:
+            self._sink(bytes(data))
         self._position += len(data)
         return len(data)
 
