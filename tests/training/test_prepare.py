@@ -493,7 +493,9 @@ def test_few_long_texts_in_english_start_from_known_words(here, monkeypatch):
     little = "what is known of English words helps little or not at all with these labels: log loss 0.500 with it"
     assert any(f"{many}; {little}" in note for note in notes())
     monkeypatch.setattr(suited_defaults, "FEW", 100)
+    monkeypatch.setattr(suited_defaults, "_SAMPLE", 50)  # all texts are counted, and not those that are looked at
     assert any(note.endswith(many) for note in notes())
+    assert not any("long texts" in note for note in notes("pretrain.lexicon=vader"))
 
 
 SHORT = "short texts in English: the default settings are those of the config short_texts"
@@ -751,6 +753,7 @@ def test_other_texts_tell_the_factor_of_calibration_where_validation_reviews_are
 
 def test_many_short_texts_say_enough_about_their_words(here, monkeypatch):
     write("en.csv", "text,label", short_rows("works broken the phone that I bought here last week"))
+    monkeypatch.setattr(suited_defaults, "_SAMPLE", 30)  # all texts are counted, and not those that are looked at
     for most, is_chosen in (36, True), (35, False):  # a tenth of 40 is held out
         monkeypatch.setattr(suited_defaults, "MANY", most)
         assert (SHORT in train_model(load_config("default", ["data.source=en.csv"])).notes) == is_chosen
