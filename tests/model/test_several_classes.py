@@ -338,6 +338,12 @@ def test_one_half_is_positive_whatever_decides():
     assert [head.is_negative(each) for each in (*half, np.nan)] == [False, True, False]
 
 
+def test_costs_are_those_of_the_right_class_by_row_and_of_the_predicted_one_by_column():
+    alarm = np.array([[0, 1, 1], [9, 0, 1], [9, 1, 0]])  # to predict the first one in place of others is expensive
+    assert Decision(cost=alarm).numbers(np.array([[0.8, 0.2, 0], [0.95, 0.05, 0]])).tolist() == [1, 0]
+    assert Decision(cost=np.array([[0, 9], [1, 0]])).numbers(np.array([0.8, 0.95])).tolist() == [0, 1]
+
+
 def test_places_of_classes():
     assert Classes(("a", "b", "c")).places.tolist() == [0, 0.5, 1]
     classes = Classes(("1", "2", "9")), Classes(("1", "2", "9"), ordered=False), Classes(("1", "2", "many"))
