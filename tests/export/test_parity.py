@@ -234,10 +234,10 @@ def test_the_command_refuses_what_is_no_text(models, tmp_path):
 
 
 @pytest.mark.parametrize("names", [["negative", "positive"], ["ham", "spam"]])
-def test_equal_costs_are_decided_as_predict_decides_them(names, new_classifier, tmp_path):
-    """Of two classes in order it is positive; of others the first."""
+def test_costs_are_decided_as_predict_decides_them(names, new_classifier, tmp_path):
+    """Of equal costs, it is positive with two classes in order; with others the first."""
     model = new_classifier(["a good film", "a bad film"], data={"labels": names, "ordered": names[0] == "negative"})
-    for cost in "[[0,0],[0,0]]", "[[2,2],[2,2]]", "[[0,1],[0,1]]":
+    for cost in "[[0,0],[0,0]]", "[[2,2],[2,2]]", "[[0,1],[0,1]]", "[[0,9],[1,0]]":
         decision = parse_decision(model.spec.label_set, cost=cost)
         payload = make_payload(model, decision)
         wanted = [each["label"] for each in answers(model.predict(strings(TEXTS[:5])), decision)]
