@@ -104,6 +104,18 @@ def test_a_review_of_weight_k_is_shown_as_k_copies():
             assert x == pytest.approx(other_x) and y == pytest.approx(other_y), key
 
 
+def test_weights_that_are_all_alike_change_no_share_and_no_interval():
+    label, positive = np.tile([1, 0, 1, 0, 1], 6), np.tile([0.9, 0.3, 0.4, 0.6, 0.8], 6)
+    plain = PlottedModel(0, "a", label, positive, np.arange(30))
+    shown, weighted = (
+        by_id(charts.predictions([each])) for each in (plain, plain._replace(weight=np.full(30, 3, np.float32)))
+    )
+    for key in "roc", "reliability", "lengths":
+        for line, other in zip(shown[key]["series"], weighted[key]["series"], strict=True):
+            for ends in {"x", "y", "low", "high"} & line.keys():
+                assert line[ends] == pytest.approx(other[ends], abs=1e-5), (key, ends)
+
+
 # --- more than two labels
 
 
