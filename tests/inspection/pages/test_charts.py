@@ -23,6 +23,7 @@ def test_answers():
     found = by_id(charts.predictions([PlottedModel(2, "a", label, positive, np.array([3, 9, 5, 7]))]))
     assert set(found) == {"roc", "reliability", "lengths", "scores2"}
     assert found["roc"]["series"][0]["name"] == "a: area 1.0000"
+    assert [found["roc"]["series"][0][axis][:: len(label)] for axis in "xy"] == [[0, 1], [0, 1]], "both ends"
     lengths = found["lengths"]["series"][0]
     assert (lengths["x"], lengths["y"]) == ([3, 5, 7, 9], [1, 1, 1, 0])
     bars = {bar["name"]: bar["y"] for bar in found["scores2"]["series"]}
@@ -114,6 +115,7 @@ def test_weights_that_are_all_alike_change_no_share_and_no_interval():
         for line, other in zip(shown[key]["series"], weighted[key]["series"], strict=True):
             for ends in {"x", "y", "low", "high"} & line.keys():
                 assert line[ends] == pytest.approx(other[ends], abs=1e-5), (key, ends)
+    assert plain._replace(weight=np.full(30, 3)).interval(np.nextafter(90, 91), 90)[1] == 1, "sums are rounded"
 
 
 # --- more than two labels
