@@ -147,6 +147,7 @@ def test_labels_without_an_order_have_probabilities_of_the_predicted_one():
     found = by_id(charts.predictions([of_stars(STARS._replace(ordered=False))]))
     right, wrong = found["scores0"]["series"]
     assert (right["name"], sum(right["y"]), wrong["name"], sum(wrong["y"])) == ("right", 2, "wrong", 2)
+    assert min(np.flatnonzero(right["y"])) > max(np.flatnonzero(wrong["y"])), "0.7 and 0.9 are right, 0.5 and 0.6 wrong"
 
 
 def test_weights_of_several_labels_count():
