@@ -71,6 +71,11 @@ def test_a_wrong_number_of_names():
     assert complaint("1,a,b b\n0,c,d d\n", options=BOTH._replace(names=("text", "label"))) == (
         "x.csv: rows have 3 fields, and data.columns has 2 names; for example --set data.columns=[label,id,text]"
     )
+    inherited = BOTH._replace(names=("text", "label"), inherited=frozenset(["names"]))  # a file with a header, perhaps
+    assert rows(parse("id,text,label\n1,a,1\n", options=inherited)) == [("a", "1")]
+    assert complaint("id,review,label\n1,a,1\n", options=inherited).startswith(
+        "x.csv:1: no 'text'; did you mean --set data.text_column=review?"
+    )
 
 
 def test_names_without_the_wanted_one():

@@ -11,6 +11,7 @@ from sentibp import metrics
 from sentibp.data.labels import Classes
 from sentibp.inspection.pages import chart_data, charts
 from sentibp.inspection.pages.charts import PlottedModel
+from sentibp.inspection.pages.class_charts import strongest_labels
 
 
 def by_id(found):
@@ -87,6 +88,34 @@ def test_histograms_share_a_scale_only_if_they_are_of_as_many_reviews():
 
 def test_numbers_are_short_and_finite():
     assert chart_data.rounded(np.array([1 / 3, np.inf, np.nan])) == [0.333333, None, None]
+
+
+def test_charts_of_one_quantity_have_one_range_which_holds_their_intervals():
+    first, second = (
+        chart_data.new_chart(
+            "a",
+            "",
+            "",
+            [chart_data.with_intervals(chart_data.line("", [1, 2], at, ""), intervals)],
+            {},
+            chart_data.axis("accuracy"),
+        )
+        for at, intervals in (([0.5, 0.75], [(0.25, 0.625), (0.5, 0.875)]), ([0.875, 1], [(0.75, 0.9), (0.9, 1)]))
+    )
+    chart_data.share_range([first])
+    assert first["y"]["range"] == [0.23, 0.895]
+    chart_data.share_range([first, second])
+    assert first["y"]["range"] == second["y"]["range"] == [0.23, 1], "a share is at most 1"
+
+
+def test_a_bar_is_as_wide_as_its_bin():
+    bar = chart_data.bars("", np.linspace(0, 1, 5), [1, 0, 2, 3], "")
+    assert (bar["x"], bar["bar"], bar["y"]) == ([0.125, 0.375, 0.625, 0.875], 0.25, [1, 0, 2, 3])
+
+
+def test_a_word_is_evidence_for_the_label_that_it_speaks_for_and_not_against():
+    labels, weight = strongest_labels(np.array([[-3.0, 1.0, 0.5], [2.0, -9.0, 0.0]]), ["a", "b", "c"])
+    assert (labels, weight.tolist()) == (["b", "a"], [1, 2])
 
 
 def test_a_review_of_weight_k_is_shown_as_k_copies():
