@@ -75,6 +75,11 @@ def test_one_epoch_is_a_table_and_not_a_point():
     assert [each["kind"] for each in found["loss"]["series"]] == ["line", "points", "points"]
 
 
+def test_a_network_of_one_epoch_beside_one_of_two_is_in_the_chart():
+    found = by_id(charts.training([Lines(0, "a", [epoch(1, 0.5), epoch(2, 0.75), epoch(1, 0.25, seed=1)])]))
+    assert [line["y"] for line in found["accuracy"]["series"]] == [[0.5, 0.75], [0.25]]
+
+
 def test_a_loss_that_exploded_has_a_log_axis():
     def loss(*values):
         return by_id(charts.training([Lines(0, "a", [step(i, each) for i, each in enumerate(values, 1)])]))["loss"]
@@ -159,10 +164,18 @@ def test_the_diamonds_of_two_averages_have_the_colours_of_their_runs():
 
 
 def test_without_calibration_the_saved_model_is_its_epoch():
-    kept = Kept(1, 1, {"accuracy": 0.5, "log_loss": 0.5}, "saved model", calibrated=False, averaged=False)
-    loss, *_ = charts.training([Lines(0, "a", [epoch(1, 0.75), epoch(1, 0.5, seed=1)], kept)])
-    assert [(line["name"], line["y"]) for line in loss["series"][2:]] == [("a: epoch 1, kept", [0.5])]
-    assert "calibration" not in loss["about"] and "diamond" not in loss["about"]
+    for seed, accuracy in (0, 0.75), (1, 0.5):
+        scores = {"accuracy": accuracy, "log_loss": 1 - accuracy}
+        kept = Kept(seed, 1, scores, "saved model", calibrated=False, averaged=False)
+        loss, *_ = charts.training([Lines(0, "a", [epoch(1, 0.75), epoch(1, 0.5, seed=1)], kept)])
+        assert [(line["name"], line["y"]) for line in loss["series"][2:]] == [("a: epoch 1, kept", [1 - accuracy])]
+        assert "calibration" not in loss["about"] and "diamond" not in loss["about"]
+
+
+def test_only_a_loss_that_rose_far_is_warned_of():
+    assert charts.warnings({}, [step(1), step(2, 4.9), step(1, 3.0, seed=1), step(2, 2.0, seed=1)]) == []
+    (warning,) = charts.warnings({}, [step(1), step(2), step(1, seed=1), step(2, 5.1, seed=1)])
+    assert warning.startswith("the loss of a batch rose from 1.00 at step 1 to 5.10 at step 2")
 
 
 def test_the_average_of_networks_is_a_point_of_its_own():

@@ -14,7 +14,8 @@ from sentibp.inspection.pages.word_map import Words, word_map
 def test_the_map_has_positive_on_the_right():
     vectors = np.array([[0.0, 3.0], [0.1, 1.0], [0.0, -1.0], [-0.1, -3.0]])
     for turn in (1, -1):
-        words = Words(["awful", "bad", "good", "great"], turn * vectors, np.array([-2.0, -1.0, 1.0, 2.0]))
+        moved = turn * vectors + [100, 0]  # where all words are does not matter
+        words = Words(["awful", "bad", "good", "great"], moved, np.array([-2.0, -1.0, 1.0, 2.0]))
         chart = word_map(0, "a", words)
         shown = chart["words"]
         assert shown["x"] == sorted(shown["x"])
@@ -80,8 +81,9 @@ def test_the_map_has_the_strongest_words_of_each_class(new_classifier, monkeypat
     classifier = new_classifier([text], model={"hidden": [], "embedding": {"dim": 3}}, data=data)
     tensors, names = classifier.tensors(), classifier.vocabulary.features().to_pylist()
     tensors["output.weight"][...] = np.eye(3)
-    for row, name in zip(tensors["embedding.weight"], names, strict=True):
-        row[...] = [0, 0, 1] if "fig" in name else [9, 0, 0] if "apple" in name else [0.1, 0, 0]
+    for number, (row, name) in enumerate(zip(tensors["embedding.weight"], names, strict=True)):
+        row[...] = [0, 0, 1] if "fig" in name else [9 + number / 100, 0, 0] if "apple" in name else [0.1, 0, 0]
     shown = report_words.map_words(classifier)
     assert {"fig1", "fig2"} <= set(shown.names), "though all of apple have larger weights"
+    assert set([name for name in names if "apple" in name and "fig" not in name][-4:]) <= set(shown.names)
     assert set(shown.labels) == {"apple", "fig"}
