@@ -277,6 +277,12 @@ def test_tables_of_predictions_have_the_same_types(labels, new_classifier):
     assert pa.concat_tables(batches).column("note").to_pylist() == [None, "no known word"]
     together = pd.concat([classifier.predict(texts).to_pandas() for texts in ([], TEXTS)])
     assert {"tokens": "int64", "score": "float64"}.items() <= together.dtypes.astype(str).to_dict().items()
+    for number, name in enumerate(classifier.spec.labels):  # the threshold decides everywhere
+        found = classifier.predict(["good", ""], threshold=f"{name}=0")
+        assert [each["label"] for each in found.to_dicts()] == found.label.tolist() == [name, name]
+        assert [each["score"] for each in found.to_dicts()] == found.score.tolist()
+        assert found.score.tolist() == found.probabilities[:, number].tolist()
+        assert [each.get("note") for each in found.to_dicts()] == [None, "no known word"]
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -19,9 +19,9 @@ from sentibp.data.readers.table import JOIN, LABELLED, ONE_LABEL, ReadOptions
 from sentibp.errors import DataError
 
 
-def write_parquet(table: dict) -> bytes:
+def write_parquet(table: dict, **how) -> bytes:
     out = io.BytesIO()
-    parquet.write_table(pa.table(table), out)
+    parquet.write_table(pa.table(table), out, **how)
     return out.getvalue()
 
 
@@ -157,8 +157,9 @@ def unchecked(values: list[bytes], kind: pa.DataType | None = None) -> pa.Array:
     ],
     ids=["string", "large_string", "dictionary", "list"],
 )
-@pytest.mark.parametrize("row", [0, 2])
-def test_a_text_that_is_not_utf8(column, encode, row):
+@pytest.mark.parametrize(("row", "at_once"), [(0, 3), (2, 3), (2, 1)])
+def test_a_text_that_is_not_utf8(column, encode, row, at_once, monkeypatch):
+    monkeypatch.setattr(reader, "_ROWS", at_once)
     values = [b"good", b"bad", b"fine"]
     values[row] = b"b\xff\xfe"
     data = write_parquet({"text": ["a", "b", "c"], "label": [1, 0, 1]} | {column: encode(values)})
@@ -171,6 +172,14 @@ def test_a_text_that_is_not_utf8(column, encode, row):
         list(table_pieces(readers.open_content(data, "x.parquet", options, ".parquet"), options, Kept.typed))
     assert str(caught.value) == f"{said}, or leave the columns of the input out with --no-keep"
     assert list(table_pieces(readers.open_content(data, "x.parquet", options, ".parquet"), options, Kept.nothing))
+
+
+def test_a_text_that_is_not_utf8_in_some_row_groups():
+    """As when the file is divided between workers."""
+    data = write_parquet({"text": unchecked([b"a", b"b", b"c\xff"])}, row_group_size=1)
+    some = reader.open_parquet(memoryview(data), "x.parquet", ReadOptions(), range(1, 3))
+    with pytest.raises(DataError, match=r"^x\.parquet: row 3: 'text' is not UTF-8"):
+        list(table_pieces(some, ReadOptions(), Kept.nothing))
 
 
 def test_a_column_name_that_is_not_utf8():

@@ -452,6 +452,9 @@ def test_two_labels_without_an_order_have_the_brier_score_of_all_labels(train, r
     two, of_topics = train("two", model=model), train("topics", data=topics, model=model)
     assert "added up: 0 is perfect. Guessing between 2 labels costs 0.500." in rows(of_topics)["Brier score"].meaning
     beside = rows(two, of_topics)
+    for name, best in ("log loss", min), ("accuracy", max):
+        values = beside[name].values
+        assert beside[name].best == (best(values, key=float) if len(set(values)) > 1 else None)
     assert beside["log loss"].best is not None
     for name in "Brier score", "calibration error":
         assert len(set(beside[name].values)) == 2 and beside[name].best is None, name

@@ -62,6 +62,14 @@ def test_of_too_many_reviews_mistakes_and_others_are_shown(monkeypatch, wrong, k
     assert len(set(table["texts"])) == 100
 
 
+def test_of_too_many_reviews_the_mistakes_of_each_model_are_shown(monkeypatch):
+    monkeypatch.setattr(review_table, "REVIEWS", 100)
+    texts, positive = [str(i) for i in range(400)], np.where(np.arange(400) < 10, 0.1, 0.9)
+    both = [subject(name, texts, np.ones(400, int), each) for name, each in (("a", positive), ("b", positive[::-1]))]
+    (table,) = review_tables(both)
+    assert [len(run["wrong"]) for run in table["runs"]] == [10, 10]
+
+
 @pytest.mark.parametrize(("n", "length"), [(3, 400), (1000, 250), (5000, 100)])
 def test_more_reviews_have_shorter_texts(n, length):
     texts = ["word " * 200] * n
