@@ -156,6 +156,43 @@ def test_the_linear_start_is_at_a_minimum(head, k, monkeypatch):
         assert loss(0, size * np.eye(fitted.size)[i]) > least - 1e-9
 
 
+@pytest.mark.parametrize(("head", "k"), [("sigmoid", 2), *HEADS])
+def test_a_linear_start_gives_words_and_affixes_inputs_of_the_sizes_that_are_chosen(head, k):
+    """Those of neutrality have the factor of polarity."""
+    words = ("awfully", "dully", "longish", "nicely", "superbly", "filmish", "unnice", "unfilm")
+    texts = [f"{words[i % 8]} {words[i % 7]}" for i in range(40)]
+    vocabulary, features = vocabulary_build.build_vocabulary(tokenize(strings(texts)), 1, affixes=True)
+    x = Examples(features, np.arange(40, dtype=np.int8) // 2 % k, None, classes_of(config(k=max(k, 3)).data))
+    shared, entry = (
+        linear.SharedWeights(vocabulary.affix_pairs(), len(vocabulary)),
+        linear.entries(features, "mean", 10),
+    )
+    scale = linear._scales(x, shared, entry, head).reshape(len(vocabulary), -1)
+    ratios = [np.abs(shared.log_count_ratio(task)) for task in binary_tasks(x, head)]
+    square = shared.transposed @ np.bincount(features.ids, entry**2, len(vocabulary))
+    count = shared.transposed @ np.bincount(features.ids, minlength=len(vocabulary))
+    for chosen, size in (vocabulary.is_affix, linear._AFFIX_SCALE), (~vocabulary.is_affix, linear._WORD_SCALE):
+        factor = scale[chosen] / np.maximum(np.stack(ratios, axis=1)[chosen], 1e-9)
+        for column in range(scale.shape[1]):
+            root = np.sqrt((scale[:, column] ** 2 * square)[chosen].sum() / count[chosen].sum())
+            is_neutrality = head == "scale" and column == 1
+            assert root == pytest.approx(size) or is_neutrality
+            known = ratios[column][chosen] > 1e-6
+            assert np.ptp(factor[known, column]) < 1e-6 * factor.max()
+            assert not is_neutrality or factor[known, 1].max() == pytest.approx(factor[:, 0].max())
+
+
+@pytest.mark.parametrize(("head", "k"), HEADS)
+def test_tasks_of_labels_that_are_probabilities_are_those_of_the_labels_on_average(head, k):
+    _, x = examples(k)
+    hard = [task.label for task in binary_tasks(x, head)]
+    certain = Examples(x.features, np.eye(k)[x.label], None, x.classes)
+    mixed = Examples(x.features, (np.eye(k)[x.label] + np.eye(k)[x.label[::-1]]) / 2, None, x.classes)
+    for own, same, mean in zip(hard, binary_tasks(certain, head), binary_tasks(mixed, head), strict=True):
+        assert same.label == pytest.approx(own)
+        assert mean.label == pytest.approx((own + own[::-1]) / 2)
+
+
 @settings(max_examples=5, deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=20, max_size=20), st.sampled_from(HEADS))
 def test_starts_count_a_review_of_weight_k_as_k_copies(weight, head_and_k):

@@ -42,6 +42,7 @@ def test_data_files(names, expected):
         (["training.1600000.csv"], {}),
         (["train.csv"], {"train": ["train.csv"]}),
         (["a.csv", "trainer.csv"], {}),
+        (["train_and_test.csv", "a.csv"], {}),  # which of both, it does not say
     ],
 )
 def test_splits_of(files, expected):
@@ -59,6 +60,8 @@ def test_choose_files():
         choose_files(["valid.csv", "train.csv"], "test", "x", "...")
     with pytest.raises(DataError, match=r"^x: several files of the split 'train': train.csv, train.jsonl; repair$"):
         choose_files(["train.csv", "train.jsonl"], "train", "x", "repair")
+    with pytest.raises(DataError, match=r"^x: several files of the split 'train': train-0-of-1.csv, train.csv; "):
+        choose_files(["train.csv", "train-0-of-1.csv"], "train", "x", "repair")
 
 
 @pytest.mark.parametrize(
