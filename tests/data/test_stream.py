@@ -240,6 +240,47 @@ def test_the_encoding_is_found_or_suggested():
         assert read("id,text\n1,café “good”\n".encode(encoding), **inherited)[0] == ["café “good”"]
 
 
+class Arriving(io.RawIOBase):
+    """A stream of which some bytes are there, and then others."""
+
+    def __init__(self, *chunks: bytes):
+        self.chunks = iter(chunks)
+
+    def read1(self, count: int) -> bytes:
+        return next(self.chunks, b"")
+
+
+def test_a_character_may_arrive_in_two_parts():
+    content = "text\né café 🎬\n".encode()
+    options = ReadOptions(encoding="cp1252", inherited=frozenset(("encoding",)))  # where UTF-8 is found first
+    for cut in range(5, len(content)):
+        file = Arriving(content[:cut], content[cut:])
+        found = [
+            text for each in stream_pieces(file, "<stdin>", options, Kept.nothing) for text in each.text.to_pylist()
+        ]
+        assert found[-1] == "é café 🎬", cut
+
+
+def test_a_long_line_is_named_by_its_number_in_all_that_has_arrived():
+    file = Arriving(b"good\n" * 3, b"bad\n" * 2, b"fine\n" + b"a" * 200 + b"\n")
+    found = []
+    with pytest.raises(DataError, match=r"^<stdin>:7: a line of more than"):
+        for piece in stream_pieces(file, "<stdin>", ReadOptions(most=100), Kept.nothing):
+            found += piece.text.to_pylist()
+    assert found == ["good"] * 3 + ["bad"] * 2
+
+
+def test_the_label_beside_a_text_with_separators_is_the_outer_field():
+    for names, texts, labels in (
+        (("text", "label"), ["good\tfilm\tindeed", "bad"], ["1", "0"]),
+        (("label", "text"), ["film\tindeed\t1", "0"], ["good", "bad"]),
+    ):
+        options = ReadOptions(names=names, separator="\t")
+        content = io.BytesIO(b"good\tfilm\tindeed\t1\nbad\t0\n")
+        (piece,) = stream_pieces(content, "<stdin>", options, Kept.text)
+        assert (piece.text.to_pylist(), piece.columns["label"].to_pylist()) == (texts, labels)
+
+
 def test_rows_that_an_open_quote_swallows():
     """The rows before them have been answered."""
     lines = [f"{i},{i % 2},fine film\n" for i in range(30)]
