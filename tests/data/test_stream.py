@@ -270,6 +270,17 @@ def test_a_long_line_is_named_by_its_number_in_all_that_has_arrived():
     assert found == ["good"] * 3 + ["bad"] * 2
 
 
+def test_lines_and_notes_of_a_table_that_arrives_in_parts():
+    file = Arriving(b'text,id\n"a\n', b'b",1\n', b"c,2,3\n")
+    with pytest.raises(DataError, match=r"^<stdin>:4: 3 fields where the header has 2"):
+        list(stream_pieces(file, "<stdin>", ReadOptions(), Kept.nothing))
+    file = Arriving(b"text\ngood\n", b"bad\n", b"fine\n")
+    found = list(stream_pieces(file, "<stdin>", ReadOptions(), Kept.nothing))
+    assert [each.notes for each in found] == [("<stdin>: the first line, 'text', is read as a CSV header",), (), ()]
+    with pytest.raises(DataError, match=r"^<stdin>:3: no 'text'"):
+        list(stream_pieces(io.BytesIO(b'\n\n{"review": "good"}\n'), "<stdin>", ReadOptions(), Kept.nothing))
+
+
 def test_the_label_beside_a_text_with_separators_is_the_outer_field():
     for names, texts, labels in (
         (("text", "label"), ["good\tfilm\tindeed", "bad"], ["1", "0"]),
