@@ -271,7 +271,7 @@ def test_a_long_line_is_named_by_its_number_in_all_that_has_arrived():
 
 
 def test_lines_and_notes_of_a_table_that_arrives_in_parts():
-    file = Arriving(b'text,id\n"a\n', b'b",1\n', b"c,2,3\n")
+    file = Arriving(b'text,id\n"a\n', b'b",1\nc,2,3\n')
     with pytest.raises(DataError, match=r"^<stdin>:4: 3 fields where the header has 2"):
         list(stream_pieces(file, "<stdin>", ReadOptions(), Kept.nothing))
     file = Arriving(b"text\ngood\n", b"bad\n", b"fine\n")
