@@ -59,6 +59,7 @@ def test_workers_of_this_machine_are_the_same(local: DaskExecutor, here: Path, c
         ({"sentibp": "0.0.9 (abcdef)"}, "sentibp 0.0.9 (abcdef), not "),
         ({"numpy": "1.26.4"}, "numpy 1.26.4, not "),
         ({"python": "3.10.1"}, "python 3.10.1, not "),
+        ({"python": "3.99.0"}, "python 3.99.0, not "),
         ({"numpy": f"{identity()['numpy']}.post9"}, None),
         ({"python": identity()["python"].rpartition(".")[0] + ".99"}, None),
         ({"host": "another"}, None),

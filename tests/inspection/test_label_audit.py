@@ -25,6 +25,7 @@ from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import label_audit
 from sentibp.inspection.label_audit import audit_labels, confident_issues, resolve_target
 from sentibp.nn.layers import sigmoid
+from sentibp.training.events import Epoch
 from sentibp.utils.arrow import strings
 
 SMALL = ["train.epochs=3"]
@@ -62,6 +63,26 @@ def clear_reviews(n=120):
 
 def audit_sample(*overrides: str, count: int = 5, folds: int = 5, watch=lambda note: None):
     return audit_labels(load_config("quickstart", [*SMALL, *overrides]), folds, count, watch=watch)
+
+
+@pytest.mark.usefixtures("here")
+def test_networks_train_for_so_many_epochs_and_chance_is_told(monkeypatch):
+    rows, _ = clear_reviews()
+    write(rows)
+    fit, epochs = label_audit.fit, []
+
+    def spy(*arguments):
+        for event in fit(*arguments):
+            epochs.extend([event.epoch] if isinstance(event, Epoch) else [])
+            yield event
+
+    monkeypatch.setattr(label_audit, "fit", spy)
+    result = audit_labels(load_config("quickstart", [*SMALL, "data.source=mine.csv"]), 2, 1, epochs=2)
+    assert epochs == [1, 2, 1, 2]
+    for n, accuracy, is_chance in (100, 0.59, True), (100, 0.61, False), (25, 0.69, True), (25, 0.71, False):
+        corpus = result.corpus.take(np.arange(n))
+        found = result._replace(corpus=corpus, accuracy=accuracy, majority=0.5)
+        assert found.is_chance == is_chance, "two standard errors"
 
 
 @pytest.mark.usefixtures("here")
