@@ -276,11 +276,19 @@ def test_obstacles_are_told_when_they_are_new(capsys: pytest.CaptureFixture[str]
         found.tell({"tcp://a": one, "tcp://b": other | {"last_seen": clock}}, clock)
     found.tell({"tcp://a": one | {"last_seen": 50.0}}, 50.0)
     assert found.now == ""
+    busy = {"tcp://a": one | {"status": "paused"}, "tcp://b": other}
+    full = {address: each | {"status": "paused"} for address, each in busy.items()}
+    for clock, workers in enumerate([busy, full, busy, full, {}], 51):
+        found.tell(workers, float(clock))
+        assert bool(found.now) == (workers is not busy), "one of them works"
     stopped = "worker a (tcp://a) has not answered for 30 s; waiting until it does, or until Dask gives its work to"
     assert capsys.readouterr().err.splitlines() == [
         "tcp://h:1: no worker has joined yet; waiting for one to join",
         "tcp://h:1: no worker is left; waiting for one to join",
         f"tcp://h:1: {stopped} another, after five minutes",
+        "tcp://h:1: all workers are paused, as their memory is nearly full; waiting until some is free, or for a "
+        "worker with more memory",
+        "tcp://h:1: no worker is left; waiting for one to join",
     ]
 
 

@@ -186,6 +186,7 @@ def test_a_model_stops_when_nobody_waits(service):
 def test_the_text_without_an_answer_is_named_among_many(service):
     model = service().model
     assert [len(piece) for piece in module._pieces(["bad"] * 130)] == [64, 64, 2]
+    assert [len(piece) for piece in module._pieces(["x" * 40_000] * 5)] == [2, 2, 1]
     tensors = model.classifier.tensors()
     good = model.classifier.vocabulary.features().to_pylist().index("good")
     tensors["embedding.weight"][good] = np.nan
