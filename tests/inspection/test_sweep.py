@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from command import invoke
 
-from sentibp.inspection.sweep import SweepState, follow_sweep
+from sentibp.inspection.sweep import SweepState, _Reader, follow_sweep
 from sentibp.training import sweep_folder
 from sentibp.training.sweep import Options, Sweep, TrialEnded, TrialStarted, plan_sweep
-from sentibp.training.sweep_folder import SweepFolder
+from sentibp.training.sweep_folder import Plan, SweepFolder
 from sentibp.training.trial_pool import SerialPool
 
 SMALL = {"text": {"ngrams": 1}, "model": {"embedding": {"dim": 2, "init": "normal"}, "hidden": []}}
@@ -56,7 +58,16 @@ def test_it_ends_with_the_sweep(sweep: Callable[..., list[SweepState]]) -> None:
 def test_a_sweep_that_nobody_runs_is_interrupted(sweep: Callable[..., list[SweepState]]) -> None:
     states = sweep("some", trials=2)
     assert (states[-1].ended, states[-1].outcome) == (2, "interrupted")
+    again = follow_sweep(Path("some"), 0, sleep=lambda seconds: None)
+    assert [state.outcome for state in again] == ["running", "interrupted"], "it may be about to begin"
     assert invoke("runs", "watch", "some", code=130).out.startswith("some\n2 of 4 trials, 50%, best trial ")
+
+
+def test_a_trial_on_folds_has_done_those_before_the_one_that_runs(here: Path) -> None:
+    for number in range(3):
+        Path(f"found/trials/7/fold-{number}").mkdir(parents=True)
+    reader, plan = _Reader(Path("found")), cast(Plan, SimpleNamespace(folds=4))
+    assert [reader._share(number, plan) for number in (7, 8)] == [2 / 4, 0]
 
 
 def test_the_directory_of_the_attempt_that_ended_becomes_that_of_the_trial(here: Path) -> None:
