@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import sentibp
+from sentibp.inspection.evaluate import few_reviews
 
 TEXTS, LABELS = ["good", "bad"], ["positive", "negative"]
 
@@ -193,3 +194,9 @@ def test_texts_in_the_place_of_a_source(builtin):
     )
     Path("r.csv").write_text("text,label\ngood,1\nbad,0\n")
     assert sentibp.evaluate(builtin, Path("r.csv")).scores["n"] == 2
+
+
+def test_few_reviews_are_told_by_what_their_weights_are_worth():
+    assert few_reviews({"n": 1000}) == few_reviews({"n": 1000, "effective_n": 900.0}) == []
+    assert few_reviews({"n": 20})[0].startswith("only 20 reviews: only the interval says")
+    assert few_reviews({"n": 1000, "effective_n": 20.0})[0].startswith("only 20 reviews of equal weight (of 1,000): ")

@@ -148,6 +148,12 @@ def test_a_mistake_of_the_program_is_one_line_that_quotes_nothing(service, capsy
     assert "confidential" not in err
 
 
+@pytest.mark.parametrize(("most", "status"), [(6, 200), (5, 413)])
+def test_a_body_that_arrives_in_parts_is_bounded_as_a_whole(service, most, status):
+    """Without a header Content-Length, as curl sends it from a pipe."""
+    assert asyncio.run(request(service(body=most), body=b'"good"'))[0] == status
+
+
 def test_all_bodies_together_are_bounded(service, monkeypatch):
     monkeypatch.setattr(app, "_BODIES", 1)
     slow = service(Slow, body=100)
