@@ -9,12 +9,13 @@ import threading
 
 import numpy as np
 import pytest
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from sentibp.errors import ConfigError, DataError
 from sentibp.export.server import app
 from sentibp.export.server import model as module
-from sentibp.export.server.access import Access
+from sentibp.export.server.access import Access, Gate
 from sentibp.export.server.model import ServedModel, load_served_model
 from sentibp.export.server.request import Limits, read_texts
 from sentibp.model.classifier import NoAnswer
@@ -168,6 +169,34 @@ def test_all_bodies_together_are_bounded(service, monkeypatch):
         assert slow._held == 0
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "status"),
+    [
+        ("/predict", ["Bearer secret"], None),
+        ("/predict", ["bearer  secret"], None),
+        ("/predict", ["Basic secret"], 401),
+        ("/predict", ["secret"], 401),
+        ("/predict", ["Bearer secretly"], 401),
+        ("/predict", ["Bearer secret", "Bearer other"], 401),
+        ("/predict", [], 401),
+        ("/health", [], None),
+        ("/healthy", [], 401),
+    ],
+)
+def test_a_token_opens_all_paths_and_nothing_else_does(path, given, status):
+    gate = Gate(lambda *_: pytest.fail("it is not asked here"), Access("secret", frozenset()))
+    refusal = gate._refusal(Headers(raw=[(b"authorization", each.encode()) for each in given]), path)
+    assert (None if refusal is None else refusal.status_code) == status
+
+
+def test_a_page_of_another_site_is_refused_also_beside_an_own_origin():
+    gate = Gate(lambda *_: pytest.fail("it is not asked here"), Access(None, frozenset({"here:80"})))
+    for origins, status in ((), None), (["http://here:80"], None), (["http://here:80", "http://evil"], 403):
+        headers = [(b"host", b"here:80"), *((b"origin", each.encode()) for each in origins)]
+        refusal = gate._refusal(Headers(raw=headers), "/predict")
+        assert (None if refusal is None else refusal.status_code) == status
 
 
 @pytest.mark.parametrize("hosts", [[], [b"here", b"here"], [b"here", b"evil"], [b"evil", b"here"], [b"evil"]])
