@@ -117,7 +117,7 @@ def find_layout(
             notes.append(f"{header}: names the columns but the first one, which has the numbers of the rows")
         below, line = _after_first_row(data, dialect, line)
         data, names = below, bytes(data[: len(data) - len(below)]).strip()
-        surplus, what = below_names(sample[1:])
+        surplus, what = below_names(columns, sample[1:])
         for _ in range(surplus):
             data, line = _after_first_row(data, dialect, line)
         notes += [f"{name}:{sample[surplus][0]}: {what}"] * bool(surplus)

@@ -76,7 +76,7 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     header = _given_names(rows, first, place, name, options, notes)
     is_named = header is None
     header = header or _header(first)
-    surplus, what = below_names(list(itertools.islice(rows(), 1, 3))) if is_named else (0, "")
+    surplus, what = below_names(header, list(itertools.islice(rows(), 1, 3))) if is_named else (0, "")
     notes += [f"{place}: {what}"] * bool(surplus)
 
     def content(notes: list[str]) -> Iterator[tuple[int, list[str]]]:

@@ -18,11 +18,18 @@ _QUALTRICS = re.compile(r'\{"ImportId":.*\}')  # below the names and the questio
 
 _SURVEYMONKEY = "Open-Ended Response"  # below a question that is answered with a text
 
+_ORANGE_TYPE = re.compile(r"continuous|discrete|string|text|time|[cdst]")  # below the name of a column
+_ORANGE_ROLE = re.compile(r"(class|meta|ignore|weight|[cimw])?( ?\w+=\w*)*")  # below its type
+
 Row = tuple[int, list[str]]  # its number, and its fields
 
 
-def below_names(rows: Sequence[Row]) -> tuple[int, str]:
+def below_names(names: Sequence[str], rows: Sequence[Row]) -> tuple[int, str]:
     """Return how many of the first rows below the names of the columns are none, and what these are."""
+    if _are_of_orange(names, rows):
+        classes = [repr(name) for name, role in zip(names, rows[1][1], strict=True) if role in ("class", "c")]
+        which = f"; its class is {classes[0]}" if classes else ""
+        return 2, f"types and roles of Orange below the names of the columns, which are left out{which}"
     if rows and _is_rule(rows[0][1]):
         return 1, "a line below the names of the columns, which is left out"
     for number, (_, fields) in enumerate(rows[:2], 1):
@@ -33,6 +40,19 @@ def below_names(rows: Sequence[Row]) -> tuple[int, str]:
     if rows and _SURVEYMONKEY in rows[0][1]:
         return 1, "a second row of names, as SurveyMonkey writes it, which is left out"
     return 0, ""
+
+
+def _are_of_orange(names: Sequence[str], rows: Sequence[Row]) -> bool:
+    """Return whether the first two rows have the type and the role of each column, as .tab files of Orange do.
+
+    A column may have its values, with spaces between, as its type. Where it has, or no role is given, the rest decides.
+    """
+    if len(names) < 2 or len(rows) < 2 or not len(names) == len(rows[0][1]) == len(rows[1][1]):
+        return False
+    types, roles = rows[0][1], rows[1][1]
+    known = [_ORANGE_TYPE.fullmatch(each) is not None for each in types]
+    or_values = [is_known or len(each.split()) > 1 for is_known, each in zip(known, types, strict=True)]
+    return all(known if not any(roles) else or_values) and any(known) and all(map(_ORANGE_ROLE.fullmatch, roles))
 
 
 def _is_rule(fields: Sequence[str]) -> bool:

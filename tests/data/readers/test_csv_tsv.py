@@ -234,6 +234,29 @@ def test_a_second_header_of_a_survey_is_no_row(below, place, what):
     assert note.startswith(f"x.csv:{place}: {what}")
 
 
+ORANGE = "types and roles of Orange below the names of the columns, which are left out"
+
+
+@pytest.mark.parametrize(
+    ("below", "note"),
+    [
+        ("time\tstring\tdiscrete\n\tmeta include=True title=True\tclass\n", f"{ORANGE}; its class is 'label'"),
+        ("d\ts\td\n\t\t\n", ORANGE),
+        ("c\ts\t0 1\nm\tmeta\tc\n", f"{ORANGE}; its class is 'label'"),
+    ],
+)
+def test_types_and_roles_of_orange_are_no_rows(below, note):
+    """They were reviews with the texts `string` and `meta`, and with the labels `discrete` and `class`."""
+    records = parse(f"on\ttext\tlabel\n{below}1\tgood\t1\n2\tbad\t0\n", "x.tab")
+    assert rows(records) == [("good", "1"), ("bad", "0")]
+    assert (records.where(0), records.notes) == ("x.tab:4", (f"x.tab:3: {note}",))
+
+
+def test_what_is_like_types_of_orange_and_is_a_row():
+    data = "text\tlabel\nstring\td\nmeta\tgood\nbad plot\tc\n"
+    assert rows(parse(data, "x.tab")) == [("string", "d"), ("meta", "good"), ("bad plot", "c")]
+
+
 def test_what_is_like_a_second_header_and_is_a_row():
     data = 'text\n"{""ImportId"": 3} is shown"\nOpen-Ended Response was good\n'
     assert texts(parse(data, options=ReadOptions())) == ['{"ImportId": 3} is shown', "Open-Ended Response was good"]
