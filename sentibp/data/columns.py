@@ -44,7 +44,7 @@ _FEW_ROWS = 4  # with fewer, different values in all rows say nothing
 
 _NUMBER = r"^[+-]?[0-9.,:/-]+%?$"
 _FRACTION = r"^[+-]?[0-9]*[.,][0-9]*[1-9][0-9]*%?$"  # 0.7, but not 12.0, a whole number beside empty cells
-_DATE = r"^(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ].*)?$"
+_DATE = r"^(\d{4}[-/]\d{1,2}([-/]\d{1,2})?|\d{4}\.\d{1,2}\.\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ].*)?$"
 
 _NOT_LABELS = {
     *("customer", "client", "user", "author", "reviewer", "name", "product", "item", "film", "movie", "title", "brand"),
@@ -73,6 +73,12 @@ _LABEL_WORDS = _STARS | {
     *("avaliação", "sentimento", "valutazione", "punteggio", "beoordeling", "оценка"),
 }
 """Words, and signs, in the names of columns that often have the labels, in other languages than English, too."""
+
+_AMOUNTS = {
+    *("count", "counts", "likes", "dislikes", "votes", "upvotes", "downvotes", "helpful", "retweets", "favorites"),
+    *("favourites", "replies", "shares", "views", "length", "words", "characters", "score", "rating", "price", "age"),
+}
+"""Words in the names of columns with numbers that say how much or how many."""
 
 _FEW_GROUPS = 10  # a column with as few values, such as a country, is no group
 
@@ -286,9 +292,13 @@ def _have_meaning(column: Column) -> bool:
 
 
 def _may_be_group(column: Column) -> bool:
-    is_measured = column.fractions > 0.5 * column.filled  # two reviews of the same confidence belong to nothing
+    """Return whether reviews with the same value may belong together. Those of the same confidence or day do not."""
+    are_numbers = column.numbers > 0.9 * column.filled
+    is_measured = are_numbers and (
+        column.fractions > 0.05 * column.filled or not _words(column.name).isdisjoint(_AMOUNTS)
+    )
     repeats = len(column.distinct) > _FEW_GROUPS and 1.2 * len(column.distinct) < column.filled
-    return repeats and not is_measured and column.length < 60
+    return repeats and not is_measured and column.dates < 0.9 * column.filled and column.length < 60
 
 
 class LabelColumns(NamedTuple):

@@ -264,14 +264,23 @@ def test_texts_without_spaces_between_words_are_texts(sentibp, here):
     assert sentibp("train", "c.yaml", "--quiet").code == 0
 
 
-def test_a_measured_number_is_no_group(sentibp, here):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("confidence", lambda i: 0.5 + i // 3 / 100),
+        ("trust", lambda i: 1 if i % 3 else 0.5 + i / 1000),
+        ("Retweet count", lambda i: i // 3),
+        ("posted", lambda i: f"2024-{i // 28 + 1:02}-{i % 28 // 2 + 1:02} 10:00:00"),
+    ],
+)
+def test_a_measured_number_or_a_time_is_no_group(sentibp, here, name, value):
     """Many reviews may have the same confidence, and belong to nothing; numbers beside empty cells end in .0."""
-    rows = [[text, i % 2, 0.5 + i // 3 / 100, f"{7000 + i // 3}.0"] for i, text in enumerate(texts())]
-    write("rated.csv", ["text", "label", "confidence", "film"], rows)
+    rows = [[text, i % 2, value(i), f"{7000 + i // 3}.0"] for i, text in enumerate(texts())]
+    write("rated.csv", ["text", "label", name, "film"], rows)
     sentibp("init", "rated.csv")
     written = Path("rated.yaml").read_text(encoding="utf-8")
     assert "# group_column: film " in written
-    assert "group_column: confidence" not in written
+    assert f"group_column: {name}" not in written.replace('"', "")
 
 
 @pytest.mark.parametrize("repeats", [1, 20])
