@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import yaml
 
 from sentibp.config.load import override_data
 from sentibp.config.schema import Data
@@ -25,17 +21,16 @@ from sentibp.data.columns import (
     usual_label_name,
 )
 from sentibp.data.labels import default_class
+from sentibp.data.reader_settings import READER_SETTINGS, open_as_suggested
 from sentibp.data.readers.split_column import split_column, split_column_note
 from sentibp.data.readers.splits import canonical
-from sentibp.data.readers.table import Table, WrongKind, require_columns, resolved
+from sentibp.data.readers.table import Table, require_columns, resolved
 from sentibp.data.split import possible_share
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils import label_mapping
 from sentibp.utils.label_key import WITHOUT, label_key, label_value
 from sentibp.utils.messages import counted, one_line
 from sentibp.utils.repair import PLACEHOLDER, as_yaml, set_option
-
-_REPAIRS = ("encoding", "columns", "separator", "quoting", "sheet")  # settings that readers ask for, and suggest
 
 _COLUMNS = ("text_column", "label_column", "weight_column", "group_column")
 
@@ -66,8 +61,7 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     `overrides` are settings `data.KEY=VALUE`; the config has them as they are.
     """
     given = _given(overrides)
-    repairs = {key: value for key, value in given.items() if key in _REPAIRS}
-    settings, table = _open(path, name, repairs, given)
+    settings, table, taken = open_as_suggested(path, name, given)
     if table.columns and min(map(table.columns.count, table.columns)) > 1:
         repeated = [f"{column!r}" for column in dict.fromkeys(table.columns)]
         raise DataError(*(f"{name}: several columns are called {column}; rename all but one" for column in repeated))
@@ -95,7 +89,7 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     if not table.fixed_labels and "group_column" not in given:
         lines += _without_names(profile)
     notes = [] if table.fixed_labels or "label_column" in given else _other_labels(profile, name)
-    notes = [*dict.fromkeys(table.notes), *notes, *_splits(profile, name)]
+    notes = [*taken, *dict.fromkeys(table.notes), *notes, *_splits(profile, name)]
     return Draft(lines, profile.rows, open_lines, notes, advice)
 
 
@@ -151,7 +145,7 @@ def _columns_as_written(table: Table, given: Mapping[str, Any]) -> dict[str, Any
 
 def _with_given(given: Mapping[str, Any], drafted: Sequence[Line]) -> list[Line]:
     """Return the drafted lines, where the given settings replace those that are drafted for them."""
-    rest = [key for key in given if key not in _REPAIRS]
+    rest = [key for key in given if key not in READER_SETTINGS]
     lines: list[Line] = []
     key = ""
     for line, what in drafted:
@@ -230,44 +224,6 @@ def _given(overrides: Sequence[str]) -> dict[str, Any]:
     if "source" in given:
         raise ConfigError("data.source: is the FILE that the config is written for; leave it out")
     return {key: value for key, value in given.items() if value is not None}
-
-
-def _open(path: Path, name: str, settings: dict[str, Any], given: Mapping[str, Any]) -> tuple[dict[str, Any], Table]:
-    """Open a file, with these settings and those that its reader suggests where it cannot be read without.
-
-    Of the given settings, those count that say what of a folder is read, and how long a record may be.
-    """
-    others = {key: given[key] for key in ("labels", "split", "max_record_mb") if key in given}
-    while True:
-        data = Data.model_validate(settings | others)
-        try:
-            table = readers.open_table(path, name, sources.read_options(data), data.split)
-            next(table.batches(list(table.columns)[:1]), None)  # an encoding or quoting may fail here
-            return settings, table
-        except WrongKind:  # a column of lists
-            return settings, table
-        except DataError as error:
-            repair = _repair(str(error))
-            if not repair or not settings.keys().isdisjoint(repair):
-                raise
-            settings |= repair
-
-
-def _repair(message: str) -> dict[str, Any]:
-    """Return the first settings of a file that an error message suggests, with their values: one, or one after another.
-
-    An empty mapping if it suggests none.
-    """
-    repair: dict[str, Any] = {}
-    end = 0
-    for found in re.finditer(r"--set ((?:'[^']*'|\"[^\"]*\"|[^\s'\"])+)", message):
-        if repair and message[end : found.start()] != " ":
-            break
-        key, _, value = shlex.split(found[1])[0].rstrip(";,").partition("=")
-        section, _, key = key.partition(".")
-        if section == "data" and key in _REPAIRS and value != "NAME":  # which only the user knows
-            repair[key], end = yaml.safe_load(value), found.end()
-    return repair
 
 
 def _why(key: str) -> str:

@@ -155,6 +155,15 @@ def test_a_file_whose_encoding_is_not_known(sentibp, here):
     assert "--set data.encoding=NAME" in said
 
 
+def test_settings_that_the_reader_suggests_are_named(sentibp, here):
+    """The config said mac_roman without a word, though that gave the lines in UTF-8 wrong letters."""
+    Path("reviews.csv").write_bytes("text,label\nà bon film,1\nmal été,0\n".encode("cp1252"))
+    said = sentibp("init", "reviews.csv").err
+    how = "it looks like cp1252: --set data.encoding=cp1252; the config has this setting"
+    assert said == f"reviews.csv:2: not UTF-8 (byte 0xE0); {how}\n"
+    assert sentibp("init", "reviews.csv", "--force", "--set", "data.encoding=cp1252").err == ""
+
+
 @pytest.mark.parametrize("name", ["reviews.csv", "films"])
 def test_data_in_the_place_of_a_config(sentibp, here, name):
     (classes if name == "films" else labelled)(name)

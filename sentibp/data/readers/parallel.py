@@ -46,7 +46,7 @@ def find_pairs(folder: Path) -> list[Pair]:
     counts = {file: _count_lines(file) for file in (*labels, *texts)}
     pairs = []
     for file in texts:
-        same = [each for each in labels if counts[each] == counts[file]]
+        same = [each for each in labels if each != file and counts[each] == counts[file]]
         if same:
             pairs.append(Pair(file, max(same, key=lambda each: _nearness(each.name, file.name))))
     return pairs

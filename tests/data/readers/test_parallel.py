@@ -67,6 +67,11 @@ def test_texts_and_labels_are_met_with_a_command_that_works(here, name, split, p
         assert len(read(Path(name), name, ReadOptions(encoding="latin-1")).text) == 6  # to predict
 
 
+def test_no_file_has_the_labels_of_its_own_lines(here):
+    write("set", texts__txt="a good film\na bad film\n" * 4)
+    assert find_pairs(Path("set")) == []
+
+
 def test_which_files_are_pairs(here):
     write("set", a__txt=some_texts(8), b__txt=some_labels(8, last=""), ids__txt="\n".join(map(str, range(8))))
     write("set", README__txt=some_texts(8), more__csv=some_labels(8))
