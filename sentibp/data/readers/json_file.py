@@ -6,11 +6,19 @@ import functools
 import itertools
 import json
 import re
-import shlex
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sentibp.data.readers.content import filled_lines, first_bytes, long_line
+from sentibp.data.readers.inner_lists import (
+    DEPTH,
+    any_has_texts,
+    has_texts,
+    jq,
+    notes_on_inner_lists,
+    objects,
+    reject_classes_of_texts,
+)
 from sentibp.data.readers.json_document import Document
 from sentibp.data.readers.json_lines import (
     LOOK,
@@ -21,7 +29,6 @@ from sentibp.data.readers.json_lines import (
     parse_lines,
     record_table,
     require_once,
-    value_at,
 )
 from sentibp.data.readers.splits import listed
 from sentibp.data.readers.table import ReadOptions, Table, require_unset
@@ -29,8 +36,6 @@ from sentibp.errors import DataError
 from sentibp.utils import environment
 from sentibp.utils.environment import size
 from sentibp.utils.repair import set_option
-
-_DEPTH = 4  # of objects within objects that may hold the list
 
 _NAMED = "JSON objects name their values"
 
@@ -81,17 +86,7 @@ def _has_lines(data: memoryview, options: ReadOptions) -> bool:
         value = json.loads(str(next(lines), "utf-8"), strict=False)
     except (ValueError, RecursionError):
         return False
-    return isinstance(value, dict) and (_has_texts(value, options) or next(lines, None) is not None)
-
-
-def _has_texts(record: Record, options: ReadOptions) -> bool:
-    """Return whether a record has every text column, with a value that is no object or list."""
-    return all(_has(record, name) and not isinstance(value_at(record, name), list | dict) for name in options.texts)
-
-
-def _has(record: Record, column: str) -> bool:
-    head, dot, rest = column.partition(".")
-    return column in record or bool(dot and isinstance(inner := record.get(head), dict) and _has(inner, rest))
+    return isinstance(value, dict) and (has_texts(value, options) or next(lines, None) is not None)
 
 
 def _find_rows(data: memoryview, name: str, options: ReadOptions, notes: list[str]) -> Rows:
@@ -101,15 +96,15 @@ def _find_rows(data: memoryview, name: str, options: ReadOptions, notes: list[st
     if document.text[start] == "[":
         elements = [value for _, value in itertools.islice(document.elements(start), LOOK)]
         notes += notes_on_inner_lists(elements, name, options)
-        if elements and all(isinstance(each, list) and _any_has_texts(each, options) for each in elements):
-            raise DataError(f"{name}: a list of lists of objects; give the objects: {_jq((None, None), name)}")
+        if elements and all(isinstance(each, list) and any_has_texts(each, options) for each in elements):
+            raise DataError(f"{name}: a list of lists of objects; give the objects: {jq((None, None), name)}")
         first = elements[0] if elements else {}
         lists = not isinstance(first, dict | list) and len(list(itertools.islice(document.values(), 2))) == 2
         return functools.partial(_concatenated if lists else _listed, data, name, options)
     value, end = document.value(start)
-    if isinstance(value, dict) and (document.skip(end) < len(document.text) or _has_texts(value, options)):
+    if isinstance(value, dict) and (document.skip(end) < len(document.text) or has_texts(value, options)):
         notes += notes_on_inner_lists([value], name, options, in_list=False)
-    if document.skip(end) < len(document.text) or isinstance(value, str) or _has_texts(value, options):
+    if document.skip(end) < len(document.text) or isinstance(value, str) or has_texts(value, options):
         return functools.partial(_concatenated, data, name, options)
     for key in value:
         require_once(value, key, f"{name}:{document.line(start)}")
@@ -123,7 +118,7 @@ def _find_table(value: Record, data: memoryview, name: str, options: ReadOptions
         return functools.partial(_listed, data, name, names, ("data",))
     if all(isinstance(value.get(each), list | dict) for each in options.texts):  # orient="columns", or to_dict("list")
         return functools.partial(_by_column, data, name, options, options.texts[0])
-    if _has_objects(value) and _any_has_texts(value.values(), options):  # orient="index"
+    if _has_objects(value) and any_has_texts(value.values(), options):  # orient="index"
         return functools.partial(_by_key, data, name, options)
     return None
 
@@ -136,12 +131,12 @@ def _find_list(value: Record, data: memoryview, name: str, options: ReadOptions,
     If nothing in the object has the text column, the records are such that the error names the columns there are.
     """
     lists = dict(_lists(value))
-    fitting = [path for path, records in lists.items() if _any_has_texts(_records(records, options), options)]
-    keyed = {path: inner.values() for path, inner in _objects(value) if _has_objects(inner)}
-    keyed = {path: records for path, records in keyed.items() if _any_has_texts(records, options)}
+    fitting = [path for path, records in lists.items() if any_has_texts(_records(records, options), options)]
+    keyed = {path: inner.values() for path, inner in objects(value) if _has_objects(inner)}
+    keyed = {path: records for path, records in keyed.items() if any_has_texts(records, options)}
     keyed, fitting = ([path for path in paths if not _are_in(path, keyed)] for paths in (keyed, fitting))
     if len(keyed) == 1 and not fitting:
-        notes += notes_on_inner_lists(dict(_objects(value))[keyed[0]].values(), name, options, keyed[0])
+        notes += notes_on_inner_lists(dict(objects(value))[keyed[0]].values(), name, options, keyed[0])
         return functools.partial(_by_key, data, name, options, keyed[0])
     if keyed:
         raise _several(name, lists, fitting + keyed, options)
@@ -152,6 +147,7 @@ def _find_list(value: Record, data: memoryview, name: str, options: ReadOptions,
     alike = _has_objects(value) and len(lists) > 1 and len({path[1:] for path in lists}) == 1  # a list in each record
     if lists and not (alike and not fitting):
         raise _several(name, lists, fitting, options)
+    reject_classes_of_texts(value, name, options)
     if not _has_objects(value):
         return functools.partial(_concatenated, data, name, options)
     column, inner = next(iter(value.items()))
@@ -160,46 +156,8 @@ def _find_list(value: Record, data: memoryview, name: str, options: ReadOptions,
     return functools.partial(_by_key, data, name, options)
 
 
-def notes_on_inner_lists(
-    records: Iterable[Any], name: str, options: ReadOptions, path: tuple[str, ...] = (), *, in_list: bool = True
-) -> list[str]:
-    """Raise a DataError if the records have the texts only in lists within them. `path` leads to the records.
-
-    `in_list`: they are the elements of a list, and not one after the other.
-
-    A record that has a text itself, such as a review with its replies, is a review: then return a note on such a list,
-    as a product with its reviews looks the same.
-    """
-    found = [record for record in itertools.islice(records, LOOK) if isinstance(record, dict)]
-    are_reviews = any(_has_texts(record, options) for record in found)
-    for record in found:
-        for key, inner in record.items():
-            if isinstance(inner, list) and _any_has_texts(inner, options):
-                wanted = " and ".join(map(repr, options.texts))
-                command = _jq((*path, *[None] * in_list, key, None), name)
-                if are_reviews:
-                    fact = f"each object is one review, without the objects with {wanted} in its list {key!r}"
-                    return [f"{name}: {fact}; if these are the reviews, give them: {command}"]
-                raise DataError(f"{name}: each object has a list {key!r} with {wanted}; give these objects: {command}")
-    return []
-
-
-def _jq(path: Iterable[str | None], name: str) -> str:
-    """Return the command that writes what is at the end of a path of keys. None stands for each element of a list."""
-    steps = "".join(
-        "[]" if key is None else f".{key}" if re.fullmatch(r"[A-Za-z_]\w*", key, re.ASCII) else f"[{json.dumps(key)}]"
-        for key in path
-    )
-    file = "" if name == "<stdin>" else f" {shlex.quote(name)}"
-    return f"jq -c {shlex.quote('.' + steps.removeprefix('.'))}{file} > reviews.jsonl"
-
-
 def _has_objects(value: Record) -> bool:
     return bool(value) and all(isinstance(each, dict) for each in value.values())
-
-
-def _any_has_texts(records: Iterable[Any], options: ReadOptions) -> bool:
-    return any(isinstance(each, dict) and _has_texts(each, options) for each in itertools.islice(records, LOOK))
 
 
 def _lists(value: Record, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list]]:
@@ -207,17 +165,8 @@ def _lists(value: Record, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
     for key, inner in value.items():
         if isinstance(inner, list) and inner and all(isinstance(each, dict | list) for each in inner[:LOOK]):
             yield (*prefix, key), inner
-        elif isinstance(inner, dict) and len(prefix) < _DEPTH:
+        elif isinstance(inner, dict) and len(prefix) < DEPTH:
             yield from _lists(inner, (*prefix, key))
-
-
-def _objects(value: Record, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Record]]:
-    """Yield the path and the value of each object in an object, or in objects within it."""
-    for key, inner in value.items():
-        if isinstance(inner, dict):
-            yield (*prefix, key), inner
-            if len(prefix) < _DEPTH:
-                yield from _objects(inner, (*prefix, key))
 
 
 def _are_in(path: tuple[str, ...], outer: Iterable[tuple[str, ...]]) -> bool:
@@ -238,7 +187,7 @@ def _several(
     if fitting:
         paths = ", ".join(".".join(path) for path in fitting)
         fact = f"{name}: several lists or objects have {wanted}: {paths}"
-        return DataError(f"{fact}; write each to a file of its own: {_jq((*fitting[0], None), name)}")
+        return DataError(f"{fact}; write each to a file of its own: {jq((*fitting[0], None), name)}")
     kinds = [f"{'.'.join(path)} ({_keys_of(records[0])})" for path, records in lists.items()]
     repair = f"name it with --set data.text_column=NAME, a key of: {listed(kinds)}"
     return DataError(f"{name}: no list of objects with {wanted}; {repair}")

@@ -19,7 +19,7 @@ from sentibp.data.readers.arriving import Blocks, LongDocument, arriving, everyt
 from sentibp.data.readers.dialect import head_lines
 from sentibp.data.readers.disguise import reject_other_content
 from sentibp.data.readers.header import title_count, title_fact
-from sentibp.data.readers.json_file import notes_on_inner_lists
+from sentibp.data.readers.inner_lists import notes_on_inner_lists
 from sentibp.data.readers.json_lines import leaves, parse_lines, value_at
 from sentibp.data.readers.layouts import reject_lines
 from sentibp.data.readers.pieces import MOST_ROWS, empty_piece, json_pieces, place_of, table_pieces

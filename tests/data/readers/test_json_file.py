@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import subprocess
 
 import pandas as pd
@@ -215,6 +217,49 @@ def test_a_command_of_jq_takes_the_reviews_out(tmp_path):
     with pytest.raises(DataError) as error:
         open_json(memoryview(pages), "<stdin>", BOTH)
     assert str(error.value).endswith("""these objects: jq -c '.["a page"][]["im:reviews"][]' > reviews.jsonl""")
+
+
+BY_CLASS = {"pos": ["a good film", "well made"], "neg": ["a bad film"]}
+BY_OBJECT = [{"class": key, "text": texts} for key, texts in BY_CLASS.items()]
+EQUAL = {"positive": ["a good film"], "negative": ["a bad film"]}
+
+
+@pytest.mark.parametrize(
+    ("data", "lists", "command"),
+    [
+        (BY_CLASS, "'pos', 'neg' seem to have the texts of a class each", ". | to_entries[] | {COLUMNS}"),
+        ({"a b": EQUAL}, "'positive', 'negative' seem to have the", '.["a b"] | to_entries[] | {COLUMNS}'),
+        (BY_OBJECT, "each object has a list 'text' of texts", ".[] | .text = .text[]"),
+        (
+            {"all": [{"label": "pos", "said": BY_CLASS["pos"]}, {"label": "neg", "said": BY_CLASS["neg"]}]},
+            "each object has a list 'said' of texts",
+            ".all[] | .text = .said[] | del(.said)",
+        ),
+    ],
+)
+def test_lists_of_texts_are_met_with_a_command_of_jq(tmp_path, data, lists, command):
+    """The advice was to name a list as the column of the texts, and then to join its words."""
+    said = complaint(json.dumps(data), "x.json")
+    assert said.startswith(f"x.json: {lists}")
+    command = command.replace("COLUMNS", '"label": .key, "text": .value[]')
+    assert said.endswith(f"; give an object for each text: jq -c {shlex.quote(command)} x.json > reviews.jsonl")
+    if shutil.which("jq"):
+        written = subprocess.run(["jq", "-c", command], input=json.dumps(data), capture_output=True, text=True).stdout
+        options = BOTH if data is not BY_OBJECT else BOTH._replace(label="class")
+        found = {(text, label[:3]) for text, label in rows(parse(written, "x.jsonl", options))}
+        assert {("a good film", "pos"), ("a bad film", "neg")} <= found
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"title": ["a clock", "two shoes"], "body": ["it is good", "they are bad"]},
+        [{"body": "good", "tags": ["fast delivery"]}, {"body": "bad", "tags": ["two days"]}],
+        [{"said": "I like it as it is", "tags": ["fast delivery"]}],
+    ],
+)
+def test_lists_that_are_a_table_or_tags(data):
+    assert "--set data.text_column=" in complaint(json.dumps(data), "x.json")
 
 
 def test_reviews_with_replies_are_reviews():

@@ -1,0 +1,127 @@
+"""Lists in the records of JSON that have the reviews: say how jq takes them out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sentibp.data.readers.json_lines import LOOK, Record, value_at
+from sentibp.data.readers.table import USUAL_NAMES, ReadOptions, plain_name
+from sentibp.errors import DataError
+from sentibp.utils import label_mapping
+from sentibp.utils.label_key import label_key
+from sentibp.utils.messages import truncated
+
+DEPTH = 4  # of objects within objects that may hold a list
+
+_MOST_WORDS = 3  # of what is beside a list of texts, such as a label
+_LONG_WORD = 20  # characters: a longer one is a text, of a language that writes no spaces
+
+_SHOWN = 60  # characters of the labels in a message
+
+
+def has_texts(record: Record, options: ReadOptions) -> bool:
+    """Return whether a record has every text column, with a value that is no object or list."""
+    return all(_has(record, name) and not isinstance(value_at(record, name), list | dict) for name in options.texts)
+
+
+def _has(record: Record, column: str) -> bool:
+    head, dot, rest = column.partition(".")
+    return column in record or bool(dot and isinstance(inner := record.get(head), dict) and _has(inner, rest))
+
+
+def any_has_texts(records: Iterable[Any], options: ReadOptions) -> bool:
+    """Return whether one of the first records has every text column."""
+    return any(isinstance(each, dict) and has_texts(each, options) for each in itertools.islice(records, LOOK))
+
+
+def notes_on_inner_lists(
+    records: Iterable[Any], name: str, options: ReadOptions, path: tuple[str, ...] = (), *, in_list: bool = True
+) -> list[str]:
+    """Raise a DataError if the records have the texts only in lists within them. `path` leads to the records.
+
+    `in_list`: they are the elements of a list, and not one after the other.
+
+    A record that has a text itself, such as a review with its replies, is a review: then return a note on such a list,
+    as a product with its reviews looks the same.
+    """
+    found = [record for record in itertools.islice(records, LOOK) if isinstance(record, dict)]
+    are_reviews = any(has_texts(record, options) for record in found)
+    if not are_reviews and (key := _list_of_texts(found)):
+        each = f"{_steps((*path, *[None] * in_list)) or '.'} | {_steps((options.texts[0],))} = {_steps((key, None))}"
+        command = _command(f"{each} | del({_steps((key,))})" if key != options.texts[0] else each, name)
+        raise DataError(f"{name}: each object has a list {key!r} of texts; give an object for each text: {command}")
+    for record in found:
+        for key, inner in record.items():
+            if isinstance(inner, list) and any_has_texts(inner, options):
+                wanted = " and ".join(map(repr, options.texts))
+                command = jq((*path, *[None] * in_list, key, None), name)
+                if are_reviews:
+                    fact = f"each object is one review, without the objects with {wanted} in its list {key!r}"
+                    return [f"{name}: {fact}; if these are the reviews, give them: {command}"]
+                raise DataError(f"{name}: each object has a list {key!r} with {wanted}; give these objects: {command}")
+    return []
+
+
+def _list_of_texts(records: Sequence[Record]) -> str:
+    """Return the key of a list of texts that each record has beside short values only, such as a label; else ""."""
+    others = [item for record in records for item in record.items() if isinstance(item[1], str)]
+    usual = USUAL_NAMES["text"]
+    if not records or any(len(value.split()) > _MOST_WORDS or plain_name(key) in usual for key, value in others):
+        return ""
+    return next((key for key in records[0] if all(_are_texts(record.get(key)) for record in records)), "")
+
+
+def reject_classes_of_texts(value: Record, name: str, options: ReadOptions) -> None:
+    """Raise a DataError if an object, or one within it, has a list of texts under the label of each class."""
+    for path, inner in ((), value), *objects(value):
+        if len(inner) < 2 or not all(map(_are_texts, inner.values())):
+            continue
+        is_table = len({len(texts) for texts in inner.values()}) == 1  # with titles and texts, perhaps
+        if not is_table or label_mapping.suggest(list(map(label_key, inner))).is_complete:
+            columns = f"{json.dumps(options.label or 'label')}: .key, {json.dumps(options.texts[0])}: .value[]"
+            command = _command(f"{_steps(path) or '.'} | to_entries[] | {{{columns}}}", name)
+            which = truncated(", ".join(map(repr, inner)), _SHOWN)
+            raise DataError(
+                f"{name}: {which} seem to have the texts of a class each; give an object for each text: {command}"
+            )
+
+
+def _are_texts(value: Any) -> bool:
+    """Return whether a value is a list of strings, of which most have several words."""
+    if not isinstance(value, list) or not value or not all(isinstance(each, str) for each in value):
+        return False
+    return sum(" " in each.strip() or len(each) > _LONG_WORD for each in value) > len(value) / 2
+
+
+def objects(value: Record, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Record]]:
+    """Yield the path and the value of each object in an object, or in objects within it."""
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            yield (*prefix, key), inner
+            if len(prefix) < DEPTH:
+                yield from objects(inner, (*prefix, key))
+
+
+def jq(path: Iterable[str | None], name: str) -> str:
+    """Return the command that writes what is at the end of a path of keys. None stands for each element of a list."""
+    return _command(_steps(path), name)
+
+
+def _steps(path: Iterable[str | None]) -> str:
+    """Return a path of keys as jq writes it."""
+    steps = "".join(
+        "[]" if key is None else f".{key}" if re.fullmatch(r"[A-Za-z_]\w*", key, re.ASCII) else f"[{json.dumps(key)}]"
+        for key in path
+    )
+    return "." * (not steps.startswith(".") and bool(steps)) + steps
+
+
+def _command(filter: str, name: str) -> str:
+    """Return the command that writes what a filter of jq finds in a file."""
+    file = "" if name == "<stdin>" else f" {shlex.quote(name)}"
+    return f"jq -c {shlex.quote(filter)}{file} > reviews.jsonl"
