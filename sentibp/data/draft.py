@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sentibp.config.load import override_data
 from sentibp.config.schema import Data
 from sentibp.data import readers, sources
+from sentibp.data.class_columns import class_columns_repair
 from sentibp.data.columns import (
     Column,
     Profile,
@@ -86,6 +87,8 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     open_lines = [(len(head) + i, what) for i, (_, what) in enumerate(body, 1) if what]
     lines = [*head, *(line for line, _ in body)]
     advice = [] if table.fixed_labels or "labels" in given else [*_as_classes_advice(profile), *_marks_advice(profile)]
+    if not table.fixed_labels and profile.label is None and (by_class := class_columns_repair(profile.texts, name)):
+        advice.append(by_class)
     if not table.fixed_labels and "group_column" not in given:
         lines += _without_names(profile)
     notes = [] if table.fixed_labels or "label_column" in given else _other_labels(profile, name)

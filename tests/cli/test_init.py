@@ -107,6 +107,14 @@ def test_a_file_without_labels(sentibp, here):
     )
 
 
+def test_columns_with_the_texts_of_a_class_each(sentibp, here):
+    """One of them was taken as the column of all texts, and the message asked for a column of the labels."""
+    write("hotels.csv", ["Negative_Review", "Positive_Review"], list(zip(texts(), texts(60, 60), strict=True)))
+    fact = "'Negative_Review' and 'Positive_Review' seem to have the texts of a class each; write a row for each text: "
+    assert f"\nadvice   {fact}" in sentibp("init", "hotels.csv").out
+    assert fact in sentibp("train", "quickstart", "--set", "data.source=hotels.csv", code=3).err
+
+
 @pytest.mark.parametrize("name", ["lists.jsonl", "lists.parquet"])
 def test_a_column_of_lists_is_named(sentibp, here, name):
     rows = [{"text": text, "topics": ["food", "price"]} for text in texts()]

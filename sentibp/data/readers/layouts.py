@@ -120,9 +120,9 @@ def _command(layout: _Layout, paths: Sequence[Path]) -> str:
     return f"write it as lines with labels: {layout.command} {files} > {target}; then give {target}"
 
 
-def new_file() -> str:
-    """Return the name of a file that is not in the working folder yet, for lines with labels."""
+def new_file(suffix: str = ".txt") -> str:
+    """Return the name of a file that is not in the working folder yet, for texts with labels."""
     number = 1
-    while Path(target := f"labelled{f'-{number}' * (number > 1)}.txt").exists():
+    while Path(target := f"labelled{f'-{number}' * (number > 1)}{suffix}").exists():
         number += 1
     return target
