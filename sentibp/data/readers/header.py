@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sentibp.data.readers.dialect import COMMA, fields_of
+from sentibp.data.readers.split_column import are_splits
 from sentibp.data.readers.table import ID_NAMES, USUAL_NAMES, ReadOptions, column_option, is_set, resolved
 from sentibp.errors import DataError
 from sentibp.utils.messages import truncated
@@ -333,7 +334,7 @@ def suggested_names(rows: Rows, options: ReadOptions) -> list[str]:
     """Return a name for each column.
 
     The text's name is for the longest values that are neither numbers nor dates, the label's for a column with few
-    different values.
+    different values, unless these are splits such as TRAIN and TEST.
     """
     columns = [[row[i] for row in rows] for i in range(len(rows[0]))]
     names = [""] * len(columns)
@@ -341,6 +342,9 @@ def suggested_names(rows: Rows, options: ReadOptions) -> list[str]:
     longest = sorted(range(len(columns)), key=lambda i: (not plain[i], -sum(map(len, columns[i]))))
     for i, name in zip(sorted(longest[: len(options.texts)]), options.texts, strict=False):
         names[i] = name
+    for i, column in enumerate(columns):
+        if not names[i] and are_splits(column) and "split" not in names:
+            names[i] = "split"
     label = label_column(columns, [i for i, name in enumerate(names) if not name])
     if label is not None:
         names[label] = options.label or "label"

@@ -6,7 +6,7 @@ A training reads all rows, and a note says so.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -26,7 +26,7 @@ _ANSWERS = {"accept", "reject", "ignore"}
 
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
-_OTHERS = {"unsup", "unsupervised", "unlabeled", "unlabelled", "extra", "holdout", "eval", "evaluation"}
+_OTHERS = {"unsup", "unsupervised", "unlabeled", "unlabelled", "extra", "holdout", "eval", "evaluation", "unassigned"}
 
 _MOST = 20  # different values; a column with more says something else
 
@@ -58,15 +58,17 @@ def split_column_note(name: str, column: str, counts: Mapping[str, int] | None) 
         repair = "leave the others out, for example with jq -c 'select(.answer == \"accept\")'"
         fact = f"its column {column!r} has {what}, and all rows are read with their labels, also where these are wrong"
         return (f"{name}: {fact}; {repair}",) * (_ANSWERS >= set(counts) > {"accept"})
-    if flag is not None:
-        is_told = {_BOOLEANS.get(value) for value in counts} == {True, False}
-    else:
-        splits = {canonical(value) for value in counts}
-        is_told = "train" in splits and len(splits) > 1 and splits <= {*ALIASES, *_OTHERS}
-    if not is_told:
+    is_flag = flag is not None and {_BOOLEANS.get(value) for value in counts} == {True, False}
+    if not (is_flag or (flag is None and are_splits(counts))):
         return ()
     repair = "write the rows of each into a file of its own, such as train.csv and test.csv, and name the one to read"
     return (f"{name}: its column {column!r} has {what}, and all rows are read; to keep them apart, {repair}",)
+
+
+def are_splits(values: Iterable[str]) -> bool:
+    """Return whether values say that some rows are for training, and some for something else."""
+    splits = {canonical(value.strip().casefold()) for value in values} - {""}
+    return "train" in splits and len(splits) > 1 and splits <= {*ALIASES, *_OTHERS}
 
 
 def _plain(column: str) -> str:

@@ -75,3 +75,12 @@ def test_init_tells_a_column_of_splits():
     (note,) = draft_config(Path("x.csv"), "x.csv", Path()).notes
     assert note.startswith(f"x.csv: its column 'split' has train (21), test (9), {REPAIR}")
     assert sources.load_corpus("x.csv").notes == (note,)
+
+
+def test_a_column_of_splits_without_a_header():
+    """It was suggested as a column of any name, or as that of the labels, and all rows were trained on."""
+    rows = [f"{'VALIDATION' if i % 5 else 'TRAIN'},the film number {i},{['sad', 'happy'][i % 2]}" for i in range(30)]
+    Path("x.csv").write_text("\n".join(rows))
+    suggested, note = draft_config(Path("x.csv"), "x.csv", Path()).notes
+    assert "--set data.columns=[split,text,label]; " in suggested
+    assert note.startswith(f"x.csv: its column 'split' has train (6), validation (24), {REPAIR}")
