@@ -51,6 +51,10 @@ def notes_on_inner_lists(
     """
     found = [record for record in itertools.islice(records, LOOK) if isinstance(record, dict)]
     are_reviews = any(has_texts(record, options) for record in found)
+    if options.label is not None and found and all(map(_is_task, found)):
+        raise DataError(
+            f"{name}: tasks of Label Studio, whose labels are deep in lists; export them as JSON-MIN or CSV"
+        )
     if not are_reviews and (key := _list_of_texts(found)):
         each = f"{_steps((*path, *[None] * in_list)) or '.'} | {_steps((options.texts[0],))} = {_steps((key, None))}"
         command = _command(f"{each} | del({_steps((key,))})" if key != options.texts[0] else each, name)
@@ -65,6 +69,15 @@ def notes_on_inner_lists(
                     return [f"{name}: {fact}; if these are the reviews, give them: {command}"]
                 raise DataError(f"{name}: each object has a list {key!r} with {wanted}; give these objects: {command}")
     return []
+
+
+def _is_task(record: Record) -> bool:
+    """Return whether a record is a task of Label Studio with the choices of its annotators."""
+    annotations = record.get("annotations")
+    labelled = isinstance(annotations, list) and all(
+        isinstance(each, dict) and "result" in each for each in annotations
+    )
+    return labelled and isinstance(record.get("data"), dict)
 
 
 def _list_of_texts(records: Sequence[Record]) -> str:

@@ -6,6 +6,7 @@ import functools
 import itertools
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -263,7 +264,9 @@ def _json_text(record: Record, column: str, place: str) -> str | None:
     require_once(record, column, place)
     value = value_at(record, column)
     if isinstance(value, list | dict):
-        raise WrongKind(f"{place}: {column!r} is {_kind(value, column, ONE_LABEL)}", column)
+        command = f"jq -c {shlex.quote(f'.[{json.dumps(column)}] |= first')} {shlex.quote(place.rpartition(':')[0])}"
+        repair = f"{ONE_LABEL}; where each line has an object, to keep the first: {command} > reviews.jsonl"
+        raise WrongKind(f"{place}: {column!r} is {_kind(value, column, repair)}", column)
     missing = value is None or (isinstance(value, float) and np.isnan(value))
     return None if missing else whole(str(value))
 

@@ -250,6 +250,16 @@ def test_lists_of_texts_are_met_with_a_command_of_jq(tmp_path, data, lists, comm
         assert {("a good film", "pos"), ("a bad film", "neg")} <= found
 
 
+def test_tasks_of_label_studio(tmp_path):
+    """The message named no column of labels, as these are in lists; its smaller exports have columns."""
+    choice = {"id": 1, "type": "choices", "value": {"choices": ["good"]}}
+    data = json.dumps([{"id": 1, "data": {"text": "a film"}, "annotations": [{"id": 1, "result": [choice]}]}] * 2)
+    named = BOTH._replace(text="data.text")
+    for options in BOTH, named:
+        assert complaint(data, "x.json", options).endswith("in lists; export them as JSON-MIN or CSV")
+    assert texts(parse(data, "x.json", named._replace(label=None))) == ["a film", "a film"]
+
+
 @pytest.mark.parametrize(
     "data",
     [

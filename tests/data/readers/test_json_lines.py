@@ -38,6 +38,8 @@ def test_json_that_arrow_rejects_and_python_reads():
     assert rows(parse(data, "x.jsonl")) == [("a\tb?", "1"), ("d", "0")]
 
 
+FIRST = "where each line has an object, to keep the first: jq -c '.[\"label\"] |= first' x.json > reviews.jsonl"
+
 JSON_MISTAKES = {
     '{"text": "a", "label": 1}\n{"text": "b" "label": 1}': "x.json:2: not JSON: expecting ',' delimiter; "
     "write one object a line",
@@ -49,7 +51,7 @@ JSON_MISTAKES = {
     '{"text": "a", "label": {}}': "x.json:1: 'label' is an object; name a value in it",
     '{"text": "a", "label": 1}\n{"text": {"body": "b"}, "label": 1}': "x.json:2: 'text' is an object; "
     "name a value in it, such as text.body",
-    '{"text": "a", "label": ["food", "price"]}': f"x.json:1: 'label' is a list; {ONE_LABEL}",
+    '{"text": "a", "label": ["food", "price"]}': f"x.json:1: 'label' is a list; {ONE_LABEL}; {FIRST}",
     '{"text": "a", "label": 1}\n{"text": ["a", "b"], "label": 1}': f"x.json:2: 'text' is a list; {JOIN}",
     '[{"text": "a", "label": 1}\n, 3]': 'x.json:2: not an object; write {"text": "..."}',
     '{"text": "a", "label": 1}\n\ufeff{"text": "b"}': "x.json:2: not JSON: expecting value; "
