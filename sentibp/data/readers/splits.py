@@ -51,7 +51,7 @@ class SeveralFiles(DataError):
 
 _CANONICAL = {alias: split for split, aliases in ALIASES.items() for alias in aliases}
 
-TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx", ".xlsm", ".ft")
+TABLES = (".csv", ".tsv", ".tab", ".psv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx", ".xlsm", ".ft")
 
 _SHARD = re.compile(r"(.+)-\d+-of-\d+")  # as the Hugging Face hub names them
 

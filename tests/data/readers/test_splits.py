@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sentibp.data.readers.splits import SeveralFiles, choose_files, data_files, format_suffix, splits_of
+from sentibp.data.readers import SUFFIXES
+from sentibp.data.readers.splits import TABLES, SeveralFiles, choose_files, data_files, format_suffix, splits_of
 from sentibp.errors import DataError
+from sentibp.utils.paths import PACKED
 
 
 @pytest.mark.parametrize(
@@ -14,10 +16,16 @@ from sentibp.errors import DataError
         (["b.csv", "a.txt", "README.md", ".hidden.csv", "__MACOSX/b.csv"], ["b.csv"]),
         (["readme.txt", "b.txt", "a.txt"], ["a.txt", "b.txt"]),
         (["dataset_info.json", "LICENSE", "x.PARQUET", "y.csv.gz"], ["x.PARQUET", "y.csv.gz"]),
+        (["test.tab", "test.tab.metadata", "train.psv"], ["test.tab", "train.psv"]),
     ],
 )
 def test_data_files(names, expected):
     assert data_files(names) == expected
+
+
+def test_every_format_that_is_read_is_one_of_data_files():
+    """A folder with train.tab and test.tab "had no reviews"."""
+    assert {*SUFFIXES} - {".txt", ".zip", *PACKED} == {*TABLES}
 
 
 @pytest.mark.parametrize(
