@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sentibp.config.schema import Config, Data
     from sentibp.config.values import Value
 
-_MOST_CLASSES = 100  # more are probably no classes of reviews
+MOST_CLASSES = 100  # more are probably no classes of reviews
 
 
 def find_class_conflicts(config: Config) -> Iterator[Conflict]:
@@ -41,8 +41,8 @@ def _classes(data: Data, output: str) -> Iterator[Conflict]:
         yield conflict
     elif len(names) < 3:
         yield from _two_classes(data.labels, names, ordered=data.ordered)
-    elif len(names) > _MOST_CLASSES:
-        yield Conflict(path, f"{len(names)} classes; give at most {_MOST_CLASSES}")
+    elif len(names) > MOST_CLASSES:
+        yield Conflict(path, f"{len(names)} classes; give at most {MOST_CLASSES}")
     elif data.ordered and _are_best_first(names):
         lists = {name: data.labels[name] for name in [*reversed(names), *([IGNORE] if IGNORE in data.labels else [])]}
         yield Conflict(path, "the classes are in order from the worst to the best", right=lists)

@@ -99,6 +99,7 @@ class Column:
     distinct: set[str] = field(default_factory=set)  # in the sample
     counts: Counter[str] | None = field(default_factory=Counter)  # of the values in all rows; None if there are many
     example: str = ""
+    most: int = _MOST_LABELS  # different labels that are counted, at most
 
     @property
     def length(self) -> float:
@@ -147,7 +148,7 @@ def profile_table(table: Table, text: str | None = None, label: str | None = Non
 
     Of columns of lists and objects, only the names are told.
     """
-    rows, columns, nested = _columns(table)
+    rows, columns, nested = _columns(table, label)
     texts = sorted((column for column in columns if column.is_text), key=_text_rank)
     if not texts:  # short ones, or always the same
         texts = [each for each in columns if _is_usual_text(each) and each.name != label][:1]
@@ -168,15 +169,18 @@ def profile_table(table: Table, text: str | None = None, label: str | None = Non
     )
 
 
-def _columns(table: Table) -> tuple[int, list[Column], list[str]]:
+def _columns(table: Table, label: str | None) -> tuple[int, list[Column], list[str]]:
     """Return the number of rows, what is known of each column with values, and the names of those of lists or objects.
 
-    Formats without types tell by an error that a column is one of these.
+    Formats without types tell by an error that a column is one of these. A known column of labels may have more.
     """
+    from sentibp.config.class_conflicts import MOST_CLASSES  # it loads the YAML parser
+
     unique = [name for name in dict.fromkeys(table.columns) if table.columns.count(name) == 1]
     names = [name for name in unique if table.types is None or not pa.types.is_nested(table.types.field(name).type)]
     while True:
-        columns, rows = [Column(name) for name in names], 0
+        columns = [Column(name, most=MOST_CLASSES if name == label else _MOST_LABELS) for name in names]
+        rows = 0
         try:
             with contextlib.closing(table.batches(names)) as batches:
                 for batch in batches:
@@ -202,7 +206,7 @@ def _add(column: Column, values: pa.Array, rows: int) -> None:
         for value, count in zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True):
             column.counts[value] += count
         if len(column.counts) > _MOST_SPELLINGS or (
-            len(column.counts) > _MOST_LABELS + 1 and len(set(map(label_key, column.counts))) > _MOST_LABELS + 1
+            len(column.counts) > column.most + 1 and len(set(map(label_key, column.counts))) > column.most + 1
         ):  # and one for empty values
             column.counts = None
     if rows >= _SAMPLE:

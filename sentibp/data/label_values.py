@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -331,9 +333,16 @@ class _Unknown:
     def _which_is_which(self, fact: str = "") -> str:
         """Return an error line with the labels, their counts, and the mapping to set."""
         if len([key for key in self.rows if key]) > _MOST:
+            from sentibp.config.class_conflicts import MOST_CLASSES  # it loads the YAML parser
+
             number = sum(key != "" for key in self.rows)
             fact = f"{self.records.name}: {number:,} different labels: {self._listed(self.rows)}{fact}"
-            return f"{fact}; {self._other_column()}"
+            are_classes = number <= min(MOST_CLASSES, sum(self.rows.values()) / 2)
+            if not are_classes or not Path(self.records.name).exists():
+                return f"{fact}; {self._other_column()}"
+            file, column = shlex.quote(self.records.name), shlex.quote(self.records.label_column)
+            init = f"sentibp init {file} --label-column {column}"
+            return f"{fact}; if each is a class, this writes their list: {init}; otherwise: {self._other_column()}"
         return "; ".join(self._facts(fact))
 
     def _listed(self, rows: Mapping[str, int]) -> str:

@@ -107,6 +107,20 @@ def test_a_file_without_labels(sentibp, here):
     )
 
 
+def test_many_classes_of_a_known_column(sentibp, here):
+    """With more than 20, the config had no labels, and its training ended in an error without a repair."""
+    rows = [[f"{text} about {i % 25}", f"topic {i % 25}"] for i, text in enumerate(texts(150))]
+    write("topics.csv", ["text", "topic"], rows)
+    columns = ["--set", "data.source=topics.csv", "--set", "data.label_column=topic"]
+    said = sentibp("train", "quickstart", *columns, code=3).err
+    fact, _, rest = said.partition("; if each is a class, this writes their list: ")
+    assert fact.startswith("topics.csv: 25 different labels: topic 0 (6), topic 1 (6), ")
+    command = shlex.split(rest.partition("; otherwise: ")[0])
+    advice = sentibp(*command[1:]).out.partition("for a class each instead of negative and positive, add ")[2]
+    sentibp(*command[1:], "--force", *shlex.split(advice.splitlines()[0]))
+    assert sentibp("train", "topics.yaml", "--set", "train.epochs=1", "--quiet").code == 0
+
+
 def test_columns_with_the_texts_of_a_class_each(sentibp, here):
     """One of them was taken as the column of all texts, and the message asked for a column of the labels."""
     write("hotels.csv", ["Negative_Review", "Positive_Review"], list(zip(texts(), texts(60, 60), strict=True)))
