@@ -161,6 +161,10 @@ def workplace(here, trained) -> Path:
         "long.csv": [("text", "label"), *long],
         "reviews.csv": [("text", "label"), *rows],
         "more.csv": [("text", "label"), ("A film to see twice.", "positive"), ("A film to leave early.", "negative")],
+        "sentences.csv": [
+            ("text", "sentiment_value"),
+            *[(text, (0.1, 0.5, 0.9)[(label == "positive") + i % 2]) for i, (text, label) in enumerate(rows)],
+        ],
         "shop.csv": [("comment", "stars"), *[(text, 5 if label == "positive" else 1) for text, label in rows]],
         "three.csv": [("text", "label"), *rows, *plain],
         "stars.csv": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from sentibp.config.messages import ALIASES, Conflict, show
 from sentibp.config.yaml_file import Keys
 from sentibp.utils.label_key import IGNORE, LABELS, class_names, is_binary, is_number, label_key
 from sentibp.utils.label_mapping import class_order, polarity, suggest, worse_first
+from sentibp.utils.label_ranges import Range, as_number, is_like_a_range, parse_range, ranges_of
 from sentibp.utils.near_names import close, nearest
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
@@ -23,6 +25,7 @@ def find_class_conflicts(config: Config) -> Iterator[Conflict]:
     """Yield the conflicts between the classes, and between them and settings that name them."""
     yield from _classes(config.data, config.model.output)
     yield from _label_in_two_lists(config.data.labels)
+    yield from _ranges(config.data.labels or {})
     yield from _unknown_class_weights(config)
     yield from _metric_of_other_classes(config)
 
@@ -156,6 +159,28 @@ def _label_in_two_lists(labels: Mapping[str, Sequence[Value]] | None) -> Iterato
         if not values and kind != IGNORE:
             message = "[] is empty; give a list of values or text, a number, true or false"
             yield Conflict(("data", "labels", kind), message)
+
+
+def _ranges(labels: Mapping[str, Sequence[Value]]) -> Iterator[Conflict]:
+    """Yield what is wrong with ranges of numbers, such as `>=0.6`: how they are written, and numbers in two classes."""
+    for kind, values in labels.items():
+        for i, value in enumerate(values):
+            if is_like_a_range(value) and parse_range(value) is None:
+                message = f'{show(value)} is no range; write it as ">=0.6", "<=0.4" or ">0.4,<0.6"'
+                yield Conflict(("data", "labels", kind, i), message)
+    if not ranges_of(labels):
+        return
+    numbers = [(kind, i, value, _range(value)) for kind, values in labels.items() for i, value in enumerate(values)]
+    for (other, _, first, a), (kind, i, value, b) in itertools.combinations(numbers, 2):
+        if kind != other and a and b and a != b and a.overlaps(b):
+            message = f"{show(value)} and {show(first)}, which is in {other}, have numbers in common; separate them"
+            yield Conflict(("data", "labels", kind, i), message)
+
+
+def _range(value: Value) -> Range | None:
+    """Return the range that a value is, or that has a number only."""
+    number = as_number(label_key(value))
+    return parse_range(value) if number is None else Range(number, number, True, True)
 
 
 def are_binary(labels: Mapping[str, Sequence[Value]] | None) -> bool:

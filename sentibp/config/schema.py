@@ -149,8 +149,9 @@ class Data(_Section):
     labels: LabelLists | None = None
     """The classes, and what the values of the label column mean: `{negative: [0], positive: [4]}`, or with more
     classes, from the worst to the best, `{negative: [1, 2], neutral: [3], positive: [4, 5]}`. Reviews with the values
-    of `ignore` are left out. A list such as `[1, 2, 3, 4, 5]` is short for a class for each value. null: negative and
-    positive, by their usual names (0 and 1, neg and pos, negative and positive, ...)."""
+    of `ignore` are left out. A list such as `[1, 2, 3, 4, 5]` is short for a class for each value. Continuous numbers
+    have ranges, `{negative: ["<=0.4"], positive: [">=0.6"]}` or `">0.2,<=0.4"`; numbers between two ranges are left
+    out. null: negative and positive, by their usual names (0 and 1, neg and pos, negative and positive, ...)."""
     ordered: bool = True
     """Whether the classes are in order, from the worst to the best. false: they have no order, as topics; two such
     classes have names of their own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -26,8 +27,9 @@ from sentibp.data.readers.table import (
 )
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, scalar, to_numpy
-from sentibp.utils.label_key import is_number, label_key
+from sentibp.utils.label_key import NOT_KNOWN, is_number, label_key
 from sentibp.utils.label_mapping import class_spellings, column_polarity, suggest
+from sentibp.utils.label_ranges import as_number
 
 _SAMPLE = 100_000  # rows from which a column is judged, except that labels are counted in all
 
@@ -54,6 +56,13 @@ _NOT_LABELS = {
     *("weekday", "date", "time"),
 }
 """Words in the names of columns that have few values, and seldom the labels."""
+
+_MEASURES = {
+    *("confidence", "probability", "prob", "certainty", "price", "cost", "weight", "count", "length", "votes"),
+    *("helpful", "helpfulness", "useful", "latitude", "longitude", "lat", "lon", "lng", "similarity", "subjectivity"),
+    *("relevance", "quality", "agreement", "trust"),
+}
+"""Words in the names of columns whose numbers measure something else than the opinion of a text."""
 
 _STARS = {
     "★",
@@ -96,7 +105,7 @@ class Column:
     numbers: int = 0  # values that are numbers
     fractions: int = 0  # of them not whole, such as a confidence or a price
     dates: int = 0  # values that are dates, perhaps with a time
-    distinct: set[str] = field(default_factory=set)  # in the sample
+    distinct: Counter[str] = field(default_factory=Counter)  # the different values in the sample, and their rows
     counts: Counter[str] | None = field(default_factory=Counter)  # of the values in all rows; None if there are many
     example: str = ""
     most: int = _MOST_LABELS  # different labels that are counted, at most
@@ -115,6 +124,18 @@ class Column:
                 spelling, rows = found.get(key, (value, 0))
                 found[key] = spelling, rows + count
         return found
+
+    @functools.cached_property
+    def numerals(self) -> dict[str, int]:
+        """The different values in the sample as normalized numbers, with their rows; empty if others are among them.
+
+        Values that stand for none, such as NULL or ?, do not count.
+        """
+        rows: Counter[str] = Counter()
+        for value, count in self.distinct.items():
+            rows[label_key(value)] += count
+        found = {key: count for key, count in rows.items() if key and key not in NOT_KNOWN}
+        return found if all(as_number(key) is not None for key in found) else {}
 
     @property
     def is_text(self) -> bool:
@@ -154,7 +175,7 @@ def profile_table(table: Table, text: str | None = None, label: str | None = Non
         texts = [each for each in columns if _is_usual_text(each) and each.name != label][:1]
     if text is None:
         text = next((column.name for column in texts if column.name != label), None)
-    others = sorted((each for each in columns if each.name != text and not not_labels(each)), key=label_rank)
+    others = _label_candidates([each for each in columns if each.name != text and not not_labels(each)])
     chosen = [column for column in columns if column.name == label] or others[:1]
     used = {text, *(column.name for column in chosen)}
     return Profile(
@@ -202,9 +223,7 @@ def _is_usual_text(column: Column) -> bool:
 def _add(column: Column, values: pa.Array, rows: int) -> None:
     texts = pc.utf8_trim_whitespace(pc.fill_null(values.cast(TEXT), scalar("")))
     if column.counts is not None:
-        counted = pc.value_counts(texts)
-        for value, count in zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True):
-            column.counts[value] += count
+        column.counts.update(_value_counts(texts))
         if len(column.counts) > _MOST_SPELLINGS or (
             len(column.counts) > column.most + 1 and len(set(map(label_key, column.counts))) > column.most + 1
         ):  # and one for empty values
@@ -220,8 +239,14 @@ def _add(column: Column, values: pa.Array, rows: int) -> None:
         column.numbers += int(to_numpy(pc.match_substring_regex(texts, _NUMBER)).sum())
         column.fractions += int(to_numpy(pc.match_substring_regex(texts, _FRACTION)).sum())
         column.dates += int(to_numpy(pc.match_substring_regex(texts, _DATE)).sum())
-        column.distinct.update(pc.unique(texts).to_pylist())
+        column.distinct.update(_value_counts(texts))
         column.example = column.example or texts[0].as_py()
+
+
+def _value_counts(texts: pa.Array) -> dict[str, int]:
+    """Return the number of rows of each different value, in order of appearance."""
+    counted = pc.value_counts(texts)
+    return dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
 
 
 def _text_rank(column: Column) -> tuple[bool, float]:
@@ -234,6 +259,8 @@ def not_labels(column: Column) -> str:
     is_one = len(column.distinct) == 1 if column.counts is None else len(values) == 1
     many = column.counts is None or column.filled <= 1.5 * len(values)
     numerals = [value for value in values if re.fullmatch(r"[0-9]{6,}(\.0)?", value, re.ASCII)]
+    if is_continuous(column):
+        return ""
     words = re.split(r"[\W_]+|(?<=[a-z])(?=[A-Z])", column.name.strip())
     is_numbered = column.numbers == column.filled and words[-1].casefold() in ("id", "ids")
     kinds = {
@@ -244,10 +271,33 @@ def not_labels(column: Column) -> str:
         "large numbers, as times and ids are": 0 < len(values) == len(numerals) and (many or not is_usual),
         MANY: column.counts is None,
         f"{len(values)} different values in {column.filled:,} rows": many and not is_usual,
-        "ids, as its name says": is_numbered
-        and not any(each in plain_name(column.name) for each in USUAL_NAMES["label"]),
+        "ids, as its name says": is_numbered and not has_label_word(column.name),
     }
     return next((kind for kind, holds in kinds.items() if holds), "")
+
+
+def _label_candidates(columns: Sequence[Column]) -> list[Column]:
+    """Return the columns that may have the labels, the likeliest first: continuous numbers only if there are no others.
+
+    A score often stands beside the label that it led to.
+    """
+    few = [each for each in columns if not is_continuous(each)]
+    return sorted(few or columns, key=label_rank)
+
+
+def is_continuous(column: Column) -> bool:
+    """Return whether the values may be labels that are continuous numbers: from 0 to 1, -1 to 1, or of a usual name.
+
+    Measures of another kind, such as a confidence or a price, are not.
+    """
+    many = column.counts is None or len(column.labels) > _MOST_LABELS
+    if not many or column.numbers < 0.5 * column.filled or not _words(column.name).isdisjoint(_MEASURES | _NOT_LABELS):
+        return False
+    numbers = [as_number(key) or 0.0 for key in column.numerals]
+    if not numbers or (column.fractions == 0 and not usual_label_name(column.name)):
+        return False
+    of_unit = min(numbers) >= -1 and max(numbers) <= 1
+    return of_unit or (has_label_word(column.name) and min(numbers) >= -100 and max(numbers) <= 100)
 
 
 def is_id_like(different: int, rows: int, name: str) -> bool:
@@ -267,14 +317,18 @@ def usual_label_name(name: str) -> bool:
     return plain_name(name) in USUAL_NAMES["label"]
 
 
+def has_label_word(name: str) -> bool:
+    """Return whether the name of a column contains a word for labels, such as `sentiment_score`."""
+    return any(each in plain_name(name) for each in USUAL_NAMES["label"]) or not _words(name).isdisjoint(_LABEL_WORDS)
+
+
 def label_rank(column: Column) -> tuple[bool, bool, bool, bool, int, int]:
     """Return how likely a column has labels, by its name and values: the least is the likeliest."""
-    name, usual = plain_name(column.name), USUAL_NAMES["label"]
     words = _words(column.name)
     return (
-        name not in usual,
+        not usual_label_name(column.name),
         not _have_meaning(column),
-        not any(each in name for each in usual) and words.isdisjoint(_LABEL_WORDS),
+        not has_label_word(column.name),
         not words.isdisjoint(_NOT_LABELS),
         ("positive", None, "negative").index(column_polarity(column.name)),
         len(column.labels),
@@ -345,7 +399,7 @@ def find_label_columns(table: Table, options: ReadOptions) -> LabelColumns | Non
     taken = kinds.pop(options.label or "", "")
     few = {each.name for each in profile.columns if each.counts is not None}
     may_be_wrong = taken in (ONE_VALUE, MANY) or (taken == TEXTS and options.label in few)  # labels to correct, or map
-    found = sorted((each for each in profile.columns if kinds.get(each.name) == ""), key=label_rank)
+    found = _label_candidates([each for each in profile.columns if kinds.get(each.name) == ""])
     others = [(name, what) for name, what in kinds.items() if what]
     return LabelColumns(
         names=[each.name for each in found],

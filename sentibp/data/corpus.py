@@ -266,7 +266,7 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
         notes = (*notes, *labels_in_texts_note(records, label, class_names(labels)))
     values = None
     if label is not None and records.label is not None and not records.fixed_labels:
-        values = values_in(records.label, label, class_names(labels))
+        values = values_in(records.label, label, labels)
     corpus = Corpus(records.text, label, weight, notes, group, class_names(labels), records.place, values)
     if weightless or not kept.all():
         notes = (*notes, *_left_out(records.name, kept, weightless))

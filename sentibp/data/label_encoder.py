@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from sentibp.data.labels import IGNORED, USUAL, Labels, default_class
+from sentibp.data.labels import USUAL, Labels, default_class, label_numbers
 from sentibp.errors import InvalidInput
 from sentibp.utils.label_key import IGNORE, LABELS, class_names, is_number, label_key, label_value
 from sentibp.utils.label_mapping import class_order, suggest, worse_first
+from sentibp.utils.label_ranges import ranges_of, suggest_ranges
 from sentibp.utils.repair import set_option
-from sentibp.utils.sequences import is_missing, require_sequence, to_list
+from sentibp.utils.sequences import is_missing, read_once, require_sequence, to_list
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Data
@@ -75,7 +77,7 @@ class LabelEncoder:
         _require_labels(values, "y")
         numbers = self.numbers
         if others := set(values) - numbers.keys():
-            meaning, none = _meaning(setting()), -len(self.classes) - 1
+            meaning, none = label_numbers(setting(), map(label_key, others)), -len(self.classes) - 1
             numbers = numbers | {value: meaning.get(label_key(value), none) for value in others}
         return [numbers[value] for value in values]
 
@@ -98,9 +100,9 @@ def label_encoder(labels: Any, data: Data, name: str = "y", categories: Categori
     values = label_list(labels, name)
     if not values:
         raise InvalidInput(f"{name} is empty: 0 sample(s) (reviews) given; give at least one of each class")
-    distinct = _distinct(values, name)
     if data.labels is not None:
-        return _of_setting(distinct, data.labels, name)
+        return _of_setting(_distinct(values, name, data.labels), data.labels, name)
+    distinct = _distinct(values, name)
     keys = [label_key(value) for value in distinct.tolist()]
     if len(distinct) == 1:
         raise InvalidInput(f"all labels are {distinct.tolist()[0]!r}, one class; training needs at least two classes")
@@ -169,8 +171,9 @@ def class_numbers(labels: Any, data: Data, name: str = "labels", weight: Any = N
     IGNORED for one that data.labels ignores. InvalidInput with the position for one that means none, unless the
     `weight` of its text is 0.
     """
-    values, number, names = label_list(labels, name, weight), _meaning(data.labels), categories_of(labels).names
+    values, names = label_list(labels, name, weight), categories_of(labels).names
     keys, named = list(map(label_key, values)), [label_key(names.get(value)) for value in values] if names else []
+    number = label_numbers(data.labels, {*keys, *named})
     if named and (data.labels is None or number.keys() >= set(named) or not number.keys() >= set(keys)):
         keys = named  # without data.labels, 0 does not mean negative if its name is happy
     unknown = next((i for i, key in enumerate(keys) if number.get(key) is None), None)
@@ -179,18 +182,6 @@ def class_numbers(labels: Any, data: Data, name: str = "labels", weight: Any = N
         shown = f"{value!r:.60}" + (f" ({names[value]})" if names and value in names else "")
         raise InvalidInput(f"{name}[{unknown}] is {shown}, and the classes of the model are {known}")
     return np.array([number[key] for key in keys], np.int64)
-
-
-def _meaning(setting: Labels | None) -> dict[str, int]:
-    """Return the number of the class of each normalized label in data.labels, or of the usual ones if it is not set."""
-    if setting is None:
-        return USUAL
-    names = class_names(setting)
-    return {
-        label_key(value): IGNORED if each == IGNORE else names.index(each)
-        for each, listed in setting.items()
-        for value in listed
-    }
 
 
 def label_list(labels: Any, name: str = "y", weight: Any = None) -> list[Any]:
@@ -208,12 +199,22 @@ def label_list(labels: Any, name: str = "y", weight: Any = None) -> list[Any]:
     require_sequence(labels, name, "label")
     if getattr(getattr(labels, "dtype", None), "kind", "") in ("M", "m"):  # as a list, they would be nanoseconds
         raise InvalidInput(f"Unknown label type: {name} has dates or times; give labels of bool, int or str")
-    values, absent = to_list(labels, name), _weightless(weight)
+    values, absent = _to_list(labels, name), _weightless(weight)
     if usual := [value for position, value in enumerate(values) if position not in absent][: len(absent)]:
         values = [usual[0] if position in absent else value for position, value in enumerate(values)]
     for position, value in enumerate(values):
         if is_missing(value):
             raise InvalidInput(f"{name}[{position}] is missing (Input {name} contains NaN or None); leave it out")
+    return values
+
+
+def _to_list(labels: Any, name: str) -> list[Any]:
+    """Return labels as plain values. A number of 32 bits is the shortest that means it: 0.4, not 0.4000000059604645."""
+    labels = read_once(labels)
+    values, kind = to_list(labels, name), str(getattr(labels, "dtype", getattr(labels, "type", "")))
+    first = labels[0] if isinstance(labels, list | tuple) and labels else None
+    if kind.rpartition(".")[2].casefold() in ("float", "float32") or type(first) is np.float32:
+        return [value if is_missing(value) else float(str(np.float32(value))) for value in values]
     return values
 
 
@@ -235,18 +236,26 @@ def _conversion_warning() -> type[Warning]:
     return DataConversionWarning
 
 
-def _distinct(values: Sequence[Any], name: str) -> np.ndarray:
-    """Return the labels in ascending order, as an array of their type."""
+def _distinct(values: Sequence[Any], name: str, setting: Labels | None = None) -> np.ndarray:
+    """Return the labels in ascending order, as an array of their type. Only ranges in data.labels take any numbers."""
     _require_labels(values, name)
     found = set(values)
+    if setting is not None and ranges_of(setting):
+        return label_array(sorted(found, key=lambda value: (isinstance(value, str), value)))
     if (share := next((value for value in found if isinstance(value, float) and value % 1), None)) is not None:
-        repair = "for classes such as 4.5 stars, write the numbers as text"
+        repair = f"{_continuous_repair(values)}for classes such as 4.5 stars, write the numbers as text"
         raise InvalidInput(f"Unknown label type: continuous: {name} has {share!r}; {repair}")
     if len(kinds := {"text" if isinstance(value, str) else "numbers" for value in found}) > 1:
         raise InvalidInput(f"{name} has labels of several types: {' and '.join(sorted(kinds))}; give one")
     if len(found) > _MOST:
         raise InvalidInput(f"{name} has {len(found):,} different labels; give at most {_MOST}")
     return label_array(sorted(found))
+
+
+def _continuous_repair(values: Sequence[Any]) -> str:
+    """Return the repair that makes two classes of numbers, if their scale or their rows say where to cut."""
+    found = suggest_ranges(Counter(map(label_key, values)))
+    return f"for two classes, {found[1]}: {set_option('data.labels', found[0])}; " if found else ""
 
 
 def _require_labels(values: Sequence[Any], name: str) -> None:
@@ -263,8 +272,8 @@ def label_array(values: list[Any]) -> np.ndarray:
 
 def _of_setting(distinct: np.ndarray, setting: dict[str, list[Any]], name: str) -> LabelEncoder:
     """Return the encoder of labels that data.labels lists."""
-    names, meaning = class_names(setting), _meaning(setting)
-    values = distinct.tolist()
+    names, values = class_names(setting), distinct.tolist()
+    meaning = label_numbers(setting, map(label_key, values))
     unknown = [value for value in values if label_key(value) not in meaning]
     if unknown:
         listed = ", ".join(repr(value) for values in setting.values() for value in values)

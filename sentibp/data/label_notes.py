@@ -12,8 +12,9 @@ from sentibp.data.columns import is_id_like
 from sentibp.data.labels import IGNORED, Labels, distinct
 from sentibp.utils import compute as pc
 from sentibp.utils.arrow import from_numpy, to_numpy
-from sentibp.utils.label_key import LABELS, class_names, label_key
-from sentibp.utils.label_mapping import LabelMapping, class_order, polarity, says_the_reverse
+from sentibp.utils.label_key import LABELS, class_names, label_key, label_value
+from sentibp.utils.label_mapping import LabelMapping, class_order, polarity, property_classes, says_the_reverse
+from sentibp.utils.label_ranges import ranges_of
 from sentibp.utils.messages import counted, truncated
 from sentibp.utils.repair import set_option
 
@@ -57,11 +58,16 @@ def _reversed_note(data: Data) -> str | None:
 
 
 def reversed_column_notes(records: Records, labels: Labels | None) -> list[str]:
-    """Return a note if 1 is read as positive, as usual, in a column whose name says that it means negative."""
+    """Return a note if 1 is read as positive, and the name of its column says that it means negative, or a property."""
     column = records.label_column
     if not column or records.label is None or records.fixed_labels or labels is not None:
         return []
     keys = {label_key(value) for value in distinct(records.label)[0]}
+    if found := property_classes(column, keys):
+        (no, yes), lists = found, {name: list(map(label_value, values)) for name, values in found.items()}
+        option = f"{set_option('data.labels', lists)} {set_option('data.ordered', False)}"
+        fact = f"{records.name}: {found[yes][0]} in {column!r} is taken as positive, and answers call it so"
+        return [f"{fact}; to call the classes {no} and {yes}, train with {option}"]
     if not says_the_reverse(column, keys):
         return []
     no, yes = ("0", "1") if keys & {"0", "1"} else ("false", "true")
@@ -105,7 +111,7 @@ def id_labels_note(records: Records, labels: Labels | None) -> list[str]:
     if not column or records.label is None or rows > max(_FEW_LABELS, sum(map(len, (labels or {}).values()))):
         return []
     different = len(set(map(label_key, distinct(records.label)[0])))
-    if records.fixed_labels or not is_id_like(different, rows, column):
+    if records.fixed_labels or ranges_of(labels or {}) or not is_id_like(different, rows, column):
         return []
     repair = "if these are ids, name the labels with --set data.label_column=NAME"
     return [f"{records.name}: {column!r} has another label in every row; {repair}"]

@@ -10,10 +10,40 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sentibp.data.labels import IGNORED, USUAL, Labels, NoKnownLabel, Value, distinct, first_place, row_count
-from sentibp.errors import DataError, NoLabels
-from sentibp.utils.label_key import IGNORE, LABELS, WITHOUT, class_names, is_number, label_key, label_value
-from sentibp.utils.label_mapping import LabelMapping, class_order, class_spellings, polarity, suggest
+from sentibp.data.labels import (
+    IGNORED,
+    Labels,
+    NoKnownLabel,
+    Value,
+    among_classes,
+    distinct,
+    first_place,
+    label_numbers,
+    named_values,
+    row_count,
+)
+from sentibp.errors import NoLabels
+from sentibp.utils.label_key import (
+    IGNORE,
+    LABELS,
+    NOT_KNOWN,
+    WITHOUT,
+    class_names,
+    is_binary,
+    is_number,
+    label_key,
+    label_value,
+)
+from sentibp.utils.label_mapping import (
+    LabelMapping,
+    class_order,
+    class_spellings,
+    polarity,
+    property_classes,
+    property_of,
+    suggest,
+)
+from sentibp.utils.label_ranges import as_number, ranges_of, suggest_ranges
 from sentibp.utils.messages import truncated
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
@@ -24,9 +54,6 @@ _PARTNERS = {"0": "1", "1": "0", "-1": "1", "neg": "pos", "pos": "neg", "negativ
 _PARTNERS |= {"false": "true", "true": "false"}
 
 _UNKNOWN = -2
-
-_NOT_KNOWN = WITHOUT | {"na", "none", "unknown", "missing", "not available", "-", "--", "?", "."}
-"""Labels that stand for none. They are a class only if the user says so."""
 
 _SHOWN = 8  # values that an error message lists
 
@@ -47,53 +74,20 @@ def parse_labels(records: Records, labels: Labels | None, wrong: list[str], as_c
     names = class_names(labels)
     labels = None if records.fixed_labels else labels
     values, codes = distinct(records.label)
-    meaning = _meaning(labels)
-    values = _named(values, records.label_names, meaning, declared=labels is not None)
+    meaning = label_numbers(labels)
+    values = named_values(values, records.label_names, meaning, declared=labels is not None)
     keys = [label_key(value) for value in values]
     if labels is None and {"0", "-1"} <= set(keys):  # -1 is then a third class, or means "no label"
         del meaning["-1"]
-    classes = np.array([meaning.get(key, _UNKNOWN) for key in keys], np.int8)
+    number = label_numbers(labels, keys) if labels is not None else meaning
+    classes = np.array([number.get(key, _UNKNOWN) for key in keys], np.int8)
     if (classes == _UNKNOWN).any():
         unknown = _Unknown(records, keys, values, classes, codes, meaning, labels)
         wrong += unknown.lines()
         as_classes += unknown.lines_as_classes()
     if records.fixed_labels and names != LABELS:
-        classes = _among(names, classes, records.name)
+        classes = among_classes(names, classes, records.name)
     return classes[codes]
-
-
-def _among(names: Sequence[str], classes: np.ndarray, source: str) -> np.ndarray:
-    """Return the numbers of negative and positive among other classes, for data whose labels are these two."""
-    names = [label_key(name) for name in names]
-    if missing := [name for name in LABELS if name not in names]:
-        raise DataError(
-            f"{source}: its labels are negative and positive, and data.labels has no class {' and no '.join(missing)}; "
-            "name the classes of the others so, or leave it out of data.source"
-        )
-    return np.array([names.index(LABELS[each]) if each >= 0 else each for each in classes], np.int8)
-
-
-def _meaning(labels: Labels | None) -> dict[str, int]:
-    if labels is None:
-        return dict(USUAL)
-    numbers = {name: number for number, name in enumerate(class_names(labels))}
-    return {label_key(value): numbers.get(name, IGNORED) for name, values in labels.items() for value in values}
-
-
-def _named(values: list, names: Sequence[str], meaning: dict[str, int], *, declared: bool) -> list:
-    """Replace integer labels by their names in the data set, unless the user's mapping is one of integers.
-
-    Without a mapping the names count: 0 does not mean negative if its name is happy.
-    """
-    if not names:
-        return values
-    numbers = [value if value is not None and value >= 0 else None for value in values]  # -1 means no label
-    named = [value if value is None else names[value] if value < len(names) else str(value) for value in numbers]
-
-    def are_known(candidates: list) -> bool:
-        return all(label_key(value) in meaning for value in candidates if value is not None)
-
-    return numbers if declared and are_known(numbers) and not are_known(named) else named
 
 
 class _Unknown:
@@ -127,7 +121,7 @@ class _Unknown:
         name = self.records.name
         if self.rows.get("") == len(self.codes):
             raise NoLabels(f"{name}: no row has a label; {self._other_column('give data with labels')}")
-        others = self.records.other_labels() if self._may_be_none() else None
+        others = self.records.other_labels() if self._may_be_none() and not ranges_of(self.labels or {}) else None
         if others is not None and others.taken:
             column = self.records.label_column
             raise NoLabels(f"{name}: {column!r} has no labels ({others.taken}); {self._other_column()}")
@@ -138,6 +132,8 @@ class _Unknown:
         if self._is_another_scale():
             return [self._with_another_scale()]
         lines = [self._line(key) for key in self.unknown[:_SHOWN]]
+        if not self.declared and len(self.unknown) > _MOST and (numbers := self._as_ranges()):
+            return [numbers]
         if len(self.unknown) > _MOST or max(map(len, self.unknown)) > _LONGEST:
             many = f"{len(self.unknown):,} unknown labels; " if len(self.unknown) > 1 else ""
             return [*lines, f"{name}: {many}{self._other_column('correct the file')}"]
@@ -220,7 +216,8 @@ class _Unknown:
         if classes is not None:
             option = self._as_classes(classes)
             return [f"{fact}; for a class each, from the worst to the best{option}; for two, {two}"]
-        each = self._as_classes({key: [key] for key in sorted(rows, key=lambda key: str(label_value(key)))})
+        lists = {key: [key] for key in sorted(rows, key=lambda key: str(label_value(key)))}
+        each = self._as_classes(property_classes(self.records.label_column, rows) or lists)
         if number == 2:
             return [f"{fact}; {two}; for two classes without an order{each} {set_option('data.ordered', False)}"]
         unordered = set_option("data.ordered", False)
@@ -261,7 +258,7 @@ class _Unknown:
 
     def _lines_with_more_classes(self) -> list[str]:
         """Return the lines about a few unknown labels, with what makes classes of them, between the known ones."""
-        between = [key for key in self.unknown if key not in _NOT_KNOWN]
+        between = [key for key in self.unknown if key not in NOT_KNOWN]
         if not between or "" in self.unknown or any(polarity(key) in LABELS for key in between):
             return []
         negative, positive = (
@@ -270,7 +267,7 @@ class _Unknown:
         if len(negative) + len(positive) > 2 or any(len(self.shown[key]) > _LONGEST for key in self.unknown):
             return []
         names = list(map(label_value, [*negative, *between, *positive]))
-        ignored = [label_value(key) for key in self.unknown if key in _NOT_KNOWN]
+        ignored = [label_value(key) for key in self.unknown if key in NOT_KNOWN]
         lists = {str(name): [name] for name in names} | {IGNORE: ignored}
         classes = set_option("data.labels", lists if ignored else names)
         *lines, last = self.lines()
@@ -333,6 +330,8 @@ class _Unknown:
     def _which_is_which(self, fact: str = "") -> str:
         """Return an error line with the labels, their counts, and the mapping to set."""
         if len([key for key in self.rows if key]) > _MOST:
+            if numbers := self._as_ranges(fact):
+                return numbers
             from sentibp.config.class_conflicts import MOST_CLASSES  # it loads the YAML parser
 
             number = sum(key != "" for key in self.rows)
@@ -344,6 +343,23 @@ class _Unknown:
             init = f"sentibp init {file} --label-column {column}"
             return f"{fact}; if each is a class, this writes their list: {init}; otherwise: {self._other_column()}"
         return "; ".join(self._facts(fact))
+
+    def _as_ranges(self, fact: str = "") -> str | None:
+        """Return the line about labels that are continuous numbers, with the ranges that make two classes of them."""
+        rows = {key: count for key, count in self.rows.items() if key and key not in NOT_KNOWN}
+        names, of_property = class_names(self.labels), property_of(self.records.label_column)
+        if of_property and not self.declared:
+            names = (f"low_{of_property}", f"high_{of_property}")
+        if len(names) != len(LABELS) or (found := suggest_ranges(rows, names)) is None:
+            return None
+        ends = [self.shown[end(rows, key=lambda key: as_number(key) or 0)] for end in (min, max)]
+        ignored = [label_value(key) for key in self.rows if key not in rows and key and key not in WITHOUT]
+        option = set_option("data.labels", self._without_empty(found[0] | ({IGNORE: ignored} if ignored else {})))
+        if not self.declared and not is_binary(names):
+            option += f" {set_option('data.ordered', False)}"
+        fact = f"{self.records.name}: labels are {len(rows):,} different numbers from {ends[0]} to {ends[1]}{fact}"
+        others = self.records.other_labels()
+        return f"{fact}; {found[1]}: {option}" + (f"; or {self._other_column()}" if others and others.names else "")
 
     def _listed(self, rows: Mapping[str, int]) -> str:
         """Return the labels with their counts, the most frequent first."""
@@ -370,6 +386,8 @@ class _Unknown:
             mapping = mapping._replace(ignore=[*mapping.ignore, *unknown])
             which = "say which is which, or leave the others out"
         setting = mapping.to_setting()
+        if not mapping.is_complete and (found := suggest_ranges({key: rows[key] for key in self._keys()})):
+            setting, which = found
         if self.declared:  # another source may have the labels that are listed
             for number, kind in (0, "negative"), (1, "positive"), (IGNORED, "ignore"):
                 listed_already = [label_value(key) for key, of in self.meaning.items() if of == number]

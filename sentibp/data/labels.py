@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,7 @@ from sentibp.utils import compute as pc
 from sentibp.utils.arrow import to_numpy
 from sentibp.utils.label_key import IGNORE, LABELS, class_names, is_binary, label_key, label_value
 from sentibp.utils.label_mapping import worse_first
+from sentibp.utils.label_ranges import classes_by_range, ranges_of
 from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
@@ -67,6 +68,46 @@ def default_class(key: str) -> int | None:
     return USUAL.get(key)
 
 
+def label_numbers(labels: Labels | None, keys: Iterable[str] = ()) -> dict[str, int]:
+    """Return the number of the class of each normalized value in data.labels, or of the usual names; IGNORED if none.
+
+    With `keys`, the normalized labels of a source, also those of them that are in a range of data.labels.
+    """
+    if labels is None:
+        return dict(USUAL)
+    numbers = {name: number for number, name in enumerate(class_names(labels))}
+    listed = {label_key(value): numbers.get(name, IGNORED) for name, values in labels.items() for value in values}
+    found = {key: numbers.get(name or IGNORE, IGNORED) for key, name in classes_by_range(labels, keys).items()}
+    return found | listed
+
+
+def among_classes(names: Sequence[str], classes: np.ndarray, source: str) -> np.ndarray:
+    """Return the numbers of negative and positive among other classes, for data whose labels are these two."""
+    names = [label_key(name) for name in names]
+    if missing := [name for name in LABELS if name not in names]:
+        raise DataError(
+            f"{source}: its labels are negative and positive, and data.labels has no class {' and no '.join(missing)}; "
+            "name the classes of the others so, or leave it out of data.source"
+        )
+    return np.array([names.index(LABELS[each]) if each >= 0 else each for each in classes], np.int8)
+
+
+def named_values(values: list, names: Sequence[str], meaning: dict[str, int], *, declared: bool) -> list:
+    """Replace integer labels by their names in the data set, unless the user's mapping is one of integers.
+
+    Without a mapping the names count: 0 does not mean negative if its name is happy.
+    """
+    if not names:
+        return values
+    numbers = [value if value is not None and value >= 0 else None for value in values]  # -1 means no label
+    named = [value if value is None else names[value] if value < len(names) else str(value) for value in numbers]
+
+    def are_known(candidates: list) -> bool:
+        return all(label_key(value) in meaning for value in candidates if value is not None)
+
+    return numbers if declared and are_known(numbers) and not are_known(named) else named
+
+
 def without_classes(data: Data, names: Sequence[str]) -> dict[str, list[Value]] | None:
     """Return the value of data.labels that ignores the values of some classes. None if too few classes are left."""
     if (labels := data.labels) is None:
@@ -99,30 +140,32 @@ def distinct(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
     """Return the distinct values in order of appearance, and the position of each row's value among them (n,)."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if pa.types.is_float32(column.type):  # 0.4, not 0.4000000059604645
+        column = pc.cast(pc.cast(column, pa.string()), pa.float64())
     encoded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.chunk(0)
     return encoded.dictionary.to_pylist(), to_numpy(encoded.indices)
 
 
-def values_of_classes(labels: Iterable[tuple[Any, int]], names: Sequence[str]) -> dict[str, list[Value]]:
-    """Return the values that mean each class, and those that are left out, as `data.labels` lists them.
+def values_in(column: pa.ChunkedArray, number: np.ndarray, labels: Labels | None) -> dict[str, list[Value]]:
+    """Return the values of a column that mean each class, and those that are left out, as `data.labels` lists them.
 
-    `labels` are pairs of a value and the number of its class, or IGNORED. A class without a value has an empty list.
+    `number` (n,) has the class of each row, or IGNORED. A class without a value has an empty list. The numbers in a
+    range are listed as this range.
     """
-    values: dict[str, list[Value]] = {name: [] for name in names}
-    for value, number in labels:
-        listed = values.setdefault(IGNORE if number == IGNORED else names[number], [])
-        if (plain := label_value(label_key(value))) not in listed:
-            listed.append(plain)
-    return values
-
-
-def values_in(column: pa.ChunkedArray, number: np.ndarray, names: Sequence[str]) -> dict[str, list[Value]]:
-    """Return the values of a column that mean each class; `number` (n,) has the class of each row, or IGNORED."""
+    names = class_names(labels)
     values, code = distinct(column)
     first = np.unique(code, return_index=True)[1]  # the row in which each value occurs first
-    return values_of_classes(zip(values, number[first].tolist(), strict=True), names)
+    keys = list(map(label_key, values))
+    in_range = classes_by_range(labels or {}, keys).keys() - label_numbers(labels).keys()
+    found: dict[str, dict[Value, None]] = {name: {} for name in names}
+    for key, each in zip(keys, number[first].tolist(), strict=True):
+        if key not in in_range:
+            found.setdefault(IGNORE if each == IGNORED else names[each], {})[label_value(key)] = None
+    for name, value, _ in ranges_of(labels or {}):
+        found.setdefault(name, {})[value] = None
+    return {name: list(each) for name, each in found.items()}
 
 
 def joined_values(several: Sequence[Labels | None]) -> dict[str, list[Value]] | None:

@@ -17,6 +17,9 @@ IGNORE = "ignore"
 WITHOUT = frozenset((r"\n", "null", "(null)", "[null]", "<null>", "<na>", "n/a", "#n/a"))
 """Normalized labels that programs write where a row has none: \\N and NULL of databases, N/A of spreadsheets."""
 
+NOT_KNOWN = WITHOUT | {"na", "none", "unknown", "missing", "not available", "-", "--", "?", "."}
+"""Normalized labels that stand for none. They are a class only if the user says so."""
+
 # Soft hyphen, grapheme joiner, zero-width space, marks of direction, word joiner and its kind, variation selectors of
 # an emoji, byte-order mark; and the dot of a Turkish capital I that casefold() leaves.
 _INVISIBLE = re.compile(

@@ -39,6 +39,17 @@ fail pass, failed passed, down up"""
 _WORSE = {tuple(pair.split()) for pair in _PAIRS.split(",")}
 """Answers of which the first is usually the worse one. To "Any complaints?" it is not: no message says so of a file."""
 
+_PROPERTIES = """toxic toxicity obscene threat threatening insult insulting spam hate hateful hatespeech offensive
+offense abusive abuse aggressive aggression hostile harassment bullying cyberbullying profane profanity vulgar nsfw
+harmful racist racism sexist sexism misogynous misogyny troll fake clickbait sarcastic sarcasm ironic irony funny humor
+humour urgent subjective"""
+"""Words in the names of columns that say whether a text has a property, and not whether it is negative or positive."""
+
+_NO_YES = ("0", "1"), ("false", "true"), ("no", "yes")
+
+_OF_NO_PROPERTY = {"is", "label", "labels", "flag", "target", "class", "score"}
+"""Words in the names of such columns that do not name the property."""
+
 _MOST = 11  # numbers of a rating scale, such as 0 to 10
 
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -105,7 +116,32 @@ def column_polarity(name: str) -> str | None:
 def says_the_reverse(column: str, keys: Iterable[str]) -> bool:
     """Return whether 1 or true means negative, as the name of the column says. The labels are normalized."""
     keys = {*keys} - {""}
+    if property_of(column):
+        return False
     return (keys <= {"0", "1"} or keys <= {"false", "true"}) and column_polarity(column) == "negative"
+
+
+def property_of(column: str) -> str | None:
+    """Return the property of a text that a column of this name tells, such as `toxic` or, of `is_spam`, `spam`.
+
+    None if the name says how good a text is, or names no property.
+    """
+    words = [label_key(word) for word in re.split(r"[\W_]+|(?<=[a-z])(?=[A-Z])", column) if word]
+    name = [word for word in words if word not in _OF_NO_PROPERTY]
+    is_known = not {*_PROPERTIES.split()}.isdisjoint(name)
+    is_property = is_known or (words[:1] == ["is"] and name and column_polarity(column) is None)
+    return "_".join(name) if is_property else None
+
+
+def property_classes(column: str, keys: Iterable[str]) -> dict[str, list[str]] | None:
+    """Return the classes that are named after the property which a column tells, with their normalized labels.
+
+    Such as {"not_toxic": ["0"], "toxic": ["1"]}. None if the column tells none, or its labels are others than these,
+    false and true, or no and yes.
+    """
+    pair = next((pair for pair in _NO_YES if {*keys} - {""} == {*pair}), None)
+    name = property_of(column)
+    return {f"not_{name}": [pair[0]], name: [pair[1]]} if pair and name else None
 
 
 def worse_first(first: str, second: str) -> tuple[str, str] | None:

@@ -53,7 +53,42 @@ def splits(path: str) -> None:
         labelled(f"{path}/{name}.csv", first=60 * i)
 
 
+def scores(path: str) -> None:
+    """A continuous label, some of it missing, beside measures of other things."""
+    rows = [
+        [text, 0.3 + 0.01 * i, ["?", "", f"{0.0165 * i:.4f}"][min(i, 2)], 9.99 + i] for i, text in enumerate(texts())
+    ]
+    write(path, ["sentence", "confidence", "sentiment_value", "price"], rows)
+
+
+def toxicity(path: str) -> None:
+    write(path, ["comment", "toxicity"], [[text, f"{(i * 0.618) % 1:.4f}"] for i, text in enumerate(texts())])
+
+
+def property_of_texts(path: str) -> None:
+    write(path, ["comment", "is_toxic"], [[text, i % 2] for i, text in enumerate(texts())])
+
+
+def answers(path: str) -> None:
+    write(path, ["comment", "offensive"], [[text, ["no", "yes"][i % 2]] for i, text in enumerate(texts())])
+
+
 CONFIGS = {
+    "scores.csv": (
+        scores,
+        "label_column: sentiment_value  # numbers from 0.033 to 0.9735",
+        'negative: ["<=0.4"]',
+        'positive: [">=0.6"]',
+        'ignore: ["?", ""]  # rows without a label',
+    ),
+    "toxicity.csv": (
+        toxicity,
+        'low_toxicity: ["<=0.4"]',
+        'high_toxicity: [">=0.6"]',
+        "ordered: false",
+    ),
+    "property.csv": (property_of_texts, "label_column: is_toxic", "not_toxic: [0]", "toxic: [1]", "ordered: false"),
+    "answers.csv": (answers, 'not_offensive: ["no"]', 'offensive: ["yes"]', "ordered: false"),
     "tweets.csv": (
         airline,
         "text_column: text",

@@ -225,6 +225,16 @@ MISTAKES = {
     "list",
     "data: {labels: {negative: [0, 1], positive: 1}}": "data.labels.positive: 1 is in negative too; keep it in "
     "one list",
+    "data: {labels: {negative: <=0.5, positive: '>=0.5'}}": "data.labels.positive: '>=0.5' and '<=0.5', which is in "
+    "negative, have numbers in common; separate them",
+    "data: {labels: {negative: [0, 0.5], positive: '>=0.5'}}": "data.labels.positive: '>=0.5' and 0.5, which is in "
+    "negative, have numbers in common; separate them",
+    "data: {labels: {negative: =<0.4, positive: '>=0.6'}}": "data.labels.negative: '=<0.4' is no range; write it as "
+    '">=0.6", "<=0.4" or ">0.4,<0.6"',
+    "data: {labels: {negative: '<=0,4', positive: '>=0.6'}}": "data.labels.negative: '<=0,4' is no range; write it as "
+    '">=0.6", "<=0.4" or ">0.4,<0.6"',
+    "data: {labels: {negative: '<0.4,>0.6', positive: 1}}": "data.labels.negative: '<0.4,>0.6' is no range; write it "
+    'as ">=0.6", "<=0.4" or ">0.4,<0.6"',
     "data: {labels: {negative: no, positive: yes, ignore: No}}": "data.labels.ignore: 'No' is in negative too, "
     "as 'no'; keep it in one list",
     "data: {labels: {negative: [1, neg], positive: [2, '1.0']}}": "data.labels.positive: '1.0' is in negative too, "

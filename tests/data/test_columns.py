@@ -167,3 +167,27 @@ def test_numbers_that_repeat_in_a_column_of_ids_are_no_labels():
     kind, message = complaint(write("test.csv", sentenceId=numbers))
     assert issubclass(kind, NoLabels) and "sentenceId: ids, as its name says" in message
     assert complaint(write("topics.csv", topic_id=numbers))[1].endswith("one of: topic_id")
+
+
+@pytest.mark.parametrize(
+    ("column", "factor", "is_label"),
+    [
+        ("toxicity", 1, True),
+        ("sentiment_score", 1, True),
+        ("rating", 5, True),
+        ("valence", 2, False),
+        ("sentiment_confidence", 1, False),
+        ("price", 1, False),
+        ("rating", 5000, False),
+    ],
+)
+def test_continuous_numbers_are_labels_if_their_scale_or_name_says_so(column, factor, is_label):
+    """They were "more than 20 different values", or ids."""
+    message = complaint(write("r.csv", **{column: [round(factor * (i * 0.618 % 1), 3) for i in range(ROWS)]}))[1]
+    assert message.endswith((f"one of: {column}", f"There are: {column}")) == is_label, message
+
+
+def test_a_score_beside_a_label_is_not_suggested():
+    name = write("r.csv", grade=["bad", "good"] * 12, polarity_score=[round(i * 0.618 % 1, 3) for i in range(ROWS)])
+    message = complaint(name)[1]
+    assert "grade" in message and "polarity_score" not in message

@@ -19,6 +19,7 @@ from sentibp.data import sources
 from sentibp.data.dataset import load_data
 from sentibp.data.label_notes import label_notes
 from sentibp.data.labels import Labels, NoKnownLabel, OpenLabels
+from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
 from sentibp.utils.label_key import label_key, label_value
 from sentibp.utils.repair import as_yaml
@@ -484,3 +485,107 @@ def test_large_numbers_are_labels_of_their_own_in_every_format(suffix, low):
     assert sources.load_corpus(name, labels=meaning).label.tolist() == [1, 0] * 10
     with pytest.raises(DataError, match=rf"{low} \(10\), (__label__)?{low + 1} \(10\)"):
         sources.load_corpus(name)
+
+
+SCORES = [round(0.013 * row, 3) for row in range(77)]  # from 0 to 0.988
+UNIT = {"negative": ["<=0.4"], "positive": [">=0.6"]}
+A_SCALE = (
+    "r.csv: labels are 77 different numbers from {} to {}; taken as a scale from {} to {}, whose middle fifth is left "
+)
+
+
+@pytest.mark.parametrize(
+    ("factor", "first", "low", "high", "cuts"),
+    [
+        (1, 0, 0, 1, (0.4, 0.6)),  # as the Stanford Sentiment Treebank has them
+        (2, -1, -1, 1, (-0.2, 0.2)),
+        (4, 1, 1, 5, (2.6, 3.4)),
+        (100, 0, 0, 100, (40, 60)),
+    ],
+)
+def test_continuous_numbers_are_cut_on_both_sides_of_the_middle(factor, first, low, high, cuts):
+    labels = [round(first + factor * score, 3) for score in SCORES]
+    setting = {"negative": [f"<={cuts[0]}"], "positive": [f">={cuts[1]}"]}
+    message = complaint(*labels)
+    assert message == A_SCALE.format(labels[0], labels[-1], low, high) + f"out: --set 'data.labels={as_yaml(setting)}'"
+    corpus = sources.load_corpus(labelled(*labels), labels=setting)
+    assert corpus.label is not None and corpus.label.tolist() == [0] * 31 + [1] * 30
+    assert corpus.notes == ("r.csv: 16 reviews left out, as data.labels says",)
+
+
+def test_numbers_of_no_usual_scale_are_cut_by_their_rows():
+    points = [80 + row % 21 for row in range(105)]
+    message = complaint(*points)
+    assert "; the two fifths of the rows with the lowest numbers are one class, those with the highest" in message
+    assert message.endswith(f"--set 'data.labels={as_yaml({'negative': ['<=88'], 'positive': ['>=92']})}'")
+    assert "data.labels" not in complaint(*[0.5] * 90, *range(200, 230)), "most are the same: no cut halves them"
+
+
+def test_a_range_is_not_guessed_for_a_few_ratings():
+    assert complaint(*[7] * 9, *[31] * 9).endswith("say which is which: " + mapping("...", "..."))
+
+
+def test_rows_without_a_label_are_left_out_beside_ranges():
+    message = complaint(*SCORES, "", "NULL", "?")
+    assert message.endswith(f"--set 'data.labels={as_yaml({**UNIT, 'ignore': ['?', '', 'NULL']})}'")
+    labels = yaml.safe_load(shlex.split(message.partition("--set ")[2])[0].partition("=")[2])
+    assert len(sources.load_corpus(labelled(*SCORES, "", "NULL", "?"), labels=labels)) == 61
+
+
+def test_labels_that_no_range_has_are_named():
+    message = complaint(*SCORES, "n.a.", mapping=UNIT)
+    assert message.startswith("r.csv:79: label 'n.a.' is in no list of data.labels; correct it, or leave such rows out")
+    bounded = {"negative": [">=0,<=0.4"], "positive": [">=0.6,<=1"]}
+    assert complaint(*SCORES, 1.5, mapping=bounded).startswith("r.csv:79: label '1.5' is in no list of data.labels")
+
+
+def test_several_classes_of_ranges():
+    """As the five classes of the Stanford Sentiment Treebank."""
+    labels = ["<=0.2", ">0.2,<=0.4", ">0.4,<=0.6", ">0.6,<=0.8", ">0.8"]
+    corpus = sources.load_corpus(labelled(*SCORES), labels=Data(labels=labels).labels)
+    assert corpus.label is not None and np.bincount(corpus.label).tolist() == [16, 15, 16, 15, 15]
+    assert not corpus.notes
+
+
+def test_numbers_of_32_bits_are_those_that_were_written():
+    """0.4 is then 0.4000000059604645, and was in no list and above 0.4."""
+    table = pa.table({"text": list("abcd"), "label": pa.array([0.4, 0.1, 0.6, 0.5], pa.float32())})
+    parquet.write_table(table, "r.parquet")
+    for setting in (UNIT, {"negative": [0.4, 0.1], "positive": [0.6], "ignore": [0.5]}):
+        corpus = sources.load_corpus("r.parquet", labels=setting)
+        assert corpus.label is not None and corpus.label.tolist() == [0, 0, 1]
+
+
+def test_a_decimal_comma_is_in_a_range():
+    Path("r.csv").write_text(
+        "text;label\n" + "".join(f"text {row};{row / 10}\n".replace(".", ",") for row in range(11))
+    )
+    corpus = sources.load_corpus("r.csv", labels=UNIT)
+    assert corpus.label is not None and corpus.label.tolist() == [0] * 5 + [1] * 5
+
+
+def test_a_label_that_is_written_as_a_range_is_itself():
+    corpus = sources.load_corpus(
+        labelled("<=50K", ">50K", "<3", "<=50K"), labels={"negative": ["<=50K", "<3"], "positive": [">50K"]}
+    )
+    assert corpus.label is not None and corpus.label.tolist() == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("column", "yes", "lists"),
+    [
+        ("toxic", 1, "{not_toxic: [0], toxic: [1]}"),
+        ("is_spam", 1, "{not_spam: [0], spam: [1]}"),
+        ("hate", "true", '{not_hate: ["false"], hate: ["true"]}'),
+        ("sarcasm_label", 1, "{not_sarcasm: [0], sarcasm: [1]}"),
+    ],
+)
+def test_a_property_is_not_called_positive_in_silence(column, yes, lists):
+    rows = "".join(f"text {row},{(yes, {1: 0}.get(yes, 'false'))[row % 2]}\n" for row in range(20))
+    Path("r.csv").write_text(f"text,{column}\n{rows}")
+    options = ReadOptions(label=column)
+    assert sources.load_corpus("r.csv", options).notes == (
+        f"r.csv: {yes} in {column!r} is taken as positive, and answers call it so; to call the classes "
+        f"{' and '.join(yaml.safe_load(lists))}, train with --set 'data.labels={lists}' --set data.ordered=false",
+    )
+    assert not sources.load_corpus("r.csv", options, labels=yaml.safe_load(lists)).notes

@@ -502,6 +502,24 @@ def test_labels_that_training_has_not_seen_are_scored_by_what_they_mean(tmp_path
         small().fit(TEXTS, LABELS).score(["good fun", "bad and dull"], [[0, 1], [1, 0]])
 
 
+@pytest.mark.parametrize("kind", [list, np.array, lambda y: np.array(y, np.float32), lambda y: [*map(np.float32, y)]])
+def test_continuous_labels_are_cut_by_ranges(kind):
+    """0.4 with 32 bits is 0.4000000059604645, and was in no range."""
+    y = kind([0.1, 0.4, 0.5, 0.6, 1.0] * (len(TEXTS) // 5 + 1))[: len(TEXTS)]
+    with pytest.raises(
+        InvalidInput, match=r"^Unknown label type: continuous: y has 0\.[0-9]+; for two classes, "
+    ) as caught:
+        small().fit(TEXTS, y)
+    setting = {"negative": ["<=0.4"], "positive": [">=0.6"]}
+    assert f"data__labels={setting}" in str(caught.value)
+    fitted = small(data__labels=setting).fit(TEXTS, y)
+    assert fitted.classes_.tolist() == ["negative", "positive"]
+    assert sentibp.evaluate(fitted.model_, texts=TEXTS, labels=y).scores["n"] == sum(value != 0.5 for value in y)
+    expected = [fitted.predict([text])[0] for text in ("bad and dull", "good fun")]
+    right = [0.33 if label == "negative" else 0.91 for label in expected]
+    assert fitted.score(["bad and dull", "good fun", "zzz"], kind([*right, 0.45])) == 1
+
+
 def named(names, number):
     """Return the column of labels of a data set that has names for its numbers."""
     features = datasets.Features({"label": datasets.ClassLabel(names=names)})

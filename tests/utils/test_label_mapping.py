@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sentibp.utils.label_key import label_key
-from sentibp.utils.label_mapping import class_order, class_spellings, column_polarity, suggest, worse_first
+from sentibp.utils.label_mapping import class_order, class_spellings, column_polarity, property_of, suggest, worse_first
 
 WORSE_FIRST = ["neg pos", "negative positive", "bad good", "no yes", "n y", "1 5", "-1 1", "false true", "bad ok"]
 WORSE_FIRST += [
@@ -72,3 +72,18 @@ def test_labels_of_several_scales_have_no_order(keys):
 )
 def test_what_1_means_in_a_column_by_its_name(column, means):
     assert column_polarity(column) == means
+
+
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [
+        *(("toxic", "toxic"), ("isSpam", "spam"), ("hate_speech", "hate_speech"), ("sarcasm_label", "sarcasm")),
+        *(("is_question", "question"), ("severe_toxicity", "severe_toxicity"), ("toxicity_score", "toxicity")),
+        *(
+            (each, None)
+            for each in ("label", "is_positive", "is_disliked", "recommended", "target", "sentiment", "is", "")
+        ),
+    ],
+)
+def test_the_property_that_a_column_tells(column, name):
+    assert property_of(column) == name

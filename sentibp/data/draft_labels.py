@@ -1,0 +1,208 @@
+"""Draft the lines of a config about the labels: their column, and what they mean as far as the file shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from sentibp.data.columns import Column, Profile, best_may_be_least, not_labels
+from sentibp.data.labels import default_class
+from sentibp.utils import label_mapping
+from sentibp.utils.label_key import LABELS, NOT_KNOWN, WITHOUT, is_binary, label_key, label_value
+from sentibp.utils.label_ranges import as_number, classes_by_range, suggest_ranges
+from sentibp.utils.messages import counted, one_line
+from sentibp.utils.repair import PLACEHOLDER, as_yaml, set_option
+
+OTHERS = 4  # columns that may have the labels, at most, in a note
+
+SHOWN = 50  # characters of an example
+printable = partial(one_line, width=SHOWN)
+
+Line = tuple[str, str]  # of the config, and what to fill in there; "" if nothing
+
+
+def label_lines(profile: Profile) -> Iterator[Line]:
+    """Yield the column of the labels, others that may be it, and what the labels mean."""
+    label = profile.label
+    if label is not None and (found := _ranges(label)):
+        yield from _range_lines(label, *found)
+        return
+    if label is None or label.counts is None:
+        yield _no_label_column(profile)
+        return
+    values = sorted(label.labels.values(), key=lambda each: -each[1])
+    shown = ", ".join(f"{printable(value)} ({count:,})" for value, count in values)
+    yield f"  label_column: {as_yaml(label.name)}  # {shown}", ""
+    for other in profile.other_labels[:OTHERS]:
+        few = printable(", ".join(value for value, _ in other.labels.values()))
+        yield f"  # label_column: {as_yaml(other.name)}  # {few}", ""
+    keys = [key for value, _ in values if (key := label_key(value)) not in WITHOUT]
+    yield from _meanings(label.name, keys, _without(label))
+
+
+def _meanings(column: str, keys: list[str], empty: Sequence[tuple[str, int]]) -> Iterator[Line]:
+    """Yield which labels are negative and positive, as far as that is known. `empty`: as `_without` returns it."""
+    none = [value for value, _ in empty]
+    without = f"{counted(sum(count for _, count in empty), 'row')} without a label"
+    if found := label_mapping.property_classes(column, keys):
+        lists = {name: list(map(label_value, each)) for name, each in found.items()}
+        yield from _named_lists(lists, "named after the column")
+        if none:
+            yield f"    ignore: {as_yaml(none)}  # {without}", ""
+        yield from _order(found)
+        return
+    mapping = _mapping(keys, column)
+    settings = mapping.to_setting()
+    if len(keys) > 2 or not mapping.is_complete:
+        yield from _as_classes(keys, none)
+    why = f"  # {mapping.assumption}" if mapping.assumption else ""
+    yield f"  labels:{why}", ""
+    known = {key for keys in (mapping.negative, mapping.positive, mapping.ignore) for key in keys}
+    rest = [key for key in keys if key not in known]
+    for kind in ("negative", "positive", "ignore"):
+        listed = as_yaml(settings.get(kind, []))
+        if PLACEHOLDER in settings.get(kind, []):
+            yield (
+                f"    {kind}: {listed}  # fill in, of: {printable(', '.join(rest))}",
+                (f"which labels are {kind}, of: {printable(', '.join(rest))}"),
+            )
+        elif kind == "ignore" and mapping.is_complete and (rest or empty):
+            left_out = [label_value(key) for key in (*mapping.ignore, *rest)]
+            why = f"reviews to leave out, and {without}" if empty else "reviews to leave out"
+            yield f"    ignore: {as_yaml([*left_out, *none])}  # {why}", ""
+        elif kind != "ignore" or settings.get(kind):
+            yield f"    {kind}: {listed}", ""
+    if not mapping.is_complete:
+        example = f"{as_yaml(none)}  # {without}" if empty else "[...]  # labels of reviews to leave out"
+        yield f"    {'' if empty else '# '}ignore: {example}", ""
+
+
+def _no_label_column(profile: Profile) -> Line:
+    others = {column.name: not_labels(column) for column in profile.columns if column.name != profile.text}
+    others |= dict.fromkeys(profile.nested, "lists or objects, and a text has one label")
+    facts = "; ".join(f"{as_yaml(name)}: {what}" for name, what in others.items())
+    few = printable(", ".join(map(as_yaml, others)))
+    return (
+        f"  label_column: {PLACEHOLDER}  # fill in; {f'the other columns are {few}' if few else 'no column is left'}",
+        f"the column with the labels: no column looks like it{facts and f' ({facts})'}; if there is none, add one",
+    )
+
+
+def _range_lines(label: Column, setting: Mapping[str, list[Any]], why: str) -> Iterator[Line]:
+    """Yield the column of labels that are continuous numbers, and their classes."""
+    numbers = [as_number(key) or 0.0 for key in label.numerals]
+    yield f"  label_column: {as_yaml(label.name)}  # numbers from {min(numbers):g} to {max(numbers):g}", ""
+    yield from _named_lists(setting, why)
+    empty = [""] * (label.filled < label.rows)
+    if without := [*(value for value in label.distinct if label_key(value) in NOT_KNOWN), *empty]:
+        yield f"    ignore: {as_yaml(without)}  # rows without a label", ""
+    yield from _order(setting)
+
+
+def _named_lists(setting: Mapping[str, list[Any]], why: str) -> Iterator[Line]:
+    """Yield the classes and the values of each."""
+    yield f"  labels:  # {why}", ""
+    for name, values in setting.items():
+        yield f"    {name}: {as_yaml(values)}", ""
+
+
+def _order(setting: Mapping[str, list[Any]]) -> Iterator[Line]:
+    """Yield that two classes have no order, if they are called otherwise than negative and positive."""
+    if not is_binary(setting):
+        yield "  ordered: false  # classes with names of their own, and not negative and positive", ""
+
+
+def _ranges(label: Column) -> tuple[dict[str, list[Any]], str] | None:
+    """Return the setting that makes two classes of continuous numbers, and what it assumes; None for other labels."""
+    numbers = label.numerals
+    if not numbers or label_mapping.suggest(numbers).is_complete:
+        return None
+    name = label_mapping.property_of(label.name)
+    return suggest_ranges(numbers, LABELS if name is None else (f"low_{name}", f"high_{name}"))
+
+
+def _mapping(keys: Sequence[str], column: str) -> label_mapping.LabelMapping:
+    """Return what the labels of a column mean: as words and numbers say, or by the usual names, such as true and false.
+
+    In a column whose name means negative, such as `is_negative`, 1 and true do.
+    """
+    mapping = label_mapping.suggest(keys)
+    usual = [[key for key in keys if default_class(key) == number] for number in (0, 1)]
+    if label_mapping.says_the_reverse(column, keys) and all(usual):
+        why = f"{printable(usual[1][0])} is taken as negative, as the name of the column says"
+        return label_mapping.LabelMapping(usual[1], usual[0], [], why)
+    return mapping if mapping.is_complete or not all(usual) else label_mapping.LabelMapping(usual[0], usual[1], [])
+
+
+def _as_classes(keys: list[str], none: list[str]) -> Iterator[Line]:
+    """Yield the alternative to two classes, a class for each label, as a comment."""
+    classes = label_mapping.class_spellings(keys)
+    if len(keys if classes is None else classes) < (2 if classes is None else 3):
+        return
+    lists = as_yaml(_class_setting(keys, none))
+    yield f"  # labels: {lists}  # instead of two classes, one for each label, from the worst to the best", ""
+    if classes is None:
+        yield "  # ordered: false  # if these classes have no order", ""
+
+
+def _class_setting(keys: Sequence[str], none: list[str]) -> Any:
+    """Return the value of `data.labels` with a class for each label, without the rows that have none: these values."""
+    found = label_mapping.class_spellings(keys) or {key: [key] for key in keys}
+    if not none and all(same == [name] for name, same in found.items()):
+        return list(map(label_value, found))
+    setting = {name: list(map(label_value, same)) for name, same in found.items()}
+    return setting | ({"ignore": none} if none else {})
+
+
+def _keys(label: Column) -> list[str]:
+    """Return the normalized labels of a column that do not stand for none."""
+    return [key for key in label.labels if key not in WITHOUT]
+
+
+def _without(label: Column) -> list[tuple[str, int]]:
+    """Return the values of rows without a label, such as "" and NULL, as they are written, and the number of rows."""
+    empty = sum(count for value, count in (label.counts or {}).items() if not label_key(value))
+    return [("", empty)] * bool(empty) + [found for key, found in label.labels.items() if key in WITHOUT]
+
+
+def class_counts(profile: Profile, given: Mapping[str, Any]) -> list[int]:
+    """Return the number of rows of each class; of the two most frequent labels if the classes are not known."""
+    labels = {} if profile.label is None else profile.label.labels
+    found = {key: count for key, (_, count) in labels.items() if key not in WITHOUT}
+    if "labels" not in given and profile.label is not None and (ranges := _ranges(profile.label)):
+        names = classes_by_range(ranges[0], profile.label.numerals).values()  # of the different numbers
+        return [list(names).count(name) for name in ranges[0]]
+    mapping = _mapping(list(found), "" if profile.label is None else profile.label.name)
+    setting = given.get("labels") or (mapping.to_setting() if mapping.is_complete else None)
+    if setting is None:
+        return sorted(found.values())[-2:]
+    lists = [values for class_name, values in setting.items() if class_name != "ignore"]
+    return [sum(found.get(label_key(value), 0) for value in values) for values in lists]
+
+
+def _as_classes_advice(profile: Profile) -> list[str]:
+    """Return how to get a config with a class for each label, if these are not known to be negative and positive."""
+    keys = _keys(profile.label) if profile.label is not None else []
+    if profile.label is None or len(keys) < 2 or _ranges(profile.label):
+        return []
+    if label_mapping.property_classes(profile.label.name, keys) or _mapping(keys, profile.label.name).is_complete:
+        return []
+    classes = label_mapping.class_spellings(keys)
+    option = set_option("data.labels", _class_setting(keys, [value for value, _ in _without(profile.label)]))
+    unordered = f" {set_option('data.ordered', False)}" * (classes is None)
+    return [f"for a class each instead of negative and positive, add {option}{unordered}"]
+
+
+def _marks_advice(profile: Profile) -> list[str]:
+    """Return what to do if 1 is the best mark, where the labels are marks that begin with 1."""
+    if profile.label is None or not best_may_be_least(profile.label):
+        return []
+    keys = _keys(profile.label)
+    fact = _mapping(keys, profile.label.name).assumption
+    return [f"{fact}; if 1 is the best mark, as in schools of some countries, swap the lists negative and positive"]
+
+
+def labels_advice(profile: Profile) -> list[str]:
+    """Return what else the labels may mean, and how to get a config for that."""
+    return [*_as_classes_advice(profile), *_marks_advice(profile)]
