@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentibp.data.class_columns import class_columns_repair
 from sentibp.data.readers.table import (
     ID_NAMES,
     USUAL_NAMES,
@@ -157,11 +156,6 @@ class Profile:
     other_labels: Sequence[Column]  # that may have them, too
     groups: Sequence[Column]  # columns whose values occur several times each, such as an author
     nested: Sequence[str]  # the names of the columns with lists or objects
-
-    @property
-    def texts(self) -> Sequence[str]:
-        """The columns that may have texts."""
-        return [*self.other_texts, *([] if self.text is None else [self.text])]
 
 
 def profile_table(table: Table, text: str | None = None, label: str | None = None) -> Profile:
@@ -372,7 +366,7 @@ class LabelColumns(NamedTuple):
     others: Sequence[tuple[str, str]] = ()
     is_other: bool = False  # whether there is a column of the wanted name, which is not among these
     taken: str = ""  # what the column has that was read as labels, if these are none
-    by_class: str = ""  # what to do if columns have the texts of a class each
+    columns: Sequence[Column] = ()  # all of the table
 
     def repair(self, wanted: str = "label") -> str:
         """Return what to do: name one of the columns instead of the one that is `wanted`; or label the reviews."""
@@ -382,7 +376,7 @@ class LabelColumns(NamedTuple):
         more = "; ..." * (len(self.others) > _SHOWN)
         about = f" ({facts}{more})" * bool(facts)
         other = "other " * self.is_other
-        return f"no {other}column looks like labels{about}; {self.by_class or 'add one with the label of each review'}"
+        return f"no {other}column looks like labels{about}; add one with the label of each review"
 
 
 def find_label_columns(table: Table, options: ReadOptions) -> LabelColumns | None:
@@ -406,5 +400,5 @@ def find_label_columns(table: Table, options: ReadOptions) -> LabelColumns | Non
         others=others,
         is_other=options.label in table.columns,
         taken="" if may_be_wrong else taken,
-        by_class=class_columns_repair(profile.texts, table.name),
+        columns=profile.columns,
     )

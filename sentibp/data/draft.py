@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 from sentibp.config.load import override_data
 from sentibp.config.schema import Data
 from sentibp.data import readers, sources
-from sentibp.data.class_columns import class_columns_repair
 from sentibp.data.columns import (
     Profile,
     has_clear_name,
+    has_label_word,
     profile_table,
     usual_label_name,
 )
 from sentibp.data.draft_labels import OTHERS, SHOWN, Line, class_counts, label_lines, labels_advice, printable
+from sentibp.data.opposite_texts import as_reviews, opposite_texts
 from sentibp.data.reader_settings import READER_SETTINGS, open_as_suggested
 from sentibp.data.readers.split_column import split_column, split_column_note
 from sentibp.data.readers.splits import canonical
@@ -57,6 +58,12 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     profile = profile_table(table, text[-1] if isinstance(text, list) else text, given.get("label_column"))
     if not profile.rows:
         raise DataError(f"{name}: empty; give a file with reviews")
+    if profile.label is None:
+        readers.reject_other_class(path, name)
+    opposite = None if "text_column" in given else opposite_texts(profile.columns)
+    as_rows = "" if opposite is None else as_reviews(path, opposite, settings.get("encoding"))
+    if as_rows and "label_column" not in given and not (profile.label and has_label_word(profile.label.name)):
+        raise DataError(f"{name}: {as_rows}; or name the labels with --label-column")
     where = os.path.relpath(path.absolute(), folder.absolute())
     where = where if os.sep in where or "." in where else os.path.join(os.curdir, where)  # no built-in name
     body: list[Line] = [(f"  source: {as_yaml(where)}", "")]
@@ -75,12 +82,11 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     open_lines = [(len(head) + i, what) for i, (_, what) in enumerate(body, 1) if what]
     lines = [*head, *(line for line, _ in body)]
     advice = [] if table.fixed_labels or "labels" in given else labels_advice(profile)
-    if not table.fixed_labels and profile.label is None and (by_class := class_columns_repair(profile.texts, name)):
-        advice.append(by_class)
     if not table.fixed_labels and "group_column" not in given:
         lines += _without_names(profile)
     notes = [] if table.fixed_labels or "label_column" in given else _other_labels(profile, name)
     notes = [*taken, *dict.fromkeys(table.notes), *notes, *_splits(profile, name)]
+    notes += [f"{name}: {as_rows}"] if as_rows else []
     return Draft(lines, profile.rows, open_lines, notes, advice)
 
 

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 from sentibp.data import hub, readers
 from sentibp.data.built_in import HUB_IDS, NAMES, SHIPPED, built_in_options, open_hub_set, open_shipped
-from sentibp.data.columns import find_label_columns, profile_table
+from sentibp.data.columns import LabelColumns, find_label_columns, has_label_word, profile_table
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
 from sentibp.data.hub import list_folder, load_from_hub
 from sentibp.data.label_notes import other_scale_notes
 from sentibp.data.labels import Labels
+from sentibp.data.opposite_texts import as_reviews, opposite_texts
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.pieces import table_pieces
@@ -269,10 +270,22 @@ def _read_source(source: str, options: ReadOptions, split: str, reached: Callabl
         if "label" not in error.roles:
             raise
         options = resolved(options, table.columns)
-        require_columns(table.header, table.columns, options, find_label_columns(table, options))
+        labels = find_label_columns(table, options)
+        if labels is not None and options.label == "label" and not any(map(has_label_word, labels.names)):
+            _reject_classes_apart(source, labels, options)
+        require_columns(table.header, table.columns, options, labels)
         raise
     options = resolved(options, table.columns)
     return replace(records, other_labels=functools.cache(lambda: find_label_columns(table, options)))
+
+
+def _reject_classes_apart(source: str, labels: LabelColumns, options: ReadOptions) -> None:
+    """Raise a DataError if the texts of each class are in a column or a file of their own."""
+    path, name = Path(os.path.expanduser(source)), paths.shown(source)
+    if columns := opposite_texts(labels.columns):
+        raise DataError(f"{name}: {as_reviews(path, columns, options.encoding)}")
+    if not labels.names:
+        readers.reject_other_class(path, name)
 
 
 def _open_source(

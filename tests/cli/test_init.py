@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shlex
+import subprocess
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ import yaml
 from pyarrow import parquet
 
 from sentibp.data import sources
+from sentibp.data.readers.table import ReadOptions
 
 
 def texts(count: int = 60, first: int = 0) -> list[str]:
@@ -154,14 +156,6 @@ def test_many_classes_of_a_known_column(sentibp, here):
     advice = sentibp(*command[1:]).out.partition("for a class each instead of negative and positive, add ")[2]
     sentibp(*command[1:], "--force", *shlex.split(advice.splitlines()[0]))
     assert sentibp("train", "topics.yaml", "--set", "train.epochs=1", "--quiet").code == 0
-
-
-def test_columns_with_the_texts_of_a_class_each(sentibp, here):
-    """One of them was taken as the column of all texts, and the message asked for a column of the labels."""
-    write("hotels.csv", ["Negative_Review", "Positive_Review"], list(zip(texts(), texts(60, 60), strict=True)))
-    fact = "'Negative_Review' and 'Positive_Review' seem to have the texts of a class each; write a row for each text: "
-    assert f"\nadvice   {fact}" in sentibp("init", "hotels.csv").out
-    assert fact in sentibp("train", "quickstart", "--set", "data.source=hotels.csv", code=3).err
 
 
 @pytest.mark.parametrize("name", ["lists.jsonl", "lists.parquet"])
@@ -517,3 +511,41 @@ def test_two_settings_that_belong_together_are_both_taken(sentibp, here):
     sentibp("init", "reviews.txt")
     data = yaml.safe_load(Path("reviews.yaml").read_text(encoding="utf-8"))["data"]
     assert (data["separator"], data["columns"]) == (" ", ["label", "text"])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize(("worse", "better"), [("Negative_Review", "Positive_Review"), ("cons", "pros")])
+def test_a_column_of_texts_for_each_class_is_met_with_a_command_that_works(sentibp, fails, here, suffix, worse, better):
+    """The name of the hotel was taken as the label."""
+    dull = ["No Negative" if i % 4 == 0 else f'the room {i} was "small",\nand noisy\tat night' for i in range(24)]
+    good = [None if i % 5 == 0 else f"the staff {i} were friendly and kind" for i in range(24)]
+    name = f"hotels{suffix}"
+    table = pa.table({"Hotel_Name": [f"Hotel {i % 6}" for i in range(24)], worse: dull, better: good})
+    if suffix == ".parquet":
+        parquet.write_table(table, name)
+    elif suffix == ".jsonl":
+        Path(name).write_text("".join(f"{json.dumps(row)}\n" for row in table.to_pylist()))
+    else:
+        with open(name, "w", newline="", encoding="utf-8-sig") as file:
+            writer = csv.writer(file, delimiter="\t" if suffix == ".tsv" else ";", quoting=csv.QUOTE_ALL)
+            writer.writerows([table.column_names, *(row.values() for row in table.to_pylist())])
+    message = fails(3, "init", name)
+    assert fails(3, "train", "quickstart", "--set", f"data.source={name}").startswith(
+        message.rpartition("; or name")[0]
+    )
+    command, _, rest = message.partition("with its label: ")[2].rpartition("; then give ")
+    subprocess.run(command, shell=True, check=True)
+    corpus = sources.load_corpus(rest.partition(";")[0], ReadOptions(label="label"))
+    assert sorted(corpus.text.to_pylist()) == sorted(
+        text for text in [*dull, *good] if text not in (None, "No Negative")
+    )
+    assert corpus.label is not None and corpus.label.sum() == sum(text is not None for text in good)
+    sentibp("init", name, "--label-column", "Hotel_Name")
+
+
+def test_a_label_beside_pros_and_cons_is_taken(sentibp, here):
+    rows = [[f"the team {i} is kind and fair", f"the pay {i} is low and late", 1 + i % 5] for i in range(20)]
+    write("firms.csv", ["pros", "cons", "overall"], rows)
+    done = sentibp("init", "firms.csv")
+    assert "'cons' and 'pros' seem to have the texts of a class each; write each text as" in done.err
+    assert "label_column: overall" in Path("firms.yaml").read_text()

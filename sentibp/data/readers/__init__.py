@@ -94,7 +94,9 @@ def _open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Tab
         parallel.reject_pairs(parallel.find_pairs(inner), name, split)
     if options.label is not None and are_texts:
         _require_labelled([inner / each for each in names], name, options)
-    files, notes = choose_files(names, split, prefix, f"name one of them, such as {prefix}/{(names or [''])[0]}")
+    one = f"name one of them, such as {prefix}/{(names or [''])[0]}"
+    by_class = "" if options.label is None else folder.as_partitions(inner, names)
+    files, notes = choose_files(names, split, prefix, "; ".join(filter(None, (one, by_class))))
     if not files:
         raise DataError(f"{name}: the folder has no reviews; {folder.what_to_give(inner, prefix)}")
     empty = [file for file in files if len(files) > 1 and not (inner / file).stat().st_size]
@@ -121,6 +123,13 @@ def _reject_files_by_class(path: Path, name: str) -> None:
         labelled = list(zip(("neg", "pos"), files, strict=True))
         what = f"{name}: {both[0]} and {both[1]} seem to have the texts of a class each, one on each line"
         raise DataError(f"{what}; write both into one file: {folder.as_lines_with_labels(labelled)}")
+
+
+def reject_other_class(path: Path, name: str) -> None:
+    """Raise a DataError for a table without labels beside one that says to have the texts of the other class."""
+    if path.is_file() and (other := folder.other_class(path)):
+        command = folder.as_partitions(path.parent, sorted((path.name, other)))
+        raise NoLabels(f"{name}: no column has labels; {other} beside it seems to have the other class; {command}")
 
 
 def _reject_saved_data_set(path: Path, name: str) -> None:

@@ -33,7 +33,7 @@ from sentibp.errors import DataError
 from sentibp.utils.arrow import segments, strings
 from sentibp.utils.files import data_error_if_unreadable
 from sentibp.utils.label_key import label_key, label_value
-from sentibp.utils.label_mapping import class_order
+from sentibp.utils.label_mapping import class_order, suggest
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
@@ -146,17 +146,40 @@ def what_to_give(path: Path, name: str) -> str:
     if not found:
         return "give a file, or a folder with pos/ and neg/"
     one = f"give a file, or a folder with pos/ and neg/, perhaps one in it, such as {name}/{found[0]}: {listed(found)}"
-    words = [re.split(r"[\W_]+", each) for each in found]
-    labels = ["_".join(word for word in each if word and not all(word in other for other in words)) for each in words]
-    if (
-        len(found) != 2
-        or not all(labels)
-        or not _SPLITS.isdisjoint(labels)
-        or not all((path / f).is_file() for f in found)
-    ):
+    if not all((path / each).is_file() for each in found) or not (labelled := _label_files(path, found)):
         return one
-    labelled = [(label, shlex.quote(shown(str(path / each)))) for label, each in zip(labels, found, strict=True)]
     return f"{one}; if each has the texts of a class, one on each line: {as_lines_with_labels(labelled)}"
+
+
+def _label_files(path: Path, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return two files of a folder as a shell takes them, each after the words that only its name has; else none."""
+    stems = [each.partition(format_suffix(each))[0] if format_suffix(each) in TABLES else each for each in names]
+    words = [re.split(r"[\W_]+", each) for each in stems]
+    labels = ["_".join(word for word in each if word and not all(word in other for other in words)) for each in words]
+    if len(names) != 2 or not all(labels) or not _SPLITS.isdisjoint(labels):
+        return []
+    return [(label, shlex.quote(shown(str(path / each)))) for label, each in zip(labels, names, strict=True)]
+
+
+def as_partitions(path: Path, names: Sequence[str]) -> str:
+    """Return the command that puts two tables of a folder into folders `label=...`, if they are called good and bad."""
+    labelled = _label_files(path, names) if all(format_suffix(each) in TABLES for each in names) else []
+    if not suggest(label_key(label) for label, _ in labelled).is_complete:
+        return ""
+    target = new_file("")
+    folders = [f"{target}/label={label}" for label, _ in labelled]
+    copies = [f"cp {file} {folder}" for (_, file), folder in zip(labelled, folders, strict=True)]
+    command = " && ".join([f"mkdir -p {' '.join(folders)}", *copies])
+    return f"if each has the texts of a class: {command}; then give {target}"
+
+
+def other_class(path: Path) -> str | None:
+    """Return the table beside this one whose name says to have the texts of the other class; None if there is none."""
+    words = re.split(r"(?<![^\W_])(neg|negative|pos|positive)(?![^\W_])", path.name, flags=re.IGNORECASE)
+    names = data_files(file.name for file in _files(path.parent)) if len(words) == 3 else []
+    others = {"neg": "pos", "negative": "positive", "pos": "neg", "positive": "negative"}
+    wanted = (words[0] + others[words[1].lower()] + words[2]).casefold() if len(words) == 3 else ""
+    return next((each for each in names if each.casefold() == wanted), None)
 
 
 def as_lines_with_labels(label_files: Sequence[tuple[str, str]]) -> str:

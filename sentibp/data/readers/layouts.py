@@ -121,7 +121,7 @@ def _command(layout: _Layout, paths: Sequence[Path]) -> str:
 
 
 def new_file(suffix: str = ".txt") -> str:
-    """Return the name of a file that is not in the working folder yet, for texts with labels."""
+    """Return the name of a file that is not in the working folder yet, for reviews with labels; of a folder with ""."""
     number = 1
     while Path(target := f"labelled{f'-{number}' * (number > 1)}{suffix}").exists():
         number += 1

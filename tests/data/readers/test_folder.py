@@ -16,7 +16,7 @@ from sentibp.data import readers
 from sentibp.data.pieces import Kept
 from sentibp.data.readers.table import ReadOptions
 from sentibp.data.sources import load_corpus, read_pieces
-from sentibp.errors import DataError
+from sentibp.errors import DataError, NoLabels
 
 
 def make_folder(path: Path, **reviews: str) -> None:
@@ -304,6 +304,46 @@ def test_a_file_of_lines_for_each_class_is_met_with_a_command_that_works(tmp_pat
     subprocess.run(command, shell=True, check=True)
     lines = [("bad", 0), ("awful", 0), ("good", 1), ("fine", 1)]
     assert rows(read(tmp_path / target, target, BOTH)) == [(text, f"__label__{('neg', 'pos')[i]}") for text, i in lines]
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        (("negative.csv", "positive.csv"), ("negative", "positive")),
+        (("my bad.csv", "my good.csv"), ("bad", "good")),
+        (("x-neg.jsonl", "x-pos.csv"), ("neg", "pos")),
+    ],
+)
+def test_a_table_for_each_class_is_met_with_a_command_that_works(tmp_path, monkeypatch, names, labels):
+    """The advice was to name one of them."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in zip(names, ("dull", "fine"), strict=True):
+        content = f'{{"text": "{text}"}}\n' if name.endswith("jsonl") else f"text\n{text}\n"
+        write(tmp_path / "set", **{name: content})
+    (tmp_path / "labelled").mkdir()
+    with pytest.raises(DataError, match=r"set: has 2 data files: .+; name one of them, such as set/") as caught:
+        read(tmp_path / "set", "set", BOTH)
+    command, _, target = str(caught.value).partition("the texts of a class: ")[2].rpartition("; then give ")
+    assert target == "labelled-2"
+    subprocess.run(command, shell=True, check=True)
+    assert rows(read(tmp_path / target, target, BOTH)) == list(zip(("dull", "fine"), labels, strict=True))
+
+
+def test_two_tables_of_other_names_are_no_classes(tmp_path):
+    write(tmp_path / "set", **{"films-2023.csv": "text\na\n", "films-2024.csv": "text\nb\n"})
+    with pytest.raises(DataError, match=r"name one of them, such as set/films-2023.csv$"):
+        read(tmp_path / "set", "set", BOTH)
+
+
+def test_one_table_of_two_classes_is_told_of_the_other_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "set", **{"negative.csv": "text\ndull\nbad\n", "positive.csv": "text\nfine\ngood\n"})
+    with pytest.raises(NoLabels, match=r"negative.csv beside it seems to have the other class; if each has ") as caught:
+        load_corpus("set/positive.csv", ReadOptions(label="label"))
+    command, _, target = str(caught.value).partition("the texts of a class: ")[2].rpartition("; then give ")
+    subprocess.run(command, shell=True, check=True)
+    corpus = load_corpus(target, ReadOptions(label="label"))
+    assert corpus.label is not None and corpus.label.tolist() == [0, 0, 1, 1]
 
 
 def test_two_files_of_other_names_may_have_the_texts_of_a_class_each(tmp_path, monkeypatch):
