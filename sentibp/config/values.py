@@ -40,6 +40,8 @@ def _to_label_lists(value: Any) -> Any:
     if isinstance(value, list) and value and all(isinstance(each, str | int | float) for each in value):
         if len(set(map(_class_name, value))) < len(value):
             raise PydanticCustomError("class_twice", "a class twice")
+        if IGNORE in value:
+            raise PydanticCustomError("class_ignore", "a class called ignore")
         value = {_class_name(each): [each] for each in value}
         if {label_key(name) for name in value} == set(LABELS):  # in capitals, perhaps
             value = {label_key(name): values for name, values in value.items()}

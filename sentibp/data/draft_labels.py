@@ -140,19 +140,15 @@ def _as_classes(keys: list[str], none: list[str]) -> Iterator[Line]:
     classes = label_mapping.class_spellings(keys)
     if len(keys if classes is None else classes) < (2 if classes is None else 3):
         return
-    lists = as_yaml(_class_setting(keys, none))
+    lists = as_yaml(_classes(keys, none))
     yield f"  # labels: {lists}  # instead of two classes, one for each label, from the worst to the best", ""
     if classes is None:
         yield "  # ordered: false  # if these classes have no order", ""
 
 
-def _class_setting(keys: Sequence[str], none: list[str]) -> Any:
+def _classes(keys: Sequence[str], none: list[str]) -> Any:
     """Return the value of `data.labels` with a class for each label, without the rows that have none: these values."""
-    found = label_mapping.class_spellings(keys) or {key: [key] for key in keys}
-    if not none and all(same == [name] for name, same in found.items()):
-        return list(map(label_value, found))
-    setting = {name: list(map(label_value, same)) for name, same in found.items()}
-    return setting | ({"ignore": none} if none else {})
+    return label_mapping.class_setting(label_mapping.class_spellings(keys) or {key: [key] for key in keys}, none)
 
 
 def _keys(label: Column) -> list[str]:
@@ -189,7 +185,7 @@ def _as_classes_advice(profile: Profile) -> list[str]:
     if label_mapping.property_classes(profile.label.name, keys) or _mapping(keys, profile.label.name).is_complete:
         return []
     classes = label_mapping.class_spellings(keys)
-    option = set_option("data.labels", _class_setting(keys, [value for value, _ in _without(profile.label)]))
+    option = set_option("data.labels", _classes(keys, [value for value, _ in _without(profile.label)]))
     unordered = f" {set_option('data.ordered', False)}" * (classes is None)
     return [f"for a class each instead of negative and positive, add {option}{unordered}"]
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from sentibp.data.labels import USUAL, Labels, default_class, label_numbers
 from sentibp.errors import InvalidInput
 from sentibp.utils.label_key import IGNORE, LABELS, class_names, is_number, label_key, label_value
-from sentibp.utils.label_mapping import class_order, suggest, worse_first
+from sentibp.utils.label_mapping import class_order, class_setting, suggest, worse_first
 from sentibp.utils.label_ranges import ranges_of, suggest_ranges
 from sentibp.utils.repair import set_option
 from sentibp.utils.sequences import is_missing, read_once, require_sequence, to_list
@@ -161,7 +161,7 @@ def _as_one(keys: Iterable[str]) -> str:
     if len(keys) == 2:
         order = worse_first(*keys) or keys
         return set_option("data.labels", {kind: [label_value(key)] for kind, key in zip(LABELS, order, strict=True)})
-    each = set_option("data.labels", {key: [label_value(key)] for key in class_order(keys) or keys})
+    each = set_option("data.labels", class_setting({key: [key] for key in class_order(keys) or keys}))
     return each if class_order(keys) else f"{each} {set_option('data.ordered', False)}"
 
 

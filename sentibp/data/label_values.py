@@ -37,6 +37,7 @@ from sentibp.utils.label_key import (
 from sentibp.utils.label_mapping import (
     LabelMapping,
     class_order,
+    class_setting,
     class_spellings,
     polarity,
     property_classes,
@@ -232,15 +233,11 @@ class _Unknown:
         """
         single = [name for name, same in classes.items() if sum(map(self.rows.__getitem__, same)) == 1]
         single = single if max(len(LABELS), 2 * len(single)) < len(classes) - len(single) else []
-        if not single and not self._without() and all(list(same) == [name] for name, same in classes.items()):
-            return f": {set_option('data.labels', list(map(label_value, classes)))}"
-        lists: dict[str, list[Value]] = {
-            name: list(map(label_value, same)) for name, same in classes.items() if name not in single
-        }
-        if single:
-            lists[IGNORE] = [label_value(key) for name in single for key in classes[name]]
+        ignored = [label_value(key) for name in single for key in classes[name]]
+        several = {name: same for name, same in classes.items() if name not in single}
+        setting = class_setting(several, self._without_empty({IGNORE: ignored})[IGNORE])
         left_out = f", without {', '.join(map(_brief, single))}, of one row" if single else ""
-        return f"{left_out}: {set_option('data.labels', self._without_empty(lists))}"
+        return f"{left_out}: {set_option('data.labels', setting)}"
 
     def _keys(self) -> list[str]:
         """Return the normalized labels of the source that are not known to stand for none."""
@@ -266,10 +263,9 @@ class _Unknown:
         )
         if len(negative) + len(positive) > 2 or any(len(self.shown[key]) > _LONGEST for key in self.unknown):
             return []
-        names = list(map(label_value, [*negative, *between, *positive]))
         ignored = [label_value(key) for key in self.unknown if key in NOT_KNOWN]
-        lists = {str(name): [name] for name in names} | {IGNORE: ignored}
-        classes = set_option("data.labels", lists if ignored else names)
+        setting = class_setting({key: [key] for key in [*negative, *between, *positive]}, ignored)
+        classes = set_option("data.labels", setting)
         *lines, last = self.lines()
         return [*lines, f"{last}, or make them classes, from the worst to the best: {classes}"]
 

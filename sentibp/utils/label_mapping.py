@@ -213,6 +213,18 @@ def class_spellings(keys: Iterable[str]) -> dict[str, list[str]] | None:
     return classes
 
 
+def class_setting(classes: Mapping[str, Sequence[str]], ignored: Sequence[Any] = ()) -> Any:
+    """Return the value of data.labels with these classes and their normalized labels, and the values to leave out.
+
+    It is a list if each class has only the label of its name. A class of the label `ignore` has another name.
+    """
+    if not ignored and IGNORE not in classes and all(list(same) == [name] for name, same in classes.items()):
+        return list(map(label_value, classes))
+    names = {name: f"class_{name}" if name == IGNORE else name for name in classes}
+    lists = {names[name]: list(map(label_value, same)) for name, same in classes.items()}
+    return lists | ({IGNORE: list(ignored)} if ignored else {})
+
+
 def _places(keys: Sequence[str]) -> Mapping[str, float] | None:
     """Return the place of each label on a scale, if all have one."""
     if numbers := _rating_numbers(keys):

@@ -14,13 +14,14 @@ import pytest
 import yaml
 from pyarrow import parquet
 
+from sentibp.config.load import load_config
 from sentibp.config.schema import Config, Data
 from sentibp.data import sources
 from sentibp.data.dataset import load_data
 from sentibp.data.label_notes import label_notes
 from sentibp.data.labels import Labels, NoKnownLabel, OpenLabels
 from sentibp.data.readers.table import ReadOptions
-from sentibp.errors import DataError
+from sentibp.errors import ConfigError, DataError
 from sentibp.utils.label_key import label_key, label_value
 from sentibp.utils.repair import as_yaml
 
@@ -589,3 +590,23 @@ def test_a_property_is_not_called_positive_in_silence(column, yes, lists):
         f"{' and '.join(yaml.safe_load(lists))}, train with --set 'data.labels={lists}' --set data.ordered=false",
     )
     assert not sources.load_corpus("r.csv", options, labels=yaml.safe_load(lists)).notes
+
+
+@pytest.mark.parametrize(
+    ("labels", "lists"),
+    [
+        ("keep ignore drop", "{drop: [drop], class_ignore: [ignore], keep: [keep]}"),
+        ("keep ignore", "{class_ignore: [ignore], keep: [keep]}"),
+    ],
+)
+def test_a_class_of_the_label_ignore_is_called_otherwise(labels, lists):
+    """Its option made rows of it those to leave out."""
+    with pytest.raises(OpenLabels) as open_labels:
+        sources.load_corpus(labelled(*labels.split() * 9))
+    option = f"--set 'data.labels={lists}'"
+    assert f"{option} --set data.ordered=false" in open_labels.value.as_classes[0]
+    corpus = sources.load_corpus(labelled(*labels.split() * 9), labels=Data(labels=yaml.safe_load(lists)).labels)
+    assert len(corpus) == 9 * len(labels.split())
+    with pytest.raises(ConfigError) as caught:
+        load_config("default", [f"data.labels=[{','.join(sorted(labels.split()))}]"])
+    assert str(caught.value).endswith(f"a class cannot be called ignore; write {option}")

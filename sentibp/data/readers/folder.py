@@ -32,8 +32,8 @@ from sentibp.data.readers.table import Batch, ReadOptions, Table, require_no_col
 from sentibp.errors import DataError
 from sentibp.utils.arrow import segments, strings
 from sentibp.utils.files import data_error_if_unreadable
-from sentibp.utils.label_key import label_key, label_value
-from sentibp.utils.label_mapping import class_order, suggest
+from sentibp.utils.label_key import label_key
+from sentibp.utils.label_mapping import class_order, class_setting, suggest
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
@@ -262,7 +262,7 @@ def _as_classes(folders: Sequence[Path]) -> str:
     ends = {polarity: [key for key in keys if _POLARITY.get(key) == polarity] for polarity in ("neg", "pos")}
     between = [key for key in keys if key not in _POLARITY]
     order = class_order(keys) or [*ends["neg"], *between, *ends["pos"]]
-    return set_option("data.labels", list(map(label_value, order)))
+    return set_option("data.labels", class_setting({key: [key] for key in order}))
 
 
 def open_text_files(
