@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import os
+import re
 import shlex
 from pathlib import Path
 
@@ -76,9 +77,13 @@ def _missing(name: str) -> str:
             of_run = _config_of_pointer(Path(RUNS, name))
         one = f"its config: {shlex.quote(of_run)}" if of_run else "give the config.yaml of a run"
         return f"{name}: a run, not a config; {one}{', see `sentibp runs list`' * (not of_run)}"
-    known = f"; shipped: {', '.join(names)}" if names else ""
-    near = near_paths(name, lambda path: _is_yaml(path) or has_data_suffix(path), names, 1)
-    return f"{name}: no such file{known}{did_you_mean(near)}"
+    known, data = f"; shipped: {', '.join(names)}" if names else "", _data()
+    near = near_paths(name, lambda path: _is_yaml(path) or has_data_suffix(path), [*names, *data], 1)
+    meant = name if name in data else near[0] if near and near[0] in data and near[0] not in names else None
+    if meant is None:
+        return f"{name}: no such file{known}{did_you_mean(near)}"
+    fact = "" if meant == name else f"no such file{known}; {meant} is "
+    return f"{name}: {fact}data that comes with sentibp, not a config; did you mean {data[meant]}, which reads it?"
 
 
 def _config_of_pointer(path: Path) -> str:
@@ -122,6 +127,15 @@ def _init(name: str, what: str = "it") -> str:
 def shipped() -> list[tuple[str, str]]:
     """Return the name and the first comment of each config that comes with the program."""
     return [(path.stem, _first_comment(path)) for path in sorted(resources.resource_folder("configs").glob("*.yaml"))]
+
+
+def _data() -> dict[str, str]:
+    """Return the data that come with the program, by name, and a config that reads each: the shortest."""
+    found: dict[str, str] = {}
+    for path in sorted(resources.resource_folder("configs").glob("*.yaml"), key=lambda path: path.stat().st_size):
+        if source := re.search(r"^data:\n  source: (\w+) *(#.*)?$", path.read_text(encoding="utf-8"), re.MULTILINE):
+            found.setdefault(source[1], path.stem)
+    return found
 
 
 def _first_comment(path: Path) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sentibp.data.readers.split_column import is_split_column
 from sentibp.data.readers.table import (
     ID_NAMES,
     USUAL_NAMES,
@@ -38,6 +39,7 @@ _LONGEST_LABEL = 40  # characters
 
 ONE_VALUE = "one value only"  # as labels in a file of one class, too
 TEXTS = "texts"
+SPLITS = "what each row is for, such as train and test"
 MANY = f"more than {_MOST_LABELS} different values"
 
 _SHOWN = 12  # columns that a message describes
@@ -259,6 +261,7 @@ def not_labels(column: Column) -> str:
     is_numbered = column.numbers == column.filled and words[-1].casefold() in ("id", "ids")
     kinds = {
         "dates": column.dates > 0.9 * column.filled,
+        SPLITS: is_split_column(column.name, {key: count for key, (_, count) in column.labels.items()}),
         TEXTS: (column.is_text and many and not is_usual) or max(map(len, values), default=0) > _LONGEST_LABEL,
         "another value in every row, as ids have": is_id_like(len(column.distinct), column.filled, column.name),
         ONE_VALUE: is_one,

@@ -182,15 +182,15 @@ def inherit(weights: dict[str, Array], origin: Classifier, head: str = "sigmoid"
         weights[name][: len(trained[name])] = trained[name]
 
 
-def fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str, spelling: Spelling) -> int:
+def fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str, spelling: Spelling) -> tuple[int, list[str]]:
     """Set the rows of the words for which a text file has vectors, in the format of GloVe: `word number number ...`.
 
-    Return the number of these words. A word that the file has only in other spellings gets the vector of the first of
-    them.
+    Return the number of these words, and those that it has several times with other numbers, of which the last counts.
+    A word that the file has only in other spellings gets the vector of the first of them.
     """
     dim = weight.shape[1]
     row = dict(zip(vocabulary.words.to_pylist(), vocabulary.word_features.tolist(), strict=True))
-    filled = set()
+    filled, spelled_so, repeated = set(), set(), dict[str, None]()
     for number, (spelled, values) in _vector_lines(path):
         word = spelled if spelled in row or spelling.folding == 1 else fold_word(spelled, spelling.lowercase)
         if word not in row or (word != spelled and word in filled):  # the vector of the very spelling is preferred
@@ -205,11 +205,14 @@ def fill_from_vectors(weight: Array, vocabulary: Vocabulary, path: str, spelling
                 f"{path}:{number}: {len(vector)} finite numbers for '{spelled}', but model.embedding.dim is {dim}; "
                 f"repair the file, or set the length of its vectors: {set_option('model.embedding.dim', len(vector))}"
             )
+        if word in spelled_so and (weight[row[word]] != vector).any():
+            repeated[word] = None
         weight[row[word]] = vector
         filled.add(word)
+        spelled_so |= {word} if word == spelled else set()
     if not filled:
         raise DataError(f"{path}: no word of the vocabulary is in it; give a file of vectors in text format")
-    return len(filled)
+    return len(filled), list(repeated)
 
 
 def require_vectors(path: str) -> None:

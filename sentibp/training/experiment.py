@@ -35,6 +35,8 @@ from sentibp.utils.executor import Executor
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import expand_home, shown
 
+_SHOWN = 4  # words in a note
+
 
 class Outcome(NamedTuple):
     """How a training ended; `outcome` as in run.json."""
@@ -196,9 +198,13 @@ def require_start(data: TrainingData) -> TrainingData:
     if embedding.vectors is None:
         return data
     rows, path = np.zeros((len(data.vocabulary), embedding.dim), np.float32), shown(embedding.vectors)
-    known = fill_from_vectors(rows, data.vocabulary, path, Spelling.of(data.config.text))
-    note = f"{path}: has vectors of {known:,} of the {counted(len(words), 'word')} here"
-    return data._replace(notes=(*data.notes, note))
+    known, repeated = fill_from_vectors(rows, data.vocabulary, path, Spelling.of(data.config.text))
+    notes = [f"{path}: has vectors of {known:,} of the {counted(len(words), 'word')} here"]
+    if repeated:
+        shown_words = ", ".join(map(repr, repeated[:_SHOWN])) + ", ..." * (len(repeated) > _SHOWN)
+        several = f"{counted(len(repeated), 'word')} several times with other numbers, and the last count"
+        notes.append(f"{path}: has {several}: {shown_words}")
+    return data._replace(notes=(*data.notes, *notes))
 
 
 def train(

@@ -165,6 +165,17 @@ def test_a_missing_config(fails):
     assert message == f"imbd: no such file; shipped: {SHIPPED}; did you mean imdb?"
 
 
+@pytest.mark.parametrize(
+    ("typed", "fact", "config"),
+    [("sample5", "sample5: ", "stars"), ("sample", "sample: ", "quickstart"), ("smaple3", "sample3 is ", "three")],
+)
+def test_data_in_the_place_of_a_config_has_the_config_that_reads_it(fails, typed, fact, config):
+    """It was no file, beside names that are not near."""
+    message = fails(2, "train", typed)
+    assert message.startswith(f"{typed}: ")
+    assert message.endswith(f"{fact}data that comes with sentibp, not a config; did you mean {config}, which reads it?")
+
+
 MISSING = "data.source is missing; --set data.source=sample takes 320 short reviews for a demonstration, "
 
 
@@ -244,10 +255,15 @@ def test_word_vectors_that_do_not_fit_leave_no_run_directory(fails, content):
 
 def test_how_many_words_have_vectors_is_said(sentibp):
     """Vectors of another language have a few words by chance. A byte-order mark was part of the first word."""
-    Path("vectors.txt").write_text("good 1 2\nunheard 1 2\n", encoding="utf-8-sig")
+    Path("vectors.txt").write_text("good 1 2\nunheard 1 2\nunheard 2 1\nbad 1 2\nbad 1 2\n", encoding="utf-8-sig")
     options = "--set", "model.embedding.vectors=vectors.txt", "--set", "model.embedding.dim=2"
     err = sentibp("train", "quickstart", *options, "--set", "train.epochs=1").err
-    assert any(line.startswith("vectors.txt: has vectors of 1 of the ") for line in err.splitlines())
+    assert any(line.startswith("vectors.txt: has vectors of 2 of the ") for line in err.splitlines())
+    assert "several times" not in err, "the same vector again, and words of no review"
+    with Path("vectors.txt").open("a") as file:
+        file.write("GOOD 2 2\nbad 3 4\nbad 1 2\n")
+    err = sentibp("train", "quickstart", *options, "--set", "train.epochs=1").err
+    assert "vectors.txt: has 1 word several times with other numbers, and the last count: 'bad'\n" in err
 
 
 # 3: data

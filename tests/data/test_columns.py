@@ -191,3 +191,19 @@ def test_a_score_beside_a_label_is_not_suggested():
     name = write("r.csv", grade=["bad", "good"] * 12, polarity_score=[round(i * 0.618 % 1, 3) for i in range(ROWS)])
     message = complaint(name)[1]
     assert "grade" in message and "polarity_score" not in message
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "is_label"),
+    [
+        ("set", ["train", "Test"], False),
+        ("is_valid", [True, False], False),
+        ("set", ["good", "bad"], True),
+        ("answer", ["accept", "reject"], True),
+    ],
+)
+def test_a_column_of_splits_is_not_suggested_as_the_labels(column, values, is_label):
+    """It was said to have the labels, and to say which rows are for tests."""
+    message = complaint(write("r.csv", **{column: [values[i % 2] for i in range(ROWS)]}))[1]
+    assert f"{column}: what each row is for, such as train and test" in message or is_label
+    assert message.endswith((f"one of: {column}", f"There are: {column}")) == is_label

@@ -50,6 +50,12 @@ def count_values(values: pa.Array, counts: Counter[str] | None) -> Counter[str] 
     return counts if len(counts) <= _MOST else None
 
 
+def is_split_column(column: str, counts: Mapping[str, int] | None) -> bool:
+    """Return whether the name and the values of a column say what each row is for, such as train and test."""
+    is_named = split_column([column], []) is not None and _plain(column) != _ANSWER
+    return is_named and bool(split_column_note("", column, counts))
+
+
 def split_column_note(name: str, column: str, counts: Mapping[str, int] | None) -> tuple[str, ...]:
     """Return a note if the values of a column say that some rows are for training, and some for something else."""
     flag, counts = _FLAGS.get(_plain(column)), {value: count for value, count in (counts or {}).items() if value}
