@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from sentibp.data.corpus import Corpus
 from sentibp.data.key_table import NONE, KeyTable
-from sentibp.data.tokenizer import Tokens
+from sentibp.data.tokenizer import Tokens, tokenize
 from sentibp.errors import DataError
 from sentibp.nn import Ragged
 from sentibp.utils.arrow import index_of, prefix_sums, to_numpy
@@ -112,6 +112,11 @@ def near_duplicates(training: Tokens, count: int, validation: Tokens) -> np.ndar
     offsets = training.offsets[: count + 1]
     ids = training.ids[: offsets[-1]]
     return near_duplicates_of(training.words, len(ids), lambda k, wanted: holders(ids, offsets, k, wanted), validation)
+
+
+def near_duplicate_texts(training: pa.ChunkedArray, texts: pa.ChunkedArray) -> np.ndarray:
+    """Return the same for texts as they are: (m,) int8."""
+    return near_duplicates(tokenize(training), len(training), tokenize(texts))
 
 
 class Holders:

@@ -39,7 +39,7 @@ from sentibp.training.paths import explained_if_changed, resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
 from sentibp.training.similar_reviews import keep_similar_together
-from sentibp.training.suited_defaults import factor_prior, suited_defaults
+from sentibp.training.suited_defaults import Suited, factor_prior, suited_defaults
 from sentibp.training.telling_words import telling_words_note
 from sentibp.training.validation_notes import HOLD_OUT, validation_notes, without_effect_note
 from sentibp.utils.messages import counted
@@ -69,6 +69,7 @@ class TrainingData(NamedTuple):
     caveats: tuple[str, ...]  # those of them that say why validation scores may differ from those on new reviews
     seconds: float  # the time of loading and encoding
     given: InMemory | None = None  # the reviews, if a Python program has given them
+    excluded: str | None = None  # the shipped config whose defaults suit these texts, and are excluded: see `Suited`
     before: int | None = None  # in the refit: the number of features of the chosen model
 
     @property
@@ -136,23 +137,22 @@ def prepare_inputs(
     start = time.monotonic()
     require_suitable(config, inputs.pretrained)
     _require_reviews_for_shards(config, len(inputs.reviews.training))
-    wanted = config
-    config, inputs, suited = (config, inputs, []) if is_refit else suited_defaults(config, inputs)
+    suited = Suited(config, inputs) if is_refit else suited_defaults(config, inputs)
+    wanted, config, inputs, told = config, suited.config, suited.inputs, [*suited.notes]
     reviews, origin, _, lexicon, files, seconds, _ = inputs
     encoded = _encode(config, inputs, facts := reviews_facts(config, inputs), workers)
     overlap = _find_overlap(config, reviews, origin, encoded)
     if not is_fold:
         _require_separate(config, reviews.validation, overlap, is_given=given is not None)
-        suited += without_effect_note(config, is_given=given is not None)
+        told += without_effect_note(config, is_given=given is not None)
     cut = "" if is_fold or is_rerun else keep_similar_together(config, given, reviews, overlap.near, overlap.repeated)
     if not isinstance(cut, str):
-        suited = [] if config is wanted else suited  # what left the settings as they were is decided again
-        return prepare_config(cut.config, (*notes, *suited, cut.note), given, cut.fold, workers)
+        told = [] if config is wanted else told  # what left the settings as they were is decided again
+        return prepare_config(cut.config, (*notes, *told, cut.note), given, cut.fold, workers)
     occurrences, labelled, unlabelled = encoded.learned
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
-    prior = factor_prior(config, inputs)
-    independent, more = _judge_validation(config, reviews, overlap, given, cut, prior)
-    notes += (*suited, *_data_notes(config, reviews, overlap, is_rerun=is_rerun), *overlap.notes)
+    independent, more = _judge_validation(config, reviews, overlap, given, cut, prior := factor_prior(config, inputs))
+    notes += (*told, *_data_notes(config, reviews, overlap, is_rerun=is_rerun), *overlap.notes)
     training = reviews.training.examples(features, classes_of(config.data))
     telling = _telling_notes(notes, training, encoded.vocabulary)
     return TrainingData(
@@ -171,6 +171,7 @@ def prepare_inputs(
         notes=tuple(dict.fromkeys((*notes, *_vocabulary_notes(encoded, lexicon), *telling, *more))),
         caveats=(*overlap.caveats, *telling, *more),
         given=given,
+        excluded=suited.excluded,
         seconds=seconds + time.monotonic() - start,
     )
 

@@ -22,9 +22,8 @@ from sentibp.config.paths import SOURCES
 from sentibp.config.schema import Config, Data
 from sentibp.data import dataset
 from sentibp.data.corpus import Corpus
-from sentibp.data.overlap import near_duplicates
+from sentibp.data.overlap import near_duplicate_texts
 from sentibp.data.text_hashes import occur_in
-from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
 from sentibp.model.classifier import Classifier
 from sentibp.runs import directory
@@ -140,7 +139,7 @@ class RecordedData:
             training = self.load()[0]
         except (OSError, DataError):
             return np.full(len(text), -1, np.int8)
-        return near_duplicates(tokenize(training.text), len(training), tokenize(text))
+        return near_duplicate_texts(training.text, text)
 
     def training_hashes(self) -> np.ndarray | None:
         """Return the hashes (n,) of the reviews that the model was trained on; None if no run directory tells."""

@@ -11,8 +11,8 @@ from sentibp.config.schema import Config, Text
 from sentibp.data.corpus import Corpus
 from sentibp.data.dataset import load_data
 from sentibp.data.in_memory import InMemory
-from sentibp.data.overlap import has_many_near_duplicates, near_duplicates
-from sentibp.data.tokenizer import Spelling, tokenize
+from sentibp.data.overlap import has_many_near_duplicates, near_duplicate_texts
+from sentibp.data.tokenizer import Spelling
 from sentibp.errors import DataError
 from sentibp.nn.layers import Array
 from sentibp.training.inputs import Reviews
@@ -48,7 +48,7 @@ def keep_similar_together(
     if first is None or isinstance(share, str) or is_large or _is_decided(config, reviews, given):
         return ""
     if Spelling.of(config.text) != Spelling.of(Text()):
-        near_duplicate = _near_duplicates(reviews.training, first)
+        near_duplicate = near_duplicate_texts(reviews.training.text, first.text)
     before = _counts(np.delete(near_duplicate, repeated))
     if not has_many_near_duplicates(*before):
         return ""
@@ -61,7 +61,7 @@ def keep_similar_together(
     held_out = len(validation) / (len(training) + len(validation))
     if held_out > _MOST * share:
         return f"to hold such reviews out together would take {held_out:.0%} of all, as their groups are large"
-    near, compared = _counts(_near_duplicates(training, validation))
+    near, compared = _counts(near_duplicate_texts(training.text, validation.text))
     if near * before[1] > _LESS * before[0] * compared:
         still = f"{near:,} of {compared:,} would still be nearly the same as a training review"
         return f"to hold such reviews out together does not help, as {still}, as where reviews are made from a template"
@@ -72,10 +72,6 @@ def _is_decided(config: Config, reviews: Reviews, given: InMemory | None) -> boo
     """Return whether the user has said what belongs together, or has given the validation reviews."""
     has_groups = reviews.training.group is not None or config.data.block_size > 1
     return has_groups or config.data.group_similar is not None or (given is not None and given.validation is not None)
-
-
-def _near_duplicates(training: Corpus, validation: Corpus) -> Array:
-    return near_duplicates(tokenize(training.text), len(training), tokenize(validation.text))
 
 
 def _counts(near_duplicate: Array) -> tuple[int, int]:

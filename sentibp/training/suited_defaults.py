@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
@@ -45,30 +46,34 @@ _LEAST = 100  # training texts, below which they say too little about what helps
 _TELLING = 2000  # validation reviews that tell the factor of calibration alone
 _ENGLISH = 0.75  # of the words are in the built-in vectors, at least; 0.92 of English texts, 0.46 of others at most
 
-_BETTER = {
-    "short_texts": "the config short_texts may have better ones",
-    "long_texts": "the config long_texts has better ones",
-}
-"""The end of a note if settings that are given exclude the defaults of a shipped config."""
+
+class Suited(NamedTuple):
+    """The default settings that suit the texts of a training."""
+
+    config: Config  # with these
+    inputs: Inputs  # that it needs
+    notes: Sequence[str] = ()  # on the choice
+    excluded: str | None = None  # the shipped config whose defaults would suit, if settings that are given exclude them
 
 
-def excluded_defaults(config: Config, notes: Sequence[str]) -> str | None:
-    """Return the shipped config whose defaults other settings exclude, as a note says, and this config alone does not.
+def excluded_defaults(config: Config, excluded: str | None) -> str | None:
+    """Return the config whose defaults the settings of a trial have `excluded`; None if those of `config` do, too."""
+    suited = {
+        None: config,
+        "short_texts": for_short_texts(config),
+        "long_texts": for_long_texts(config),
+        "from_scratch": from_scratch(config),
+    }
+    return None if suited[excluded] is config else excluded
 
-    None if there is no such note, or if the config excludes them itself.
-    """
-    name = next((name for name, end in _BETTER.items() if any(note.endswith(end) for note in notes)), None)
-    suited = {None: config, "short_texts": for_short_texts(config), "long_texts": for_long_texts(config)}
-    return None if suited[name] is config else name
 
-
-def suited_defaults(config: Config, inputs: Inputs) -> tuple[Config, Inputs, list[str]]:
+def suited_defaults(config: Config, inputs: Inputs) -> Suited:
     """Return the config with the defaults for these texts, the inputs it needs then, and notes on the choice."""
-    suited, inputs, notes = _suited(config, inputs)
-    if config.pretrain.decay != _DECAYS[0] and not suited.pretrain.has_word_columns:
+    suited = _suited(config, inputs)
+    if config.pretrain.decay != _DECAYS[0] and not suited.config.pretrain.has_word_columns:
         what = "pretrain.decay has no effect, as what is known of words is not used here"
-        notes = [*notes, f"{what}; {_with_vectors(suited)}remove it"]
-    return suited, inputs, notes
+        return suited._replace(notes=[*suited.notes, f"{what}; {_with_vectors(suited.config)}remove it"])
+    return suited
 
 
 def _with_vectors(config: Config) -> str:
@@ -84,64 +89,59 @@ def _with_vectors(config: Config) -> str:
     return f"use it with {options}, or " if next(find_conflicts(changed), None) is None else ""
 
 
-def _suited(config: Config, inputs: Inputs) -> tuple[Config, Inputs, list[str]]:
+def _suited(config: Config, inputs: Inputs) -> Suited:
     start, pretraining = config.model.embedding, config.pretrain.model_fields_set - {"decay"}
     long, short = for_long_texts(config), for_short_texts(config)
     is_pretrained = config.pretrain.is_used and pretraining != {"lexicon"}
     if long is config and (is_pretrained or config.model.init_from is not None or "init" in start.model_fields_set):
-        return config, inputs, []
+        return Suited(config, inputs)
     training = _sample(inputs.reviews.training)
     tokens = tokenize(training.text)
     mean = float(np.diff(tokens.offsets).mean())
     note = f"long texts, {mean:.0f} tokens on average: the default settings are "
     if mean >= LONG and config.pretrain.is_used:
-        return config, inputs, []
+        return Suited(config, inputs)
     if mean >= LONG and long is config:
-        note += f"the usual ones, as some of model or of the optimizer are given; {_BETTER['long_texts']}"
-        return config, inputs, [note]
+        note += "the usual ones, as some of model or of the optimizer are given; the config long_texts has better ones"
+        return Suited(config, inputs, [note], "long_texts")
     if mean >= LONG:
         return _for_long_texts(config, inputs, training, tokens, f"{note}those of the config ")
     is_refused = short is config and pretraining - {"lexicon"}  # such as vectors: none
     if is_refused or len(inputs.reviews.training) > MANY or not _are_english(tokens):
         scratch = from_scratch(config)
-        note = "short texts: the default settings are those of the config from_scratch"
-        return scratch, inputs, [] if scratch is config else [note]
+        if scratch is config:  # which describes its network
+            return Suited(config, inputs, excluded=None if is_refused else "from_scratch")
+        return Suited(scratch, inputs, ["short texts: the default settings are those of the config from_scratch"])
     return _for_short_texts(config, short, inputs, training)
 
 
-def _for_long_texts(
-    config: Config, inputs: Inputs, training: Corpus, tokens: Tokens, note: str
-) -> tuple[Config, Inputs, list[str]]:
+def _for_long_texts(config: Config, inputs: Inputs, training: Corpus, tokens: Tokens, note: str) -> Suited:
     """Return what `suited_defaults` does for long texts. `note` begins the note on it."""
     few, texts = for_few_long_texts(config), len(inputs.reviews.training)
     plain, name = for_long_texts(config), "long_texts"
     if texts < FEWEST and (scratch := from_scratch(config)) is not config:
         plain, name = scratch, "from_scratch, for few texts"
     if few is config or texts > FEW or not _are_english(tokens):
-        return plain, inputs, [note + name]
+        return Suited(plain, inputs, [note + name])
     chosen, inputs, told = _with_known_words(plain, few, inputs, training, _ENOUGH_IN_LONG)
     if chosen is plain:
-        return plain, inputs, [f"{note}{name}; {told}"]
-    return (
-        chosen,
-        inputs,
-        [f"{note}few_long_texts, for few texts in English{_of_classes(few)}{told}", *_without_effect(chosen)],
-    )
+        return Suited(plain, inputs, [f"{note}{name}; {told}"])
+    note += f"few_long_texts, for few texts in English{_of_classes(few)}{told}"
+    return Suited(chosen, inputs, [note, *_without_effect(chosen)])
 
 
-def _for_short_texts(
-    config: Config, short: Config, inputs: Inputs, training: Corpus
-) -> tuple[Config, Inputs, list[str]]:
+def _for_short_texts(config: Config, short: Config, inputs: Inputs, training: Corpus) -> Suited:
     """Return what `suited_defaults` does for short texts in English, with the settings of `short` if these help."""
     note, plain = "short texts in English: the default settings are ", from_scratch(config)
     usual = "the usual ones" if plain is config else "those of the config from_scratch"
     if (key := against_short_texts(config)) is not None:
-        return plain, inputs, [f"{note}{usual}, as {key} is given; {_BETTER['short_texts']}"]
+        note += f"{usual}, as {key} is given; the config short_texts may have better ones"
+        return Suited(plain, inputs, [note], "short_texts")
     chosen, inputs, told = _with_known_words(plain, short, inputs, training, _ENOUGH)
     if chosen is plain:
-        return plain, inputs, [f"{note}{usual}; {told}"]
+        return Suited(plain, inputs, [f"{note}{usual}; {told}"])
     note += f"those of the config short_texts{_of_classes(short)}{told}"
-    return chosen, inputs, [note, *_without_effect(chosen)]
+    return Suited(chosen, inputs, [note, *_without_effect(chosen)])
 
 
 def _of_classes(informed: Config) -> str:

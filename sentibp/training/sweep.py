@@ -17,7 +17,7 @@ import hashlib
 import json
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -199,6 +199,7 @@ class Cost(NamedTuple):
 
     seconds: float | None  # of a trial; None if it cannot be told
     notes: tuple[str, ...]  # on the data
+    excluded: str | None = None  # the shipped config whose defaults suit the texts, and are excluded: see `Suited`
 
 
 def estimate(plan: Plan) -> Cost:
@@ -211,16 +212,16 @@ def estimate(plan: Plan) -> Cost:
     inputs = _load_inputs(plan, config)
     with contextlib.suppress(SentibpError):  # settings in the middle that do not fit these reviews, or each other
         cost = _cost(plan, config, inputs)
-        return cost._replace(notes=(*cost.notes, *_excluded(plan, base, cost.notes)))
+        return cost._replace(notes=(*cost.notes, *_excluded(plan, base, cost.excluded)))
     try:
         return _cost(plan, base, _load_inputs(plan, base))
     except Diverged:
         return Cost(None, ())
 
 
-def _excluded(plan: Plan, base: Config, notes: Sequence[str]) -> tuple[str, ...]:
+def _excluded(plan: Plan, base: Config, excluded: str | None) -> tuple[str, ...]:
     """Return a note if the space excludes the defaults that the texts would have, with a command that keeps them."""
-    if (name := excluded_defaults(base, notes)) is None:
+    if (name := excluded_defaults(base, excluded)) is None:
         return ()
     given = [
         set_option(f"{section}.{key}", each) for section in plan.config for key, each in plan.config[section].items()
@@ -233,9 +234,9 @@ def _cost(plan: Plan, config: Config, inputs: Inputs) -> Cost:
     config = config.model_copy(update={"train": config.train.model_copy(update={"refit": False})})
     data = prepare_inputs(config, inputs, is_fold=plan.folds > 0)
     try:
-        return Cost(dry_run(data).seconds * max(plan.folds, 1), data.notes)
+        return Cost(dry_run(data).seconds * max(plan.folds, 1), data.notes, data.excluded)
     except ImportError:  # Windows does not say how much memory is used
-        return Cost(None, data.notes)
+        return Cost(None, data.notes, data.excluded)
 
 
 def _load_inputs(plan: Plan, config: Config) -> Inputs:
