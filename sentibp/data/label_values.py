@@ -126,7 +126,7 @@ class _Unknown:
         if others is not None and others.taken:
             column = self.records.label_column
             raise NoLabels(f"{name}: {column!r} has no labels ({others.taken}); {self._other_column()}")
-        if self.declared and all(key in self.unknown for key in self.rows if key):
+        if self.declared and self.rows.keys() - {""} <= set(self.unknown):
             raise NoKnownLabel(self._which_is_which(", none of them in data.labels"))
         if not self.declared and self.unknown != [""] and not self._are_few_among_known():
             return [self._which_is_which()]
@@ -198,7 +198,7 @@ class _Unknown:
     def lines_as_classes(self) -> list[str]:
         """Return the lines with what makes each label a class of its own, if the labels may be classes."""
         rows = self._keys()
-        classes = class_spellings(rows)
+        classes = class_spellings(rows) if len(rows) <= _MOST else None
         number = len(rows if classes is None else classes)
         is_total = self._are_rare() and all(self.rows[key] == 1 for key in self.unknown)  # of the rows above it
         are_two = number == 2 or is_total
@@ -273,7 +273,7 @@ class _Unknown:
         """Return whether both classes are there, and the unknown labels are no numbers on the same scale, or rare."""
         return {0, 1} <= self.classes and not (
             any(map(is_number, self.unknown))
-            and any(is_number(key) for key in self.keys if key not in self.unknown)
+            and any(map(is_number, set(self.keys).difference(self.unknown)))
             and not self._are_rare()
         )
 

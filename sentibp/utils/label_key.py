@@ -49,7 +49,8 @@ def label_key(value: object) -> str:
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    text = folded(str(value)).removeprefix("__label__").strip()
+    is_plain = type(value) in (int, float)  # nothing to fold; a column may have a million of them
+    text = str(value) if is_plain else folded(str(value)).removeprefix("__label__").strip()
     if text == "nan":  # a missing value in a table
         return ""
     return _plain_number(text) if re.fullmatch(_NUMBER, text) else text

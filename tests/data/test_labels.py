@@ -610,3 +610,11 @@ def test_a_class_of_the_label_ignore_is_called_otherwise(labels, lists):
     with pytest.raises(ConfigError) as caught:
         load_config("default", [f"data.labels=[{','.join(sorted(labels.split()))}]"])
     assert str(caught.value).endswith(f"a class cannot be called ignore; write {option}")
+
+
+def test_many_different_numbers_take_linear_time():
+    """Each was compared with all others: 20,000 took minutes, and are a second."""
+    table = pa.table({"text": [f"text {row}" for row in range(20_000)], "label": np.linspace(0, 1, 20_000)})
+    parquet.write_table(table, "r.parquet")
+    with pytest.raises(DataError, match=r"labels are 20,000 different numbers from 0.0 to 1.0; taken as a scale"):
+        sources.load_corpus("r.parquet")
