@@ -109,9 +109,9 @@ def _suited(config: Config, inputs: Inputs) -> Suited:
     is_refused = short is config and pretraining - {"lexicon"}  # such as vectors: none
     if is_refused or len(inputs.reviews.training) > MANY or not _are_english(tokens):
         scratch = from_scratch(config)
-        if scratch is config:  # which describes its network
-            return Suited(config, inputs, excluded=None if is_refused else "from_scratch")
-        return Suited(scratch, inputs, ["short texts: the default settings are those of the config from_scratch"])
+        is_described = scratch is config
+        told = [] if is_described else ["short texts: the default settings are those of the config from_scratch"]
+        return Suited(scratch, inputs, told, "from_scratch" if is_described and not is_refused else None)
     return _for_short_texts(config, short, inputs, training)
 
 
