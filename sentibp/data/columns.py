@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,14 +17,10 @@ from sentibp.data.readers.split_column import is_split_column
 from sentibp.data.readers.table import (
     ID_NAMES,
     USUAL_NAMES,
-    ReadOptions,
     Table,
     WrongKind,
-    brief,
-    label_repair,
     plain_name,
 )
-from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, scalar, to_numpy
 from sentibp.utils.label_key import NOT_KNOWN, is_number, label_key
 from sentibp.utils.label_mapping import class_spellings, column_polarity, suggest
@@ -41,8 +36,6 @@ ONE_VALUE = "one value only"  # as labels in a file of one class, too
 TEXTS = "texts"
 SPLITS = "what each row is for, such as train and test"
 MANY = f"more than {_MOST_LABELS} different values"
-
-_SHOWN = 12  # columns that a message describes
 
 _FEW_ROWS = 4  # with fewer, different values in all rows say nothing
 
@@ -171,7 +164,7 @@ def profile_table(table: Table, text: str | None = None, label: str | None = Non
         texts = [each for each in columns if _is_usual_text(each) and each.name != label][:1]
     if text is None:
         text = next((column.name for column in texts if column.name != label), None)
-    others = _label_candidates([each for each in columns if each.name != text and not not_labels(each)])
+    others = label_candidates([each for each in columns if each.name != text and not not_labels(each)])
     chosen = [column for column in columns if column.name == label] or others[:1]
     used = {text, *(column.name for column in chosen)}
     return Profile(
@@ -273,7 +266,7 @@ def not_labels(column: Column) -> str:
     return next((kind for kind, holds in kinds.items() if holds), "")
 
 
-def _label_candidates(columns: Sequence[Column]) -> list[Column]:
+def label_candidates(columns: Sequence[Column]) -> list[Column]:
     """Return the columns that may have the labels, the likeliest first: continuous numbers only if there are no others.
 
     A score often stands beside the label that it led to.
@@ -360,48 +353,3 @@ def _may_be_group(column: Column) -> bool:
     )
     repeats = len(column.distinct) > _FEW_GROUPS and 1.2 * len(column.distinct) < column.filled
     return repeats and not is_measured and column.dates < 0.9 * column.filled and column.length < 60
-
-
-class LabelColumns(NamedTuple):
-    """The columns that may hold the labels, the likeliest first, and what the others hold."""
-
-    names: Sequence[str] = ()
-    others: Sequence[tuple[str, str]] = ()
-    is_other: bool = False  # whether there is a column of the wanted name, which is not among these
-    taken: str = ""  # what the column has that was read as labels, if these are none
-    columns: Sequence[Column] = ()  # all of the table
-
-    def repair(self, wanted: str = "label") -> str:
-        """Return what to do: name one of the columns instead of the one that is `wanted`; or label the reviews."""
-        if self.names:
-            return label_repair(wanted, self.names)
-        facts = "; ".join(f"{brief(name)}: {what}" for name, what in self.others[:_SHOWN])
-        more = "; ..." * (len(self.others) > _SHOWN)
-        about = f" ({facts}{more})" * bool(facts)
-        other = "other " * self.is_other
-        return f"no {other}column looks like labels{about}; add one with the label of each review"
-
-
-def find_label_columns(table: Table, options: ReadOptions) -> LabelColumns | None:
-    """Return the columns that may hold the labels, by their names and values. None if the rows cannot be read.
-
-    The names of the options are those of the table. Its column of labels is not among the others.
-    """
-    try:
-        profile = profile_table(table)
-    except (DataError, OSError):
-        return None
-    texts = {*options.texts} if {*options.texts} & {*table.columns} else {profile.text}
-    kinds = {each.name: "the texts" if each.name in texts else not_labels(each) for each in profile.columns}
-    taken = kinds.pop(options.label or "", "")
-    few = {each.name for each in profile.columns if each.counts is not None}
-    may_be_wrong = taken in (ONE_VALUE, MANY) or (taken == TEXTS and options.label in few)  # labels to correct, or map
-    found = _label_candidates([each for each in profile.columns if kinds.get(each.name) == ""])
-    others = [(name, what) for name, what in kinds.items() if what]
-    return LabelColumns(
-        names=[each.name for each in found],
-        others=others,
-        is_other=options.label in table.columns,
-        taken="" if may_be_wrong else taken,
-        columns=profile.columns,
-    )

@@ -325,12 +325,11 @@ class _Unknown:
 
     def _which_is_which(self, fact: str = "") -> str:
         """Return an error line with the labels, their counts, and the mapping to set."""
-        if len([key for key in self.rows if key]) > _MOST:
+        if (number := sum(key != "" for key in self.rows)) > _MOST:
             if numbers := self._as_ranges(fact):
                 return numbers
             from sentibp.config.class_conflicts import MOST_CLASSES  # it loads the YAML parser
 
-            number = sum(key != "" for key in self.rows)
             fact = f"{self.records.name}: {number:,} different labels: {self._listed(self.rows)}{fact}"
             are_classes = number <= min(MOST_CLASSES, sum(self.rows.values()) / 2)
             if not are_classes or not Path(self.records.name).exists():
