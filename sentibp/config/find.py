@@ -130,9 +130,10 @@ def shipped() -> list[tuple[str, str]]:
 
 
 def _data() -> dict[str, str]:
-    """Return the data that come with the program, by name, and a config that reads each: the shortest."""
+    """Return the data that come with the program, by name, and a config that reads each: the simplest."""
     found: dict[str, str] = {}
-    for path in sorted(resources.resource_folder("configs").glob("*.yaml"), key=lambda path: path.stat().st_size):
+    paths = resources.resource_folder("configs").glob("*.yaml")
+    for path in sorted(paths, key=lambda path: (path.stem != "quickstart", path.stat().st_size)):
         if source := re.search(r"^data:\n  source: (\w+) *(#.*)?$", path.read_text(encoding="utf-8"), re.MULTILINE):
             found.setdefault(source[1], path.stem)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,7 +64,7 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     opposite = None if "text_column" in given else opposite_texts(profile.columns)
     as_rows = "" if opposite is None else as_reviews(path, opposite, settings.get("encoding"))
     if as_rows and "label_column" not in given and not (profile.label and has_label_word(profile.label.name)):
-        raise DataError(f"{name}: {as_rows}; or name the labels with --label-column")
+        raise DataError(f"{name}: {as_rows}; or name the labels: sentibp init {shlex.quote(name)} --label-column NAME")
     where = os.path.relpath(path.absolute(), folder.absolute())
     where = where if os.sep in where or "." in where else os.path.join(os.curdir, where)  # no built-in name
     body: list[Line] = [(f"  source: {as_yaml(where)}", "")]
