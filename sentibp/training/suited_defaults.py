@@ -70,10 +70,13 @@ def excluded_defaults(config: Config, excluded: str | None) -> str | None:
 def suited_defaults(config: Config, inputs: Inputs) -> Suited:
     """Return the config with the defaults for these texts, the inputs it needs then, and notes on the choice."""
     suited = _suited(config, inputs)
+    notes = [*suited.notes]
+    if suited.config is not config:  # an average, perhaps, for which early stopping means nothing
+        notes += notes_without_effect(suited.config, ["train.early_stopping.patience"])
     if config.pretrain.decay != _DECAYS[0] and not suited.config.pretrain.has_word_columns:
         what = "pretrain.decay has no effect, as what is known of words is not used here"
-        return suited._replace(notes=[*suited.notes, f"{what}; {_with_vectors(suited.config)}remove it"])
-    return suited
+        notes.append(f"{what}; {_with_vectors(suited.config)}remove it")
+    return suited._replace(notes=notes)
 
 
 def _with_vectors(config: Config) -> str:
@@ -127,7 +130,7 @@ def _for_long_texts(config: Config, inputs: Inputs, training: Corpus, tokens: To
     if chosen is plain:
         return Suited(plain, inputs, [f"{note}{name}; {told}"])
     note += f"few_long_texts, for few texts in English{_of_classes(few)}{told}"
-    return Suited(chosen, inputs, [note, *_without_effect(chosen)])
+    return Suited(chosen, inputs, [note])
 
 
 def _for_short_texts(config: Config, short: Config, inputs: Inputs, training: Corpus) -> Suited:
@@ -141,17 +144,12 @@ def _for_short_texts(config: Config, short: Config, inputs: Inputs, training: Co
     if chosen is plain:
         return Suited(plain, inputs, [f"{note}{usual}; {told}"])
     note += f"those of the config short_texts{_of_classes(short)}{told}"
-    return Suited(chosen, inputs, [note, *_without_effect(chosen)])
+    return Suited(chosen, inputs, [note])
 
 
 def _of_classes(informed: Config) -> str:
     """Return what a note says of the defaults that use known words if the classes are not negative and positive."""
     return ", without what is for negative and positive" if informed.pretrain.lexicon == "none" else ""
-
-
-def _without_effect(config: Config) -> list[str]:
-    """Return the notes on settings that mean nothing where the model is an average."""
-    return [*notes_without_effect(config, ["train.early_stopping.patience"])]
 
 
 def _with_known_words(

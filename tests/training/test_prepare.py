@@ -562,7 +562,7 @@ def test_a_setting_that_excludes_the_defaults_of_short_texts_is_named(here, sett
     )
 
 
-def test_early_stopping_has_no_effect_with_the_defaults_of_short_texts(here):
+def test_early_stopping_has_no_effect_with_defaults_that_are_an_average(here, monkeypatch):
     write("en.csv", "text,label", short_rows("works broken the phone that I bought here last week"))
     data = prepare(load_config("default", ["data.source=en.csv", "train.early_stopping=1", "train.epochs=5"]))
     assert data.notes[:2] == (
@@ -570,6 +570,16 @@ def test_early_stopping_has_no_effect_with_the_defaults_of_short_texts(here):
         "train.early_stopping has no effect with pretrain.vectors, where all epochs are trained; remove it with "
         "--set train.early_stopping=null",
     )
+    monkeypatch.setattr(suited_defaults, "FEWEST", 0)
+    for repeats, name in ((1, "from_scratch"), (20, "long_texts")):
+        write(
+            "ru.csv",
+            "text,label",
+            short_rows("хорошо плохо" + " телефон который купили здесь прошлой неделе" * repeats),
+        )
+        data = prepare(load_config("default", ["data.source=ru.csv", "train.early_stopping=1", "train.epochs=5"]))
+        assert f"those of the config {name}" in data.notes[0]
+        assert data.notes[1].startswith("train.early_stopping has no effect with train.linear_member, where all epochs")
 
 
 STORY = " the plot of this film is about a man and his dog who travel to the sea" * 4
