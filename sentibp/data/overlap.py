@@ -115,7 +115,7 @@ def near_duplicates(training: Tokens, count: int, validation: Tokens) -> np.ndar
 
 
 def near_duplicate_texts(training: pa.ChunkedArray, texts: pa.ChunkedArray) -> np.ndarray:
-    """Return the same for texts as they are: (m,) int8."""
+    """Return what `near_duplicates` does, for texts (m,) and training texts in the usual spelling: (m,) int8."""
     return near_duplicates(tokenize(training), len(training), tokenize(texts))
 
 

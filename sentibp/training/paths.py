@@ -90,10 +90,12 @@ def _like_origin(config: Config, origin: Path) -> tuple[Config, list[str]]:
         **{("model", "embedding", key): getattr(spec, key) for key in ("pooling", "padding")},
         **{("model", key): getattr(spec, key) for key in ("activation", "residual")},
     }
-    shape = {("model", "embedding", "dim"): spec.dim, ("model", "hidden"): list(spec.hidden)}
-    for path, value in (*shape.items(), (("model", "batch_norm"), spec.batch_norm)):
-        config = with_default(config, path, value, given=True)
-    for path, value in theirs.items():
+    shape = {
+        ("model", "embedding", "dim"): spec.dim,
+        ("model", "hidden"): list(spec.hidden),
+        ("model", "batch_norm"): spec.batch_norm,
+    }
+    for path, value in (shape | theirs).items():
         config = with_default(config, path, value, given=True)
     other = {key: value for path, value in theirs.items() if get(config, key := ".".join(path)) != value}
     other.pop("model.embedding.padding", None)

@@ -108,7 +108,7 @@ def _suited(config: Config, inputs: Inputs) -> Suited:
         note += "the usual ones, as some of model or of the optimizer are given; the config long_texts has better ones"
         return Suited(config, inputs, [note], "long_texts")
     if mean >= LONG:
-        return _for_long_texts(config, inputs, training, tokens, f"{note}those of the config ")
+        return _for_long_texts(config, long, inputs, training, tokens, f"{note}those of the config ")
     is_refused = short is config and pretraining - {"lexicon"}  # such as vectors: none
     if is_refused or len(inputs.reviews.training) > MANY or not _are_english(tokens):
         scratch = from_scratch(config)
@@ -118,10 +118,12 @@ def _suited(config: Config, inputs: Inputs) -> Suited:
     return _for_short_texts(config, short, inputs, training)
 
 
-def _for_long_texts(config: Config, inputs: Inputs, training: Corpus, tokens: Tokens, note: str) -> Suited:
-    """Return what `suited_defaults` does for long texts. `note` begins the note on it."""
+def _for_long_texts(
+    config: Config, long: Config, inputs: Inputs, training: Corpus, tokens: Tokens, note: str
+) -> Suited:
+    """Return what `suited_defaults` does for long texts; those of `long` if they are many. `note` begins the note."""
     few, texts = for_few_long_texts(config), len(inputs.reviews.training)
-    plain, name = for_long_texts(config), "long_texts"
+    plain, name = long, "long_texts"
     if texts < FEWEST and (scratch := from_scratch(config)) is not config:
         plain, name = scratch, "from_scratch, for few texts"
     if few is config or texts > FEW or not _are_english(tokens):
