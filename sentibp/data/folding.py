@@ -44,12 +44,16 @@ _COMPATIBILITY = (  # replaced by their NFKC form; only ranges to which Unicode 
 _OTHER = {"\u2010": "-", "\u2011": "-", "\u05f4": '"'}  # hyphens; the Hebrew double apostrophe
 
 # U+200C and U+200D mean something between letters of these scripts (Arabic, Indic and their neighbours), and U+200D
-# between emoji. Tags (U+E0020 to U+E007F) belong to a flag. Anywhere else nobody sees them.
+# between emoji. Tags (U+E0020 to U+E007F) belong to a flag. Anywhere else nobody sees them. Circled numbers (`①`) are
+# letters for the tokenizer, and NFC replaces U+2329, U+232A and U+2ADC: they are not among the emoji.
 _SCRIPTS = (
     "[\u0620-\u0669\u066e-\u06d3\u06d5-\u06ff\u0710-\u08ff\u0900-\u0963\u0966-\u0dff\u0f10-\u109f\u1780-\u17d3"
     "\u17dd-\u17ff\u1810-\u18af\u1a20-\u1c7f\ua800-\uabff\U00010e80-\U00011fff]"
 )
-_EMOJI = "[\xa9\xae\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
+_EMOJI = (
+    "[\xa9\xae\u2122\u2190-\u2328\u232b-\u245f\u249c-\u24e9\u2500-\u2775\u2794-\u2adb\u2add-\u2bff\u3030\u303d\u3297\u3299"
+    "\U0001f000-\U0001f0ff\U0001f10d-\U0001faff]"
+)
 INVISIBLE = "[\u200c\u200d\U000e0020-\U000e007f]"
 CONTEXT = (
     "(\u200c)\u200c+",

@@ -120,6 +120,7 @@ EMOJI = {
     "🇩🇪🇫": "🇩🇪 🇫",
     f"🏳{VS16}{ZWJ}🌈": f"🏳{ZWJ}🌈",
     f"1{VS16}\u20e3 of 3": "1\u20e3 of 3",
+    f"①{ZWJ}🐀 🐀{ZWJ}❷ {ZWJ}ℹ{ZWJ}": "① 🐀 🐀 ❷ ℹ",  # numbers and a letter, which nothing joins
     "😀's 😀'": "😀 ' s 😀 '",
 }
 ACCENTS = {
