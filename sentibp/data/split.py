@@ -82,21 +82,25 @@ def _choose_reviews(
 ) -> np.ndarray:
     """Return which reviews are for validation: (n,) bool."""
     chosen = np.zeros(len(label), bool)
-    wrong = {}
+    wrong = dict[str, list[str]]()  # the subset that would have none -> the classes
+    sizes = dict[str, str]()
     for number, name in enumerate(corpus.names):
         rows = np.flatnonzero(label == number)
         count = round(share * len(rows))
         if not 0 < count < len(rows):
-            subset = "validation" if count == 0 else "training"
-            size = counted(len(rows), f"{name} review")
+            wrong.setdefault("validation" if count == 0 else "training", []).append(name)
+            sizes[name] = counted(len(rows), f"{name} review")
             if corpus.names != LABELS:  # a name may be a number
-                size = f"{counted(len(rows), 'review')} of {name}"
-            wrong[name] = f"data.validation: {share:g} of {size} leaves none for {subset}"
+                sizes[name] = f"{counted(len(rows), 'review')} of {name}"
         chosen[rng.permutation(rows)[:count]] = True
     if wrong:
-        leave_out = _leaving_out(list(wrong), data)
+        leave_out = _leaving_out(list(sizes), data)
         repair = set_option("data.validation", possible_share(np.bincount(label, minlength=len(corpus.names)).tolist()))
-        lines = [f"{line}; give more reviews, {leave_out}or write {repair}{corpus.aside}" for line in wrong.values()]
+        lines = [
+            f"data.validation: {share:g} of {' and of '.join(sizes[name] for name in names)} leaves none for {subset}; "
+            f"give more reviews, {leave_out}or write {repair}{corpus.aside}"
+            for subset, names in wrong.items()
+        ]
         raise TooFewReviews(*lines, leave_out=leave_out.removesuffix(", "))
     return chosen
 

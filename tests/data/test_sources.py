@@ -764,12 +764,11 @@ def test_split_needs_enough_of_each_class():
         split_corpus(whole, 0.1, np.random.default_rng(0))
     repair = "give more reviews, or write --set data.validation=0"
     assert caught.value.lines == (
-        f"data.validation: 0.1 of 1 negative review leaves none for validation; {repair}",
-        f"data.validation: 0.1 of 4 positive reviews leaves none for validation; {repair}",
+        f"data.validation: 0.1 of 1 negative review and of 4 positive reviews leaves none for validation; {repair}",
     )
     with pytest.raises(DataError, match=r"; give more reviews, or write --set data\.validation=0\.2$"):
         split_corpus(corpus(["a"] * 7, [0, 0, 0, 1, 1, 1, 1]), 0.1, np.random.default_rng(0))
-    with pytest.raises(DataError, match=r"^data.validation: 0.9 of 1 negative review leaves none for training;"):
+    with pytest.raises(DataError, match=r"^data.validation: 0.9 of 1 negative review and of 4 positive reviews leaves"):
         split_corpus(whole, 0.9, np.random.default_rng(0))
 
 

@@ -178,13 +178,12 @@ def test_the_share_is_kept_in_each_of_several_classes(grouped):
         assert (validation.label == each).sum() == pytest.approx(0.1 * (label == each).sum(), rel=0.1)
 
 
-def test_a_class_with_too_few_reviews_is_named():
+def test_the_classes_with_too_few_reviews_are_named_with_one_repair():
     whole = replace(of_classes(range(44), [0] * 20 + [1] * 20 + [2] * 3 + [3]), group=None)
     with pytest.raises(DataError) as caught:
         split_corpus(whole, 0.1, np.random.default_rng(0))
     assert [line.partition(";")[0] for line in caught.value.lines] == [
-        "data.validation: 0.1 of 3 reviews of c leaves none for validation",
-        "data.validation: 0.1 of 1 review of d leaves none for validation",
+        "data.validation: 0.1 of 3 reviews of c and of 1 review of d leaves none for validation"
     ]
 
 
