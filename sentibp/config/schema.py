@@ -550,11 +550,7 @@ class Config(_Section):
 
     @model_validator(mode="after")
     def _set_defaults_of_several_classes(self) -> Config:
-        """Set the defaults that depend on the number of classes. They do not count as given."""
-        is_new = self.model.init_from is None  # else the network is pooled as the one that it starts from
-        if is_new and not are_binary(self.data.labels):
-            for (name, *path), value in (OF_SEVERAL_CLASSES | _shape_for(outputs_of(self))).items():
-                vars(self)[name] = with_default(getattr(self, name), tuple(path), value)
+        vars(self).update(vars(with_class_defaults(self)))
         return self
 
     @model_validator(mode="after")
@@ -563,3 +559,12 @@ class Config(_Section):
             lines = "\n".join(f"{dotted(conflict.path)}: {conflict.message}" for conflict in conflicts)
             raise PydanticCustomError("conflict", "{lines}", {"lines": lines, "conflicts": conflicts})
         return self
+
+
+def with_class_defaults(config: Config) -> Config:
+    """Return the config with the defaults that depend on the number of classes. They do not count as given."""
+    is_new = config.model.init_from is None  # else the network is pooled as the one that it starts from
+    if is_new and not are_binary(config.data.labels):
+        for path, value in (OF_SEVERAL_CLASSES | _shape_for(outputs_of(config))).items():
+            config = with_default(config, path, value)
+    return config

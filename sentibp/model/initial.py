@@ -17,7 +17,8 @@ from sentibp.data.vocabulary import Vocabulary
 from sentibp.errors import ConfigError, DataError
 from sentibp.model.build import assemble_for_training, parameter_shapes
 from sentibp.model.classifier import Classifier
-from sentibp.model.linear import LinearStart, has_linear_start, linear_start
+from sentibp.model.linear import Head, LinearStart, has_linear_start, is_large, linear_start, scaled_start
+from sentibp.model.logistic_regression import fit_class_regression
 from sentibp.model.naive_bayes import naive_bayes_columns
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn.initializers import INITIALIZER_FOR, INITIALIZERS, Initializer, glorot, ones, zeros
@@ -66,9 +67,7 @@ def build_classifier(
         _require_outputs(origin.spec, spec)
         inherit(weights, origin, spec.head)
     elif config.model.embedding.init in ("naive_bayes", "linear") and examples is not None:
-        if has_linear_start(config, examples.features):
-            loss_weight = example_weights(config.train, examples)
-            start = linear_start(examples, vocabulary, config.model.embedding, loss_weight, spec.head)
+        if (start := _linear_start(config, spec, examples, vocabulary, seed)) is not None:
             start_linear(weights, config, start)
         else:
             first = naive_bayes_columns(examples, vocabulary, config.model.embedding, spec.head)
@@ -81,6 +80,20 @@ def build_classifier(
         embedding[vocabulary.is_marked] = 0  # their weights are learned afterwards: training/shifters.py
     network = assemble_for_training(config, weights, seed)
     return Classifier(spec, vocabulary, network, trained_with=with_names_only(config).model_dump(mode="json"))
+
+
+def _linear_start(
+    config: Config, spec: NetworkSpec, examples: Examples, vocabulary: Vocabulary, seed: int
+) -> LinearStart | None:
+    """Return the linear classifier from which the network starts; None if it starts from naive Bayes."""
+    embedding, loss_weight = config.model.embedding, example_weights(config.train, examples)
+    if not has_linear_start(config, examples.features):
+        return None
+    if not is_large(config, examples.features):
+        return linear_start(examples, vocabulary, embedding, loss_weight, spec.head)
+    head, pooling, padding = Head(spec.head, len(spec.labels)), embedding.pooling, embedding.padding
+    columns, bias = fit_class_regression(examples, len(vocabulary), pooling, padding, seed, head, loss_weight)
+    return scaled_start(columns, bias, head.parameters, examples, embedding)
 
 
 def _random_weights(config: Config, features: int, seed: int, before: int | None) -> dict[str, Array]:

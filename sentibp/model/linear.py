@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import scipy  # its modules are loaded when they are used: scipy.sparse takes as long as numpy
 
+from sentibp.config.conflicts import outputs_of
 from sentibp.data.examples import Examples
 from sentibp.data.vocabulary import Vocabulary
-from sentibp.model.naive_bayes import binary_tasks, class_counts, log_ratio, positive_share, scale_columns
+from sentibp.model.lbfgs import minimize, minimize_by_steps
+from sentibp.model.naive_bayes import (
+    binary_tasks,
+    class_counts,
+    log_ratio,
+    positive_share,
+    relative_rarity,
+    scale_columns,
+)
 from sentibp.nn.heads import Cumulative, Scale
 from sentibp.nn.layers import Array, Layer, Linear, Ragged, RowGrad, pooling_divisor
 from sentibp.nn.losses import logits_of, loss_on
@@ -20,27 +29,32 @@ from sentibp.utils.threads import single_threaded_blas
 if TYPE_CHECKING:
     from sentibp.config.schema import Config, Embedding
 
-LossAndGradient = Callable[[Array], tuple[float, Array]]  # theta (k,) -> the loss, and its gradient (k,)
-
-_LARGE = 4_000_000  # features in all training reviews, from which on a linear start takes too long
+_LARGE = (
+    8_000_000  # features in all training reviews, times the outputs (2 at least): more take too long, and gigabytes
+)
 
 # How far a weight of `fit_linear_columns` can move: the root mean square of the scaled inputs.
 _WORD_SCALE = 2.5
 _AFFIX_SCALE = 1.5  # smaller, for a word has several affixes
+_DECAY = 0.003  # its L2 penalty; small, for the scaled inputs are large
 
-# The search for its minimum.
-_MAX_STEPS = 200
-_TOLERANCE = 1e-4  # it ends when a step lowers the loss by less
+_TOLERANCE = 1e-4  # the search for its minimum ends when a step lowers the loss by less
 _EXACT = 3e-8  # the same, as near to the minimum as scipy ends
-_DECAY = 0.003  # the L2 penalty; small, for the scaled inputs are large
-_MEMORY = 10  # steps that L-BFGS keeps
-_HALVINGS = 30  # of a step that does not lower the loss enough
-_SUFFICIENT = 1e-4  # the share of the expected decrease that a step must reach (Armijo, 1966)
 
 
 def has_linear_start(config: Config, x: Ragged) -> bool:
-    """Return whether training starts from the best linear classifier. It does not on large data, where that is slow."""
-    return config.model.embedding.init == "linear" and len(x.ids) <= _LARGE
+    """Return whether training starts from a linear classifier.
+
+    On large data that takes long, so that it starts from naive Bayes, unless the classes have no order: naive Bayes
+    says too little of many classes, and stochastic descent takes less time (`is_large`).
+    """
+    is_unordered = outputs_of(config) > 2
+    return config.model.embedding.init == "linear" and (is_unordered or not is_large(config, x))
+
+
+def is_large(config: Config, x: Ragged) -> bool:
+    """Return whether the training reviews are too large to find the best linear classifier."""
+    return len(x.ids) * max(outputs_of(config), 2) > _LARGE
 
 
 class LinearStart(NamedTuple):
@@ -164,7 +178,7 @@ def fit_linear_network(
         d_weights, d_weight = weight_scale * (to_weights @ d_columns.values), np.asarray(layer.grads["weight"])
         return loss, np.concatenate((d_weights.ravel(), d_weight.ravel(), np.asarray(layer.grads["bias"]), d_head))
 
-    theta = _minimize_by_steps(loss_and_gradient, np.zeros(b + head.size), decay, w, _EXACT)
+    theta = minimize_by_steps(loss_and_gradient, np.zeros(b + head.size), decay, w, _EXACT)
     loss_and_gradient(theta)  # leaves the layers and the head at the minimum
     weights = np.zeros(scale.shape)
     weights[used] = weight_scale * theta[:k].reshape(weight_scale.shape)
@@ -203,7 +217,7 @@ def fit_linear_columns(
         return loss, np.concatenate((d_weights.ravel(), np.atleast_1d(dy.sum(axis=0)), d_head))
 
     with single_threaded_blas:
-        theta = _minimize_by_steps(loss_and_gradient, np.zeros(k + m + head.size), _DECAY, k, _TOLERANCE)
+        theta = minimize_by_steps(loss_and_gradient, np.zeros(k + m + head.size), _DECAY, k, _TOLERANCE)
     head.set(theta[k + m :])
     rows = shared.rows @ (scale * theta[:k].reshape(scale.shape)).reshape(-1, m)
     return rows, theta[k : k + m], head.parameters
@@ -238,8 +252,15 @@ class SharedWeights:
 
     def log_count_ratio(self, task: Examples) -> Array:
         """Return the log-count ratio of each weight (V,). That of an affix counts all features that share it."""
-        positive, negative = (self.transposed @ count for count in class_counts(task, len(self.is_affix)))
-        return log_ratio(positive, negative, positive_share(task))
+        return log_ratio(*self._counts(task), positive_share(task))
+
+    def relative_rarity(self, task: Examples) -> Array:
+        """Return the relative rarity of each weight (V,)."""
+        return relative_rarity(self._counts(task), task)
+
+    def _counts(self, task: Examples) -> tuple[Array, Array]:
+        positive, negative = class_counts(task, len(self.is_affix))
+        return self.transposed @ positive, self.transposed @ negative
 
     def factor(self, scale: Array, examples: Examples, entry: Array, word: float, affix: float) -> Array:
         """Return what the scales (V,) are multiplied by, so that weights move as far as is wanted: (V,).
@@ -305,89 +326,14 @@ class Head:
 def _scales(examples: Examples, shared: SharedWeights, entry: Array, head: str) -> Array:
     """Return how far each weight can move: (features,), or (features, m) for m outputs.
 
-    The weights of neutrality are on the same scale as those of polarity, as in `naive_bayes_columns`.
+    The weights of neutrality are on the same scale as those of polarity, as in `naive_bayes_columns`. If the classes
+    have no order, those of rare features move further: such features tell topics apart.
     """
-    columns, factor = list[Array](), np.ones(0)
-    for task in binary_tasks(examples, head):
-        ratio = np.abs(shared.log_count_ratio(task)).astype(np.float64)
+    columns, factor, tasks = list[Array](), np.ones(0), binary_tasks(examples, head)
+    rarity = shared.relative_rarity(tasks[0]) if head == "softmax" else 1.0
+    for task in tasks:
+        ratio = np.abs(shared.log_count_ratio(task)).astype(np.float64) * rarity
         if not columns or head != "scale":
             factor = shared.factor(ratio, examples, entry, _WORD_SCALE, _AFFIX_SCALE)
         columns.append(ratio * factor)
     return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
-
-
-def minimize(loss_and_gradient: LossAndGradient, size: int, decay: float, penalized: int | None = None) -> Array:
-    """Return the minimum (size,) of the loss plus an L2 penalty on the first `penalized` parameters.
-
-    None: on all but the last, the bias.
-    """
-    from scipy import optimize
-
-    function = _with_penalty(loss_and_gradient, decay, size - 1 if penalized is None else penalized)
-    with single_threaded_blas:
-        theta = optimize.minimize(function, np.zeros(size), jac=True, method="L-BFGS-B").x
-    loss_and_gradient(theta)  # leaves the layers at the minimum, not at the last point of the search
-    return theta
-
-
-def _with_penalty(loss_and_gradient: LossAndGradient, decay: float, count: int) -> LossAndGradient:
-    """Return the same function with the penalty on the first `count` parameters added."""
-
-    def penalized(theta: Array) -> tuple[float, Array]:
-        loss, gradient = loss_and_gradient(theta)
-        penalty = decay * np.append(theta[:count], np.zeros(len(theta) - count))
-        return loss + float(penalty @ theta) / 2, gradient + penalty
-
-    return penalized
-
-
-def _minimize_by_steps(
-    loss_and_gradient: LossAndGradient, start: Array, decay: float, penalized: int, tolerance: float
-) -> Array:
-    """Return a point near the minimum, after some steps of L-BFGS (Liu & Nocedal, 1989) with backtracking.
-
-    The penalty is on the first `penalized` parameters. It ends when a step lowers the loss by less than `tolerance`.
-
-    It is our own because each training with the default settings calls it. scipy's L-BFGS-B ends as near to the
-    minimum (rotten_tomatoes: accuracy 0.8110 with both, log loss 0.4455 with both), but the import of scipy.optimize
-    takes 0.2 to 0.3 s of CPU: 2.87 s instead of 2.57 s for that training, 1.07 s instead of 0.83 s on 320 reviews. For
-    100,000 weights of words and 102 columns it takes 1.3 times as long to the same six digits of the loss.
-    """
-    function = _with_penalty(loss_and_gradient, decay, penalized)
-    theta, memory = start, []
-    value, gradient = function(theta)
-    for _ in range(_MAX_STEPS):
-        step = _lbfgs_step(gradient, memory)
-        slope, previous = float(gradient @ step), value
-        for halvings in range(_HALVINGS):
-            new_theta = theta + 0.5**halvings * step
-            value, new_gradient = function(new_theta)
-            if value <= previous + _SUFFICIENT * 0.5**halvings * slope:
-                break
-        else:
-            break  # no step lowers the loss: only rounding is left
-        if (new_theta - theta) @ (new_gradient - gradient) > 0:
-            memory = [*memory[1 - _MEMORY :], (new_theta - theta, new_gradient - gradient)]
-        theta, gradient = new_theta, new_gradient
-        if previous - value <= tolerance:
-            break
-    return theta
-
-
-def _lbfgs_step(gradient: Array, memory: list[tuple[Array, Array]]) -> Array:
-    """Return the quasi-Newton step (k,). `memory` holds the last steps s and the changes y of the gradient.
-
-    The two-loop recursion of Nocedal & Wright, Numerical Optimization, algorithm 7.4.
-    """
-    step, alphas = -gradient, []
-    for s, y in reversed(memory):
-        alphas.append((s @ step) / (s @ y))
-        step -= alphas[-1] * y
-    if memory:
-        s, y = memory[-1]
-        step *= (s @ y) / (y @ y)
-    else:
-        step /= max(float(np.linalg.norm(gradient)), 1e-30)
-    for (s, y), alpha in zip(memory, reversed(alphas), strict=True):
-        step += (alpha - (y @ step) / (s @ y)) * s
-    return step

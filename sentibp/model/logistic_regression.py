@@ -11,8 +11,15 @@ import numpy as np
 
 from sentibp.data.examples import Examples
 from sentibp.data.tokenizer import cuts
-from sentibp.model.linear import Head, minimize
-from sentibp.model.naive_bayes import log_count_ratio, log_count_ratios
+from sentibp.model.lbfgs import minimize
+from sentibp.model.linear import Head
+from sentibp.model.naive_bayes import (
+    binary_tasks,
+    class_counts,
+    log_count_ratio,
+    log_count_ratios,
+    relative_rarity,
+)
 from sentibp.nn.layers import Array, Ragged, pooling_divisor, sigmoid
 from sentibp.utils.arrow import counts_before, prefix_sums
 from sentibp.utils.rng import random_stream
@@ -85,13 +92,17 @@ def fit_class_regression(
     """Fit the same classifier with the m outputs of a head for K > 2 classes. Its parameters are fitted, too.
 
     Return the columns (features, m) float32, as an embedding has them, and the biases (m,). The value of a feature for
-    an output is its log-count ratio there.
+    an output is its log-count ratio there, times `relative_rarity` if the classes have no order.
     """
     x, n, m = examples.features, len(examples), head.outputs
     divisor = pooling_divisor(x, pooling, padding).astype(np.float32)  # (n,)
     usual = np.float32(np.mean(divisor))
     ratio = np.abs(log_count_ratios(examples, features, head.kind))  # (m, features)
-    squares = np.where(ratio >= _LEAST_RATIO, ratio, 0) ** 2
+    values = np.where(ratio >= _LEAST_RATIO, ratio, 0)
+    if head.kind == "softmax":
+        counts = class_counts(binary_tasks(examples, head.kind)[0], features)
+        values *= relative_rarity(counts, examples).astype(np.float32)
+    squares = values**2
     inputs = _Inputs.centred(_only(x, squares.max(axis=0) > 0), usual / divisor, features)
     batch = min(-(-n // _STEPS), _LARGEST_BATCH)
     steps = -(-n // batch)

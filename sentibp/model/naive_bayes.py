@@ -79,6 +79,18 @@ def log_count_ratio(examples: Examples, features: int) -> Array:
     return log_ratio(*class_counts(examples, features), positive_share(examples))
 
 
+def relative_rarity(counts: tuple[Array, Array], examples: Examples) -> Array:
+    """Return the inverse document frequency of k features (k,), divided by its mean over all occurrences.
+
+    It is `log((1 + n) / (1 + df)) + 1` (Spärck Jones, 1972, with the smoothing of scikit-learn). `counts` are those of
+    `class_counts`: where a review has a feature more than once, all its occurrences count, up to n.
+    """
+    count = counts[0] + counts[1]
+    n = float(len(examples) if examples.weight is None else examples.weight.sum())
+    frequency = np.log((1 + n) / (1 + np.minimum(count, n))) + 1
+    return frequency / np.average(frequency, weights=count if count.any() else None)
+
+
 def positive_share(examples: Examples) -> float:
     """Return the share of positive reviews, by their weights."""
     return float(np.average(examples.label, weights=examples.weight))

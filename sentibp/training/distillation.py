@@ -93,8 +93,10 @@ def word_classifier(
     n, head = len(vocabulary), _head(config)
     shared = linear.SharedWeights(vocabulary.affix_pairs(), n)
     labelled = [] if extra.labelled is None else [log_count_ratio(_as_encoded(extra.labelled, vocabulary), n)]
-    ratios = [shared.log_count_ratio(task) for task in binary_tasks(training, head.kind)]
-    scales = [np.sqrt(np.sum(np.square([ratio, *labelled]), axis=0) + _BASE_SCALE) for ratio in ratios]
+    tasks = binary_tasks(training, head.kind)
+    ratios = [shared.log_count_ratio(task) for task in tasks]
+    rarity = shared.relative_rarity(tasks[0]) if head.kind == "softmax" else 1.0
+    scales = [np.sqrt(np.sum(np.square([ratio, *labelled]), axis=0) + _BASE_SCALE) * rarity for ratio in ratios]
     loss_weight = example_weights(config.train, training)
     decay = config.pretrain.decay * max(_DECAY, _SUM_DECAY / effective_reviews(training))
     column, bias = _fit_columns(config, training, scales, columns, loss_weight, decay, head, shared)

@@ -16,7 +16,7 @@ from sentibp.config.load import Resolved, load_settings
 from sentibp.config.messages import dotted
 from sentibp.config.paths import FILES, SOURCES
 from sentibp.config.python import in_python, keyword, line_in_python, plain, settings_of
-from sentibp.config.schema import Checkpoint, Config, Data
+from sentibp.config.schema import Checkpoint, Config, Data, with_class_defaults
 from sentibp.data import sources
 from sentibp.data.corpus import Corpus, require_all_classes
 from sentibp.data.dataset import IN_MEMORY, load_validation
@@ -313,11 +313,11 @@ def _with_columns(config: Config, given: Given, out: Path | None) -> Config:
 
 
 def _with_labels(config: Config, encoder: LabelEncoder) -> Config:
-    """Return the settings with the classes that the labels mean."""
+    """Return the settings with the classes that the labels mean, and with the defaults for so many classes."""
     changes: dict[str, Any] = {} if encoder.setting is None else {"labels": encoder.setting}
     if encoder.ordered is False:
         changes["ordered"] = False
-    return config.model_copy(update={"data": config.data.model_copy(update=changes)})
+    return with_class_defaults(config.model_copy(update={"data": config.data.model_copy(update=changes)}))
 
 
 def _source(resolved: Resolved, config: Config) -> str | list[str]:

@@ -19,7 +19,7 @@ from sentibp.data.tokenizer import tokenize
 from sentibp.model.classifier import Classifier
 from sentibp.model.fold import fold_classifiers
 from sentibp.model.initial import build_classifier
-from sentibp.model.linear import minimize
+from sentibp.model.lbfgs import minimize
 from sentibp.nn import Linear, Ragged, ReLU, Sequential
 from sentibp.nn.layers import Array, RowGrad
 from sentibp.nn.losses import cross_entropy

@@ -123,9 +123,9 @@ def _for_long_texts(
 ) -> Suited:
     """Return what `suited_defaults` does for long texts; those of `long` if they are many. `note` begins the note."""
     few, texts = for_few_long_texts(config), len(inputs.reviews.training)
-    plain, name = long, "long_texts"
-    if texts < FEWEST and (scratch := from_scratch(config)) is not config:
-        plain, name = scratch, "from_scratch, for few texts"
+    plain, name, is_unordered = long, "long_texts", outputs_of(config) > 2
+    if (is_unordered or texts < FEWEST) and (scratch := from_scratch(config)) is not config:
+        plain, name = scratch, f"from_scratch, for {'classes without an order' if is_unordered else 'few texts'}"
     if few is config or texts > FEW or not _are_english(tokens):
         return Suited(plain, inputs, [note + name])
     chosen, inputs, told = _with_known_words(plain, few, inputs, training, _ENOUGH_IN_LONG)

@@ -934,7 +934,7 @@ def test_layers_that_block_a_linear_start_keep_its_column():
 def test_large_data_starts_from_naive_bayes(monkeypatch):
     label = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
     vocabulary, x = vocabulary_build.build_vocabulary(tokenize(to_arrow(PRAISE)), 2, affixes=True)
-    monkeypatch.setattr(linear, "_LARGE", len(x.ids) - 1)
+    monkeypatch.setattr(linear, "_LARGE", 2 * len(x.ids) - 1)
     start = {"model": {"embedding": {"init": "naive_bayes"}}}
     large, plain = (
         initial.build_classifier(Config.model_validate(settings), vocabulary, 0, examples=Examples(x, label))

@@ -164,6 +164,10 @@ def test_under_each_head_the_loss_is_near_the_minimum(kind, k, pooling, padding)
     x = dense(examples.features, pooling, padding)
     ratio = np.abs(log_count_ratios(examples, FEATURES, kind)).T.astype(float)  # (V, m)
     ratio = np.where(ratio < 0.3, 0, ratio)
+    if kind == "softmax":  # the inverse document frequency, relative to its mean
+        count = np.bincount(examples.features.ids, minlength=FEATURES)
+        rarity = np.log((n + 1) / (np.minimum(count, n) + 1)) + 1
+        ratio *= rarity[:, None] * count.sum() / (rarity @ count)
     usual, size = np.mean(FastEmbeddingBag(np.zeros((1, 1)), pooling, padding).divisor(examples.features)), ratio.size
 
     def penalized(theta):

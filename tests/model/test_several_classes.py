@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfTransformer
 
 from sentibp.config.schema import Config
 from sentibp.data import vocabulary_build
@@ -14,15 +15,16 @@ from sentibp.data.labels import Classes, classes_of
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
 from sentibp.model import file as model_file
-from sentibp.model import head, initial, linear, naive_bayes
+from sentibp.model import head, initial, linear, logistic_regression, naive_bayes
 from sentibp.model.calibration import fit_scale_and_shift, fit_temperature, mixture_weights
 from sentibp.model.classifier import _BINARY_FORMAT, FORMAT
 from sentibp.model.decision import Decision, parse_decision
 from sentibp.model.fold import fold_classifiers, scale_logit
+from sentibp.model.logistic_regression import fit_class_regression
 from sentibp.model.naive_bayes import binary_tasks, naive_bayes_columns, scale_columns
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn import EmbeddingBag
-from sentibp.nn.layers import softmax
+from sentibp.nn.layers import Ragged, softmax
 from sentibp.nn.losses import softmax_cross_entropy
 from sentibp.utils import tensor_file
 from sentibp.utils.arrow import strings
@@ -130,6 +132,71 @@ def test_the_network_starts_as_the_best_linear_classifier(head, k, hidden):
     assert (built.logits(x.features).argmax(axis=1) == x.label).mean() > 0.9
 
 
+@pytest.mark.parametrize("hidden", [[], [16]])
+@pytest.mark.parametrize(("head", "k"), HEADS)
+def test_only_classes_without_an_order_start_from_stochastic_descent_on_large_data(head, k, hidden, monkeypatch):
+    """The others start from naive Bayes."""
+    vocabulary, x = examples(k)
+    settings = config(head, k, hidden)
+    outputs = NetworkSpec.from_config(settings).outputs
+    monkeypatch.setattr(linear, "_LARGE", max(outputs, 2) * len(x.features.ids))
+    assert not linear.is_large(settings, x.features)
+    monkeypatch.setattr(linear, "_LARGE", max(outputs, 2) * len(x.features.ids) - 1)
+    assert linear.is_large(settings, x.features)
+    built = initial.build_classifier(settings, vocabulary, 0, examples=x)
+    assert linear.has_linear_start(settings, x.features) == (head == "softmax")
+    if head == "softmax":
+        columns, bias = fit_class_regression(x, len(vocabulary), "mean", 10, 0, linear.Head(head, k))
+        logits = EmbeddingBag(columns, "mean", 10).forward(x.features) + bias
+        np.testing.assert_allclose(built.logits(x.features), logits, rtol=1e-3, atol=1e-4)
+    else:
+        ratios = naive_bayes_columns(x, vocabulary, settings.model.embedding, head)
+        np.testing.assert_array_equal(built.tensors()["embedding.weight"][:, : ratios.shape[1]], ratios)
+
+
+def test_rarity_is_the_inverse_document_frequency_relative_to_its_mean():
+    x = Ragged(np.array([0, 1, 0, 2, 0, 1, 0], np.int32), np.array([0, 2, 4, 6, 7]))
+    label = np.array([0, 1, 0, 1], np.int8)
+    dense = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0]])
+    idf = TfidfTransformer().fit(dense).idf_
+    found = naive_bayes.relative_rarity(naive_bayes.class_counts(Examples(x, label), 4), Examples(x, label))
+    np.testing.assert_allclose(found, idf / (idf @ dense.sum(axis=0) / dense.sum()))
+
+    weighted = Examples(x, label, np.array([2, 1, 0, 1], np.float32))
+    rows = np.array([0, 0, 1, 3])
+    copies = Examples(x.take(rows), label[rows])
+    a, b = (naive_bayes.relative_rarity(naive_bayes.class_counts(each, 4), each) for each in (weighted, copies))
+    np.testing.assert_allclose(a, b)
+    nothing = Examples(Ragged(np.zeros(0, np.int32), np.zeros(3, np.int64)), label[:2])
+    assert (naive_bayes.relative_rarity(naive_bayes.class_counts(nothing, 2), nothing) == 1).all()
+    often = Examples(Ragged(np.zeros(9, np.int32), np.array([0, 8, 9])), label[:2])  # more occurrences than reviews
+    assert (naive_bayes.relative_rarity(naive_bayes.class_counts(often, 1), often) == 1).all()
+
+
+@pytest.mark.parametrize(("head", "is_changed"), [("softmax", True), ("scale", False), ("cumulative", False)])
+@pytest.mark.parametrize("way", ["exact", "stochastic"])
+def test_rare_features_move_further_if_the_classes_have_no_order(head, is_changed, way, monkeypatch):
+    """Each class has a word that nearly all of its reviews have, and one that few have."""
+    rng, k = np.random.default_rng(0), 4
+    label = (np.arange(400) % k).astype(np.int8)
+    ids = [[c, *([c + k] if rng.random() < 0.1 else []), 2 * k + int(rng.integers(5))] for c in label.tolist()]
+    x = Ragged(np.concatenate(ids).astype(np.int32), np.cumsum([0, *map(len, ids)]))
+    examples = Examples(x, label, None, Classes(("a", "b", "c", "d")))
+
+    def of_rare():
+        if way == "exact":
+            columns, _, _ = linear.fit_linear_columns(examples, linear.NO_PAIRS, 13, "mean", 10, None, head)
+        else:
+            columns, _ = fit_class_regression(examples, 13, "mean", 10, 0, linear.Head(head, k))
+        columns = columns.reshape(13, -1)
+        return np.linalg.norm(columns[k : 2 * k]) / np.linalg.norm(columns[:k])
+
+    usual = of_rare()
+    for module in linear, logistic_regression:
+        monkeypatch.setattr(module, "relative_rarity", lambda counts, examples: np.ones(len(counts[0])))
+    assert (usual > 1.5 * of_rare()) if is_changed else (usual == of_rare())
+
+
 @pytest.mark.parametrize(("head", "k"), HEADS)
 def test_the_linear_start_is_at_a_minimum(head, k, monkeypatch):
     """No small change of a bias or of what the head learns lowers the loss: they have no penalty."""
@@ -158,7 +225,7 @@ def test_the_linear_start_is_at_a_minimum(head, k, monkeypatch):
 
 @pytest.mark.parametrize(("head", "k"), [("sigmoid", 2), *HEADS])
 def test_a_linear_start_gives_words_and_affixes_inputs_of_the_sizes_that_are_chosen(head, k):
-    """Those of neutrality have the factor of polarity."""
+    """Those of neutrality have the factor of polarity. Those of classes without an order have their rarity, too."""
     words = ("awfully", "dully", "longish", "nicely", "superbly", "filmish", "unnice", "unfilm")
     texts = [f"{words[i % 8]} {words[i % 7]}" for i in range(40)]
     vocabulary, features = vocabulary_build.build_vocabulary(tokenize(strings(texts)), 1, affixes=True)
@@ -169,6 +236,9 @@ def test_a_linear_start_gives_words_and_affixes_inputs_of_the_sizes_that_are_cho
     )
     scale = linear._scales(x, shared, entry, head).reshape(len(vocabulary), -1)
     ratios = [np.abs(shared.log_count_ratio(task)) for task in binary_tasks(x, head)]
+    if head == "softmax":
+        frequency = shared.transposed @ np.bincount(features.ids, minlength=len(vocabulary))
+        ratios = [ratio * (np.log(41 / (1 + np.minimum(frequency, 40))) + 1) for ratio in ratios]
     square = shared.transposed @ np.bincount(features.ids, entry**2, len(vocabulary))
     count = shared.transposed @ np.bincount(features.ids, minlength=len(vocabulary))
     for chosen, size in (vocabulary.is_affix, linear._AFFIX_SCALE), (~vocabulary.is_affix, linear._WORD_SCALE):

@@ -772,6 +772,33 @@ def test_the_model_is_that_of_the_command_line(csv_file, config, columns):
         np.testing.assert_array_equal(tensors[name], others[name])
 
 
+@pytest.mark.parametrize(
+    ("names", "ordered"), [(["negative", "neutral", "positive"], True), ([*"abcdefghijkl"], False)]
+)
+@pytest.mark.parametrize("given", [{}, {"text.min_count": 2, "model.hidden": [5]}])
+def test_the_defaults_of_several_classes_are_those_of_the_command_line(here, names, ordered, given):
+    """They depend on the labels, which the settings of a program seldom have."""
+    labels = [names[i % len(names)] for i in range(len(TEXTS))]
+    with open("reviews.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *zip(TEXTS, labels, strict=True)])
+    Path("empty.yaml").write_text("{}")
+    settings = {"data.source": "reviews.csv", "data.validation": 0.25, **given}
+    shown = ", ".join(f"{name}: [{name}]" for name in names)
+    outcome = train_model(
+        load_config(
+            "empty.yaml",
+            [f"{key}={value}" for key, value in settings.items()]
+            + [f"data.labels={{{shown}}}", f"data.ordered={str(ordered).lower()}"],
+        )
+    )
+    estimator = SentimentClassifier("empty.yaml", **settings).fit(TEXTS, labels)
+    (header, tensors), other = tensor_file.read_tensor_file(outcome.model), estimator.model_.network.params
+    assert header["config"]["model"] == estimator.model_.trained_with["model"]
+    assert header["config"]["train"] == estimator.model_.trained_with["train"]
+    for name in other:
+        np.testing.assert_array_equal(tensors[name], other[name])
+
+
 def test_the_file_is_that_of_the_command_line_if_labels_are_the_classes(csv_file):
     Path("mine.yaml").write_text("data: {source: reviews.csv}\ntrain: {epochs: 1}\n")
     outcome = train_model(load_config("mine.yaml"))

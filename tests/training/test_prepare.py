@@ -462,6 +462,19 @@ def test_long_texts_have_defaults_of_their_own(here, monkeypatch):
     assert_settings_of("from_scratch", few.config)
 
 
+@pytest.mark.parametrize(("ordered", "name"), [("true", "long_texts"), ("false", "from_scratch")])
+def test_long_texts_of_classes_without_an_order_are_learned_from_scratch(here, ordered, name, monkeypatch):
+    """Topics have rare words, which occur in one text in the training reviews."""
+    monkeypatch.setattr(suited_defaults, "FEWEST", 10)
+    write("t.csv", "text,label", [f"{['сад', 'дом', 'лес'][i % 3]}{' и да' * LONG},{'abc'[i % 3]}" for i in range(36)])
+    data = prepare(load_config("default", ["data.source=t.csv", "data.labels=[a,b,c]", f"data.ordered={ordered}"]))
+    reason = ", for classes without an order" if ordered == "false" else ""
+    assert data.notes[0].endswith(f"the default settings are those of the config {name}{reason}")
+    shipped = load_config(name, ["data.labels=[a,b,c]", f"data.ordered={ordered}"]).config
+    assert (data.config.text, data.config.train) == (shipped.text, shipped.train)
+    assert data.config.model == shipped.model
+
+
 def assert_settings_of(name: str, config: Config) -> None:
     shipped = load_config(name).config
     for section in "text", "pretrain", "model", "train":

@@ -198,6 +198,28 @@ def test_what_few_reviews_say_counts_little_however_often_they_occur():
         assert 0 < found.logits(x)[0] < 1
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+def test_beside_vectors_rare_words_move_further_if_the_classes_have_no_order(ordered, monkeypatch):
+    texts = [f"common{i % 3} {f'rare{i % 3}' if i % 8 == 0 else ''} film" for i in range(240)]
+    vocabulary, x = encoded(texts)
+    data = {"labels": ["a", "b", "c"], "ordered": ordered}
+    settings = Config.model_validate({"data": data, "text": {"affixes": False}})
+    examples = Examples(x, np.arange(240, dtype=np.int8) % 3, None, Classes(("a", "b", "c")))
+    none, columns = PretrainingData(x, None, x.slice(0, 0)), np.zeros((len(vocabulary), 1), np.float32)
+    rare, common = (
+        np.array([word.startswith(kind) for word in vocabulary.words.to_pylist()]) for kind in ("rare", "common")
+    )
+
+    def of_rare():
+        classifier = distillation.word_classifier(settings, vocabulary, examples, none, columns, 0)
+        rows = np.linalg.norm(classifier.tensors()["embedding.weight"][vocabulary.word_features], axis=1)
+        return rows[rare].mean() / rows[common].mean()
+
+    found = of_rare()
+    monkeypatch.setattr(linear, "relative_rarity", lambda counts, examples: np.ones(len(counts[0])))
+    assert (found == of_rare()) if ordered else (found > 1.5 * of_rare())
+
+
 @pytest.mark.parametrize("names", [("negative", "positive"), ("a", "b", "c")], ids=len)
 def test_the_linear_member_learns_what_the_heavy_reviews_say(names):
     """Each text has two labels; the weights say which of them counts."""
