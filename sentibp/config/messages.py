@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sentibp.config.numbers import meant_number, parse_number
 from sentibp.config.yaml_file import Keys
 from sentibp.utils.label_key import label_key
-from sentibp.utils.label_mapping import class_setting
+from sentibp.utils.label_mapping import class_setting, written_classes
 from sentibp.utils.near_names import close
 from sentibp.utils.repair import PLACEHOLDER, as_yaml, set_option
 
@@ -185,7 +185,7 @@ class Schema:
             both = "both" if len(needed) > 1 else "it"
             return Complaint(f"{' and '.join(map(repr, needed))} missing", f"give {both}")
         if kind in ("class_twice", "class_ignore"):
-            is_twice, lists = kind == "class_twice", {label_key(each): [label_key(each)] for each in value}
+            is_twice, lists = kind == "class_twice", written_classes({label_key(each): each for each in value})
             repair = "name each once" if is_twice else f"write {set_option('data.labels', class_setting(lists))}"
             return Complaint(f"{shown} has a class twice" if is_twice else "a class cannot be called ignore", repair)
         if kind.endswith("too_short"):

@@ -37,13 +37,12 @@ def label_lines(profile: Profile) -> Iterator[Line]:
     for other in profile.other_labels[:OTHERS]:
         few = printable(", ".join(value for value, _ in other.labels.values()))
         yield f"  # label_column: {as_yaml(other.name)}  # {few}", ""
-    keys = [key for value, _ in values if (key := label_key(value)) not in WITHOUT]
-    yield from _meanings(label.name, keys, _without(label))
+    yield from _meanings(label.name, {label_key(value): value for value, _ in values}, _without(label))
 
 
-def _meanings(column: str, keys: list[str], empty: Sequence[tuple[str, int]]) -> Iterator[Line]:
+def _meanings(column: str, spellings: Mapping[str, str], empty: Sequence[tuple[str, int]]) -> Iterator[Line]:
     """Yield which labels are negative and positive, as far as that is known. `empty`: as `_without` returns it."""
-    none = [value for value, _ in empty]
+    keys, none = [key for key in spellings if key not in WITHOUT], [value for value, _ in empty]
     without = f"{counted(sum(count for _, count in empty), 'row')} without a label"
     if found := label_mapping.property_classes(column, keys):
         lists = {name: list(map(label_value, each)) for name, each in found.items()}
@@ -55,7 +54,7 @@ def _meanings(column: str, keys: list[str], empty: Sequence[tuple[str, int]]) ->
     mapping = _mapping(keys, column)
     settings = mapping.to_setting()
     if len(keys) > 2 or not mapping.is_complete:
-        yield from _as_classes(keys, none)
+        yield from _as_classes({key: spellings[key] for key in keys}, none)
     why = f"  # {mapping.assumption}" if mapping.assumption else ""
     yield f"  labels:{why}", ""
     known = {key for keys in (mapping.negative, mapping.positive, mapping.ignore) for key in keys}
@@ -135,25 +134,26 @@ def _mapping(keys: Sequence[str], column: str) -> label_mapping.LabelMapping:
     return mapping if mapping.is_complete or not all(usual) else label_mapping.LabelMapping(usual[0], usual[1], [])
 
 
-def _as_classes(keys: list[str], none: list[str]) -> Iterator[Line]:
+def _as_classes(spellings: Mapping[str, str], none: list[str]) -> Iterator[Line]:
     """Yield the alternative to two classes, a class for each label, as a comment."""
-    classes = label_mapping.class_spellings(keys)
-    if len(keys if classes is None else classes) < (2 if classes is None else 3):
+    classes = label_mapping.class_spellings(spellings)
+    if len(spellings if classes is None else classes) < (2 if classes is None else 3):
         return
-    lists = as_yaml(_classes(keys, none))
+    lists = as_yaml(_classes(spellings, none))
     yield f"  # labels: {lists}  # instead of two classes, one for each label, from the worst to the best", ""
     if classes is None:
         yield "  # ordered: false  # if these classes have no order", ""
 
 
-def _classes(keys: Sequence[str], none: list[str]) -> Any:
+def _classes(spellings: Mapping[str, str], none: list[str]) -> Any:
     """Return the value of `data.labels` with a class for each label, without the rows that have none: these values."""
-    return label_mapping.class_setting(label_mapping.class_spellings(keys) or {key: [key] for key in keys}, none)
+    classes = label_mapping.class_spellings(spellings) or label_mapping.written_classes(spellings)
+    return label_mapping.class_setting(classes, none)
 
 
-def _keys(label: Column) -> list[str]:
-    """Return the normalized labels of a column that do not stand for none."""
-    return [key for key in label.labels if key not in WITHOUT]
+def _spellings(label: Column) -> dict[str, str]:
+    """Return the normalized labels of a column that do not stand for none, each with its most frequent spelling."""
+    return {key: value for key, (value, _) in label.labels.items() if key not in WITHOUT}
 
 
 def _without(label: Column) -> list[tuple[str, int]]:
@@ -179,13 +179,14 @@ def class_counts(profile: Profile, given: Mapping[str, Any]) -> list[int]:
 
 def _as_classes_advice(profile: Profile) -> list[str]:
     """Return how to get a config with a class for each label, if these are not known to be negative and positive."""
-    keys = _keys(profile.label) if profile.label is not None else []
+    spellings = _spellings(profile.label) if profile.label is not None else {}
+    keys = list(spellings)
     if profile.label is None or len(keys) < 2 or _ranges(profile.label):
         return []
     if label_mapping.property_classes(profile.label.name, keys) or _mapping(keys, profile.label.name).is_complete:
         return []
     classes = label_mapping.class_spellings(keys)
-    option = set_option("data.labels", _classes(keys, [value for value, _ in _without(profile.label)]))
+    option = set_option("data.labels", _classes(spellings, [value for value, _ in _without(profile.label)]))
     unordered = f" {set_option('data.ordered', False)}" * (classes is None)
     return [f"for a class each instead of negative and positive, add {option}{unordered}"]
 
@@ -194,7 +195,7 @@ def _marks_advice(profile: Profile) -> list[str]:
     """Return what to do if 1 is the best mark, where the labels are marks that begin with 1."""
     if profile.label is None or not best_may_be_least(profile.label):
         return []
-    keys = _keys(profile.label)
+    keys = list(_spellings(profile.label))
     fact = _mapping(keys, profile.label.name).assumption
     return [f"{fact}; if 1 is the best mark, as in schools of some countries, swap the lists negative and positive"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +15,7 @@ import pyarrow as pa
 from sentibp.data.labels import USUAL, Labels, default_class, label_numbers
 from sentibp.errors import InvalidInput
 from sentibp.utils.label_key import IGNORE, LABELS, class_names, is_number, label_key, label_value
-from sentibp.utils.label_mapping import class_order, class_setting, suggest, worse_first
+from sentibp.utils.label_mapping import class_order, class_setting, suggest, worse_first, written_classes
 from sentibp.utils.label_ranges import ranges_of, suggest_ranges
 from sentibp.utils.repair import set_option
 from sentibp.utils.sequences import is_missing, read_once, require_sequence, to_list
@@ -152,17 +152,20 @@ def _require_separate(values: Sequence[Any], keys: Sequence[str], name: str) -> 
         if keys.count(key) > 1:
             same = ", ".join(repr(each) for each, other in zip(values, keys, strict=True) if other == key)
             fact = f"{name}: {same} are one label, as capitals, space around it and forms of numbers do not count"
-            raise InvalidInput(f"{fact}; write it in one way, or say so with {_as_one(dict.fromkeys(keys))}")
+            raise InvalidInput(f"{fact}; write it in one way, or say so with {_as_one(values, keys)}")
 
 
-def _as_one(keys: Iterable[str]) -> str:
+def _as_one(values: Sequence[Any], keys: Sequence[str]) -> str:
     """Return the setting with which each normalized label is a class, or one of two, whatever its spellings."""
-    keys = list(keys)
+    spellings = {key: values[keys.index(key)] for key in keys}
+    keys = list(spellings)
     if len(keys) == 2:
         order = worse_first(*keys) or keys
         return set_option("data.labels", {kind: [label_value(key)] for kind, key in zip(LABELS, order, strict=True)})
-    each = set_option("data.labels", class_setting({key: [key] for key in class_order(keys) or keys}))
-    return each if class_order(keys) else f"{each} {set_option('data.ordered', False)}"
+    if order := class_order(keys):
+        return set_option("data.labels", class_setting({key: [key] for key in order}))
+    each = set_option("data.labels", class_setting(written_classes(spellings)))
+    return f"{each} {set_option('data.ordered', False)}"
 
 
 def class_numbers(labels: Any, data: Data, name: str = "labels", weight: Any = None) -> np.ndarray:

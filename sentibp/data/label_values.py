@@ -43,6 +43,7 @@ from sentibp.utils.label_mapping import (
     property_classes,
     property_of,
     suggest,
+    written_classes,
 )
 from sentibp.utils.label_ranges import as_number, ranges_of, suggest_ranges
 from sentibp.utils.messages import truncated
@@ -55,13 +56,9 @@ _PARTNERS = {"0": "1", "1": "0", "-1": "1", "neg": "pos", "pos": "neg", "negativ
 _PARTNERS |= {"false": "true", "true": "false"}
 
 _UNKNOWN = -2
-
 _SHOWN = 8  # values that an error message lists
-
 _RARE = 20  # one row in so many
-
 _MOST = 20  # more different labels are probably not labels
-
 _LONGEST = 40  # characters of a label that a message shows
 
 
@@ -107,10 +104,12 @@ class _Unknown:
         """`keys`, `values`, `classes`: of the distinct labels; `codes`: the label of each row (n,)."""
         self.records, self.keys, self.codes, self.meaning = records, keys, codes, meaning
         self.declared, self.labels = labels is not None, labels
+        counts = np.bincount(codes, minlength=len(keys)).tolist()
         self.rows = dict.fromkeys(keys, 0)  # key -> number of rows
-        for key, count in zip(keys, np.bincount(codes, minlength=len(keys)).tolist(), strict=True):
+        for key, count in zip(keys, counts, strict=True):
             self.rows[key] += count
-        self.shown = dict(zip(reversed(keys), reversed(values), strict=True))  # key -> its first spelling
+        frequent_last = sorted(range(len(keys)), key=lambda i: (counts[i], -i))
+        self.shown = {keys[i]: values[i] for i in frequent_last}  # key -> its most frequent spelling
         self.unknown = list(dict.fromkeys(key for key, of in zip(keys, classes, strict=True) if of == _UNKNOWN))
         self.classes = set(classes.tolist())
 
@@ -217,7 +216,7 @@ class _Unknown:
         if classes is not None:
             option = self._as_classes(classes)
             return [f"{fact}; for a class each, from the worst to the best{option}; for two, {two}"]
-        lists = {key: [key] for key in sorted(rows, key=lambda key: str(label_value(key)))}
+        lists = written_classes({key: self.shown[key] for key in sorted(rows, key=lambda key: str(label_value(key)))})
         each = self._as_classes(property_classes(self.records.label_column, rows) or lists)
         if number == 2:
             return [f"{fact}; {two}; for two classes without an order{each} {set_option('data.ordered', False)}"]
@@ -231,7 +230,7 @@ class _Unknown:
 
         These have no label, or are the only one with it: no such row is left for training if it is held out.
         """
-        single = [name for name, same in classes.items() if sum(map(self.rows.__getitem__, same)) == 1]
+        single = [name for name, same in classes.items() if sum(self.rows[label_key(each)] for each in same) == 1]
         single = single if max(len(LABELS), 2 * len(single)) < len(classes) - len(single) else []
         ignored = [label_value(key) for name in single for key in classes[name]]
         several = {name: same for name, same in classes.items() if name not in single}
@@ -264,7 +263,8 @@ class _Unknown:
         if len(negative) + len(positive) > 2 or any(len(self.shown[key]) > _LONGEST for key in self.unknown):
             return []
         ignored = [label_value(key) for key in self.unknown if key in NOT_KNOWN]
-        setting = class_setting({key: [key] for key in [*negative, *between, *positive]}, ignored)
+        order = {key: self.shown[key] for key in (*negative, *between, *positive)}
+        setting = class_setting(written_classes(order), ignored)
         classes = set_option("data.labels", setting)
         *lines, last = self.lines()
         return [*lines, f"{last}, or make them classes, from the worst to the best: {classes}"]

@@ -213,8 +213,25 @@ def class_spellings(keys: Iterable[str]) -> dict[str, list[str]] | None:
     return classes
 
 
+def written_classes(spellings: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return a class for each label, called as the data write it, so that answers can be compared with the data.
+
+    Given is a spelling of each normalized label. A number is called as it is normalized.
+
+    >>> written_classes({"spass": "Spaß", "5": "5.0"})
+    {'Spaß': ['Spaß'], '5': ['5']}
+    """
+    classes = {}
+    for key, value in spellings.items():
+        name = str(value).strip().removeprefix("__label__").strip()
+        is_name = isinstance(value, str) and name.isprintable() and label_key(name) == key != IGNORE
+        name = name if is_name and not is_number(key) else key
+        classes[name] = [name]
+    return classes
+
+
 def class_setting(classes: Mapping[str, Sequence[str]], ignored: Sequence[Any] = ()) -> Any:
-    """Return the value of data.labels with these classes and their normalized labels, and the values to leave out.
+    """Return the value of data.labels with these classes and their labels, and the values to leave out.
 
     It is a list if each class has only the label of its name. A class of the label `ignore` has another name.
     """

@@ -609,7 +609,7 @@ def test_two_topics_are_the_same_in_an_export(there, tmp_path):
 
 def test_two_topics_from_a_file_need_one_setting(there, tmp_path):
     message = refused(3, "train", "quickstart", *QUICK, "--set", "data.source=pair.csv")
-    option = "--set data.labels=[billing,bug] --set data.ordered=false"
+    option = "--set data.labels=[Billing,Bug] --set data.ordered=false"
     assert message.endswith(f"; for two classes without an order: {option}")
     invoke("train", "quickstart", *QUICK, "--set", "data.source=pair.csv", *option.split(), "--out", tmp_path / "run")
     assert f"add {option}\n" in invoke("init", "pair.csv", "--out", tmp_path / "pair.yaml").out

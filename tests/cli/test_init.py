@@ -253,7 +253,7 @@ def test_the_labels_are_in_the_column_that_is_most_like_labels(sentibp, here):
         "choose with --set data.label_column=NAME\n"
     )
     each = (
-        "--set 'data.labels={bug: [bug], billing: [billing], login: [login], ignore: [\"\"]}' --set data.ordered=false"
+        "--set 'data.labels={Bug: [Bug], Billing: [Billing], Login: [Login], ignore: [\"\"]}' --set data.ordered=false"
     )
     assert f"advice   for a class each instead of negative and positive, add {each}\n" in done.out
     sentibp("init", "tickets.csv", "--out", "classes.yaml", *shlex.split(each))
@@ -285,7 +285,7 @@ def test_the_columns_are_given(sentibp, here, options):
     config = Path("tickets.yaml").read_text()
     assert '  text_column: "Ticket text"  # ' in config
     assert "  label_column: Customer  # Shop 0 (27), Shop 1 (27), Shop 2 (26)\n" in config
-    assert '  # labels: ["shop 0", "shop 1", "shop 2"]' in config, "the labels are those of the chosen column"
+    assert '  # labels: ["Shop 0", "Shop 1", "Shop 2"]' in config, "the labels are those of the chosen column"
 
 
 def test_a_given_column_that_is_not_there(sentibp, fails, here):

@@ -355,13 +355,16 @@ def test_a_class_for_each_label_in_the_known_order(labels, option):
 
 
 @pytest.mark.parametrize(
-    "labels", ["food price service", "fresh frozen rotten", "bad good odd fair", "1 2 x", "ja nein"]
+    "labels",
+    ["food price service", "fresh frozen rotten", "bad good odd fair", "1 2 x", "ja nein", "Spaß Ärger", "A b"],
 )
 def test_labels_without_a_known_order(labels):
-    message, listed = as_classes(*split(labels), "vielleicht"), ",".join(sorted([*split(labels), "vielleicht"]))
-    assert (
-        f"; for a class each: --set data.labels=[{listed}] --set data.ordered=false; if they have an order, " in message
-    )
+    """The classes are called as the file writes them: answers in small letters are not equal to its labels."""
+    message = as_classes(*split(labels), "vielleicht")
+    listed = ",".join(sorted([*split(labels), "vielleicht"], key=str.casefold))
+    option, _, rest = message.partition("; for a class each: ")[2].partition(" --set data.ordered=false")
+    assert shlex.split(option) == ["--set", f"data.labels=[{listed}]"]
+    assert rest.startswith("; if they have an order, ")
     assert "from the worst to the best: --set data.labels=[...]; for two classes, say which is which" in message
 
 

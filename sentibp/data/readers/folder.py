@@ -33,7 +33,7 @@ from sentibp.errors import DataError
 from sentibp.utils.arrow import segments, strings
 from sentibp.utils.files import data_error_if_unreadable
 from sentibp.utils.label_key import label_key
-from sentibp.utils.label_mapping import class_order, class_setting, suggest
+from sentibp.utils.label_mapping import class_order, class_setting, suggest, written_classes
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import shown
 from sentibp.utils.repair import set_option
@@ -261,8 +261,11 @@ def _as_classes(folders: Sequence[Path]) -> str:
     keys = [label_key(folder.name) for folder in folders]
     ends = {polarity: [key for key in keys if _POLARITY.get(key) == polarity] for polarity in ("neg", "pos")}
     between = [key for key in keys if key not in _POLARITY]
-    order = class_order(keys) or [*ends["neg"], *between, *ends["pos"]]
-    return set_option("data.labels", class_setting({key: [key] for key in order}))
+    if order := class_order(keys):
+        return set_option("data.labels", class_setting({key: [key] for key in order}))
+    spellings = dict(zip(keys, (folder.name for folder in folders), strict=True))
+    order = [*ends["neg"], *between, *ends["pos"]]
+    return set_option("data.labels", class_setting(written_classes({key: spellings[key] for key in order})))
 
 
 def open_text_files(
