@@ -65,6 +65,7 @@ def test_a_largest_size(sentibp, trained):
     result = sentibp("export", "--to", "python", "--max-size", str(whole - 8000), "-o", "small.py", "--json")
     assert result.json["bytes"] == Path("small.py").stat().st_size <= whole - 8000
     assert result.json["features"] <= result.json["of"] == 414
+    assert 0 < result.json["difference"] < 0.5
     assert f"{result.json['features']} of 414 features fit" in result.err
     assert run_python("small.py", TEXT)[0]["tokens"] == 9
     command = re.search(r"`sentibp (compress --max-size \d+)` scores a model with about as many", result.err)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import base64
 import json
 import re
 import shutil
 import subprocess
 import unicodedata
+import zlib
+from pathlib import Path
 
 import exports
 import numpy as np
@@ -19,9 +22,9 @@ from sentibp.errors import DataError
 from sentibp.export.characters import character_tables
 from sentibp.export.checks import require_close
 from sentibp.export.export import export_model
-from sentibp.export.files import html_file, javascript_file, python_file, read_runtime
+from sentibp.export.files import html_file, javascript_data, javascript_file, python_file, read_runtime
+from sentibp.export.payload import Payload, make_payload
 from sentibp.export.payload import _rows as payload_rows
-from sentibp.export.payload import make_payload
 from sentibp.model.decision import Decision, parse_decision
 from sentibp.model.prediction import answers
 from sentibp.utils.arrow import strings
@@ -115,9 +118,30 @@ def expand(ranges: list[int]) -> list[int]:
     return [code for start, stop in ends for code in range(start, stop)]
 
 
-def test_a_changed_weight_is_noticed(payload):
-    rows = payload.arrays["rows"].copy()
-    rows[np.abs(payload.arrays["rows"]).argmax()] *= -1
+def in_node(folder: Path, payload: Payload, compress=zlib.compress) -> str:
+    """Return the answer of the JavaScript of a payload to "good", or its error. `compress` makes its data."""
+    content = zlib.decompress(base64.b64decode(javascript_data(payload).partition("`")[2].partition("`")[0]))
+    data = base64.b64encode(compress(content)).decode()
+    code = 'try { console.log(predict("good").positive) } catch (e) { console.log(e.message) }'
+    (folder / "run.mjs").write_text(f'{read_runtime("model.js")}\nconst DATA = "{data}";\n{code}')
+    return subprocess.run(["node", "run.mjs"], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no Node here: apt-get install nodejs")
+def test_javascript_reads_every_kind_of_compressed_block(payload, module, tmp_path):
+    """Stored, with fixed and with other codes, also in turn: zlib chooses by the content, that is by the model."""
+
+    def mixed(content: bytes) -> bytes:
+        deflate = zlib.compressobj(9, zlib.DEFLATED, 15, 9, zlib.Z_FIXED)
+        found = deflate.compress(content[:70_001]) + deflate.flush(zlib.Z_FULL_FLUSH)  # an empty stored block
+        return found + deflate.compress(content[70_001:]) + deflate.flush()
+
+    wanted = module["predict"]("good")["positive"]
+    for compress in (lambda content: zlib.compress(content, 0)), mixed, zlib.compress:
+        assert float(in_node(tmp_path, payload, compress)) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_a_changed_weight_is_noticed(payload, tmp_path):
     changed = payload.__class__(
         payload.settings,
         {**payload.arrays, "output.bias": payload.arrays["output.bias"] + 1e-3},
@@ -127,6 +151,8 @@ def test_a_changed_weight_is_noticed(payload):
     code = read_runtime("python_model.py").replace('_DATA = ""', f'_DATA = """{changed.to_base64()}"""')
     with pytest.raises(RuntimeError, match=r"test text .* export again"):
         run_module(code)["predict"]("good")
+    if shutil.which("node"):
+        assert re.match("this model is damaged: the test text .* export again", in_node(tmp_path, changed))
 
 
 def test_the_most_frequent_numbers_have_codes_of_one_byte():

@@ -16,12 +16,14 @@ import pytest
 
 from sentibp.data.offsets import token_spans
 from sentibp.export.checks import TOLERANCE
+from sentibp.export.checks import expected as model_probabilities
 from sentibp.export.files import javascript_file, python_file
 from sentibp.export.payload import Payload, make_payload
 from sentibp.inspection.explain import explain
 from sentibp.model.classifier import Classifier
 from sentibp.model.decision import Decision, parse_decision
 from sentibp.model.prediction import answers
+from sentibp.nn.eval_mode import eval_mode
 from sentibp.utils.arrow import strings
 
 NODE = shutil.which("node")
@@ -34,6 +36,7 @@ LONG = [
     "&amp;" * 500,
     "a'" * 900,
     "\u1100\u1161\u11a8" * 300,
+    "&constructor; &toString;",
 ]
 TEXTS = exports.texts_of_every_kind(94) + LONG
 LOCATED = 36  # of these texts the places of tokens are compared, too, and of a third the explanations
@@ -50,6 +53,7 @@ function answersOf({ predict, tokens, explain, features }, texts, located) {
       contributions: sum.contributions.map((each) => [each.text, ...place(text, each), each.contribution]),
       words: sum.words.map((each) => [each.text, ...place(text, each), each.contribution, each.known]),
     })),
+    layers: i % 3 || i >= located ? null : explain(text).layers,
   }));
 }
 """
@@ -112,6 +116,17 @@ def test_python(models, expected, name):
             assert module["tokens"](text) == [tuple(span) for span in located(text, classifier.spec.spelling)]
 
 
+def layers_of(classifier: Classifier, text: str) -> dict[str, np.ndarray]:
+    """Return the numbers of each layer up to the output, for a text: (d,) each."""
+    x, found = classifier.encode(strings([text]))[0], {}
+    for name, layer in eval_mode(classifier.network).layers.items():
+        x = layer.forward(x)
+        found[name] = x[0]
+        if name == "output":
+            break
+    return found
+
+
 def check_javascript(found: list[dict], classifier: Classifier, wanted: list[dict]) -> None:
     for i, (text, each) in enumerate(zip(TEXTS, found, strict=True)):
         same_answer(each["answer"], wanted[i])
@@ -119,6 +134,10 @@ def check_javascript(found: list[dict], classifier: Classifier, wanted: list[dic
             assert each["tokens"] == [list(span) for span in located(text, classifier.spec.spelling)]
         if each["sums"] is None:
             continue
+        values = layers_of(classifier, text)
+        assert [layer["name"] for layer in each["layers"]] == [*values]
+        for layer in each["layers"]:
+            np.testing.assert_allclose(layer["values"], values[layer["name"]], rtol=1e-9, atol=1e-9)
         for own, sum_ in zip(each["sums"], explain(classifier, text).sums, strict=True):
             assert own["name"] == sum_.name
             for key in "value", "bias":
@@ -233,25 +252,36 @@ def test_the_command_refuses_what_is_no_text(models, tmp_path):
     assert says(stdin="good".encode("utf-16")) == "line 1 is not UTF-8 (byte 0xFF); convert it first, such as by iconv"
 
 
-@pytest.mark.parametrize("names", [["negative", "positive"], ["ham", "spam"]])
-def test_costs_are_decided_as_predict_decides_them(names, new_classifier, tmp_path):
-    """Of equal costs, it is positive with two classes in order; with others the first."""
+@pytest.mark.parametrize("names", [["negative", "positive"], ["ham", "spam"], ["ham", "spam", "eggs"]])
+def test_thresholds_and_costs_are_decided_as_predict_decides_them(names, new_classifier, tmp_path):
+    """Of equal costs, it is positive with two classes in order; with others the first. A threshold may be just met."""
     model = new_classifier(["a good film", "a bad film"], data={"labels": names, "ordered": names[0] == "negative"})
-    for cost in "[[0,0],[0,0]]", "[[2,2],[2,2]]", "[[0,1],[0,1]]", "[[0,9],[1,0]]":
-        decision = parse_decision(model.spec.label_set, cost=cost)
-        payload = make_payload(model, decision)
-        wanted = [each["label"] for each in answers(model.predict(strings(TEXTS[:5])), decision)]
-        module: dict = {"__name__": "exported"}
-        exec(compile(python_file(payload), "exported", "exec"), module)
-        assert [module["predict"](text)["label"] for text in TEXTS[:5]] == wanted
-        if shutil.which("node"):
-            (tmp_path / "model.mjs").write_bytes(javascript_file(payload))
-            code = 'import { predict } from "./model.mjs"; import fs from "fs"; console.log(JSON.stringify('
-            code += "JSON.parse(fs.readFileSync(0)).map((text) => predict(text).label)));"
-            command = ["node", "--input-type=module", "-e", code]
-            texts = json.dumps(TEXTS[:5]).encode()
-            found = subprocess.run(command, input=texts, cwd=tmp_path, capture_output=True, check=True).stdout
-            assert json.loads(found) == wanted
+    k = len(names)
+    costs = np.zeros((k, k)), np.full((k, k), 2), np.tile(np.arange(k), (k, 1)), np.tri(k) + 9 * np.tri(k).T
+    decisions = [parse_decision(model.spec.label_set, cost=json.dumps(cost.tolist())) for cost in costs]
+    for name, of_no_word in zip(names, model_probabilities(model, [""])[0].tolist(), strict=True):
+        for least in of_no_word, 0.99:
+            decisions.append(parse_decision(model.spec.label_set, f"{name}={least!r}"))
+    predicted = model.predict(strings(TEXTS[:5]))
+    wanted = [[each["label"] for each in answers(predicted, decision)] for decision in decisions]
+    payloads = [make_payload(model, decision) for decision in decisions]
+    shapes = [payload.settings["answer"] for payload in payloads]
+    module: dict = {"__name__": "exported"}
+    exec(compile(python_file(payloads[0]), "exported", "exec"), module)
+    for shape, labels in zip(shapes, wanted, strict=True):
+        module["_checked_model"]().settings["answer"] = shape
+        assert [module["predict"](text)["label"] for text in TEXTS[:5]] == labels, shape
+    if NODE is not None:
+        code = f"""
+        const found = {json.dumps(shapes)}.map((answer) => {{
+          checkedModel().settings.answer = answer;
+          return {json.dumps(TEXTS[:5])}.map((text) => predict(text).label);
+        }});
+        console.log(JSON.stringify(found));"""
+        (tmp_path / "run.mjs").write_bytes(javascript_file(payloads[0]) + code.encode())
+        done = subprocess.run([NODE, "run.mjs"], cwd=tmp_path, capture_output=True, check=True)
+        assert json.loads(done.stdout) == wanted
+    assert {labels[0] for labels in wanted} == {*names}
 
 
 def test_old_model_files(tmp_path):

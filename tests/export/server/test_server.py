@@ -157,6 +157,8 @@ REFUSED = [
     ("POST", "/predict", b"9" * 5000, {}, 400, "number that is too long"),
     ("POST", "/predict", b"3", {}, 422, "not a text, but a number"),
     ("POST", "/predict", b"null", {}, 422, "not a text, but null"),
+    ("POST", "/predict", b"true", {}, 422, "not a text, but true or false"),
+    ("POST", "/predict", b'{"a good film": "a"}', {}, 422, "^a name: unknown key"),
     ("POST", "/predict", b"NaN", {}, 422, "not a text, but a number"),
     ("POST", "/predict", b'["a", null]', {}, 422, "text 2 is not a string, but null"),
     ("POST", "/predict", b'["a", ["b"]]', {}, 422, "text 2 is not a string, but a list"),
@@ -217,6 +219,11 @@ def test_what_is_allowed(server):
     assert server.ask(b'\xef\xbb\xbf "good"').status == 200
     assert server.ask(path="/health", method="HEAD").content == b""
     assert server.ask(["a" * 100] * 5).status == 200
+    document = server.ask(path="/openapi.json").json
+    validate(document, "Texts", ["a" * 100] * 5)
+    for value in ["a"] * 6, "a" * 101:
+        with pytest.raises(jsonschema.ValidationError):
+            validate(document, "Texts", value)
     assert server.ask(b'"good"' + b" " * 9_994).status == 200, "10,000 bytes"
 
 
