@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json as jsons
 from typing import TYPE_CHECKING
 
 from sentibp.cli import ConfigName, Json, Set, command_group
-from sentibp.cli.output import print_content, print_json, print_message, table
+from sentibp.cli.output import print_content, print_json, print_message, setting_text, table
 
 if TYPE_CHECKING:
     from sentibp.config.load import Resolved
@@ -58,5 +57,5 @@ def print_settings(resolved: Resolved, json: bool) -> None:
         return
     table(
         ["setting", "value", "from"],
-        [(key, jsons.dumps(value), resolved.origins.get(key, "")) for key, value in values.items()],
+        [(key, setting_text(value), resolved.origins.get(key, "")) for key, value in values.items()],
     )

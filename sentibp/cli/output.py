@@ -63,6 +63,11 @@ def print_json(value: Any) -> None:
     print_text(jsons.dumps(value, default=os.fspath))
 
 
+def setting_text(value: Any) -> str:
+    """Return the value of a setting for people: JSON in which letters of all languages are as they are."""
+    return jsons.dumps(value, ensure_ascii=False)
+
+
 def distinct_names(names: Iterable[str], width: int) -> dict[str, str]:
     """Return each name as one line of at most `width` characters: its beginning, or both ends if beginnings are alike.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsons
 import os
 import shlex
 import sys
@@ -14,7 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from sentibp.cli import Json, RunName, command_group
-from sentibp.cli.output import duration, one_line, padded, print_json, print_message, print_text, table, terminal_width
+from sentibp.cli.output import (
+    duration,
+    one_line,
+    padded,
+    print_json,
+    print_message,
+    print_text,
+    setting_text,
+    table,
+    terminal_width,
+)
 from sentibp.cli.prediction_progress import is_live
 from sentibp.errors import ConfigError
 from sentibp.utils.messages import counted
@@ -115,7 +124,7 @@ def _short_value(value: Any) -> str:
         return one_line(os.path.basename(value.rstrip("/")) or value, 40)
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         return one_line(f"[{', '.join(map(_short_value, value))}]", 40)
-    return one_line(jsons.dumps(value, ensure_ascii=False), 40)
+    return one_line(setting_text(value), 40)
 
 
 @commands.command(epilog="Example: sentibp runs compare runs/first last")
@@ -332,7 +341,7 @@ def print_comparison(result: dict[str, Any], json: bool) -> None:
     if result["settings"]:
         table(
             ["setting", result["a"], result["b"]],
-            [(key, *map(jsons.dumps, pair)) for key, pair in result["settings"].items()],
+            [(key, *map(setting_text, pair)) for key, pair in result["settings"].items()],
         )
     else:
         print_text("the settings of the two runs are equal")

@@ -42,13 +42,14 @@ def test_a_line_says_which_defaults_the_texts_decide_on(sentibp):
 
 
 def test_show_reports_the_origin_of_each_value(sentibp):
-    Path("mine.yaml").write_text("# mine\ntrain:\n  epochs: 7\n  batch_size: 8\n")
+    Path("mine.yaml").write_text("# mine\ntrain:\n  epochs: 7\n  batch_size: 8\ndata: {text_column: Größe}\n")
     result = sentibp("config", "show", "mine.yaml", "--set", "train.batch_size=16", "--set", "model.hidden=[32,16]")
     rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in result.out.splitlines()}
     assert rows["train.epochs"].split() == ["7", "mine.yaml:3"]
     assert rows["train.batch_size"].split() == ["16", "--set"]
     assert rows["model.hidden"].split("  ")[0] == "[32, 16]"
     assert rows["train.loss"].split() == ['"cross_entropy"', "default"]
+    assert rows["data.text_column"].split() == ['"Größe"', "mine.yaml:5"]
     assert result.err == ""
 
 
