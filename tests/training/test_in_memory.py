@@ -125,6 +125,16 @@ def test_settings_may_be_for_the_classes_and_groups_that_are_given():
         sentibp.train(SMALL, TEXTS, LABELS, text__min_groups=2)
 
 
+def test_classes_that_only_the_labels_tell_have_their_defaults():
+    """Pooling, learning rate and width were those of two classes: a network of 16 units for 9 topics learns little."""
+    labels = [f"Topic {i % 9}" for i in range(48)]
+    named = {"data__labels": sorted(set(labels)), "data__ordered": False}
+    settings = {"data": {"validation": 0}, "train": {"epochs": 1}}
+    found, wanted = (sentibp.train(settings, TEXTS, labels, **each) for each in ({}, named))
+    assert found.model.trained_with == wanted.model.trained_with
+    assert found.digest == wanted.digest
+
+
 @pytest.mark.parametrize(("setting", "argument"), [("group_column", "groups"), ("weight_column", "sample_weight")])
 def test_a_column_whose_values_are_not_given_is_named(setting, argument):
     """As of a config for a file: neither is a film on both sides of the cut in silence, nor are weights forgotten."""
