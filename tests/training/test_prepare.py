@@ -549,12 +549,8 @@ def test_other_short_texts_have_the_defaults_of_training_from_scratch(here, word
     write("r.csv", "text,label", short_rows(words))
     outcome = train_model(load_config("default", ["data.source=r.csv", "train.epochs=1", *settings]))
     assert not any("short texts in English" in note for note in outcome.notes)
-    if settings != ["model.embedding.init=linear"]:  # the texts do not decide then
-        assert outcome.notes[0] == "short texts: the default settings are " + (
-            "those of the config from_scratch"
-            if are_from_scratch
-            else "the usual ones, as train.batch_size is given; the config from_scratch may have better ones"
-        )
+    note = "short texts: the default settings are those of the config from_scratch"
+    assert (note in outcome.notes) == are_from_scratch
     recorded = load_config(outcome.run / "config.yaml").config
     assert (recorded.pretrain.vectors, recorded.text.presence) == ("none", are_from_scratch)
     assert recorded.train.linear_member == are_from_scratch
