@@ -125,7 +125,7 @@ def test_settings_may_be_for_the_classes_and_groups_that_are_given():
         sentibp.train(SMALL, TEXTS, LABELS, text__min_groups=2)
 
 
-def test_classes_that_only_the_labels_tell_have_their_defaults():
+def test_classes_that_no_setting_names_have_their_defaults():
     """Pooling, learning rate and width were those of two classes: a network of 16 units for 9 topics learns little."""
     labels = [f"Topic {i % 9}" for i in range(48)]
     named = {"data__labels": sorted(set(labels)), "data__ordered": False}
