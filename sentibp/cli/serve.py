@@ -15,13 +15,13 @@ from sentibp.cli.interrupts import print_interrupted
 from sentibp.cli.output import print_json, print_message, print_text
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils.paths import expand_home
+from sentibp.utils.repair import python
 
 if TYPE_CHECKING:
     from sentibp.export.server.run import Listener
 
 TOKEN = "SENTIBP_TOKEN"
 _SHORTEST, _LONGEST = 16, 4096  # characters of a token
-_NEW_TOKEN = "python3 -c 'import secrets; print(secrets.token_hex())' > token.txt"
 
 
 EPILOG = """\b
@@ -128,8 +128,12 @@ def _require_token(host: str, listener: Listener, token: str | None) -> None:
     if token is None and not listener.is_loopback:
         raise ConfigError(
             f"--host {host}: other machines can reach this address, so requests need a token; write one with "
-            f"{_NEW_TOKEN} and add --token-file token.txt, or set {TOKEN}"
+            f"{_new_token()} and add --token-file token.txt, or set {TOKEN}"
         )
+
+
+def _new_token() -> str:
+    return f"{python('-c', 'import secrets; print(secrets.token_hex())')} > token.txt"
 
 
 def _print_start(listener: Listener, path: Path | None, token: str | None, json: bool) -> None:
@@ -162,8 +166,8 @@ def _checked(given: str, place: str) -> str:
     if not _SHORTEST <= len(token) <= _LONGEST:
         fact = f"a token of {len(token)} characters; it needs at least {_SHORTEST}" if token else "there is no token"
         fact = f"a token of more than {_LONGEST:,} characters" if len(token) > _LONGEST else fact
-        raise ConfigError(f"{place}: {fact}; write one with {_NEW_TOKEN} and give --token-file token.txt")
+        raise ConfigError(f"{place}: {fact}; write one with {_new_token()} and give --token-file token.txt")
     if re.fullmatch(r"[!-~]+", token) is None:
         fact = "not a token, which has letters, digits and signs of ASCII, and no blanks"
-        raise ConfigError(f"{place}: {fact}; write one with {_NEW_TOKEN} and give --token-file token.txt")
+        raise ConfigError(f"{place}: {fact}; write one with {_new_token()} and give --token-file token.txt")
     return token

@@ -21,15 +21,17 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 
 from sentibp.utils import compute as pc
 from sentibp.utils.arrow import count_true
 from sentibp.utils.messages import counted
-from sentibp.utils.repair import set_option
+from sentibp.utils.repair import python, set_option
 
 LOOK = 1000
 """Texts from the beginning of a file that are looked at: what is wrong with some of them is wrong with the file."""
@@ -165,11 +167,12 @@ def encoded_notes(name: str, utf7: int, quoted: int, rows: int) -> list[str]:
     """Return notes if more than one in a hundred of some texts are so, as `count_encoded` has counted them."""
     fact = "has sequences such as +AOk-, as UTF-7 has in the place of é"
     other = "has sequences such as =C3=A9, as the quoted-printable form of e-mails has in the place of é"
+    command = f"{python('-m', 'quopri', '-d', name if os.path.isfile(name) else 'FILE')} > decoded{Path(name).suffix}"
     return _notes_if_frequent(
         name,
         rows,
         (utf7, f"{fact}; if it is in UTF-7: {set_option('data.encoding', 'utf-7')}"),
-        (quoted, f"{other}; decode it, for example with `python3 -m quopri -d`"),
+        (quoted, f"{other}; decode it: {command}"),
     )
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from sentibp.data.columns import Column
-from sentibp.data.readers.layouts import new_file
 from sentibp.data.readers.splits import format_suffix
-from sentibp.utils.paths import shown
+from sentibp.utils.paths import new_file, shown
+from sentibp.utils.repair import python
 
 _PAIRS = (
     ("negative", "positive"),
@@ -64,7 +63,7 @@ def as_reviews(path: Path, columns: tuple[str, str], encoding: str | None = None
         "out.writerows([row[name], label] for row in rows for name, label in pairs "
         'if (row[name] or "").strip().lower() not in none)'
     )
-    return f"{fact}; write each text as a review with its label: python -c {shlex.quote(code)}; then give {target}"
+    return f"{fact}; write each text as a review with its label: {python('-c', code)}; then give {target}"
 
 
 def _quoted(text: str) -> str:

@@ -101,6 +101,14 @@ def absolute(path: str | os.PathLike[str], folder: str | os.PathLike[str] = "") 
     return os.path.abspath(os.path.join(folder, os.path.expanduser(path)))
 
 
+def new_file(suffix: str = ".txt", stem: str = "labelled") -> str:
+    """Return a name that is not in the working folder yet: of a file for reviews with labels; of a folder with ""."""
+    number = 1
+    while os.path.lexists(target := f"{stem}{f'-{number}' * (number > 1)}{suffix}"):
+        number += 1
+    return target
+
+
 _reader: ContextVar[str] = ContextVar("reader", default=os.curdir)  # the folder in which messages are read
 
 

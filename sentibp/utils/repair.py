@@ -1,10 +1,13 @@
-"""The repair in a message: the option `--set KEY=VALUE`, with quotes where a shell needs them."""
+"""The repair in a message, with quotes where a shell needs them: `--set KEY=VALUE`, or a command of Python."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import shutil
+import sys
 from contextvars import ContextVar
 from typing import Any
 
@@ -27,6 +30,17 @@ def set_text(key: str, text: str) -> str:
     override = f"{key}={text}"
     plain = re.fullmatch(r"[\w@%+=:,./\[\]-]+", override, re.ASCII)
     return f"--set {override if plain else shlex.quote(override)}"
+
+
+def python(*arguments: str) -> str:
+    """Return the command that runs this Python, which has the packages of sentibp, with some arguments.
+
+    It is called `python` or `python3` if a shell finds it by that name: outside of an environment, as pipx has one,
+    these are another Python, or none.
+    """
+    own = os.path.dirname(sys.executable)
+    found = (name for name in ("python", "python3") if os.path.dirname(shutil.which(name) or "") == own)
+    return shlex.join([next(found, sys.executable or "python3"), *arguments])
 
 
 def as_yaml(value: Any) -> str:

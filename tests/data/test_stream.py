@@ -508,7 +508,7 @@ def test_an_archive_of_many_files(packed):
         about.size = len(content := b"text,label\ngood,1\n")
         files.addfile(about, io.BytesIO(content))
     data = gzip.compress(archive.getvalue()) if packed == "gzip" else archive.getvalue()
-    with pytest.raises(DataError, match=r"^<stdin>: an archive of many files; unpack it with tar -xf"):
+    with pytest.raises(DataError, match=r"^<stdin>: an archive of many files; save it as a file, unpack that"):
         texts(data)
 
     class Pieces(io.BytesIO):

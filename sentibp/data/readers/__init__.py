@@ -31,7 +31,7 @@ from sentibp.errors import DataError, NoLabels
 from sentibp.utils.files import data_error_if_unreadable
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import PACKED, shown
-from sentibp.utils.repair import set_option
+from sentibp.utils.repair import python, set_option
 
 FORMATS = (
     "CSV, TSV, JSON, JSONL, Parquet, Excel (.xlsx), plain text (.txt), fastText's __label__ lines, "
@@ -140,7 +140,7 @@ def _reject_saved_data_set(path: Path, name: str) -> None:
         split = "train" if is_several else ""
         output = "-".join(filter(None, (name, split))) + ".parquet"
         code = f"from datasets import load_from_disk; load_from_disk({name!r}){f'[{split!r}]' if split else ''}"
-        command = f"python -c {shlex.quote(f'{code}.to_parquet({output!r})')}"
+        command = python("-c", f"{code}.to_parquet({output!r})")
         raise DataError(f"{name}: a data set as save_to_disk of datasets writes it; write it as Parquet: {command}")
 
 
@@ -179,14 +179,15 @@ def _open_zip(data: memoryview, name: str, options: ReadOptions, split: str) -> 
     if "word/document.xml" in members or "content.xml" in members:
         raise DataError(f"{name}: a document of an office program; save its table as .xlsx or CSV")
     names = data_files(members)
-    files, notes = choose_files(names, split, name, "unpack it, and name one of them, or the folder")
+    files, notes = choose_files(names, split, name, compression.how_to_unpack(name, names))
     if not files:
         raise DataError(f"{name}: has no data file, but {listed(list(members)) or 'nothing'}; give {FORMATS}")
     tables = []
     for file in files:
         content = compression.decompress(compression.read_member(data, name, members[file]), f"{name}/{file}")
         if compression.is_zip(content) and not excel.is_workbook(compression.zip_members(content, f"{name}/{file}")):
-            raise DataError(f"{name}/{file}: a zip archive in a zip archive; unpack it")
+            repair = compression.how_to_unpack(name, [file])
+            raise DataError(f"{name}/{file}: a zip archive in a zip archive; {repair}")
         tables.append(open_content(content, f"{name}/{file}", options, format_suffix(file)))
     return join_tables(tables, name, notes)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
+import shlex
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import PurePath, PurePosixPath
 from typing import IO, Any
 
 import numpy as np
@@ -16,6 +19,8 @@ import pyarrow as pa
 from sentibp.data.readers.content import CHUNK, as_file
 from sentibp.errors import DataError
 from sentibp.utils import spill
+from sentibp.utils.paths import new_file
+from sentibp.utils.repair import python
 
 LIMIT = 1 << 30  # bytes, up to which every compression is believed
 
@@ -76,7 +81,7 @@ def require_plausible(size: int, compressed: int, name: str) -> None:
 def reject_tar(data: memoryview, name: str) -> None:
     """Raise a DataError if the bytes, of which TAR_HEADER are enough, begin an archive of tar."""
     if data[257:262] == b"ustar":
-        raise DataError(f"{name}: an archive of many files; unpack it with tar -xf, and give the folder or the file")
+        raise DataError(f"{name}: an archive of many files; {how_to_unpack(name)}")
 
 
 def is_zip(data: memoryview) -> bool:
@@ -106,6 +111,26 @@ def read_member(data: memoryview, name: str, info: zipfile.ZipInfo) -> memoryvie
     except _ZIP as error:
         raise _damaged_zip(name, error) from None
     return content.array().data
+
+
+def how_to_unpack(name: str, files: Sequence[str] = ()) -> str:
+    """Return how to unpack an archive, and what to give then: one of its files, or the folder if these are texts.
+
+    `files` are those of a zip archive; without any, it is one of tar.
+    """
+    if not os.path.isfile(name):  # standard input
+        return "save it as a file, unpack that, and give what is in it"
+    target = new_file("", PurePath(name).name.partition(".")[0] or "unpacked")
+    if not files:
+        return f"unpack it: {shlex.join(['mkdir', target])} && {shlex.join(['tar', '-xf', name, '-C', target])}; " + (
+            f"then give {shlex.quote(target)}, or a file in it"
+        )
+    command = f"unpack it: {python('-m', 'zipfile', '-e', name, target)}"
+    if len(files) > 1 and all(file.lower().endswith(".txt") for file in files):
+        folder = os.path.commonpath([PurePosixPath(target, file).parent for file in files])
+        return f"{command}; then give {shlex.quote(folder)}"
+    one_of = "one of them, such as " * (len(files) > 1)
+    return f"{command}; then give {one_of}{shlex.quote(f'{target}/{files[0]}')}"
 
 
 def _damaged_zip(name: str, error: Exception) -> DataError:

@@ -18,7 +18,7 @@ from sentibp.data.readers.content import as_file, line_chunks
 from sentibp.data.readers.table import ReadOptions, is_set
 from sentibp.utils import spill
 from sentibp.utils.near_names import folded_name
-from sentibp.utils.repair import set_option
+from sentibp.utils.repair import python, set_option
 
 Quoting = Literal["double", "backslash", "none"]
 
@@ -359,6 +359,6 @@ def requoting(mark: str, separator: str, name: str) -> str:
         kind = "escapechar" if mark == "\\" else "quotechar"
         written = f'csv.reader(sys.stdin, delimiter="{separator}", {kind}=chr({ord(mark)}))'
         code = f'import csv, sys; csv.writer(sys.stdout, delimiter="{separator}").writerows({written})'
-        return f"to put such texts in them: python -c {shlex.quote(code)} < {file} > new.csv"
+        return f"to put such texts in them: {python('-c', code)} < {file} > new.csv"
     left, right = f"(^|{re.escape(separator)}){mark}", f"{_OTHER_QUOTES[mark]}({re.escape(separator)}|\\r?$)"
     return f'to put such texts in them: sed -E \'s/"/""/g; s/{left}/\\1"/g; s/{right}/"\\1/g\' {file} > new.csv'

@@ -14,7 +14,6 @@ from sentibp.data.readers.batches import batched
 from sentibp.data.readers.compression import decompress
 from sentibp.data.readers.content import read_bytes
 from sentibp.data.readers.encoding import encoding_for, raise_undecodable, to_utf8
-from sentibp.data.readers.layouts import new_file
 from sentibp.data.readers.parallel import find_pairs
 from sentibp.data.readers.splits import (
     ALIASES,
@@ -35,7 +34,7 @@ from sentibp.utils.files import data_error_if_unreadable
 from sentibp.utils.label_key import label_key
 from sentibp.utils.label_mapping import class_order, class_setting, suggest, written_classes
 from sentibp.utils.messages import counted
-from sentibp.utils.paths import shown
+from sentibp.utils.paths import new_file, shown
 from sentibp.utils.repair import set_option
 
 _POLARITY = {"neg": "neg", "negative": "neg", "pos": "pos", "positive": "pos"}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sentibp.errors import DataError
 from sentibp.utils.files import data_error_if_unreadable
-from sentibp.utils.paths import PACKED, shown
+from sentibp.utils.paths import PACKED, new_file, shown
 
 _TREE = r"\(\d+ (\(|[^\s()]+\)).*\)\s*"  # (3 (2 Good) (2 fun))
 _OPINIONS = r"[^#]*##.*"  # screen[+2], battery[-1][u]##the screen is good , but ...
@@ -118,11 +118,3 @@ def _command(layout: _Layout, paths: Sequence[Path]) -> str:
         paths = both
     files = " ".join(shlex.quote(shown(str(each))) for each in paths)
     return f"write it as lines with labels: {layout.command} {files} > {target}; then give {target}"
-
-
-def new_file(suffix: str = ".txt") -> str:
-    """Return the name of a file that is not in the working folder yet, for reviews with labels; of a folder with ""."""
-    number = 1
-    while Path(target := f"labelled{f'-{number}' * (number > 1)}{suffix}").exists():
-        number += 1
-    return target

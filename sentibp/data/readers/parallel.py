@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sentibp.data.readers.layouts import new_file
 from sentibp.data.readers.splits import ALIASES, TABLES, canonical, format_suffix, is_no_data
 from sentibp.errors import DataError
 from sentibp.utils.files import data_error_if_unreadable
-from sentibp.utils.paths import PACKED, shown
+from sentibp.utils.paths import PACKED, new_file, shown
 
 _HEAD = 1 << 16  # bytes in which a file shows what its lines are
 _LEAST = 4  # lines

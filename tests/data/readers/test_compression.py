@@ -6,8 +6,11 @@ import bz2
 import gzip
 import io
 import lzma
+import shlex
+import subprocess
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -16,6 +19,7 @@ from reading import BOTH, complaint, parse, rows
 from sentibp.data import readers
 from sentibp.data.readers import compression
 from sentibp.data.readers.records import Records, read_records
+from sentibp.errors import DataError
 
 CSV = b"text,label\na good film,1\na bad film,0\n"
 READ = [("a good film", "1"), ("a bad film", "0")]
@@ -66,15 +70,20 @@ def test_a_file_that_is_implausibly_small(kind, monkeypatch):
     )
 
 
-def test_a_tar_archive():
+def test_a_tar_archive(tmp_path, monkeypatch):
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
         info = tarfile.TarInfo("aclImdb/pos/1.txt")
         info.size = 4
         archive.addfile(info, io.BytesIO(b"good"))
-    expected = "an archive of many files; unpack it with tar -xf, and give the folder or the file"
-    assert complaint(out.getvalue(), "x.tar") == f"x.tar: {expected}"
-    assert complaint(gzip.compress(out.getvalue()), "x.tar.gz") == f"x.tar.gz: {expected}"
+    expected = "an archive of many files; save it as a file, unpack that, and give what is in it"
+    assert complaint(out.getvalue(), "<stdin>") == f"<stdin>: {expected}"
+    monkeypatch.chdir(tmp_path)
+    Path("my films.tar.gz").write_bytes(gzip.compress(out.getvalue()))
+    with pytest.raises(DataError, match="an archive of many files; unpack it: ") as caught:
+        open_file("my films.tar.gz")
+    assert unpacked(caught.value) == "'my films', or a file in it"
+    assert Path("my films/aclImdb/pos/1.txt").read_text() == "good"
 
 
 def test_a_zip_archive_with_one_data_file():
@@ -97,11 +106,11 @@ def test_a_zip_archive_with_splits():
 ZIPS = {
     "several": (
         zipped(a_csv=CSV, b_csv=CSV),
-        "x.zip: has 2 data files: a.csv, b.csv; unpack it, and name one of them, or the folder",
+        "x.zip: has 2 data files: a.csv, b.csv; save it as a file, unpack that, and give what is in it",
     ),
     "none": (zipped(a_png="x"), "x.zip: has no data file, but a.png; give CSV"),
     "empty": (zipped(), "x.zip: has no data file, but nothing; give CSV"),
-    "nested": (zipped(a_csv=zipped(b_csv=CSV)), "x.zip/a.csv: a zip archive in a zip archive; unpack it"),
+    "nested": (zipped(a_csv=zipped(b_csv=CSV)), "x.zip/a.csv: a zip archive in a zip archive; save it"),
     "cut off": (zipped(a_csv=CSV)[:-30], "x.zip: damaged zip: file is not a zip file; fetch or write it again"),
 }
 
@@ -110,6 +119,44 @@ ZIPS = {
 def test_zip_mistakes(name):
     data, message = ZIPS[name]
     assert complaint(data, "x.zip").startswith(message)
+
+
+PACKED = {  # the files of an archive, what to give once it is unpacked, and the rows in that
+    "tables": ({"good_csv": CSV, "b d/b.csv": CSV}, "'x/b d/b.csv'", READ),
+    "texts": (
+        {"my films/neg/1.txt": "dull", "my films/pos/1.txt": "fun"},
+        "'x/my films'",
+        [("dull", "neg"), ("fun", "pos")],
+    ),
+    "archive": ({"inner/a.csv": zipped(a_csv=CSV)}, "x/inner/a.csv", READ),
+    "split": ({"dev_csv": CSV, "other_csv": CSV}, "x/dev.csv", READ),
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_command_unpacks_an_archive_of_several_files(name, tmp_path, monkeypatch):
+    """The repair was to unpack it, without a command that does."""
+    files, given, found = PACKED[name]
+    monkeypatch.chdir(tmp_path)
+    Path("x.zip").write_bytes(zipped(**files))
+    with pytest.raises(DataError) as caught:
+        open_file("x.zip")
+    assert unpacked(caught.value).removeprefix("one of them, such as ") == given
+    table = readers.open_table(Path(shlex.split(given)[0]), "x", BOTH)
+    assert rows(read_records(table, BOTH)) == found
+    with pytest.raises(DataError, match=r" x\.zip x-2; then give "):
+        open_file("x.zip")
+
+
+def open_file(name: str) -> None:
+    readers.open_table(Path(name), name, BOTH)
+
+
+def unpacked(error: DataError) -> str:
+    """Run the command in a message, and return what to give then."""
+    command, given = str(error).split("; unpack it: ")[1].split("; then give ")
+    subprocess.run(command, shell=True, check=True)
+    return given
 
 
 def test_a_zip_archive_with_a_password():
