@@ -33,7 +33,7 @@ from sentibp.data.faulty_texts import (
     missing_note,
     serialized_notes,
 )
-from sentibp.data.label_notes import id_labels_note, labels_in_texts_note, reversed_column_notes
+from sentibp.data.label_notes import id_labels_note, labels_in_texts_note, range_notes, reversed_column_notes
 from sentibp.data.label_values import parse_labels
 from sentibp.data.labels import (
     IGNORED,
@@ -42,6 +42,7 @@ from sentibp.data.labels import (
     OpenLabels,
     distinct,
     joined_values,
+    label_counts,
     values_in,
 )
 from sentibp.data.readers.records import Records
@@ -264,6 +265,7 @@ def corpus_from_records(records: Records, labels: Labels | None) -> Corpus:
     notes = (*records.notes, *id_labels_note(records, labels), *reversed_column_notes(records, labels))
     if label is not None:
         notes = (*notes, *labels_in_texts_note(records, label, class_names(labels)))
+        notes += tuple(range_notes(records.name, label_counts(records.label), labels or {}))
     values = None
     if label is not None and records.label is not None and not records.fixed_labels:
         values = values_in(records.label, label, labels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +13,17 @@ from sentibp.data.labels import IGNORED, Labels, distinct
 from sentibp.utils import compute as pc
 from sentibp.utils.arrow import from_numpy, to_numpy
 from sentibp.utils.label_key import LABELS, class_names, label_key, label_value
-from sentibp.utils.label_mapping import LabelMapping, class_order, polarity, property_classes, says_the_reverse
-from sentibp.utils.label_ranges import ranges_of
+from sentibp.utils.label_mapping import (
+    LabelMapping,
+    class_order,
+    polarity,
+    property_classes,
+    says_the_reverse,
+    suggest,
+)
+from sentibp.utils.label_ranges import as_number, classes_by_range, ranges_of, scale_of, scale_of_cuts, suggest_ranges
 from sentibp.utils.messages import counted, truncated
-from sentibp.utils.repair import set_option
+from sentibp.utils.repair import PLACEHOLDER, set_option
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,6 +100,50 @@ def other_scale_notes(names: Sequence[str], meanings: Sequence[Labels | None]) -
             fact = f"{name}: {values[0]} and {values[1]} are both {classes[0]}, as data.labels says"
             notes.append(f"{fact}; if they are of another scale than those of the other sources, write them as these")
     return notes
+
+
+_FEW_BEYOND = 20  # one row in so many may be beyond a scale
+
+
+def range_notes(name: str, rows: Mapping[str, int], labels: Labels, *, is_file: bool = True) -> list[str]:
+    """Return a note if labels that are numbers seem to be of another scale than the ranges of data.labels.
+
+    A range that is open at an end has all numbers: `>=0.6` has 1 to 5 stars, too. Such numbers are all of one class, or
+    many of them are not on the usual scale that the ranges cut. `rows` has the number of rows of each normalized label;
+    a setting may say what those of a file mean.
+    """
+    numbers = {key: number for key in rows if (number := as_number(key)) is not None}
+    classes = set(classes_by_range(labels, numbers).values()) - {None}
+    if not classes:
+        return []
+    least, most = (f"{end:g}" for end in (min(numbers.values()), max(numbers.values())))
+    total, scale = sum(map(rows.__getitem__, numbers)), scale_of_cuts(labels)
+    beyond = sum(rows[key] for key in numbers if scale and not scale[0] <= numbers[key] <= scale[1])
+    if scale and beyond * _FEW_BEYOND > total:
+        what = f"and data.labels cuts a scale from {scale[0]} to {scale[1]}"
+    elif len(classes) == 1 and _is_scale(numbers):
+        what = f"and data.labels has all of them in {classes.pop()}"
+    else:
+        return []
+    fact = f"{name}: labels from {least} to {most}, {what}; if they are of another scale, write them on that"
+    return [
+        f"{fact}{f', or, if no other data are read with them, say what they mean: {_meaning(rows, labels)}' * is_file}"
+    ]
+
+
+def _meaning(rows: Mapping[str, int], labels: Labels) -> str:
+    """Return the option that gives the classes of `labels` to labels that are numbers of another scale."""
+    names, mapping = class_names(labels), suggest(rows)
+    if names == LABELS and mapping.is_complete:
+        return mapping.option()
+    ranges = suggest_ranges(rows, names) if len(names) == len(LABELS) else None
+    return set_option("data.labels", ranges[0] if ranges else {each: [PLACEHOLDER] for each in names})
+
+
+def _is_scale(numbers: Mapping[str, float]) -> bool:
+    """Return whether numbers fill a usual scale by themselves: ratings, perhaps of half a star, or continuous ones."""
+    are_ratings = all(number * 2 % 1 == 0 for number in numbers.values()) and suggest(numbers).is_complete
+    return are_ratings or scale_of(numbers.values()) is not None
 
 
 _FEW_LABELS = 10  # that are known without data.labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -146,6 +147,15 @@ def distinct(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.chunk(0)
     return encoded.dictionary.to_pylist(), to_numpy(encoded.indices)
+
+
+def label_counts(column: pa.ChunkedArray) -> dict[str, int]:
+    """Return the number of rows of each normalized label in a column."""
+    values, code = distinct(column)
+    rows: Counter[str] = Counter()
+    for value, count in zip(values, np.bincount(code, minlength=len(values)).tolist(), strict=True):
+        rows[label_key(value)] += count
+    return dict(rows)
 
 
 def values_in(column: pa.ChunkedArray, number: np.ndarray, labels: Labels | None) -> dict[str, list[Value]]:

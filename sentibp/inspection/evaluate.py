@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,7 +20,8 @@ from sentibp.data import sources
 from sentibp.data.corpus import Corpus, repeated_note, take_texts
 from sentibp.data.dataset import IN_MEMORY
 from sentibp.data.in_memory import corpus_in_memory
-from sentibp.data.label_encoder import class_numbers
+from sentibp.data.label_encoder import class_numbers, label_list
+from sentibp.data.label_notes import range_notes
 from sentibp.data.labels import NoKnownLabel
 from sentibp.data.overlap import has_many_near_duplicates
 from sentibp.data.readers.splits import NoSuchSplit, canonical
@@ -34,7 +36,7 @@ from sentibp.runs.find import builtin_file, validated_file
 from sentibp.training.loop import evaluate
 from sentibp.training.recorded_data import RecordedData
 from sentibp.training.validation_notes import FEW
-from sentibp.utils.label_key import class_names, is_binary
+from sentibp.utils.label_key import class_names, is_binary, label_key
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import names_of, shown
 from sentibp.utils.sequences import Texts, read_once, require_same_order
@@ -121,14 +123,17 @@ def _evaluate_in_memory(
 ) -> Evaluation:
     require_same_order(texts, "texts", {"labels": labels, "sample_weight": sample_weight})
     sample_weight = read_once(sample_weight)
-    number = class_numbers(labels, classifier.training_config().data, weight=sample_weight)
+    data = classifier.training_config().data
+    number = class_numbers(labels, data, weight=sample_weight)
     try:
         corpus = corpus_in_memory(texts, number, classifier.spec.labels, sample_weight)
     except DataError as error:
         raise in_python(error) from None
     scores, _, _, notes = score_corpus(RecordedData(classifier), corpus, decision=decision)
     opposite = (f"{note}; if so, turn them" for note in opposite_note(scores))
-    return Evaluation(scores, (*corpus.notes, *notes, *opposite, *few_reviews(scores)))
+    rows = Counter(map(label_key, label_list(labels, weight=sample_weight))) if data.labels else {}
+    scale = range_notes("texts", rows, data.labels or {}, is_file=False)
+    return Evaluation(scores, (*corpus.notes, *scale, *notes, *opposite, *few_reviews(scores)))
 
 
 def few_reviews(scores: dict[str, Any]) -> list[str]:

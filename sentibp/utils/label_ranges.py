@@ -106,17 +106,42 @@ def suggest_ranges(rows: Mapping[str, int], names: Sequence[str] = LABELS) -> tu
     if not numbers or len(numbers) < len(rows):
         return None
     are_many = len(numbers) > _RATINGS
-    least, most = min(numbers), max(numbers)
-    for low, high in _SCALES if are_many or any(number % 1 for number in numbers) else ():
-        worse, better = (float(f"{low + cut * (high - low):g}") for cut in _CUTS)
-        if low <= least <= worse and better <= most <= high:
-            why = f"taken as a scale from {low} to {high}, whose middle fifth is left out"
-            return _ranges(worse, better, names), why
+    if (are_many or any(number % 1 for number in numbers)) and (scale := scale_of(numbers)):
+        low, high = scale
+        return _ranges(
+            *_cuts(low, high), names
+        ), f"taken as a scale from {low} to {high}, whose middle fifth is left out"
     ordered, total = sorted(numbers), sum(numbers.values())
     shares = [each / total for each in itertools.accumulate(numbers[number] for number in ordered)]
     worse, better = (ordered[bisect.bisect_left(shares, cut)] for cut in _CUTS)
     why = "the two fifths of the rows with the lowest numbers are one class, those with the highest the other"
     return (_ranges(worse, better, names), why) if are_many and worse < better else None
+
+
+def scale_of(numbers: Iterable[float]) -> tuple[int, int] | None:
+    """Return the ends of the usual scale that numbers are of, as they reach both of its sides; None if of none."""
+    least, most = min(numbers), max(numbers)
+    for low, high in _SCALES:
+        worse, better = _cuts(low, high)
+        if low <= least <= worse and better <= most <= high:
+            return low, high
+    return None
+
+
+def scale_of_cuts(labels: Mapping[str, Sequence[Any]]) -> tuple[int, int] | None:
+    """Return the ends of the usual scale which the ranges of two classes cut as `suggest_ranges` does; else None.
+
+    -1 and 1 are also written for sums of points, which have no ends.
+    """
+    ends = {(each.low, each.high) for *_, each in ranges_of(labels)}
+    found = (scale for scale in _SCALES if ends == {(-math.inf, _cuts(*scale)[0]), (_cuts(*scale)[1], math.inf)})
+    return next((scale for scale in found if scale != (-5, 5)), None)
+
+
+def _cuts(low: float, high: float) -> tuple[float, float]:
+    """Return up to where the numbers of a scale are of the lower class, and from where on of the higher one."""
+    worse, better = (float(f"{low + cut * (high - low):g}") for cut in _CUTS)
+    return worse, better
 
 
 def _ranges(worse: float, better: float, names: Sequence[str]) -> dict[str, list[Any]]:

@@ -560,6 +560,44 @@ def test_numbers_of_32_bits_are_those_that_were_written():
         assert corpus.label is not None and corpus.label.tolist() == [0, 0, 1]
 
 
+STARS = {"negative": [1, 2], "positive": [4, 5], "ignore": [3]}
+HALF = {"negative": ["<0.5"], "positive": [">0.5"]}
+
+
+@pytest.mark.parametrize(
+    ("setting", "labels", "fact", "meaning"),
+    [
+        (UNIT, [1, 2, 3, 4, 5] * 4, "labels from 1 to 5, and data.labels cuts a scale from 0 to 1", STARS),
+        (UNIT, [0, 1, 2, 3, 4, 5] * 4, "labels from 0 to 5, and data.labels cuts", {"negative": [0, 1, 2]}),
+        (UNIT, range(101), "labels from 0 to 100, and data.labels cuts", {"negative": ["<=40"]}),
+        (
+            {"low": ["<=2.6"], "high": [">=3.4"]},
+            range(101),
+            "labels from 0 to 100, and data.labels cuts",
+            {"low": ["<=40"]},
+        ),
+        (HALF, [1, 1.5, 2, 4, 5] * 4, "labels from 1 to 5, and data.labels has all of them in positive", {}),
+        ({"negative": ["<=40"], "positive": [">=60"]}, SCORES, "labels from 0 to 0.988, and data.labels has all", UNIT),
+        (UNIT, [1, *SCORES, 3], "", {}),  # perhaps a mistake
+        (UNIT, SCORES[-30:], "", {}),  # the positive reviews alone
+        (UNIT, [0.6, 0.8, 1] * 9, "", {}),
+        (HALF, [0, 1] * 9, "", {}),
+        ({"negative": ["<=6"], "positive": [">=9"]}, [9, 10] * 9, "", {}),
+        ({"negative": ["<=-1"], "positive": [">=1"]}, range(-30, 30), "", {}),  # sums of points
+    ],
+)
+def test_numbers_of_another_scale_than_ranges(setting, labels, fact, meaning):
+    """A range that is open at an end has them, and stars from 1 to 5 were all scored as positive, in silence."""
+    notes = [note for note in sources.load_corpus(labelled(*labels), labels=setting).notes if "scale" in note]
+    assert len(notes) == bool(fact)
+    for note in notes:
+        assert note.startswith(f"r.csv: {fact}")
+        repair = note.partition("; if they are of another scale, write them on that, or, if no other data are read ")[2]
+        said = yaml.safe_load(shlex.split(repair.partition("what they mean: ")[2])[1].partition("=")[2])
+        assert said.items() >= meaning.items()
+        assert "another scale" not in " ".join(sources.load_corpus(labelled(*labels), labels=said).notes)
+
+
 def test_a_decimal_comma_is_in_a_range():
     Path("r.csv").write_text(
         "text;label\n" + "".join(f"text {row};{row / 10}\n".replace(".", ",") for row in range(11))

@@ -514,7 +514,10 @@ def test_continuous_labels_are_cut_by_ranges(kind):
     assert f"data__labels={setting}" in str(caught.value)
     fitted = small(data__labels=setting).fit(TEXTS, y)
     assert fitted.classes_.tolist() == ["negative", "positive"]
-    assert sentibp.evaluate(fitted.model_, texts=TEXTS, labels=y).scores["n"] == sum(value != 0.5 for value in y)
+    scored = sentibp.evaluate(fitted.model_, texts=TEXTS, labels=y)
+    assert scored.scores["n"] == sum(value != 0.5 for value in y) and not any("scale" in note for note in scored.notes)
+    stars = sentibp.evaluate(fitted.model_, texts=TEXTS, labels=kind([float(1 + i % 5) for i in range(len(TEXTS))]))
+    assert stars.notes[0].startswith("texts: labels from 1 to 5, and data.labels cuts a scale from 0 to 1; ")
     expected = [fitted.predict([text])[0] for text in ("bad and dull", "good fun")]
     right = [0.33 if label == "negative" else 0.91 for label in expected]
     assert fitted.score(["bad and dull", "good fun", "zzz"], kind([*right, 0.45])) == 1
