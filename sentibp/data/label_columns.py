@@ -20,11 +20,12 @@ class LabelColumns(NamedTuple):
     is_other: bool = False  # whether there is a column of the wanted name, which is not among these
     taken: str = ""  # what the column has that was read as labels, if these are none
     columns: Sequence[Column] = ()  # all of the table
+    stated: str = ""  # the column that the table itself says has the classes
 
     def repair(self, wanted: str = "label") -> str:
         """Return what to do: name one of the columns instead of the one that is `wanted`; or label the reviews."""
         if self.names:
-            return label_repair(wanted, self.names)
+            return label_repair(wanted, self.names, self.stated)
         facts = "; ".join(f"{brief(name)}: {what}" for name, what in self.others[:_SHOWN])
         more = "; ..." * (len(self.others) > _SHOWN)
         about = f" ({facts}{more})" * bool(facts)
@@ -47,6 +48,7 @@ def find_label_columns(table: Table, options: ReadOptions) -> LabelColumns | Non
     few = {each.name for each in profile.columns if each.counts is not None}
     may_be_wrong = taken in (ONE_VALUE, MANY) or (taken == TEXTS and options.label in few)  # labels to correct, or map
     found = label_candidates([each for each in profile.columns if kinds.get(each.name) == ""])
+    found.sort(key=lambda each: each.name != table.classes)
     others = [(name, what) for name, what in kinds.items() if what]
     return LabelColumns(
         names=[each.name for each in found],
@@ -54,4 +56,5 @@ def find_label_columns(table: Table, options: ReadOptions) -> LabelColumns | Non
         is_other=options.label in table.columns,
         taken="" if may_be_wrong else taken,
         columns=profile.columns,
+        stated=table.classes,
     )

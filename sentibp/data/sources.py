@@ -311,7 +311,7 @@ def _open_source(
         near = did_you_mean(near_paths(source, _may_be_source, NAMES))
         hint = near or f"; give a path, a hub id, or one of: {', '.join(NAMES)}"
         raise DataError(f"{source}: neither a file nor a known name{hint}")
-    return load_from_hub(source, dataset["id"], dataset["config"], split, options.label, reached)
+    return load_from_hub(source, dataset["id"], dataset["config"], split, reached)
 
 
 def _looks_like_path(source: str) -> bool:

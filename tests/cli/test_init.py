@@ -8,6 +8,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import datasets
 import pyarrow as pa
 import pytest
 import yaml
@@ -549,3 +550,45 @@ def test_a_label_beside_pros_and_cons_is_taken(sentibp, here):
     done = sentibp("init", "firms.csv")
     assert "'cons' and 'pros' seem to have the texts of a class each; write each text as" in done.err
     assert "label_column: overall" in Path("firms.yaml").read_text()
+
+
+MARKED = {  # the header of a file of Orange, and the column that it marks as the class
+    "below.tab": ("Title\tMood\trating\nstring\tdiscrete\tdiscrete\nmeta\tclass\t\n", "Mood"),
+    "short.tab": ("m#Title\tcD#Mood\tD#rating\n", "cD#Mood"),
+}
+
+
+def written(name: str) -> dict:
+    """Return the section `data` of a config."""
+    return yaml.safe_load(Path(name).read_text(encoding="utf-8"))["data"]
+
+
+@pytest.mark.parametrize("name", MARKED)
+def test_the_class_that_orange_marks_is_the_label(sentibp, fails, here, name):
+    """The rating was taken, though a line named the class."""
+    header, label = MARKED[name]
+    rows = [f"{text}\t{'bad' if i % 2 else 'good'}\t{1 + i % 5}\n" for i, text in enumerate(texts())]
+    Path(name).write_text(header + "".join(rows), encoding="utf-8")
+    assert "may be, too" not in sentibp("init", name).err
+    assert written(f"{name.partition('.')[0]}.yaml")["label_column"] == label
+    named = ["--set", f"data.source={name}", "--set", f"data.text_column={json.dumps(header.partition(chr(9))[0])}"]
+    said = fails(3, "train", "quickstart", *named).splitlines()[-1]
+    repair = said.partition("no 'label'; did you mean ")[2].partition("? There are: ")[0]
+    classes = "data.labels={negative: [bad], positive: [good]}"
+    sentibp("train", "quickstart", *named, *shlex.split(repair), "--set", classes)
+
+
+@pytest.mark.parametrize("label", ["label", "mood"])
+def test_numbers_that_a_file_of_the_hub_names_mean_their_names(sentibp, here, label):
+    """0 was taken as negative, and a rating beside the named numbers as the label."""
+    kinds = {"text": datasets.Value("string"), "rating": datasets.Value("int64")}
+    kinds[label] = datasets.ClassLabel(names=["good", "bad"])
+    found = {"text": texts(), "rating": [1 + i % 5 for i in range(60)], label: [i % 2 for i in range(60)]}
+    datasets.Dataset.from_dict(found, features=datasets.Features(kinds)).to_parquet("named.parquet")
+    sentibp("init", "named.parquet")
+    data = written("named.yaml")
+    assert data["label_column"] == label and data["labels"] == {"negative": ["bad"], "positive": ["good"]}
+    corpus = sources.load_corpus("named.parquet", ReadOptions(label=label), labels=data["labels"])
+    assert corpus.label is not None and corpus.label.tolist() == [1, 0] * 30
+    sentibp("init", "named.parquet", "--label-column", "rating", "--out", "rating.yaml")
+    assert written("rating.yaml")["labels"]["negative"] == [1, 2]

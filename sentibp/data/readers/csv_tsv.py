@@ -36,7 +36,7 @@ from sentibp.data.readers.header import (
     unused_names,
 )
 from sentibp.data.readers.multiline import check_multiline_rows
-from sentibp.data.readers.surplus import below_names, may_repeat, without_surplus
+from sentibp.data.readers.surplus import below_names, class_column, may_repeat, without_surplus
 from sentibp.data.readers.table import Batch, ReadOptions, Table, is_set, too_long
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
@@ -66,6 +66,7 @@ class Layout:
     notes: list[str] = field(default_factory=list)  # those about quotes are added when the rows have been read
     is_plain: bool = False  # whether rows are a text, which may contain the separator without quotes, and its label
     header: bytes = b""  # the line with the names of the columns, if there is one
+    classes: str = ""  # as of Table
 
 
 def open_csv(data: memoryview, name: str, options: ReadOptions, separators: str = dialects.COMMA) -> Table:
@@ -79,6 +80,7 @@ def open_csv(data: memoryview, name: str, options: ReadOptions, separators: str 
         places=lambda: (f"{name}:{line}" for line, _ in _rows(layout)),
         header=header,
         notes=layout.notes,
+        classes=layout.classes,
     )
 
 
@@ -109,7 +111,7 @@ def find_layout(
         )
     options, is_named, more = _has_names(sample, header, name, options, plain=plain)
     notes += more
-    columns, names = tuple(first), b""
+    columns, names, classes = tuple(first), b"", ""
     if is_named:
         require_header(first, _alike(sample), header, options)
         if has_row_names(first, [row for _, row in sample[1:]]):
@@ -118,12 +120,13 @@ def find_layout(
         below, line = _after_first_row(data, dialect, line)
         data, names = below, bytes(data[: len(data) - len(below)]).strip()
         surplus, what = below_names(columns, sample[1:])
+        classes = class_column(columns, sample[1:])
         for _ in range(surplus):
             data, line = _after_first_row(data, dialect, line)
         notes += [f"{name}:{sample[surplus][0]}: {what}"] * bool(surplus)
     else:
         columns, header = options.names or (), "data.columns"
-    return Layout(name, data, line, dialect, columns, options, notes, plain and not is_named, names), header
+    return Layout(name, data, line, dialect, columns, options, notes, plain and not is_named, names, classes), header
 
 
 def _has_names(

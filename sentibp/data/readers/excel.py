@@ -19,7 +19,7 @@ from sentibp.data.readers.batches import batched, row_size
 from sentibp.data.readers.compression import LIMIT, zip_members
 from sentibp.data.readers.content import as_file
 from sentibp.data.readers.header import own_names, require_header, title_note, title_rows, unused_names
-from sentibp.data.readers.surplus import below_names, without_surplus
+from sentibp.data.readers.surplus import below_names, class_column, without_surplus
 from sentibp.data.readers.table import Batch, Notes, ReadOptions, Table, is_set, require_unset, resolved
 from sentibp.errors import DataError
 from sentibp.utils import environment
@@ -76,7 +76,8 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     header = _given_names(rows, first, place, name, options, notes)
     is_named = header is None
     header = header or _header(first)
-    surplus, what = below_names(header, list(itertools.islice(rows(), 1, 3))) if is_named else (0, "")
+    below = list(itertools.islice(rows(), 1, 3))
+    surplus, what = below_names(header, below) if is_named else (0, "")
     notes += [f"{place}: {what}"] * bool(surplus)
 
     def content(notes: list[str]) -> Iterator[tuple[int, list[str]]]:
@@ -99,6 +100,7 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
         places=lambda: (f"{name}: row {number}" for number, _ in content([])),
         header=place,
         notes=Notes(notes, of_sheet),
+        classes=class_column(header, below) if is_named else "",
     )
 
 

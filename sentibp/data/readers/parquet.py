@@ -66,7 +66,7 @@ def open_parquet(data: memoryview, name: str, options: ReadOptions, groups: rang
     options = resolved(options, columns)
     texts = _binary_texts(flat, options.wanted_columns())
     flat = pa.schema([field.with_type(texts.get(field.name, field.type)) for field in flat])
-    labels = _label_names(schema, options.label)
+    value_names = _value_names(schema)
     return Table(
         name=name,
         columns=columns,
@@ -75,8 +75,9 @@ def open_parquet(data: memoryview, name: str, options: ReadOptions, groups: rang
         header=name,
         types=flat,
         whole=tuple(schema.names),
-        label_names=labels,
-        notes=_names_note(name, labels),
+        value_names=value_names,
+        classes=only_named(value_names),
+        notes=_names_note(name, value_names.get(options.label or "", ())),
     )
 
 
@@ -86,15 +87,24 @@ def _binary_texts(schema: pa.Schema, names: Collection[str]) -> dict[str, pa.Dat
     return {field.name: kinds[field.type] for field in schema if field.name in names and field.type in kinds}
 
 
-def _label_names(schema: pa.Schema, column: str | None) -> tuple[str, ...]:
-    """Return the names of the integers in a column of labels that the file has; none if it names none."""
-    if column is None or schema.names.count(column) != 1 or not pa.types.is_integer(schema.field(column).type):
-        return ()
+def _value_names(schema: pa.Schema) -> dict[str, Sequence[str]]:
+    """Return the names of 0, 1, ... in each column of integers for which the file has them."""
     try:
-        names = json.loads((schema.metadata or {})[_FEATURES])["info"]["features"][column]["names"]
-    except (KeyError, TypeError, ValueError):
-        return ()
-    return tuple(names) if isinstance(names, list) and all(isinstance(each, str) for each in names) else ()
+        features = json.loads((schema.metadata or {})[_FEATURES])["info"]["features"]
+        found = {column: features[column].get("names") for column in features}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+    whole = {field.name for field in schema if schema.names.count(field.name) == 1 and pa.types.is_integer(field.type)}
+    return {column: names for column, names in found.items() if column in whole and names and _are_names(names)}
+
+
+def _are_names(names: object) -> bool:
+    return isinstance(names, list) and all(isinstance(each, str) for each in names)
+
+
+def only_named(value_names: Mapping[str, Sequence[str]]) -> str:
+    """Return the only column whose numbers have names: its values are classes; "" if there is none, or several."""
+    return next(iter(value_names)) if len(value_names) == 1 else ""
 
 
 def _names_note(name: str, labels: Sequence[str]) -> tuple[str, ...]:

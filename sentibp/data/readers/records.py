@@ -67,7 +67,7 @@ def read_records(table: Table, options: ReadOptions) -> Records:
         where=table.where,
         label_column=options.label or "",
         group=columns.get("group"),
-        label_names=table.label_names,
+        label_names=table.value_names.get(options.label or "", ()),
         fixed_labels=table.fixed_labels,
         notes=(*table.notes, *(() if split is None else split_column_note(table.name, split, splits))),
         other_columns=tuple(name for name in dict.fromkeys(table.columns) if name not in names),

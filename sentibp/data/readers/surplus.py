@@ -19,6 +19,7 @@ _QUALTRICS = re.compile(r'\{"ImportId":.*\}')  # below the names and the questio
 _SURVEYMONKEY = "Open-Ended Response"  # below a question that is answered with a text
 
 _ORANGE_TYPE = re.compile(r"continuous|discrete|string|text|time|[cdst]")  # below the name of a column
+_ORANGE_MARK = re.compile(r"([cimw]?[CDNST]?|[CDNST][cimw])#")  # before the name of a column
 _ORANGE_ROLE = re.compile(r"(class|meta|ignore|weight|[cimw])?( ?\w+=\w*)*")  # below its type
 
 Row = tuple[int, list[str]]  # its number, and its fields
@@ -27,8 +28,8 @@ Row = tuple[int, list[str]]  # its number, and its fields
 def below_names(names: Sequence[str], rows: Sequence[Row]) -> tuple[int, str]:
     """Return how many of the first rows below the names of the columns are none, and what these are."""
     if _are_of_orange(names, rows):
-        classes = [repr(name) for name, role in zip(names, rows[1][1], strict=True) if role in ("class", "c")]
-        which = f"; its class is {classes[0]}" if classes else ""
+        classes = class_column(names, rows)
+        which = f"; its class is {classes!r}" if classes else ""
         return 2, f"types and roles of Orange below the names of the columns, which are left out{which}"
     if rows and _is_rule(rows[0][1]):
         return 1, "a line below the names of the columns, which is left out"
@@ -40,6 +41,19 @@ def below_names(names: Sequence[str], rows: Sequence[Row]) -> tuple[int, str]:
     if rows and _SURVEYMONKEY in rows[0][1]:
         return 1, "a second row of names, as SurveyMonkey writes it, which is left out"
     return 0, ""
+
+
+def class_column(names: Sequence[str], rows: Sequence[Row]) -> str:
+    """Return the column that Orange marks as the class: below its name, or by a c before it, as in `cD#Opinion`.
+
+    "" if it marks none, or several.
+    """
+    if _are_of_orange(names, rows):
+        found = [name for name, role in zip(names, rows[1][1], strict=True) if re.match(r"c(lass)?( |$)", role)]
+    else:
+        marks = [_ORANGE_MARK.match(name) for name in names]
+        found = [name for name, mark in zip(names, marks, strict=True) if all(marks) and mark and "c" in mark[1]]
+    return found[0] if len(found) == 1 else ""
 
 
 def _are_of_orange(names: Sequence[str], rows: Sequence[Row]) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -155,7 +155,8 @@ class Table:
     types: pa.Schema | None = None  # the types of the columns, if they are known before reading
     whole: tuple[str, ...] = ()  # the columns of the source itself, if `columns` has the fields of its structs
     objects: Callable[[], Iterator[JsonRow]] | None = None  # of the rows, if they are JSON
-    label_names: Sequence[str] = ()  # of the integer labels 0, 1, ..., if the source defines them
+    value_names: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of 0, 1, ... in a column, if it says them
+    classes: str = ""  # the column that the source itself says has the classes
     fixed_labels: bool = False  # labels are 0/1 or neg/pos by construction: data.labels does not apply
     notes: Sequence[str] = ()  # messages for the user about what was assumed; reading the rows may add some
 
@@ -312,11 +313,14 @@ def column_option(role: str, name: str, other: str, options: ReadOptions) -> str
     return set_option(f"data.{role}_column", value)
 
 
-def label_repair(wanted: str, names: Sequence[str]) -> str:
-    """Return the option that names another column of labels than the one that is wanted, of those that may be it."""
+def label_repair(wanted: str, names: Sequence[str], stated: str = "") -> str:
+    """Return the option that names another column of labels than the one that is wanted, of those that may be it.
+
+    `stated` is the one that the source itself says has them.
+    """
     if not names:
         return "add a column with the label of each review"
-    meant = _meant_column("label", wanted, names)
+    meant = stated if stated in names else _meant_column("label", wanted, names)
     if meant is None:
         return f"name it with --set data.label_column=NAME, one of: {_listed(names)}"
     return f"did you mean {set_option('data.label_column', meant)}? There are: {_listed(names)}"
