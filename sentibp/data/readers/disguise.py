@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
+from sentibp.data.readers import conversion
 from sentibp.data.readers.content import first_bytes
 from sentibp.data.readers.dialect import COMMA, head_lines, header_separator, likely_separator
 from sentibp.data.readers.table import ReadOptions
@@ -16,6 +18,7 @@ TABLES, JSON = (".csv", ".tsv", ".tab", ".psv"), (".json", ".jsonl", ".ndjson")
 TEXT = (*TABLES, *JSON, ".txt")
 
 _LOOK = 512  # bytes from which the format is detected
+_LOOK_LONGER = 1 << 16  # below the comments of Weka
 
 _PAGE = "an HTML page, such as a download site sends instead of a file; download the file itself"
 
@@ -24,8 +27,6 @@ _HTML = frozenset(
     b"strong table center blockquote".split()
 )
 """Elements of HTML that a review may begin with."""
-
-_YAML = "a YAML file; write its texts and labels as CSV or JSON lines"
 
 _KEY = rb"[\"']?\w[\w.-]*[\"']?:"
 
@@ -36,6 +37,19 @@ _MAIL = "mail with its headers; write the texts of the messages as CSV or JSON l
 _HEADER = rb"(?i:return-path|received|delivered-to|mime-version|message-id|from|to|date|subject|x-[\w-]+): [^\n]*\n"
 _OF_A_PROGRAM = rb"(?i:(return-path|received|delivered-to|mime-version|message-id): |(from|to): [^\n]*\w@\w)"
 
+_CONVERTED: tuple[tuple[bytes, str, Callable[[memoryview, str], str]], ...] = (
+    # how contents begin, what they are, and what returns how to write them as a table
+    (rb"SQLite format 3\0", "an SQLite database", conversion.sqlite),
+    (rb"ARROW1|FEA1|\xff{4}[\s\S]{4}\x10\0{3}", "a Feather or Arrow file", conversion.arrow),
+    (rb"ORC\n?[\x00-\x08\x0e-\x1f\x80-\xff]", "an ORC file", conversion.orc),
+    (rb"%YAML |version: [^\n]*\n\s*nlu:", "a YAML file", conversion.yaml),
+    (rb"---[ \t]*\r?\n(- )?" + _KEY + rb"\s", "a YAML file", conversion.yaml),
+    (rb"- (" + _KEY + rb") .*\r?\n(- \1| +" + _KEY + rb")\s", "a YAML file", conversion.yaml),  # a list of mappings
+    (rb"\w[\w.-]*:[ \t]*\r?\n *- " + _KEY + rb" .*\r?\n +" + _KEY, "a YAML file", conversion.yaml),  # under a key
+    (rb"\w+/\w+: [^\n]*\n\w+/\w+: ", "blocks of keys and values, as of SNAP", conversion.blocks),
+    (rb"(?i)(\s|%[^\n]*\n)*@relation\s", "an ARFF file of Weka", conversion.arff),
+)
+
 _NO_TEXT = (  # how contents begin, and what they are
     (
         rb"version https://git-lfs\.github\.com/",
@@ -43,9 +57,6 @@ _NO_TEXT = (  # how contents begin, and what they are
     ),
     (rb"%PDF-", "a PDF file; save its texts as CSV"),
     (rb"\{\\rtf", "a document in Rich Text Format; save it as plain text or CSV"),
-    (rb"SQLite format 3\0", "an SQLite database; write its table to a CSV file"),
-    (rb"ARROW1|FEA1|\xff{4}[\s\S]{4}\x10\0{3}", "a Feather or Arrow file; write it as Parquet"),
-    (rb"ORC\n?[\x00-\x08\x0e-\x1f\x80-\xff]", "an ORC file; write it as Parquet"),
     (rb"Obj\x01", "an Avro file; write it as Parquet"),
     (rb"\x89HDF|CDF\x01", "an HDF5 or NetCDF file; write its table as Parquet"),
     (rb"\x89PNG|\xff\xd8\xff|GIF8", "an image; give a file with texts"),
@@ -65,30 +76,26 @@ _NO_TEXT = (  # how contents begin, and what they are
         "a dump in SQL; load it into a database, and write its table to a CSV file",
     ),
     (rb"\+-{2,}[+-]*\+\s", "a table with a frame, as mysql shows it; write it as TSV, as `mysql -B` does"),
-    (rb"%YAML ", _YAML),
-    (rb"---[ \t]*\r?\n(- )?" + _KEY + rb"\s", _YAML),
-    (rb"- (" + _KEY + rb") .*\r?\n(- \1| +" + _KEY + rb")\s", _YAML),  # a list of mappings
-    (rb"\w[\w.-]*:[ \t]*\r?\n *- " + _KEY + rb" .*\r?\n +" + _KEY, _YAML),  # the same under a key
     (
         rb"([+-]?\d[\d.]*( qid:\d+)?( +\d+:[-+.\deE]+)+[ \t]*(#.*)?\r?\n){2}",
         "in the format of libsvm, which has numbers of features and no texts; give the texts",
     ),
     (
-        rb"\w+/\w+: [^\n]*\n\w+/\w+: ",
-        "blocks of keys and values, as of SNAP; write their texts and labels as CSV or JSON lines",
-    ),
-    (
-        rb"(\xef\xbb\xbf)?(WEBVTT\b|1\r?\n\d\d:\d\d:\d\d[,.]\d{3} --> )",
+        rb"(WEBVTT\b|1\r?\n\d\d:\d\d:\d\d[,.]\d{3} --> )",
         "subtitles; write the texts alone as lines",
     ),
-    (rb"(?i)(\s|%[^\n]*\n)*@relation\s", "an ARFF file of Weka; write it as CSV"),
     (rb"Rar!|7z\xbc\xaf", "an archive; unpack it, and give the file in it"),
 )
 
 
 def reject_other_content(data: memoryview, name: str, suffix: str) -> None:
     """Raise a DataError for a file that is neither text nor of a known format, or that is an HTML page."""
-    start = bytes(data[:_LOOK])
+    start = bytes(data[: _LOOK if data[:1] != b"%" else _LOOK_LONGER]).removeprefix(b"\xef\xbb\xbf")
+    if suffix in (".yaml", ".yml"):
+        raise DataError(f"{name}: a YAML file; {conversion.yaml(data.cast('B'), name)}")
+    for pattern, what, how in _CONVERTED:
+        if re.match(pattern, start):
+            raise DataError(f"{name}: {what}; {how(data.cast('B'), name)}")
     for pattern, what in _NO_TEXT:
         if re.match(pattern, start):
             raise DataError(f"{name}: {what}")
@@ -97,7 +104,7 @@ def reject_other_content(data: memoryview, name: str, suffix: str) -> None:
         if re.match(rb"<(!doctype html|html|head|body|script)\b", begin):
             raise DataError(f"{name}: {_PAGE}")
         if begin.startswith(b"<?xml") or _is_element(begin):
-            raise DataError(f"{name}: an XML file; write its texts and labels as CSV or JSON lines")
+            raise DataError(f"{name}: an XML file; {conversion.xml(data.cast('B'), name)}")
 
 
 def _is_element(begin: bytes) -> bool:

@@ -71,6 +71,14 @@ _LAYOUTS = (
         r"""awk '/^<rating>/ {getline r} /^<review_text>/ {t = ""; on = 1; next} """
         r"""/^<\/review_text>/ {print "__label__" r t; on = 0} on {t = t " " $0}'""",
     ),
+    _Layout(
+        "examples of intents, as of Rasa",
+        lambda lines: (
+            any(map(re.compile(r"## intent: *\S+\s*").fullmatch, lines)) and lines[0].startswith(("##", "<!--"))
+        ),
+        r"""awk '/^## / {label = ""} /^## intent:/ {label = $0; sub(/^## intent: */, "", label)} """
+        r"""/^- / && label {gsub(/\]\([^)]*\)|^- |\[/, ""); print "__label__" label " " $0}'""",
+    ),
     _Layout("counts of words, and no texts; give the reviews themselves", _all(_COUNTS), ""),
 )
 

@@ -52,6 +52,11 @@ CASES = [
         [("good 5:2 x", "1"), ("bad", "-1"), ("fine", "1")],
     ),
     (
+        "nlu.md",
+        "## intent:greet\n- hey\n- hello [Ann](name), fine\n\n## synonym:film\n- movie\n\n## intent: bye\n- see you\n",
+        [("hey", "greet"), ("hello Ann, fine", "greet"), ("see you", "bye")],
+    ),
+    (
         "unlabeled.review",
         REVIEW.format("5.0", "good") + REVIEW.format("1.0", "bad"),
         [("A good book  that I read", "5.0"), ("A bad book  that I read", "1.0")],
