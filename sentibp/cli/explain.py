@@ -222,7 +222,7 @@ def _fitting(explanation: Explanation) -> list[Sum]:
 def _meaning(explanation: Explanation, shown: int) -> str:
     """Return a sentence about the sums of more than two labels."""
     names = [_short(name, 20) for name in explanation.classes.names]
-    if explanation.sums[0].name in explanation.classes.names:
+    if explanation.against_rest:
         more = f"; the {shown} most probable are shown, JSON has all" if shown < len(names) else ""
         return f"each column: the logit of a label minus the mean logit of the others; bias: of an empty review{more}"
     has_middle = len(explanation.sums) > 1

@@ -53,10 +53,10 @@ def print_class_top(result: ClassFeatures, json: bool) -> None:
         }
         print_json({"weight": meaning, "linear": result.linear, "sums": weights})
         return
-    if "polarity" in result.sums:
+    if not result.against_rest:
         groups = [
-            (f"{name}\n", [(f"for {'the ' * (name == 'neutrality')}{side}", found) for side, found in sides.items()])
-            for name, sides in result.sums.items()
+            (f"{name}\n", [(f"for {'the ' * (i > 0)}{side}", found) for side, found in sides.items()])
+            for i, (name, sides) in enumerate(result.sums.items())
         ]
     else:
         shown = distinct_names(result.sums, 20)

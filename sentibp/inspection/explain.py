@@ -70,6 +70,7 @@ class Sum(NamedTuple):
     contributions: list[Contribution]  # in the order of their last words
     residual: float  # the error of the sum: rounding and numerical integration
     words: list[Word]
+    of_middle: bool = False  # whether it is evidence for the middle of the scale, as neutrality is
 
 
 class Explanation(NamedTuple):
@@ -102,11 +103,16 @@ class Explanation(NamedTuple):
         return self.sums[0].residual
 
     @property
+    def against_rest(self) -> bool:
+        """Whether each sum is that of a label against the rest, which may be called as other sums are."""
+        return len(self.sums) == len(self.classes.names)
+
+    @property
     def accuracy(self) -> str:
         """A sentence: how exactly the sums add up, and how the contributions are computed."""
         residual = max(abs(each.residual) for each in self.sums)
         source, method = METHODS[self.method]
-        each = "the logit" if len(self.sums) == 1 and self.sums[0].name == "logit" else "each sum"
+        each = "each sum" if isinstance(self.positive, tuple) else "the logit"
         error = f"up to {residual:.1e}, the error of {source}" if residual else "without any error"
         return f"bias and contributions add up to {each}, {error}; {method}"
 
@@ -136,7 +142,7 @@ class Explanation(NamedTuple):
     @property
     def shown(self) -> Sum:
         """The sum that colours the words: the polarity, or that of the predicted label against the rest."""
-        return next((each for each in self.sums if each.name == self.label), self.sums[0])
+        return next((each for each in self.sums if self.against_rest and each.name == self.label), self.sums[0])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as plain values, as `sentibp explain --json` writes it."""
@@ -205,7 +211,8 @@ def explain_located(classifier: Classifier, located: Located) -> Explanation:
         by_word = _by_word(len(spans), found, of_feature)
         words = [Word(*span, *rest) for span, *rest in zip(spans, by_word.tolist(), known, strict=True)]
         residual = value - bias - sum(each.contribution for each in contributions)
-        sums.append(Sum(name, value, bias, contributions, residual, words))
+        is_second = classifier.spec.head == "scale" and bool(sums)
+        sums.append(Sum(name, value, bias, contributions, residual, words, of_middle=is_second))
     return Explanation(label, positive, tuple(sums), method, classifier.spec.label_set)
 
 

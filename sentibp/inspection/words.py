@@ -86,6 +86,7 @@ class ClassFeatures(NamedTuple):
 
     sums: dict[str, dict[str, Ranking]]  # name of the sum -> what large and small values are evidence for -> features
     linear: bool  # whether each sum of a review is a constant plus the pooled weights of its features
+    against_rest: bool  # whether each sum is that of a label against the rest, and not polarity or neutrality
 
 
 MIDDLE, ENDS = "middle", "ends"
@@ -109,11 +110,12 @@ def top_class_features(classifier: Classifier, count: int, most_frequent: int) -
     """Return the same for a model with more than two labels: for each sum of `explain.explain`."""
     texts, weight = feature_weights(classifier, most_frequent)
     spec, sums = classifier.spec, {}
-    for name, column in zip(output_sums(spec)[0], weight.T, strict=True):
-        ends = ("against", "for") if name in spec.labels else (spec.labels[0], spec.labels[-1])
-        low, high = (ENDS, MIDDLE) if name == "neutrality" else ends
+    names, contrasts = output_sums(spec)
+    for name, column in zip(names, weight.T, strict=True):
+        ends = (spec.labels[0], spec.labels[-1]) if not sums else (ENDS, MIDDLE)
+        low, high = ends if contrasts is None else ("against", "for")
         sums[name] = {high: _largest(column, column, texts, count), low: _largest(-column, column, texts, count)}
-    return ClassFeatures(sums, is_linear(classifier))
+    return ClassFeatures(sums, is_linear(classifier), contrasts is not None)
 
 
 def feature_weights(classifier: Classifier, most_frequent: int) -> tuple[pa.LargeStringArray, Array]:

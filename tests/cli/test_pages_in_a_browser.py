@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -423,6 +424,21 @@ def test_an_exported_page_is_written_from_right_to_left_where_the_text_is(page: 
         type_text(page, text)
         page.wait(f"document.getElementById('marked').textContent === {json.dumps(text)}")
         assert page.js("getComputedStyle(document.getElementById('text')).direction") == direction
+
+
+def test_classes_of_an_exported_page_may_be_called_as_sums_are(page: Page, tmp_path: Path):
+    """A class `neutrality` without an order had the colours of the middle of a scale."""
+    classifier = exports.random_model("topics")
+    names = ("neutrality", "polarity", *classifier.spec.labels[2:])
+    classifier = replace(classifier, spec=replace(classifier.spec, labels=names))
+    content = export_model(classifier, "html", Decision(classifier.spec.label_set)).content
+    (tmp_path / "names.html").write_bytes(content)
+    page.open((tmp_path / "names.html").as_uri())
+    page.wait(READY)
+    label = page.text("#prediction").rpartition(" ")[0]
+    assert page.text("#contributions h3") == f"{label} against the rest: green is evidence for it"
+    assert page.js("document.querySelectorAll('#marked .neutral, #contributions .neutral, .opinion').length") == 0
+    assert f"speaks for {label}, red and dashed for the rest" in page.text("#legend")
 
 
 def test_the_drawing_of_an_exported_page_follows_the_keys(page: Page, exported):

@@ -128,7 +128,7 @@ def _of_classes(text: str, explanation: Explanation) -> dict[str, Any]:
     return {
         "labels": distribution(explanation),
         "place": explanation.place,
-        "against_rest": explanation.sums[0].name in explanation.classes.names,
+        "against_rest": explanation.against_rest,
         "sums": [(each, _pieces(text, each), _contributions(each)) for each in explanation.sums],
     }
 
@@ -159,6 +159,6 @@ def _pieces(text: str, each: Sum) -> list[dict[str, Any]]:
 
 def _side(each: Sum, contribution: float) -> str:
     """Return the kind of a contribution, which gives its colour."""
-    if each.name == "neutrality":
+    if each.of_middle:
         return "neutral" if contribution > 0 else "opinion"
     return "positive" if contribution > 0 else "negative"

@@ -365,7 +365,7 @@ def _prediction(text: str, explanation: inspection_explain.Explanation) -> dict[
             "html": marked(text, explanation.shown),
             **_parts(explanation.shown),
         }
-    against_rest = explanation.sums[0].name in explanation.classes.names
+    against_rest = explanation.against_rest
     sums = [explanation.shown] if against_rest else explanation.sums
     return {
         "probabilities": list(explanation.probabilities.values()),
@@ -374,6 +374,7 @@ def _prediction(text: str, explanation: inspection_explain.Explanation) -> dict[
         "sums": [
             {
                 "name": f"{each.name} against the rest" if against_rest else each.name,
+                "of_middle": each.of_middle,
                 "value": each.value,
                 "bias": each.bias,
                 **_parts(each),

@@ -101,12 +101,12 @@ def _rankings(classifier: Classifier) -> list[tuple[str, str, words.Ranking]]:
         found = words.top_features(classifier, _LISTED_WORDS, _WORD_CANDIDATES)
         return [("most positive", "positive", found.positive), ("most negative", "negative", found.negative)]
     sides: list[tuple[str, str, words.Ranking]] = []
-    of_sums = words.top_class_features(classifier, _LISTED_WORDS, _WORD_CANDIDATES).sums
-    for name, (high, low) in ((name, sides.items()) for name, sides in of_sums.items()):
-        if name == "neutrality":
-            sides += [(f"for the {high[0]}", "neutral", high[1]), (f"for the {low[0]}", "opinion", low[1])]
-        elif name in classifier.spec.labels:
+    features = words.top_class_features(classifier, _LISTED_WORDS, _WORD_CANDIDATES)
+    for name, (high, low) in ((name, each.items()) for name, each in features.sums.items()):
+        if features.against_rest:
             sides.append((f"for {name}", "positive", high[1]))
-        else:
+        elif not sides:
             sides += [(f"for {high[0]}", "positive", high[1]), (f"for {low[0]}", "negative", low[1])]
+        else:
+            sides += [(f"for the {high[0]}", "neutral", high[1]), (f"for the {low[0]}", "opinion", low[1])]
     return sides

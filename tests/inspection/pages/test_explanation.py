@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
 from sentibp.inspection.explain import Contribution, Sum, Word, explain
 from sentibp.inspection.pages.explanation import excerpt, explanation_page, marked, merged, without_breaks
+from sentibp.inspection.pages.report_words import strongest_words
+from sentibp.inspection.words import top_class_features
 
 
 def test_a_repeated_feature_is_listed_once_with_the_sum():
@@ -78,3 +81,36 @@ def test_an_excerpt_of_one_long_word_is_that_word():
     text = "a" * 50
     shown, part = excerpt(text, Sum("logit", 0.0, 0.0, [], 0.0, [Word(text, 0, 50, 1.0, True)]), 20)
     assert (shown, part.words[0].end) == (text, 50)
+
+
+@pytest.mark.parametrize(
+    ("names", "output"),
+    [
+        (["neutrality", "polarity", "logit"], "softmax"),
+        (["polarity", "neutrality"], "softmax"),
+        (["neutrality", "polarity", "logit"], "scale"),
+        (["bad", "neutrality", "good"], "scale"),
+        (["polarity", "so so", "good"], "cumulative"),
+    ],
+)
+def test_classes_that_are_called_as_sums_are(new_classifier, names, output):
+    """A class `neutrality` without an order had the colours and the words of the middle of a scale."""
+    data = {"labels": names, "ordered": output != "softmax"}
+    classifier = new_classifier(["good film", "bad film"], model={"output": output}, data=data)
+    tensor = classifier.tensors()["embedding.weight"]
+    tensor[...] = np.random.default_rng(0).standard_normal(tensor.shape)
+    explanation = explain(classifier, "good film")
+    page = explanation_page("good film", explanation, "mine")
+    kinds = set(re.findall(r'class="(neutral|opinion|positive|negative)"', page))
+    of_labels = output == "softmax"
+    assert page.count("against the rest</h2>") == (len(names) if of_labels else 0)
+    assert (kinds & {"neutral", "opinion"} != set()) == ("middle of the scale" in page) == (output == "scale")
+    assert explanation.shown.name == (explanation.label if of_labels else "polarity")
+    found = top_class_features(classifier, 3, 9)
+    assert [list(each) for each in found.sums.values()] == (
+        [["for", "against"]] * len(names)
+        if of_labels
+        else [[names[-1], names[0]], ["middle", "ends"]][: len(found.sums)]
+    )
+    kinds = [side.kind for side in strongest_words([classifier])[0]]
+    assert ("neutral" in kinds) == (output == "scale") and ("negative" in kinds) == (not of_labels)

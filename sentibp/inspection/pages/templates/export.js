@@ -28,7 +28,7 @@
     for (const id of ["words-title", "marked", "legend", "parts", "drawing"]) at(id).hidden = isLong;
     if (isLong) at("more").textContent += `; texts of more than ${LONG.toLocaleString("en")} characters are not explained`;
     else {
-      showWords(text, shownSum(answer));
+      showWords(text, answer);
       showContributions(answer);
       draw(text, answer);
     }
@@ -51,31 +51,32 @@
     at("scale").firstElementChild.style.left = `${100 * (answer.place ?? 0)}%`;
   }
 
-  const shownSum = (answer) => answer.sums.find(({ name }) => name === answer.label) ?? answer.sums[0];
-  const sideOf = ({ name }, value) =>
-    (name === "neutrality" ? (value > 0 ? "neutral" : "opinion") : value > 0 ? "positive" : "negative");
-  const isContrast = (answer) => about().labels.includes(answer.sums[0].name);
-  const titleOf = (answer, { name }) => {
-    const { labels } = about();
+  const isContrast = (answer) => answer.sums.length === about().labels.length; // a sum for each label against the rest
+  const isOfMiddle = (answer, each) => !isContrast(answer) && each === answer.sums[1];
+  const shownSum = (answer) => answer.sums[isContrast(answer) ? about().labels.indexOf(answer.label) : 0];
+  const sideOf = (answer, each, value) =>
+    (isOfMiddle(answer, each) ? (value > 0 ? "neutral" : "opinion") : value > 0 ? "positive" : "negative");
+  const titleOf = (answer, each) => {
+    const { labels } = about(), { name } = each;
     if (isContrast(answer)) return `${name} against the rest: green is evidence for it`;
-    return name === "neutrality" ? "neutrality: blue is evidence for the middle, yellow for the ends"
+    return isOfMiddle(answer, each) ? "neutrality: blue is evidence for the middle, yellow for the ends"
       : `${name}: green is evidence for ${labels.at(-1)}, red for ${labels[0]}`;
   };
 
-  function showWords(text, each) {
-    const sizes = drawnSizes(each.words), pieces = [];
+  function showWords(text, answer) {
+    const each = shownSum(answer), sizes = drawnSizes(each.words), pieces = [];
     let done = 0;
     for (const [i, { start, end, contribution, known }] of each.words.entries()) {
       const from = Math.max(start, done);
       pieces.push(text.slice(done, from));
       done = Math.max(done, end);
       pieces.push(element("mark", {
-        class: known ? (sizes[i] ? sideOf(each, contribution) : "") : "unknown",
+        class: known ? (sizes[i] ? sideOf(answer, each, contribution) : "") : "unknown",
         title: known ? signed(contribution) : "unknown", style: `--share:${Math.round(45 * sizes[i])}%`,
       }, text.slice(from, done)));
     }
     at("marked").replaceChildren(...pieces, text.slice(done));
-    const [plus, minus] = about().labels.includes(each.name) ? [each.name, "the rest"] : about().labels.slice().reverse().filter((_, i, all) => i === 0 || i === all.length - 1);
+    const [plus, minus] = isContrast(answer) ? [each.name, "the rest"] : about().labels.slice().reverse().filter((_, i, all) => i === 0 || i === all.length - 1);
     at("legend").textContent = each.words.length
       ? `Green and underlined speaks for ${plus}, red and dashed for ${minus}; dotted words are unknown.` : "";
   }
@@ -83,10 +84,10 @@
   function showContributions(answer) {
     const sums = isContrast(answer) ? [shownSum(answer)] : answer.sums;
     at("contributions").replaceChildren(...sums.flatMap((each) =>
-      [element("h3", {}, titleOf(answer, each)), element("div", { class: "scroll" }, tableOf(each))]));
+      [element("h3", {}, titleOf(answer, each)), element("div", { class: "scroll" }, tableOf(answer, each))]));
   }
 
-  function tableOf(each) {
+  function tableOf(answer, each) {
     const found = new Map(); // each word or n-gram once
     for (const { text, contribution } of each.contributions) {
       const [n, total] = found.get(text) ?? [0, 0];
@@ -100,7 +101,7 @@
       element("td", { class: "bar" }, bar));
     const heads = ["word or n-gram", "contribution", "size"].map((head) => element("th", { scope: "col" }, head));
     const rows = parts.map(({ text, contribution }, i) => row(text, contribution,
-      element("div", { class: sideOf(each, contribution), style: `--share:${Math.round(100 * sizes[i])}%` })));
+      element("div", { class: sideOf(answer, each, contribution), style: `--share:${Math.round(100 * sizes[i])}%` })));
     if (rest.length) rows.push(row(page.counted(rest.length, "other"), sum(rest.map((i) => all[i].contribution))));
     rows.push(row("an empty text", each.bias), row("the sum", each.value));
     return element("table", {}, caption(`Contributions to ${each.name}`), element("tr", {}, ...heads), ...rows);

@@ -233,21 +233,21 @@
   }
 
   function contributions(answer) {
-    if (!answer.sums) return at("contributions").replaceChildren(tableOf(answer, "logit"));
+    if (!answer.sums) return at("contributions").replaceChildren(tableOf(answer, "the logit"));
     at("contributions").replaceChildren(...answer.sums.flatMap((each) => {
       const title = document.createElement("h2"), [worst, best] = [answer.labels[0], answer.labels.at(-1)];
       title.textContent = each.name === "polarity" ? `polarity: green is evidence for ${best}, red for ${worst}`
-        : each.name === "neutrality" ? "neutrality: blue is evidence for the middle, yellow for the ends"
+        : each.of_middle ? "neutrality: blue is evidence for the middle, yellow for the ends"
           : `${each.name}: green is evidence for it`;
       return [title, tableOf(each, each.name)];
     }));
   }
 
   function tableOf(answer, sum) {
-    const colours = sum === "neutrality" ? ["opinion", "neutral"] : ["negative", "positive"];
+    const colours = answer.of_middle ? ["opinion", "neutral"] : ["negative", "positive"];
     const { row } = page, table = document.createElement("table");
     table.createCaption().className = "unseen";
-    table.caption.textContent = `The contributions to ${sum === "logit" ? "the logit" : sum}`;
+    table.caption.textContent = `The contributions to ${sum}`;
     table.append(row("th", ["word or n-gram", "contribution", "size"]));
     for (const [name, value, size] of answer.parts) {
       const bar = document.createElement("div");
