@@ -134,7 +134,8 @@ class Column:
     @property
     def is_text(self) -> bool:
         """Whether the values look like texts: several words, and seldom the same."""
-        unspaced = self.length > 12 and self.characters > 10 * self.words  # of Chinese, a space ends a sentence or two
+        in_ascii = sum(map(str.isascii, self.distinct)) > 0.5 * len(self.distinct)  # ids and addresses, without spaces
+        unspaced = self.length > 12 and self.characters > 10 * self.words and not in_ascii  # as Chinese is
         wordy = self.words >= 2.5 * self.filled or unspaced
         return wordy and self.numbers < 0.5 * self.filled and len(self.distinct) > 0.3 * self.filled > 0
 

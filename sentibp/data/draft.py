@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +25,7 @@ from sentibp.data.opposite_texts import as_reviews, opposite_texts
 from sentibp.data.reader_settings import READER_SETTINGS, open_as_suggested
 from sentibp.data.readers.split_column import split_column, split_column_note
 from sentibp.data.readers.splits import canonical
-from sentibp.data.readers.table import Table, require_columns, resolved
+from sentibp.data.readers.table import ReadOptions, Table, require_columns, require_readable, resolved
 from sentibp.data.split import possible_share
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils.messages import counted
@@ -61,6 +63,7 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
         raise DataError(f"{name}: empty; give a file with reviews")
     if profile.label is None:
         readers.reject_other_class(path, name)
+        _reject_lists(table, profile)
     opposite = None if "text_column" in given else opposite_texts(profile.columns)
     as_rows = "" if opposite is None else as_reviews(path, opposite, settings.get("encoding"))
     if as_rows and "label_column" not in given and not (profile.label and has_label_word(profile.label.name)):
@@ -86,9 +89,26 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     if not table.fixed_labels and "group_column" not in given:
         lines += _without_names(profile)
     notes = [] if table.fixed_labels or "label_column" in given else _other_labels(profile, name)
-    notes = [*taken, *dict.fromkeys(table.notes), *notes, *_splits(profile, name)]
+    notes = [*taken, *dict.fromkeys(table.notes), *_repeated(table, name), *notes, *_splits(profile, name)]
     notes += [f"{name}: {as_rows}"] if as_rows else []
     return Draft(lines, profile.rows, open_lines, notes, advice)
+
+
+def _repeated(table: Table, name: str) -> list[str]:
+    """Return a note on each name that several columns share, of which none is looked at."""
+    count = Counter(table.columns)
+    several = [column for column in count if count[column] > 1 and column]
+    return [
+        f"{name}: {count[each]} columns are called {each!r}, and are not used; rename all but one" for each in several
+    ]
+
+
+def _reject_lists(table: Table, profile: Profile) -> None:
+    """Raise the DataError about the first column that is called as labels are, and has lists."""
+    for column in filter(usual_label_name, profile.nested):
+        options = require_readable(table, ReadOptions((), label=column))
+        with contextlib.closing(table.batches(options.wanted_columns())) as batches:
+            next(batches, None)
 
 
 def _splits(profile: Profile, name: str) -> tuple[str, ...]:

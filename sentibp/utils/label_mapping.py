@@ -14,14 +14,14 @@ _KINDS = ("negative", "positive", "ignore")
 
 _NEGATIVE = """negative neg bad poor rotten negativ négatif négative negatif negativo negativa schlecht mauvais
 thumbs_down thumb_down not_recommended unrecommended do_not_recommend unfavorable unfavourable dissatisfied unsatisfied
-unhappy dislike disliked disagree detractor complaint 👎 🙁 ☹ negatif olumsuz negatywny отрицательный негативный negatív
-负面 負面 消极 差评 ネガティブ 부정 سلبي"""
+unhappy dislike disliked disagree detractor complaint 👎 🙁 ☹ 😞 😠 😡 negatif olumsuz negatywny отрицательный
+негативный negatív 负面 負面 消极 差评 ネガティブ 부정 سلبي"""
 _POSITIVE = """positive pos good fresh positiv positif positivo positiva gut bon thumbs_up thumb_up recommended
-recommend favorable favourable satisfied happy like liked agree promoter praise compliment 👍 🙂 😀 pozitif olumlu
-pozytywny положительный позитивный pozitív 正面 积极 好评 ポジティブ 긍정 إيجابي"""
+recommend favorable favourable satisfied happy like liked agree promoter praise compliment 👍 🙂 😀 😃 😄 😁 😊 😍
+pozitif olumlu pozytywny положительный позитивный pozitív 正面 积极 好评 ポジティブ 긍정 إيجابي"""
 _WORST = "terrible awful horrible worst hate hated"
 _BEST = "excellent great best love loved perfect amazing outstanding"
-_NEUTRAL = "neutral neutre neutro neu mixed undecided ok okay average"
+_NEUTRAL = "neutral neutre neutro neu mixed undecided ok okay average 😐"
 
 _LEVELS = {
     word.replace("_", " "): level

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -592,3 +593,36 @@ def test_numbers_that_a_file_of_the_hub_names_mean_their_names(sentibp, here, la
     assert corpus.label is not None and corpus.label.tolist() == [1, 0] * 30
     sentibp("init", "named.parquet", "--label-column", "rating", "--out", "rating.yaml")
     assert written("rating.yaml")["labels"]["negative"] == [1, 2]
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="needs jq")
+def test_what_init_does_not_read_is_named(sentibp, fails, here):
+    """Of two columns called `text` nothing was said, and of a list of labels nothing that helps."""
+    write("two.csv", ["text", "text", "label"], [[i, text, i % 2] for i, text in enumerate(texts())])
+    assert (
+        "two.csv: 2 columns are called 'text', and are not used; rename all but one" in sentibp("init", "two.csv").err
+    )
+    rows = [
+        json.dumps({"id": i, "text": text, "label": ["good", "bad"][i % 2 :][:1]}) for i, text in enumerate(texts())
+    ]
+    Path("lists.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    command = fails(3, "init", "lists.jsonl").rpartition("keep the first: ")[2]
+    subprocess.run(command, shell=True, check=True)
+    sentibp("init", "reviews.jsonl")
+    assert written("reviews.yaml")["labels"] == {"negative": ["bad"], "positive": ["good"]}
+    for i, text in enumerate(texts()):
+        Path("each").mkdir(exist_ok=True)
+        Path("each", f"{i}.json").write_text(json.dumps({"text": text, "label": i % 2}), encoding="utf-8")
+    command = (
+        fails(3, "init", "each").rpartition("if each is one review: ")[2].partition("; then give labelled.json")[0]
+    )
+    subprocess.run(command, shell=True, check=True)
+    assert sentibp("init", "labelled.json", "--json").json["rows"] == 60
+
+
+def test_ids_are_no_texts_without_spaces(sentibp, here):
+    """They are longer than short reviews, and were the texts."""
+    rows = [[f"l3Wk_mvAog6XANIuGQ{i:04}", f"sehr {'gut' if i % 2 else 'schlecht'} {i}", i % 2] for i in range(60)]
+    write("r.csv", ["review_id", "Kommentar", "Urteil"], rows)
+    sentibp("init", "r.csv")
+    assert written("r.yaml")["text_column"] == "Kommentar"

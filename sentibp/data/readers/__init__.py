@@ -96,7 +96,8 @@ def _open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Tab
         _require_labelled([inner / each for each in names], name, options)
     one = f"name one of them, such as {prefix}/{(names or [''])[0]}"
     by_class = "" if options.label is None else folder.as_partitions(inner, names)
-    files, notes = choose_files(names, split, prefix, "; ".join(filter(None, (one, by_class))))
+    one_each = folder.as_one_file(inner, names)
+    files, notes = choose_files(names, split, prefix, "; ".join(filter(None, (one, by_class, one_each))))
     if not files:
         raise DataError(f"{name}: the folder has no reviews; {folder.what_to_give(inner, prefix)}")
     empty = [file for file in files if len(files) > 1 and not (inner / file).stat().st_size]
@@ -176,7 +177,8 @@ def _open_zip(data: memoryview, name: str, options: ReadOptions, split: str) -> 
         note = f"{name}: read as Excel, which it is in spite of its name"
         is_other = format_suffix(name) in disguise.TEXT
         return excel.open_excel(data, name, options).with_notes((note,) if is_other else ())
-    if "word/document.xml" in members or "content.xml" in members:
+    office = ("word/document.xml", "content.xml", "Index/Document.iwa")
+    if any(each in members for each in office):
         raise DataError(f"{name}: a document of an office program; save its table as .xlsx or CSV")
     names = data_files(members)
     files, notes = choose_files(names, split, name, compression.how_to_unpack(name, names))

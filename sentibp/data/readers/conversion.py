@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from string import Template
@@ -66,6 +67,37 @@ _BLOCKS = (
     r'found = [re.findall(r"(?m)^(\w+/\w+): (.*)", block) for block in re.split(r"\n\s*\n", text)]; '
     "rows = [dict(each) for each in found if each]; "
 ) + _WRITE_DICTS
+_INSERT = (
+    "import collections, csv, re; text = open($file, encoding=$encoding).read(); "
+    r'value = r"(?:\x27(?:[^\x27\\]|\\.|\x27\x27)*\x27|[^,()\s\x27][^,()]*)"; '
+    r'row = rf"\(\s*({value}\s*(?:,\s*{value}\s*)*)\)"; '
+    r'start = r"(?im)^\s*insert\s+into\s+([\w.`\x22]+)\s*(\([^)]*\))?\s*values\s*"; '
+    r'found = re.findall(rf"{start}((?:{row}\s*,?\s*)+)", text); '
+    "table = collections.Counter(name for name, _, rows, _ in found for _ in rows).most_common(1)[0][0]; "
+    'named = next((names for name, names, _, _ in found if name == table and names), ""); '
+    r'start = rf"(?is)create\s+table\s+(?:if\s+not\s+exists\s+)?{re.escape(table)}\s*"; '
+    r'made = re.search(rf"{start}\((.*?)\)[^,;)]*;", text); '
+    r'fields = re.sub(r"\([^()]*\)", "", named[1:-1] or (made[1] if made else "")).split(","); '
+    r'first = [re.match(r"\W*(\w*)", field)[1] for field in fields]; '
+    'keys = {"primary", "unique", "key", "constraint", "foreign", "index"}; '
+    "names = [name for name in first if name.lower() not in keys]; "
+    r'meant = lambda found: {"n": "\n", "r": "", "t": "\t"}.get(found[1], found[1]); '
+    r'quoted = lambda text: re.sub(r"(?s)\\(.)", meant, text[1:-1].replace("\x27\x27", "\x27")); '
+    r'plain = lambda text: quoted(text) if text[0] == "\x27" else "" if text.upper() == "NULL" else text.strip(); '
+    "bodies = [one for name, _, rows, _ in found if name == table for one in re.findall(row, rows)]; "
+    "rows = [[plain(each) for each in re.findall(value, body)] for body in bodies]; "
+    "width = len(rows[0]); "
+    'rows = [names if len(names) == width else [f"column{i}" for i in range(width)], *rows]; '
+) + _WRITE_ROWS
+_COPY = (
+    "import csv, re; text = open($file, encoding=$encoding).read(); "
+    r'found = re.findall(r"(?ims)^copy\s+\S+\s*\(([^)]*)\)\s+from\s+stdin;\n(.*?)^\\\.", text); '
+    r'names, lines = max(found, key=lambda each: each[1].count("\n")); '
+    r'meant = lambda found: {"n": "\n", "r": "", "t": "\t", "N": ""}.get(found[1], found[1]); '
+    r'plain = lambda text: re.sub(r"\\(.)", meant, text); '
+    r'rows = [[plain(each) for each in line.split("\t")] for line in lines.split("\n") if line]; '
+    r'rows = [re.findall(r"\w+", names), *rows]; '
+) + _WRITE_ROWS
 _SQLITE = (
     "import csv, sqlite3; found = sqlite3.connect($file).execute($query); "
     "rows = [[column[0] for column in found.description], *found]; "
@@ -105,6 +137,29 @@ def arrow(data: memoryview, name: str) -> str:
 def orc(_: memoryview, name: str) -> str:
     """Return how to write a file of ORC as Parquet."""
     return _command(name, "Parquet", ".parquet", _ORC)
+
+
+def stata(_: memoryview, name: str) -> str:
+    """Return how to write a file of Stata as CSV."""
+    return _command(name, "CSV", ".csv", "import pandas; pandas.read_stata($file).to_csv($target, index=False)")
+
+
+def r(data: memoryview, name: str) -> str:
+    """Return how to write the object in a file of R as CSV, which R does. It may be in another file with others."""
+    if data[:2] == b"RD" or not os.path.isfile(name):
+        return "write a data frame of it as CSV in R: write.csv(frame, row.names = FALSE)"
+    target = new_file(".csv")
+    code = f"write.csv(readRDS({_literal(name)}), {_literal(target)}, row.names = FALSE)"
+    return f"write it as CSV: {shlex.join(['Rscript', '-e', code])}; then give {target}"
+
+
+def sql(data: memoryview, name: str) -> str:
+    """Return how to write the rows that a dump inserts into a table as CSV: into the one with the most of them."""
+    head = bytes(data[: 1 << 24])
+    code = _COPY if re.search(rb"(?im)^copy\s.*\sfrom\s+stdin;", head) else _INSERT
+    if code is _INSERT and not re.search(rb"(?i)insert\s+into\s[^;]*\bvalues\b", head):
+        return "load it into a database, and write its table to a CSV file"
+    return _command(name, "CSV", ".csv", code, what="the rows of its largest table", encoding=_encoding(data))
 
 
 def sqlite(_: memoryview, name: str) -> str:

@@ -42,6 +42,14 @@ _CONVERTED: tuple[tuple[bytes, str, Callable[[memoryview, str], str]], ...] = (
     (rb"SQLite format 3\0", "an SQLite database", conversion.sqlite),
     (rb"ARROW1|FEA1|\xff{4}[\s\S]{4}\x10\0{3}", "a Feather or Arrow file", conversion.arrow),
     (rb"ORC\n?[\x00-\x08\x0e-\x1f\x80-\xff]", "an ORC file", conversion.orc),
+    (rb"<stata_dta>|[l-s][\x01\x02]\x01\0", "a file of Stata", conversion.stata),
+    (rb"[XAB]\n\0\0\0[\x02\x03]|RD[AX][23]\n", "a file of R", conversion.r),
+    (
+        rb"(?i)\s*insert\s+into\s+[`\"\w.]+\s*(\(|values\b)|\s*create\s+table\s|-- (mysql|mariadb) dump|"
+        rb"--\r?\n-- postgresql|pragma foreign_keys|drop table\b",
+        "a dump in SQL",
+        conversion.sql,
+    ),
     (rb"%YAML |version: [^\n]*\n\s*nlu:", "a YAML file", conversion.yaml),
     (rb"---[ \t]*\r?\n(- )?" + _KEY + rb"\s", "a YAML file", conversion.yaml),
     (rb"- (" + _KEY + rb") .*\r?\n(- \1| +" + _KEY + rb")\s", "a YAML file", conversion.yaml),  # a list of mappings
@@ -56,6 +64,7 @@ _NO_TEXT = (  # how contents begin, and what they are
         "a pointer of Git LFS, not the file itself; fetch it with git lfs pull",
     ),
     (rb"%PDF-", "a PDF file; save its texts as CSV"),
+    (rb"\$FL[23]@\(#\)", "a file of SPSS; save it as CSV there"),
     (rb"\{\\rtf", "a document in Rich Text Format; save it as plain text or CSV"),
     (rb"Obj\x01", "an Avro file; write it as Parquet"),
     (rb"\x89HDF|CDF\x01", "an HDF5 or NetCDF file; write its table as Parquet"),
@@ -69,11 +78,6 @@ _NO_TEXT = (  # how contents begin, and what they are
     (
         rb"window\.YTD\.",
         "JavaScript of a Twitter archive; write the list in it to a .json file, for example with sed '1s/^[^[]*//'",
-    ),
-    (
-        rb"(?i)\s*insert\s+into\s+[`\"\w.]+\s*(\(|values\b)|\s*create\s+table\s|-- (mysql|mariadb) dump|"
-        rb"--\r?\n-- postgresql",
-        "a dump in SQL; load it into a database, and write its table to a CSV file",
     ),
     (rb"\+-{2,}[+-]*\+\s", "a table with a frame, as mysql shows it; write it as TSV, as `mysql -B` does"),
     (

@@ -172,6 +172,16 @@ def as_partitions(path: Path, names: Sequence[str]) -> str:
     return f"if each has the texts of a class: {command}; then give {target}"
 
 
+def as_one_file(path: Path, names: Sequence[str]) -> str:
+    """Return the command that joins files which are a review each, as objects of JSON; "" for others."""
+    if len(names) < 2 or any(format_suffix(each) != ".json" for each in names):
+        return ""
+    if any((path / each).stat().st_size > _HEAD for each in names):
+        return ""
+    target = new_file(".json")
+    return f"if each is one review: cat {shlex.quote(shown(str(path)))}/*.json > {target}; then give {target}"
+
+
 def other_class(path: Path) -> str | None:
     """Return the table beside this one whose name says to have the texts of the other class; None if there is none."""
     words = re.split(r"(?<![^\W_])(neg|negative|pos|positive)(?![^\W_])", path.name, flags=re.IGNORECASE)

@@ -23,6 +23,19 @@ _LONG_WORD = 20  # characters: a longer one is a text, of a language that writes
 
 _SHOWN = 60  # characters of the labels in a message
 
+_TASK = (
+    "[.annotations[0].result[]?.value.choices[]?][0] as $choice | "
+    "{text: (.data.text // (.data | map(strings) | first)), label: $choice}"
+)
+_CHAT = (
+    'def last(who): [.messages[] | select(.role == who).content][-1]; {text: last("user"), label: last("assistant")}'
+)
+_NAMED_NUMBERS = (
+    "(.features | map({(.name): .type.names?}) | add) as $names | .rows[].row | "
+    "with_entries($names[.key] as $of | if $of and .value >= 0 then .value |= $of[.] else . end)"
+)
+"""Filters of jq that take texts and labels out of a task, of a chat, and of rows with numbers that have names."""
+
 
 def has_texts(record: Record, options: ReadOptions) -> bool:
     """Return whether a record has every text column, with a value that is no object or list."""
@@ -51,12 +64,15 @@ def notes_on_inner_lists(
     """
     found = [record for record in itertools.islice(records, LOOK) if isinstance(record, dict)]
     are_reviews = any(has_texts(record, options) for record in found)
+    each = _steps((*path, *[None] * in_list)) or "."
     if options.label is not None and found and all(map(_is_task, found)):
-        raise DataError(
-            f"{name}: tasks of Label Studio, whose labels are deep in lists; export them as JSON-MIN or CSV"
-        )
+        command = _command(f"{each} | {_TASK}", name)
+        raise DataError(f"{name}: tasks of Label Studio, whose labels are deep in lists; take them out: {command}")
+    if found and not are_reviews and all(map(_is_chat, found)):
+        command = _command(_CHAT if each == "." else f"{each} | {_CHAT}", name)
+        raise DataError(f"{name}: messages of a chat; take out the last of the user, and the answer to it: {command}")
     if not are_reviews and (key := _list_of_texts(found)):
-        each = f"{_steps((*path, *[None] * in_list)) or '.'} | {_steps((options.texts[0],))} = {_steps((key, None))}"
+        each = f"{each} | {_steps((options.texts[0],))} = {_steps((key, None))}"
         command = _command(f"{each} | del({_steps((key,))})" if key != options.texts[0] else each, name)
         raise DataError(f"{name}: each object has a list {key!r} of texts; give an object for each text: {command}")
     for record in found:
@@ -78,6 +94,26 @@ def _is_task(record: Record) -> bool:
         isinstance(each, dict) and "result" in each for each in annotations
     )
     return labelled and isinstance(record.get("data"), dict)
+
+
+def _is_chat(record: Record) -> bool:
+    """Return whether a record has the messages of a chat, as language models are trained on them."""
+    messages = record.get("messages")
+    return isinstance(messages, list) and any(isinstance(each, dict) and "role" in each for each in messages)
+
+
+def reject_named_numbers(value: Record, name: str, options: ReadOptions) -> None:
+    """Raise a DataError for rows of the dataset viewer of Hugging Face whose features have names for numbers.
+
+    0 may mean positive.
+    """
+    features = value.get("features")
+    if options.label is None or not isinstance(features, list) or not isinstance(value.get("rows"), list):
+        return
+    kinds = [each.get("type") for each in features if isinstance(each, dict) and "name" in each]
+    if any(isinstance(kind, dict) and kind.get("names") for kind in kinds):
+        fact = f"{name}: rows of the dataset viewer of Hugging Face, whose labels are numbers with names"
+        raise DataError(f"{fact}; write these with their names: {_command(_NAMED_NUMBERS, name)}")
 
 
 def _list_of_texts(records: Sequence[Record]) -> str:

@@ -18,6 +18,7 @@ from sentibp.data.readers.inner_lists import (
     notes_on_inner_lists,
     objects,
     reject_classes_of_texts,
+    reject_named_numbers,
 )
 from sentibp.data.readers.json_document import Document
 from sentibp.data.readers.json_lines import (
@@ -106,6 +107,7 @@ def _find_rows(data: memoryview, name: str, options: ReadOptions, notes: list[st
         notes += notes_on_inner_lists([value], name, options, in_list=False)
     if document.skip(end) < len(document.text) or isinstance(value, str) or has_texts(value, options):
         return functools.partial(_concatenated, data, name, options)
+    reject_named_numbers(value, name, options)
     for key in value:
         require_once(value, key, f"{name}:{document.line(start)}")
     return _find_table(value, data, name, options) or _find_list(value, data, name, options, notes)

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import feather, orc
@@ -59,7 +60,25 @@ SENTENCE = "<sentence>{}<text>{{text}}</text><os>{}</os></sentence>"
 OPINIONS = '<o term="film" polarity="{label}"/><o polarity="{label}"/>'
 MIXED = '<sentence><text>it is so so</text><os><o polarity="pos"/><o polarity="neg"/></os></sentence>'
 
+VALUES = [
+    "('It''s a good film','pos')",
+    """('a \\"bad\\" süß, dull film','neg')""",
+    "('It\\'s a good film', 'pos')",
+    """('a "bad" süß, dull film', 'neg')""",
+]
+LINES = ",\n".join(VALUES)
+TABLE = "CREATE TABLE reviews (\n  text text NOT NULL,\n  label varchar(9) DEFAULT NULL,\n  KEY k (label)\n) AUTO=1;\n"
+OTHER = "INSERT INTO other VALUES (1,NOW());\nINSERT INTO others VALUES (1,'a');\n"
+COPY = "COPY public.a (k) FROM stdin;\n1\n\\.\n\nCOPY public.reviews (label, text) FROM stdin;\n"
+
 TEXTS = {
+    "mysql.sql": f"-- MySQL dump 10.13\n{OTHER}{TABLE}INSERT INTO reviews VALUES {','.join(VALUES)};\n",
+    "sqlite.sql": "PRAGMA foreign_keys=OFF;\nCREATE TABLE reviews (text TEXT, label TEXT);\n"
+    + "".join(f"INSERT INTO reviews VALUES{row};\n" for row in VALUES),
+    "names.sql": f"INSERT INTO `reviews` (`text`, `label`) VALUES\n{LINES};\n{OTHER}",
+    "postgres.sql": f"--\n-- PostgreSQL database dump\n--\n\n{COPY}"
+    + "".join(f"{label}\t{text}\n" for text, label in READ)
+    + "\\.\n",
     "r.arff": ARFF,
     "it's.arff": "%\n" * 999 + ARFF,
     "list.yaml": "".join(f"- text: {text!r}\n  label: {label}\n" for text, label in READ),
@@ -114,6 +133,16 @@ def test_tables_of_databases_and_of_arrow(tmp_path, monkeypatch):
     for name in "r.feather", "r.orc", "r.arrow":
         assert converted(name) == READ
         Path("labelled.parquet").unlink()
+
+
+def test_a_file_of_stata(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number in 114, 118:
+        frame = pd.DataFrame(READ, columns=["text", "label"])
+        frame = frame if number == 118 else frame.replace("ü", "u", regex=True).replace("ß", "ss", regex=True)
+        frame.to_stata(f"{number}.dta", write_index=False, version=number)
+        assert converted(f"{number}.dta") == list(frame.itertuples(index=False, name=None))
+        Path("labelled.csv").unlink()
 
 
 @pytest.mark.parametrize("content", ["<films><film><title/></film></films>", "<?xml version='1.0'?>\n<a/>\n"])

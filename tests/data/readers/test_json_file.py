@@ -19,6 +19,8 @@ FRAME = pd.DataFrame({"id": [7, 8], "text": ["good", "bad\n[}"], "label": [1, 0]
 REVIEWS = [{"id": 7, "text": "good", "label": 1}, {"text": "bad\n[}", "label": 0, "late": "x"}]
 READ = [("good", "1"), ("bad\n[}", "0")]
 
+needs_jq = pytest.mark.skipif(not shutil.which("jq"), reason="needs jq")
+
 
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("orient", ["records", "columns", "index", "split", "table", "values"])
@@ -250,14 +252,56 @@ def test_lists_of_texts_are_met_with_a_command_of_jq(tmp_path, data, lists, comm
         assert {("a good film", "pos"), ("a bad film", "neg")} <= found
 
 
+@needs_jq
 def test_tasks_of_label_studio(tmp_path):
-    """The message named no column of labels, as these are in lists; its smaller exports have columns."""
+    """The message named no column of labels, as these are in lists."""
     choice = {"id": 1, "type": "choices", "value": {"choices": ["good"]}}
-    data = json.dumps([{"id": 1, "data": {"text": "a film"}, "annotations": [{"id": 1, "result": [choice]}]}] * 2)
+    tasks = [{"id": 1, "data": {"text": "a film"}, "annotations": [{"id": 1, "result": [choice]}]}] * 2
+    tasks += [{"id": 3, "data": {"n": 3, "body": "a book"}, "annotations": []}]
     named = BOTH._replace(text="data.text")
     for options in BOTH, named:
-        assert complaint(data, "x.json", options).endswith("in lists; export them as JSON-MIN or CSV")
-    assert texts(parse(data, "x.json", named._replace(label=None))) == ["a film", "a film"]
+        said = complaint(json.dumps(tasks), "x.json", options)
+        assert said.startswith("x.json: tasks of Label Studio, whose labels are deep in lists; take them out: jq -c ")
+    assert taken_out(said, json.dumps(tasks)) == [("a film", "good"), ("a film", "good"), ("a book", None)]
+    assert texts(parse(json.dumps(tasks[:2]), "x.json", named._replace(label=None))) == ["a film", "a film"]
+
+
+def taken_out(message: str, data: str) -> list:
+    """Return the rows that the command of jq in a message writes."""
+    command = shlex.split(message.rpartition(": jq ")[2])
+    written = subprocess.run(["jq", *command[:2]], input=data, check=True, capture_output=True, text=True).stdout
+    return rows(parse(written, "x.jsonl"))
+
+
+@needs_jq
+def test_numbers_that_the_dataset_viewer_of_the_hub_names():
+    """0 of positive, negative was read as negative."""
+    kinds = {"text": {"dtype": "string"}, "n": {"dtype": "int64"}, "label": {"names": ["positive", "negative"]}}
+    features = [{"feature_idx": i, "name": name, "type": kind} for i, (name, kind) in enumerate(kinds.items())]
+    found = [{"row_idx": i, "row": {"text": "ab"[i], "n": 1, "label": i}, "truncated_cells": []} for i in range(2)]
+    data = {"features": features, "rows": found, "num_rows_total": 2}
+    named = BOTH._replace(text="row.text", label="row.label")
+    for options in BOTH, named:
+        said = complaint(json.dumps(data), "x.json", options)
+        assert said.startswith(
+            "x.json: rows of the dataset viewer of Hugging Face, whose labels are numbers with names"
+        )
+        assert taken_out(said, json.dumps(data)) == [("a", "positive"), ("b", "negative")]
+    assert texts(parse(json.dumps(data), "x.json", named._replace(label=None))) == ["a", "b"]
+    del kinds["label"]["names"]
+    assert rows(parse(json.dumps(data), "x.json", named)) == [("a", "0"), ("b", "1")]
+
+
+@needs_jq
+@pytest.mark.parametrize("in_list", [True, False])
+def test_messages_of_a_chat(in_list):
+    """The command kept the first message, that of the system."""
+    chat = [("system", "Classify!"), ("user", "a good film"), ("assistant", "pos")]
+    record = {"messages": [{"role": role, "content": content} for role, content in chat]}
+    data = json.dumps([record] * 2) if in_list else "".join(f"{json.dumps(record)}\n" for _ in range(2))
+    said = complaint(data, "x.json")
+    assert said.startswith("x.json: messages of a chat; take out the last of the user, and the answer to it: jq -c ")
+    assert taken_out(said, data) == [("a good film", "pos")] * 2
 
 
 @pytest.mark.parametrize(
