@@ -20,9 +20,7 @@ from sentibp.data.readers.dialect import (
     MisplacedQuote,
     all_lines_have,
     head_lines,
-    requoting,
     rows,
-    unread_quotes,
 )
 from sentibp.data.readers.header import (
     has_row_names,
@@ -38,6 +36,7 @@ from sentibp.data.readers.header import (
 from sentibp.data.readers.multiline import check_multiline_rows
 from sentibp.data.readers.surplus import below_names, class_column, may_repeat, without_surplus
 from sentibp.data.readers.table import Batch, ReadOptions, Table, is_set, too_long
+from sentibp.data.readers.widths import width_repair
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
 from sentibp.utils.messages import counted
@@ -318,15 +317,8 @@ def checked_rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
             row = _pair(fields, layout) if layout.is_plain and quoting == "none" else fields
             if len(row) != width:
                 found = f"{counted(len(row), 'field')} where the header has {width}"
-                repair = f"put a text that contains {separator!r} in double quotes"
-                if len(row) < width:
-                    repair = "add what is missing, put a text with line breaks in double quotes, or remove the line"
-                if mark := unread_quotes(row):
-                    repair += f": {mark} is read as a plain character; {requoting(mark, separator, name)}"
-                elif len(row) == width + 1 and _all_have(width + 1, layout):
-                    repair = "as each row has: give it a name in the first line, or remove it"
-                elif quoting == "none" and (len(row) > width or any('"' in field for field in row)):
-                    repair = f"quotes are read as plain characters; otherwise: {set_option('data.quoting', 'double')}"
+                all_have = functools.partial(_all_have, layout=layout)
+                repair = width_repair(row, layout.columns, separator, quoting, name, layout.options, all_have)
                 raise DataError(f"{name}:{line}: {found}; {repair}")
             yield line, row
     except MisplacedQuote as error:

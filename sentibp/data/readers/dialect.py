@@ -6,7 +6,6 @@ import contextlib
 import csv
 import io
 import re
-import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +17,7 @@ from sentibp.data.readers.content import as_file, line_chunks
 from sentibp.data.readers.table import ReadOptions, is_set
 from sentibp.utils import spill
 from sentibp.utils.near_names import folded_name
-from sentibp.utils.repair import python, set_option
+from sentibp.utils.repair import set_option
 
 Quoting = Literal["double", "backslash", "none"]
 
@@ -29,7 +28,6 @@ SAMPLE = 1 << 18  # bytes from which the separator and the header are found
 _UNQUOTED = "\t|"  # separators of files that are often written without quoting
 
 # The left and right signs that hold a text together in other places than CSV.
-_OTHER_QUOTES = {"'": "'", "`": "`", "\u2018": "\u2019", "\u201c": "\u201d", "\u201e": "\u201c"}
 
 _LINES = 5000  # lines with quotes that are examined
 
@@ -341,24 +339,3 @@ def all_lines_have(data: memoryview, separator: str, width: int, *, or_more: boo
         if (counts < width - 1).any() or (not or_more and (counts > width - 1).any()):
             return False
     return True
-
-
-def unread_quotes(row: Sequence[str]) -> str:
-    """Return the sign that seems to hold a text of a row together, over several fields, and is no quote; or ""."""
-    for i, cell in enumerate(row[:-1]):
-        mark, ends = cell.lstrip()[:1], [each.rstrip()[-1:] for each in row[i:]]
-        if mark in _OTHER_QUOTES and _OTHER_QUOTES[mark] in ends[1:] and _OTHER_QUOTES[mark] != ends[0]:
-            return mark
-    return "\\" if any(cell.endswith("\\") for cell in row[:-1]) else ""
-
-
-def requoting(mark: str, separator: str, name: str) -> str:
-    """Return the command that puts texts in double quotes which such a sign holds together, or marks separators in."""
-    file = "FILE" if name == "<stdin>" else shlex.quote(name)
-    if mark.isascii():
-        kind = "escapechar" if mark == "\\" else "quotechar"
-        written = f'csv.reader(sys.stdin, delimiter="{separator}", {kind}=chr({ord(mark)}))'
-        code = f'import csv, sys; csv.writer(sys.stdout, delimiter="{separator}").writerows({written})'
-        return f"to put such texts in them: {python('-c', code)} < {file} > new.csv"
-    left, right = f"(^|{re.escape(separator)}){mark}", f"{_OTHER_QUOTES[mark]}({re.escape(separator)}|\\r?$)"
-    return f'to put such texts in them: sed -E \'s/"/""/g; s/{left}/\\1"/g; s/{right}/"\\1/g\' {file} > new.csv'

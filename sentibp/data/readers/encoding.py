@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from os.path import isfile
+from pathlib import PurePath
 
 import numpy as np
 import pyarrow.compute as pc
@@ -14,7 +17,8 @@ from sentibp.data.readers.table import ReadOptions
 from sentibp.errors import DataError
 from sentibp.utils import spill
 from sentibp.utils.arrow import to_numpy
-from sentibp.utils.repair import set_option
+from sentibp.utils.paths import new_file
+from sentibp.utils.repair import python, set_option
 
 _LOOK = 64  # bytes from which an encoding with several bytes a character is detected, if most letters are ASCII
 _LOOK_LONGER = 1 << 12  # if only spaces and line ends are
@@ -24,6 +28,8 @@ _ESCAPES = (  # what begins letters in encodings all bytes of which are ASCII
     ("iso2022_kr", re.compile(rb"\x1b\$\)C"), b"\x0f"),
     ("hz", re.compile(rb"~\{(?:[!-w][!-~]){2,}~\}"), b""),
 )
+
+_MIXED = 3  # letters of an encoding, at least, if a text may have two
 
 _SAMPLE = 1 << 18  # bytes from which other encodings are guessed
 
@@ -136,8 +142,32 @@ def raise_not_utf8(data: memoryview, name: str, line: int = 1) -> None:
         except UnicodeDecodeError as error:
             line += error.object.count(b"\n", 0, error.start)
             byte = f"byte 0x{error.object[error.start]:02X}"
-            raise DataError(f"{name}:{line}: not UTF-8 ({byte}); {encoding_advice([data])}") from None
+            advice = encoding_advice([data]) + _or_mixed(data, name)
+            raise DataError(f"{name}:{line}: not UTF-8 ({byte}); {advice}") from None
         line += chunk.count(b"\n")
+
+
+def _or_mixed(data: memoryview, name: str) -> str:
+    """Return what to do if lines of two encodings may have been joined, as both have letters in them; else ""."""
+    others: list[bytes] = []
+
+    def noted(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeDecodeError)
+        others.append(error.object[error.start : error.end])
+        return "", error.end
+
+    codecs.register_error("sentibp.noted", noted)
+    text = bytes(data).decode("utf-8", "sentibp.noted")
+    letters = b"".join(others).decode("cp1252", "replace")
+    if len(others) < _MIXED or not letters.isalpha() or sum(map(text.count, set(letters))) < _MIXED or not isfile(name):
+        return ""
+    target = new_file(PurePath(name).suffix)
+    code = (
+        'import codecs; other = lambda found: (found.object[found.start : found.end].decode("cp1252"), found.end); '
+        f'codecs.register_error("other", other); data = open({json.dumps(name)}, "rb").read(); '
+        f'open({json.dumps(target)}, "w", encoding="utf-8", newline="").write(data.decode("utf-8", "other"))'
+    )
+    return f"; if lines in cp1252 were joined with others: {python('-c', code)}; then give {target}"
 
 
 def raise_undecodable(files: Iterable[tuple[Callable[[], memoryview], str]], name: str, encoding: str | None) -> None:

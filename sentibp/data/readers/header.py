@@ -14,6 +14,7 @@ from sentibp.data.readers.table import ID_NAMES, USUAL_NAMES, ReadOptions, colum
 from sentibp.errors import DataError
 from sentibp.utils.messages import truncated
 from sentibp.utils.near_names import folded_name
+from sentibp.utils.paths import new_file
 from sentibp.utils.repair import set_option
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d+)*|\.\d+)\s*%?\s*")
@@ -84,7 +85,8 @@ def _is_cut(names: Sequence[str], rows: Rows) -> bool:
 def _quoted_lines(separator: str, name: str) -> str:
     """Return what is wrong with a file each line of which is one quoted field, as Excel writes a CSV in one column."""
     what = f"each line is in quotes as a whole, so that the {separator!r} in it separates nothing"
-    return f'{what}; to take these out: sed \'s/^"//; s/"\\r*$//; s/""/"/g\' {shlex.quote(name)} > new.csv'
+    command = f'sed \'s/^"//; s/"\\r*$//; s/""/"/g\' {shlex.quote(name)} > {new_file(".csv", "new")}'
+    return f"{what}; to take these out: {command}"
 
 
 def _other_separator(line: str, options: ReadOptions) -> str | None:

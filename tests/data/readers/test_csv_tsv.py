@@ -76,7 +76,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("data", MISTAKES)
 def test_mistakes(data):
-    assert complaint(data) == MISTAKES[data]
+    assert complaint(data).partition("; if no other column has one: ")[0] == MISTAKES[data]
 
 
 def test_a_row_of_an_unquoted_file_with_too_many_fields():
@@ -372,6 +372,31 @@ def test_a_separator_that_is_not_found_by_itself(separator):
     assert line.startswith(f"x.csv:1: no 'text'; the columns seem to be separated by {separator!r}: --set ")
     given = yaml.safe_load(shlex.split(line)[-1].partition("=")[2])
     assert rows(parse(data, options=BOTH._replace(separator=given))) == [("good", "1")]
+
+
+@pytest.mark.parametrize(
+    ("columns", "every", "encoding"),
+    [
+        (("text", "label"), True, None),
+        (("label", "text"), False, "cp1252"),
+        (("id", "text", "label"), True, "cp1252"),
+        (("id", "text", "label"), False, None),
+    ],
+)
+def test_texts_with_the_separator_are_put_in_quotes_by_a_command(columns, every, encoding, tmp_path, monkeypatch):
+    """If each row had one, the advice was to name the surplus field, which is the second half of a text."""
+    monkeypatch.chdir(tmp_path)
+    written = [f"a film{', süß, so so' if every or i % 3 == 1 else ''}" for i in range(9)]
+    written[4] = 'a "film", süß, so so' if not every else written[4]
+    cells = [{"id": str(i), "text": text, "label": "1"} for i, text in enumerate(written)]
+    data = ",".join(columns) + "\n" + "".join(",".join(map(row.get, columns)) + "\n" for row in cells)
+    options = BOTH._replace(encoding=encoding)
+    Path("it's.csv").write_text(data, encoding=encoding or "utf-8")
+    with pytest.raises(DataError) as caught:
+        rows(parse(Path("it's.csv").read_bytes(), "it's.csv", options))
+    repair = str(caught.value).partition(" in double quotes; if no other column has one: ")[2]
+    subprocess.run(repair, shell=True, check=True)
+    assert rows(parse(Path("new.csv").read_bytes(), options=options)) == [(text, "1") for text in written]
 
 
 @pytest.mark.parametrize("sign", ["''", "``", "\u201c\u201d", "\u2018\u2019", "\u201e\u201c", "\\"])

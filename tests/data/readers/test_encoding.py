@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import subprocess
 from io import BytesIO
 from pathlib import Path
 
@@ -95,6 +96,22 @@ def test_a_damaged_character_in_utf_8():
     assert complaint(data.encode() + b"\xe9,1\n") == (
         "x.csv:7: not UTF-8 (byte 0xE9); the rest is UTF-8, so the character is damaged; write it again"
     )
+
+
+def test_lines_of_two_encodings_that_were_joined(tmp_path, monkeypatch):
+    """They were damaged characters, to be written again."""
+    monkeypatch.chdir(tmp_path)
+    lines = [f"déjà vu {i},{i % 2}\n" for i in range(60)]
+    data = b"text,label\n" + b"".join(line.encode("cp1252" if i % 7 == 0 else "utf-8") for i, line in enumerate(lines))
+    assert "joined" not in complaint(data), "there is no file"
+    Path("x.csv").write_bytes(data)
+    command = (
+        complaint(data)
+        .partition("if lines in cp1252 were joined with others: ")[2]
+        .removesuffix("; then give labelled.csv")
+    )
+    subprocess.run(command, shell=True, check=True)
+    assert Path("labelled.csv").read_text(encoding="utf-8") == "text,label\n" + "".join(lines)
 
 
 SENTENCES = {
