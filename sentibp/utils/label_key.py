@@ -36,9 +36,11 @@ _LONGEST = 40  # characters of a number; a label with more is a word
 def folded(text: str) -> str:
     """Return a short text, such as a label, without differences that nobody sees: capitals, space around it, marks.
 
-    Kinds of letters (full-width, ligatures), spaces, hyphens and apostrophes do not differ either.
+    Kinds of letters and digits (full-width, ligatures, Persian), spaces, hyphens and apostrophes do not differ either.
     """
     text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text).casefold())
+    if not text.isascii():
+        text = "".join(str(unicodedata.decimal(each, each)) for each in text)
     return _DASH.sub("-", _AROUND.sub("", text).translate(_ALIKE))
 
 

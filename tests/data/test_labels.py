@@ -55,7 +55,7 @@ def split(labels: str) -> list[str]:
 @pytest.mark.parametrize(
     "same",
     [
-        (1, 1.0, "1", " 1 ", "1.", "+1", "1e0", "__label__1", "１"),
+        (1, 1.0, "1", " 1 ", "1.", "+1", "1e0", "__label__1", "１", "۱", "१"),
         ("Pos", "pos ", "__label__POS", "ＰＯＳ", "\ufeffpos", "pos\u200b", "pos\xa0"),
         ("👍", "👍\ufe0f"),
         ("NEGATİF", "negatif"),

@@ -1,4 +1,4 @@
-"""Read Excel workbooks (.xlsx): the first visible sheet that has content, or the one that data.sheet names.
+"""Read Excel workbooks (.xlsx): the first visible sheet that has the columns, or the one that data.sheet names.
 
 openpyxl streams the rows, so that memory is bounded by the content. python-calamine is ten times faster, but it
 allocates the rectangle of all cells at once: a file of 5 kB with a cell in the last row and column aborts the process.
@@ -25,6 +25,7 @@ from sentibp.errors import DataError
 from sentibp.utils import environment
 from sentibp.utils.arrow import strings
 from sentibp.utils.messages import counted
+from sentibp.utils.near_names import folded_name
 from sentibp.utils.repair import set_option
 
 _ROWS = 1 << 20  # of a sheet, the largest number that Excel has
@@ -34,6 +35,7 @@ _NEEDED = 5  # bytes of memory for each byte of XML: openpyxl holds the texts of
 _SAMPLE = 200  # rows from which the header is judged
 
 _LOOK = 1000  # rows in which a sheet must have content
+_TOP = 20  # rows with content, from which the sheet is chosen
 
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # a character in the XML of Excel, such as _x000D_
 
@@ -110,19 +112,24 @@ def _require_memory(data: memoryview, name: str) -> None:
         raise DataError(f"{name}: {environment.size(total)} of XML, which may not fit in memory; save it as CSV")
 
 
-def _choose_sheet(sheets: dict[str, bool], name: str, options: ReadOptions) -> tuple[str, list[str]]:
+def _choose_sheet(sheets: dict[str, list[list[str]]], name: str, options: ReadOptions) -> tuple[str, list[str]]:
     """Return the title of the sheet to read, and a note if it was assumed. DataError if there is none.
 
-    `sheets` are the titles, and whether each sheet has content.
+    It is the first one that has the names of the wanted columns, or else a row below another: others may be covers.
+    `sheets` are the titles, and the first rows of each sheet that have content.
     """
     wanted = options.sheet if is_set("sheet", options) or options.sheet in sheets else None
-    sheet = wanted or next((title for title, has_content in sheets.items() if has_content), None)
+    names = set(map(folded_name, options.wanted_columns()))
+    filled = {title: rows for title, rows in sheets.items() if rows}
+    cells = {title: {folded_name(cell) for row in rows for cell in row} for title, rows in filled.items()}
+    rank = {title: (names <= cells[title], len(rows) > 1) for title, rows in filled.items()}
+    sheet = wanted or max(rank, key=rank.__getitem__, default=None)
     if sheet is None:
         raise DataError(f"{name}: empty; the first row of a sheet names its columns")
     if sheet not in sheets:
         choice = " or ".join(set_option("data.sheet", title) for title in sheets)
         raise DataError(f"{name}: no sheet {sheet!r}; choose one with {choice}")
-    others = [title for title, has_content in sheets.items() if has_content and title != sheet]
+    others = [title for title in rank if title != sheet]
     if wanted is not None or not others:
         return sheet, []
     choice = " or ".join(set_option("data.sheet", title) for title in others[:3])
@@ -265,12 +272,12 @@ def _workbook(data: memoryview, name: str) -> Any:
     return openpyxl.load_workbook(as_file(data), read_only=True, data_only=True)  # type: ignore[arg-type]
 
 
-def _sheets(data: memoryview, name: str) -> dict[str, bool]:
-    """Return the titles of the sheets, those that are hidden last, and whether each has content."""
+def _sheets(data: memoryview, name: str) -> dict[str, list[list[str]]]:
+    """Return the titles of the sheets, those that are hidden last, and the first rows of each that have content."""
     with _Damage(name):
         sheets = [sheet for sheet in _workbook(data, name).worksheets if hasattr(sheet, "iter_rows")]
         titles = [sheet.title for sheet in sorted(sheets, key=lambda sheet: sheet.sheet_state != "visible")]
-    return {title: any(True for _ in _rows(data, name, title, _LOOK)) for title in titles}
+    return {title: [row for _, row in itertools.islice(_rows(data, name, title, _LOOK), _TOP)] for title in titles}
 
 
 def _rows(data: memoryview, name: str, sheet: str, most: int = _ROWS) -> Iterator[tuple[int, list[str]]]:

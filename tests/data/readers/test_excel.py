@@ -44,7 +44,18 @@ def test_the_first_sheet_with_content():
 
 def test_several_sheets():
     data = workbook([["about"]], REVIEWS, [["x"]])
-    assert complaint(data, "x.xlsx").startswith("x.xlsx: row 1: no 'text'")
+    expected = "x.xlsx: reads the sheet 'B', not 'A', 'C'; to read another: --set data.sheet=A or --set data.sheet=C"
+    assert rows(parse(data, "x.xlsx")) == READ and parse(data, "x.xlsx").notes == (expected,)
+    cover = workbook([["Report"], ["by Ann", "2024"], ["about"]], [["title"], *REVIEWS])
+    assert rows(parse(cover, "x.xlsx")) == READ, "the sheet with the names of the columns"
+    named = BOTH._replace(names=("text", "label", "n"))
+    assert rows(parse(workbook([["Report"]], [["good", 1, 2], ["bad", 0, 3]]), "x.xlsx", named)) == [
+        ("good", "1"),
+        ("bad", "0"),
+    ]
+    assert complaint(workbook([["a", "b"], ["x", "y"]], [["z"], ["u"]]), "x.xlsx").startswith(
+        "x.xlsx: row 1: no 'text'"
+    )
     records = parse(data, "x.xlsx", BOTH._replace(sheet="B"))
     assert rows(records) == READ
     assert records.notes == ()
