@@ -62,8 +62,7 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     if not profile.rows:
         raise DataError(f"{name}: empty; give a file with reviews")
     if profile.label is None:
-        readers.reject_other_class(path, name)
-        _reject_lists(table, profile)
+        _say_where_labels_are(path, name, table, profile)
     opposite = None if "text_column" in given else opposite_texts(profile.columns)
     as_rows = "" if opposite is None else as_reviews(path, opposite, settings.get("encoding"))
     if as_rows and "label_column" not in given and not (profile.label and has_label_word(profile.label.name)):
@@ -95,7 +94,7 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
 
 
 def _repeated(table: Table, name: str) -> list[str]:
-    """Return a note on each name that several columns share, of which none is looked at."""
+    """Return a note on each name that several columns share: `init` uses none of them."""
     count = Counter(table.columns)
     several = [column for column in count if count[column] > 1 and column]
     return [
@@ -103,8 +102,9 @@ def _repeated(table: Table, name: str) -> list[str]:
     ]
 
 
-def _reject_lists(table: Table, profile: Profile) -> None:
-    """Raise the DataError about the first column that is called as labels are, and has lists."""
+def _say_where_labels_are(path: Path, name: str, table: Table, profile: Profile) -> None:
+    """Raise a DataError if a file beside this one has the other class, or a column that is called label has lists."""
+    readers.reject_other_class(path, name)
     for column in filter(usual_label_name, profile.nested):
         options = require_readable(table, ReadOptions((), label=column))
         with contextlib.closing(table.batches(options.wanted_columns())) as batches:

@@ -57,13 +57,12 @@ def load_from_hub(name: str, dataset: str, config: str | None, split: str, reach
     def batches(wanted: list[str]) -> Generator[Batch]:
         heads = list(dict.fromkeys(paths[column][0] for column in wanted))
         table = dataset_split.select_columns(heads).with_format("arrow")[:]  # memory-mapped by the library
-        for batch in table.to_batches():
-            yield select(dict(zip(batch.schema.names, batch.columns, strict=True)), paths, wanted)
+        names = table.schema.names
+        yield from (select(dict(zip(names, each.columns, strict=True)), paths, wanted) for each in table.to_batches())
 
     schema = dataset_split.features.arrow_schema
     flat, paths = flat_schema(schema), field_paths(schema)
-    found = {column: getattr(feature, "names", None) for column, feature in dataset_split.features.items()}
-    value_names = {column: names for column, names in found.items() if names}
+    value_names = {key: each.names for key, each in dataset_split.features.items() if getattr(each, "names", None)}
     return Table(
         name=name,
         columns=tuple(flat.names),

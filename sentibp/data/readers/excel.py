@@ -78,8 +78,8 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     header = _given_names(rows, first, place, name, options, notes)
     is_named = header is None
     header = header or _header(first)
-    below = list(itertools.islice(rows(), 1, 3))
-    surplus, what = below_names(header, below) if is_named else (0, "")
+    below = list(itertools.islice(rows(), 1, 3)) if is_named else []
+    surplus, what = below_names(header, below)
     notes += [f"{place}: {what}"] * bool(surplus)
 
     def content(notes: list[str]) -> Iterator[tuple[int, list[str]]]:
@@ -102,7 +102,7 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
         places=lambda: (f"{name}: row {number}" for number, _ in content([])),
         header=place,
         notes=Notes(notes, of_sheet),
-        classes=class_column(header, below) if is_named else "",
+        classes=class_column(header, below),
     )
 
 
