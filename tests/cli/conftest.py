@@ -6,7 +6,7 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from browser import Page, open_browser
 from command import Result, checked, invoke
+from loaded import Forked, Loaded
 
-COMMAND = [sys.executable, "-W", "error", "-m", "sentibp"]
+PYTHON = [sys.executable, "-W", "error"]
+SENTIBP = ["-m", "sentibp"]
 
 
 @pytest.fixture(scope="session")
@@ -83,12 +85,25 @@ def trained(here: Path, quickstart: Path) -> Path:
 @pytest.fixture
 def environment(here: Path) -> dict[str, str]:
     """Return an environment without settings of the user, and without the hub."""
+    return {**_environment_of_tests(), "HF_DATASETS_CACHE": str(here / "cache")}
+
+
+def _environment_of_tests() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in ("CI", "NO_COLOR", "FORCE_COLOR")}
-    return {**kept, "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(here / "cache"), "PYTHONIOENCODING": "utf-8:strict"}
+    return {**kept, "HF_HUB_OFFLINE": "1", "PYTHONIOENCODING": "utf-8:strict"}
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Iterator[Loaded | None]:
+    """Return a process that forks one for each command, where the system can do that."""
+    process = Loaded(_environment_of_tests()) if sys.platform == "linux" else None
+    yield process
+    if process is not None:
+        process.close()
 
 
 @pytest.fixture
-def process(environment: dict[str, str]) -> Callable[..., Result]:
+def process(environment: dict[str, str], loaded: Loaded | None) -> Callable[..., Result]:
     """`process(*args, code=0, stdin=b"", env={}, redirect="")` runs a command in a separate process.
 
     Warnings are errors there. `redirect` is shell syntax that follows the command.
@@ -102,21 +117,36 @@ def process(environment: dict[str, str]) -> Callable[..., Result]:
         redirect: str = "",
     ) -> Result:
         shell = ["sh", "-c", f'"$@" {redirect}', "sh"] if redirect else []
-        command = [*shell, *COMMAND, *args]
-        done = subprocess.run(command, input=stdin, capture_output=True, env=environment | (env or {}))
-        return checked(Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode()), code)
+        command = [*SENTIBP, *args]
+        options = {"shell": shell, "stdin": subprocess.PIPE}
+        with _begun(None if shell else loaded, environment | (env or {}), *command, **options) as running:
+            out, err = running.communicate(stdin)
+        return checked(Result(running.returncode, out.decode(errors="replace"), err.decode()), code)
 
     return process
 
 
+def _begun(
+    loaded: Loaded | None, environment: dict[str, str], *args: Any, shell: Sequence[str] = (), **options: Any
+) -> subprocess.Popen:
+    """Return a process of Python: a fork of the loaded one, if that would have started in the same way."""
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    if loaded is not None and loaded.suits(environment):
+        return Forked(loaded, args, environment, **pipes)
+    return subprocess.Popen([*shell, *PYTHON, *args], env=environment, **pipes)
+
+
 @pytest.fixture
-def start(environment: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen]]:
-    """`start(*args)` starts a command and returns the process, which is killed after the test."""
+def start(environment: dict[str, str], loaded: Loaded | None) -> Iterator[Callable[..., subprocess.Popen]]:
+    """`start(*args, program="")` starts a command and returns the process, which is killed after the test.
+
+    A program in Python may be run in the place of `sentibp`.
+    """
     started: list[subprocess.Popen] = []
 
-    def start(*args: str | Path, **options: Any) -> subprocess.Popen:
-        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        started.append(subprocess.Popen([*COMMAND, *args], env=environment, **(pipes | options)))
+    def start(*args: str | Path, program: str = "", **options: Any) -> subprocess.Popen:
+        command = [*(["-c", program] if program else SENTIBP), *args]
+        started.append(_begun(loaded, environment, *command, **options))
         return started[-1]
 
     yield start

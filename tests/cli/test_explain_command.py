@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -124,12 +122,12 @@ def test_bytes_that_are_no_text(process, text):
     assert "not UTF-8 text (byte 0x" in process("explain", b"good " + text, code=2).err
 
 
-def test_any_text(environment, trained):
+def test_any_text(start, trained):
     texts = "👨‍👩‍👧 ไทย 映画 e\u0301", "```", "a\nb\r\tc"
-    command = [sys.executable, "-W", "error", "-c", EVERY_FORMAT, *texts]
-    done = subprocess.run(command, env=environment, capture_output=True)
-    assert (done.returncode, done.stderr) == (0, b"")
-    *outputs, rest = done.stdout.split(b"\0")
+    done = start(*texts, program=EVERY_FORMAT)
+    out, err = done.communicate()
+    assert (done.returncode, err) == (0, b"")
+    *outputs, rest = out.split(b"\0")
     assert len(outputs) == 7 * len(texts) and all(outputs) and not rest
     for text, output in zip(texts, map(json.loads, outputs[::7]), strict=True):
         assert output["words"][0]["text"] == "good"

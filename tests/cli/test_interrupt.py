@@ -259,13 +259,14 @@ print("not here")
         ),
     ],
 )
-def test_that_it_was_interrupted_is_said_once(environment, begin, say, line, further):
+def test_that_it_was_interrupted_is_said_once(start, begin, say, line, further):
     """A second Ctrl-C as the command ended wrote the line again, or a traceback."""
     code = FURTHER.format(begin=begin, say=say, further=further)
     if begin.startswith("__main__"):  # its first signal ends the process; here, a command has caught it
         code = code.replace("    signal.raise_signal(signal.SIGINT)\n", "    pass\n")
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (130, "still here\n", line)
+    done = start(program=code)
+    out, err = done.communicate()
+    assert (done.returncode, out.decode(), err.decode()) == (130, "still here\n", line)
 
 
 def test_a_second_signal_while_the_line_is_written_does_not_write_it_again(environment):
@@ -299,11 +300,12 @@ main()
 """
 
 
-def test_a_training_interrupted_early_resumes_from_its_last_step(environment, sentibp):
+def test_a_training_interrupted_early_resumes_from_its_last_step(start, sentibp):
     """Interrupted once there is a model, before the first checkpoint by time."""
     short = ["train", "quickstart", "--set", "train.refit=false", "--out"]
-    done = subprocess.run([sys.executable, "-c", INTERRUPTED, *short, "run"], env=environment, capture_output=True)
-    assert done.returncode == 130, done.stderr
+    done = start(*short, "run", program=INTERRUPTED)
+    _, err = done.communicate()
+    assert done.returncode == 130, err
     output = sentibp("train", "--resume", "run")
     assert "resumes after step " in output.err
     whole = sentibp(*short, "whole")

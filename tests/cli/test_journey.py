@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,15 @@ def test_train_then_eval_then_predict_without_naming_a_model(process):
     output = process("predict", "A wonderful, touching film", "Dull, and far too long")
     assert [each["label"] for each in output.jsonl] == ["positive", "negative"]
     assert output.err == ""
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["predict", "-i", "-"], 0), (["predict", "-m", "nosuch", "good"], 2)])
+def test_a_process_of_these_tests_is_as_one_that_has_loaded_nothing(process, environment, trained, arguments, code):
+    """Most are forked from one that has loaded the program (tests/loaded.py)."""
+    forked = process(*arguments, stdin="schön 🎬\n".encode(), code=code)
+    command = [sys.executable, "-W", "error", "-m", "sentibp", *arguments]
+    started = subprocess.run(command, input="schön 🎬\n".encode(), capture_output=True, env=environment)
+    assert (started.returncode, started.stdout.decode(), started.stderr.decode()) == forked
 
 
 def test_the_last_line_of_train_names_the_next_command_and_it_works(sentibp):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -120,28 +118,16 @@ runpy.run_module("sentibp", run_name="__main__", alter_sys=True)
 
 @pytest.mark.parametrize("kind", ["words", "reviews"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_pretraining_stopped_in_the_third_round_resumes_after_the_second(environment, sentibp, fails, number, kind):
-    command = [
-        sys.executable,
-        "-W",
-        "error",
-        "-c",
-        KILL,
-        str(int(number)),
-        "3",
-        "pretrain",
-        f"{kind}.yaml",
-        "--out",
-        "run",
-    ]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert "Traceback" not in done.stderr
+def test_a_pretraining_stopped_in_the_third_round_resumes_after_the_second(start, sentibp, fails, number, kind):
+    done = start(str(int(number)), "3", "pretrain", f"{kind}.yaml", "--out", "run", program=KILL)
+    out, err = (stream.decode() for stream in done.communicate())
+    assert "Traceback" not in err
     if number == signal.SIGKILL:
         assert done.returncode == -9
     else:
         assert done.returncode == 130
-        assert done.stderr.splitlines()[-1] == "interrupted: the rounds so far are kept"
-        assert done.stdout == "resume      sentibp pretrain --resume run\n"
+        assert err.splitlines()[-1] == "interrupted: the rounds so far are kept"
+        assert out == "resume      sentibp pretrain --resume run\n"
         assert "finished `sentibp pretrain`" in fails(2, "train", f"{kind}.yaml", "--set", "pretrain.vectors_from=run")
     assert (
         fails(2, "train", "--resume", "last") == "run: is a pretraining; resume it with `sentibp pretrain --resume run`"
@@ -155,23 +141,12 @@ def test_a_pretraining_stopped_in_the_third_round_resumes_after_the_second(envir
     assert sentibp("pretrain", "--resume", "run").err == "run: finished already\n"
 
 
-def test_a_pretraining_interrupted_in_the_first_round_resumes(environment, sentibp):
-    command = [
-        sys.executable,
-        "-c",
-        KILL,
-        str(int(signal.SIGINT)),
-        "1",
-        "pretrain",
-        "words.yaml",
-        "--out",
-        "run",
-        "--json",
-    ]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+def test_a_pretraining_interrupted_in_the_first_round_resumes(start, sentibp):
+    done = start(str(int(signal.SIGINT)), "1", "pretrain", "words.yaml", "--out", "run", "--json", program=KILL)
+    out, err = done.communicate()
     assert done.returncode == 130
-    assert done.stderr.splitlines()[-1] == "interrupted: the rounds so far are kept"
-    output = json.loads(done.stdout)
+    assert err.decode().splitlines()[-1] == "interrupted: the rounds so far are kept"
+    output = json.loads(out)
     assert (output["outcome"], output["vectors"], output["digest"]) == ("interrupted", None, None)
     assert "resumes after round 1" in sentibp("pretrain", "--resume", "run").err
 
