@@ -18,6 +18,8 @@ from pyarrow import parquet
 from sentibp.data import sources
 from sentibp.data.readers.table import ReadOptions
 
+SHORT = ("--set", "train.epochs=1", "--set", "model.hidden=[]")  # a training where the network is not the point
+
 
 def texts(count: int = 60, first: int = 0) -> list[str]:
     return sources.load_corpus("sample").text[first : first + count].to_pylist()
@@ -120,7 +122,7 @@ def test_the_config_trains(sentibp, here, name, folder):
     content = Path(result["config"]).read_text(encoding="utf-8")
     for line in expected:
         assert f"  {line}" in content
-    sentibp("train", result["config"], "--quiet", "--set", "train.epochs=1", "--set", "model.embedding.dim=2")
+    sentibp("train", result["config"], "--quiet", *SHORT)
 
 
 def test_what_only_the_user_knows_is_named(sentibp, here):
@@ -157,7 +159,7 @@ def test_many_classes_of_a_known_column(sentibp, here):
     command = shlex.split(rest.partition("; otherwise: ")[0])
     advice = sentibp(*command[1:]).out.partition("for a class each instead of negative and positive, add ")[2]
     sentibp(*command[1:], "--force", *shlex.split(advice.splitlines()[0]))
-    assert sentibp("train", "topics.yaml", "--set", "train.epochs=1", "--quiet").code == 0
+    assert sentibp("train", "topics.yaml", "--quiet", *SHORT).code == 0
 
 
 @pytest.mark.parametrize("name", ["lists.jsonl", "lists.parquet"])
@@ -323,7 +325,7 @@ def test_texts_without_spaces_between_words_are_texts(sentibp, here):
     written = Path("c.yaml").read_text(encoding="utf-8")
     assert "\n  text_column: 评论" in written
     assert "\n  label_column: 类别" in written
-    assert sentibp("train", "c.yaml", "--quiet").code == 0
+    assert sentibp("train", "c.yaml", "--quiet", *SHORT).code == 0
 
 
 @pytest.mark.parametrize(
@@ -360,7 +362,7 @@ def test_long_texts_in_groups_may_do_without_names(sentibp, here, repeats):
             .replace("# group_column", "group_column")
         )
         Path("long.yaml").write_text(used)
-        assert sentibp("train", "long.yaml", "--quiet").code == 0
+        assert sentibp("train", "long.yaml", "--quiet", *SHORT).code == 0
         (config,) = Path("runs").glob("*/config.yaml")
         assert "names: false" in config.read_text(encoding="utf-8")
 
@@ -444,7 +446,7 @@ def test_labels_by_their_usual_names_are_known(sentibp, here, labels):
     assert "fill in" not in done.out
     data = yaml.safe_load(Path("r.yaml").read_text(encoding="utf-8"))["data"]
     assert [len(data["labels"][kind]) for kind in ("negative", "positive", "ignore")] == [1, 1, 1]
-    assert "1 review left out" in sentibp("train", "r.yaml", "--set", "train.epochs=1").err
+    assert "1 review left out" in sentibp("train", "r.yaml", *SHORT).err
 
 
 def test_a_further_class_of_a_folder(sentibp, here):
@@ -460,7 +462,7 @@ def test_a_further_class_of_a_folder(sentibp, here):
     option = shlex.split(done.err.rpartition(": ")[2])
     assert option == ["--set", "data.labels=[neg,mixed,pos]"]
     assert "config   all.yaml, for 80 rows" in sentibp("init", "films", "--out", "all.yaml", *option).out
-    assert "80 reviews" in sentibp("train", "all.yaml", "--set", "train.epochs=1", "--set", "data.validation=0").err
+    assert "80 reviews" in sentibp("train", "all.yaml", *SHORT, "--set", "data.validation=0").err
 
 
 def test_the_split_that_a_message_names_is_read(sentibp, fails, here):
@@ -472,7 +474,7 @@ def test_the_split_that_a_message_names_is_read(sentibp, fails, here):
     sentibp("init", "d", "--out", "d.yaml", "--set", "data.split=validation")
     settings = yaml.safe_load(Path("d.yaml").read_text("utf-8"))["data"]
     assert (settings["split"], settings["validation"]) == ("validation", 0.1), "not the same reviews"
-    assert "validated on 6" in sentibp("train", "d.yaml", "--set", "train.epochs=1").err
+    assert "validated on 6" in sentibp("train", "d.yaml", *SHORT).err
 
 
 FEW_STARS = "--set=data.labels={low: [1, 2], high: [3, 4, 5]}"
@@ -496,7 +498,7 @@ def test_few_rows_have_a_share_with_which_train_holds_out_each_class(sentibp, la
     done = sentibp("init", "few.csv", *options)
     assert yaml.safe_load(Path("few.yaml").read_text())["data"]["validation"] == validation
     if "fill in" not in done.out:
-        sentibp("train", "few.yaml", "--quiet", "--set", "train.epochs=1")
+        sentibp("train", "few.yaml", "--quiet", *SHORT)
     files = zip(texts(len(labels)), labels, strict=True)
     if set(labels) == {"0", "1"}:
         for number, (text, label) in enumerate(files):
