@@ -21,14 +21,28 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-MODULES = """
-    concurrent.futures.thread pyarrow.csv pyarrow.parquet safetensors.numpy scipy.sparse threadpoolctl
-    sentibp.cli.eval sentibp.cli.explain sentibp.cli.predict sentibp.cli.prediction_progress sentibp.cli.saved_model
-    sentibp.cli.train sentibp.config.check sentibp.config.load sentibp.data.sources sentibp.distributed.executor
-    sentibp.inspection.compare sentibp.inspection.evaluate sentibp.model.answer_counts sentibp.runs.compare
-    sentibp.training.experiment sentibp.training.networks sentibp.training.pretrain_run sentibp.training.refit
-    sentibp.training.resume
-""".split()  # what most commands need
+MODULES = (  # what most commands need
+    "concurrent.futures.thread",
+    "pyarrow.csv",
+    "pyarrow.parquet",
+    "safetensors.numpy",
+    "scipy.sparse",
+    "threadpoolctl",
+    "sentibp.cli.eval",
+    "sentibp.cli.explain",
+    "sentibp.cli.predict",
+    "sentibp.cli.prediction_progress",
+    "sentibp.cli.saved_model",
+    "sentibp.cli.train",
+    "sentibp.distributed.executor",
+    "sentibp.inspection.compare",
+    "sentibp.inspection.evaluate",
+    "sentibp.model.answer_counts",
+    "sentibp.runs.compare",
+    "sentibp.training.experiment",
+    "sentibp.training.pretrain_run",
+    "sentibp.training.resume",
+)
 _PYTHON = [sys.executable, "-W", "error"]
 _CHILD_SUBREAPER = 36  # of linux/prctl.h
 
