@@ -28,7 +28,7 @@ from sentibp.model import initial
 from sentibp.model.classifier import Classifier
 from sentibp.utils.arrow import strings as to_arrow
 
-settings.register_profile("sentibp", settings.default, max_examples=50)  # of a property that says no number
+settings.register_profile("sentibp", settings.default, max_examples=30)  # of a property that says no number
 settings.load_profile("sentibp")
 
 

@@ -1134,7 +1134,7 @@ def test_a_written_config_loads_as_an_equal_config(tree):
     assert dump.digest(loaded.config) == dump.digest(original)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(values, min_size=3, max_size=9, unique_by=label_key), st.booleans(), st.booleans())
 def test_classes_of_any_names_are_written_and_loaded(classes, ordered, as_mapping):
     meaning = {"negative", "positive", "ignore", "..."}

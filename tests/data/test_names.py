@@ -66,7 +66,7 @@ SPELLINGS = [Spelling(), Spelling(folding=1), Spelling(classes=("url", "email", 
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-@pytest.mark.parametrize("form", ["{}", "a{}b", "A{}B", "x {}{}. I{}9"])
+@pytest.mark.parametrize("form", ["{}", "a{}b A{}B x {}{}. I{}9"])
 def test_the_tokens_are_those_of_the_tokenizer_for_every_letter_with_a_case(spelling, form):
     """Among them are letters that the tokenizer knows in one case only."""
     for letters in cased_letters(), [chr(0xA7CB), chr(0xA7DD)], ["\u0130", "\u1e9e", "\u03a3", "\u01c5"]:
@@ -82,7 +82,7 @@ TEXT = st.lists(
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @given(texts=TEXT)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @example(texts=["@\u0130"])  # a mention in lower case only
 @example(texts=["a\ua7cbb"])  # a letter in lower case only
 def test_the_tokens_are_those_of_the_tokenizer(spelling, texts):

@@ -43,7 +43,7 @@ def check(pieces: list[list[int]], at_least: int) -> None:
     assert found.names().tolist() == [name.get(key, NONE) for key in whole]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(pieces, st.integers(1, 3), sizes, st.sampled_from([0, 1 << 26]))
 def test_counts_and_names(pieces, at_least, shard, in_memory):
     with pytest.MonkeyPatch.context() as patch:

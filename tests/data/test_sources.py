@@ -722,7 +722,7 @@ def test_only_a_prediction_reads_a_stream(name):
 # Cutting and comparing
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.lists(st.text(max_size=3), max_size=4), max_size=4), st.randoms(), st.sampled_from([0, 1 << 26]))
 def test_taking_from_chunks_of_any_length(chunks, random, in_memory):
     whole = [text for chunk in chunks for text in chunk]
@@ -735,7 +735,7 @@ def test_taking_from_chunks_of_any_length(chunks, random, in_memory):
         assert Corpus(text).take(np.array(rows, int)).text.to_pylist() == [whole[row] for row in rows]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 1), min_size=8), st.floats(0.11, 0.89), st.integers(0, 2**32))
 def test_split_partitions_each_class_and_keeps_the_order(label, share, seed):
     label = [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, *label]
@@ -778,7 +778,7 @@ def test_text_groups():
     assert sorted(np.unique(number)) == [0, 1, 2]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))), st.lists(st.integers(0, 20)))
 def test_fingerprint_does_not_depend_on_chunks(texts, cuts):
     whole = pa.array(["before", *texts], pa.large_string())[1:]

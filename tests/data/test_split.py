@@ -29,7 +29,7 @@ def held_out(whole: Corpus, share: float = 0.1, seed: int = 0) -> tuple[set, set
     return set(training.group.tolist()), set(validation.group.tolist()), validation
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 1)), min_size=1, max_size=200), st.integers(0, 5))
 def test_no_group_is_cut(rows, seed):
     group, label = zip(*rows, strict=True)
@@ -89,7 +89,7 @@ def test_groups_that_cannot_be_held_out(group, count):
     assert str(caught.value).endswith("hold out none with --set data.validation=0")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 1)), min_size=1, max_size=200), st.integers(2, 5))
 def test_no_group_is_in_two_folds(rows, folds):
     group, label = map(np.array, zip(*rows, strict=True))
@@ -150,7 +150,7 @@ def of_classes(group, label, k: int = 4) -> Corpus:
     return replace(whole, names=tuple("abcdefgh"[:k]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3)), max_size=200), st.integers(0, 5), st.booleans())
 def test_no_group_is_cut_among_several_classes(rows, seed, enough):
     rows = [*rows, *([(50 + i, i % 4) for i in range(40)] if enough or not rows else [])]

@@ -20,7 +20,7 @@ from sentibp.utils.arrow import TEXT
 from sentibp.utils.arrow import strings as to_arrow
 
 few = settings(max_examples=25, deadline=None)
-many = settings(max_examples=60, deadline=None)
+many = settings(max_examples=40, deadline=None)
 
 NBSP, ZWSP, ZWJ, ZWNJ, BOM, VS16 = "\u00a0", "\u200b", "\u200d", "\u200c", "\ufeff", "\ufe0f"
 FAMILY = ZWJ.join("👨👩👧👦")

@@ -23,8 +23,8 @@ from sentibp.utils import spill
 from sentibp.utils.arrow import TEXT
 from sentibp.utils.arrow import strings as to_arrow
 
-few = settings(max_examples=50, deadline=None)
-many = settings(max_examples=100, deadline=None)
+few = settings(max_examples=30, deadline=None)
+many = settings(max_examples=50, deadline=None)
 
 
 def tokens_of(corpus) -> Tokens:
@@ -339,7 +339,7 @@ def test_kept_n_grams_come_with_their_prefix_and_words(corpus, options, limit):
 groups = st.lists(st.integers(0, 2), min_size=30, max_size=30)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(corpora, st.integers(1, 3), st.integers(1, 2), st.integers(1, 3), groups)
 def test_features_that_occur_in_enough_groups(corpus, ngrams, min_count, min_groups, group):
     """Compare with the features of all texts, and in how many of the texts of a group each is found."""
@@ -545,7 +545,7 @@ def test_the_order_by_frequency_and_text(largest, rows, counts):
 
 
 @given(texts=st.lists(st.lists(st.sampled_from("abc"), max_size=9), max_size=6), ngrams=st.integers(1, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_encoded_texts_equal_those_of_encode(texts, ngrams):
     tokens = tokenize(to_arrow([" ".join(words) for words in texts]))
     for options in {"min_count": 1}, {"min_count": 2}, {"min_count": 1, "max_features": 4}:

@@ -18,7 +18,7 @@ from sklearn.calibration import calibration_curve
 
 from sentibp import metrics
 
-few = settings(max_examples=100, deadline=None)
+few = settings(max_examples=40, deadline=None)
 
 # A handful of values makes ties, certain answers and the decision boundary frequent.
 awkward = st.sampled_from([0.0, 0.25, 0.5, float(np.nextafter(0.5, 0)), 0.6, 0.75, 1.0])
@@ -316,7 +316,7 @@ def test_the_calibration_error_of_perfect_probabilities(n, spread):
     positive, many = rng.beta(spread, spread, n), rng.dirichlet([spread] * 4, n)
     weight = rng.integers(1, 4, n)
     two, weighted, four = [], [], []
-    for _ in range(300):
+    for _ in range(200):
         label = rng.random(n) < positive
         two.append(metrics.calibration_error(label, positive))
         weighted.append(metrics.calibration_error(label, positive, weight=weight))

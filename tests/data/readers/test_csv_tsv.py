@@ -115,7 +115,7 @@ def test_an_exact_name_comes_first_and_an_ambiguous_one_is_none():
 any_text = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\",\n\r;\t|'\\ 01"), max_size=40)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(any_text, min_size=1, max_size=12),
     st.sampled_from(",;\t|"),
@@ -147,7 +147,7 @@ def test_no_row_is_lost_in_silence(written, separator, quoting, escaped, suffix,
     assert records.text.to_pylist() == written or (len(records.text) >= len(written) and records.notes)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(any_text, min_size=1))
 def test_any_text_is_preserved_in_the_usual_csv(written):
     out = io.StringIO(newline="")

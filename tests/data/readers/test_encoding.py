@@ -228,7 +228,7 @@ def test_zero_bytes_in_a_text_do_not_mean_another_encoding():
 few_bytes = st.sampled_from([b"a", b"\n", "é".encode(), "👍".encode(), b"\xe9", b"\xf0\x9f"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(few_bytes, max_size=8), st.integers(1, 4))
 def test_the_line_of_an_invalid_byte_in_any_chunk(pieces, part):
     whole = b"".join(pieces)
@@ -245,7 +245,7 @@ def test_the_line_of_an_invalid_byte_in_any_chunk(pieces, part):
             assert to_utf8(memoryview(whole), "x.csv") == (whole, ())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.text(st.characters(exclude_categories=["Cs"]) | st.just("\n"), max_size=12),
     st.sampled_from(["utf-16", "utf-16-be", "gb18030", "utf-7"]),

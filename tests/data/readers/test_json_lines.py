@@ -75,7 +75,7 @@ def test_json_mistakes(data):
 any_text = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(any_text, min_size=1), st.booleans())
 def test_any_text_is_preserved_in_json(written, ascii_only):
     lines = [json.dumps({"text": text}, ensure_ascii=ascii_only) for text in written]
