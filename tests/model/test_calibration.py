@@ -81,7 +81,7 @@ def test_the_factor_stays_bounded_and_is_1_where_nothing_is_known():
 @pytest.mark.parametrize("n", FEW)
 def test_calibration_by_few_reviews_costs_little_and_gains_much_on_new_ones(n):
     """Over many draws of a few validation reviews of a well calibrated model, and of an overconfident one."""
-    z, label = drawn(1, 20_000)
+    z, label = drawn(1, 5_000)
 
     def losses(factor):
         rng, found = np.random.default_rng(n), []
