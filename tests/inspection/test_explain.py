@@ -59,7 +59,7 @@ each_kind = pytest.mark.parametrize("kind", NETWORKS)
 
 
 @each_kind
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)  # for each kind of network
 @given(words=st.lists(st.sampled_from(WORDS), max_size=12))
 def test_contributions_and_bias_add_up_to_the_logit(classifiers, kind, words):
     classifier, text = classifiers[kind], " ".join(words)
