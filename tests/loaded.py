@@ -69,7 +69,7 @@ class Loaded:
         """Return the number of a new process with this command line of Python. It is a child of the calling process."""
         request = {"arguments": [*map(os.fsdecode, arguments)], "environment": environment, "folder": os.getcwd()}
         system = ctypes.CDLL(None)
-        system.prctl(_CHILD_SUBREAPER, 1)  # a process whose parent ends becomes a child of this one
+        assert system.prctl(_CHILD_SUBREAPER, 1) == 0  # a process whose parent ends becomes a child of this one
         try:
             socket.send_fds(self._requests, [json.dumps(request).encode()], streams)
             return int(self._requests.recv(20))
