@@ -237,7 +237,8 @@ class Embedding(_Section):
     words share the weights of their beginnings and endings; naive_bayes: the first column has the log-count ratios of
     the features, that is, how much more often they occur in positive reviews; the other columns are random. normal,
     glorot, he: all columns are random; zeros: all are zero. linear suits short texts. If the training data have more
-    than four million occurrences of features, it does the same as naive_bayes, which is faster."""
+    than four million occurrences of features, it does the same as naive_bayes, which is faster; classes without an
+    order start from a linear classifier then, too, which stochastic gradient descent finds."""
     vectors: Name | None = None
     """The path of pretrained word vectors in text format (GloVe, word2vec or fastText). The rows of these words start
     from them. Useful if there is little training data."""
@@ -394,8 +395,9 @@ class Train(_Section):
     is as wide as all of them together."""
     linear_member: bool = False
     """Whether to average the networks with a linear classifier: logistic regression with a penalty, on features that
-    are weighted by their log-count ratios. The result is one network, a little wider. It is better on reviews of films,
-    products or authors that training has not seen, and takes less time than an epoch."""
+    are weighted by their log-count ratios, and by their inverse document frequency if the classes have no order. The
+    result is one network, a little wider. It is better on reviews of films, products or authors that training has not
+    seen, and takes less time than an epoch."""
     calibrate: bool = True
     """Whether to scale the logit so that the validation log loss is lowest; with few validation reviews, by less, or by
     what cross-validation on training reviews says, too. It makes probabilities more reliable and changes no label. With

@@ -105,12 +105,13 @@ def _greeting_fault(address: str, connection: socket.socket, context: ssl.SSLCon
             said = stream.read(8)
     except TimeoutError:
         return _Fault(" (a program listens there, and says nothing)", math.inf)
-    except ssl.SSLEOFError:
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError, ConnectionError):
         said = b""
     except ssl.SSLError as error:
         if _is_of_certificates(error):
             raise unreachable(address, error) from None
-        return _Fault(" (the program that listens there does not speak TLS)", 0)
+        reason = f": {error.reason.replace('_', ' ').lower()}" if error.reason else ""
+        return _Fault(f" (the program that listens there does not speak TLS{reason})", 0)
     if len(said) == 8 and int.from_bytes(said, "little") <= _LONGEST:
         return None
     return _Fault(" (the program that listens there is none)" if said else " (it hangs up)", _BEGINNING)
