@@ -55,13 +55,12 @@ def load_from_hub(name: str, dataset: str, config: str | None, split: str, reach
         raise _hub_error(name, split, error) from None
 
     def batches(wanted: list[str]) -> Generator[Batch]:
-        heads = list(dict.fromkeys(paths[column][0] for column in wanted))
-        table = dataset_split.select_columns(heads).with_format("arrow")[:]  # memory-mapped by the library
-        names = table.schema.names
-        yield from (select(dict(zip(names, each.columns, strict=True)), paths, wanted) for each in table.to_batches())
+        heads = dict.fromkeys(paths[column][0] for column in wanted)
+        table = dataset_split.select_columns([*heads]).with_format("arrow")[:]  # memory-mapped by the library
+        for each in table.to_batches():
+            yield select(dict(zip(table.schema.names, each.columns, strict=True)), paths, wanted)
 
-    schema = dataset_split.features.arrow_schema
-    flat, paths = flat_schema(schema), field_paths(schema)
+    flat, paths = flat_schema(schema := dataset_split.features.arrow_schema), field_paths(schema)
     value_names = {key: each.names for key, each in dataset_split.features.items() if getattr(each, "names", None)}
     return Table(
         name=name,

@@ -92,7 +92,9 @@ def _linear_start(
     if not is_large(config, examples.features):
         return linear_start(examples, vocabulary, embedding, loss_weight, spec.head)
     head, pooling, padding = Head(spec.head, len(spec.labels)), embedding.pooling, embedding.padding
-    columns, bias = fit_class_regression(examples, len(vocabulary), pooling, padding, seed, head, loss_weight)
+    columns, bias = fit_class_regression(
+        examples, len(vocabulary), pooling, padding, seed, head, loss_weight, "linear start"
+    )  # not the linear member itself: an average of two that differ is better
     return scaled_start(columns, bias, head.parameters, examples, embedding)
 
 

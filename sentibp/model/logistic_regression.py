@@ -88,11 +88,13 @@ def fit_class_regression(
     seed: int,
     head: Head,
     loss_weight: Array | None = None,
+    purpose: str = "logistic regression",
 ) -> tuple[Array, Array]:
     """Fit the same classifier with the m outputs of a head for K > 2 classes. Its parameters are fitted, too.
 
     Return the columns (features, m) float32, as an embedding has them, and the biases (m,). The value of a feature for
-    an output is its log-count ratio there, times `relative_rarity` if the classes have no order.
+    an output is its log-count ratio there, times `relative_rarity` if the classes have no order. Another
+    `purpose` has another order of the reviews.
     """
     x, n, m = examples.features, len(examples), head.outputs
     divisor = pooling_divisor(x, pooling, padding).astype(np.float32)  # (n,)
@@ -107,7 +109,7 @@ def fit_class_regression(
     batch = min(-(-n // _STEPS), _LARGEST_BATCH)
     steps = -(-n // batch)
     decay, learning_rates = 1 / (_C * n), [inputs.learning_rate(square, batch) for square in squares]
-    columns, bias, rng = np.zeros((m, features), np.float32), np.zeros(m), random_stream(seed, "logistic regression")
+    columns, bias, rng = np.zeros((m, features), np.float32), np.zeros(m), random_stream(seed, purpose)
     for epoch in range(_EPOCHS):
         order = rng.permutation(n)
         for step in range(steps):

@@ -146,7 +146,10 @@ def test_only_classes_without_an_order_start_from_stochastic_descent_on_large_da
     built = initial.build_classifier(settings, vocabulary, 0, examples=x)
     assert linear.has_linear_start(settings, x.features) == (head == "softmax")
     if head == "softmax":
-        columns, bias = fit_class_regression(x, len(vocabulary), "mean", 10, 0, linear.Head(head, k))
+        own, purpose = linear.Head(head, k), "linear start"
+        columns, bias = fit_class_regression(x, len(vocabulary), "mean", 10, 0, own, None, purpose)
+        member, _ = fit_class_regression(x, len(vocabulary), "mean", 10, 0, own)
+        assert (columns != member).any()
         logits = EmbeddingBag(columns, "mean", 10).forward(x.features) + bias
         np.testing.assert_allclose(built.logits(x.features), logits, rtol=1e-3, atol=1e-4)
     else:

@@ -75,9 +75,8 @@ def open_excel(data: memoryview, name: str, options: ReadOptions) -> Table:
     number, first = next(rows(), (1, []))
     place = f"{name}: row {number}"
     notes = [title_note(name, "row", sample[:titles], f"row {number}")] if titles else []
-    header = _given_names(rows, first, place, name, options, notes)
-    is_named = header is None
-    header = header or _header(first)
+    given = _given_names(rows, first, place, name, options, notes)
+    is_named, header = given is None, given or _header(first)
     below = list(itertools.islice(rows(), 1, 3)) if is_named else []
     surplus, what = below_names(header, below)
     notes += [f"{place}: {what}"] * bool(surplus)
