@@ -53,6 +53,9 @@ def _meanings(column: str, spellings: Mapping[str, str], empty: Sequence[tuple[s
         return
     mapping = _mapping(keys, column)
     settings = mapping.to_setting()
+    if len(keys) > 2 and not mapping.is_complete:
+        yield from _class_lines({key: spellings[key] for key in keys}, none, without)
+        return
     if len(keys) > 2 or not mapping.is_complete:
         yield from _as_classes({key: spellings[key] for key in keys}, none)
     why = f"  # {mapping.assumption}" if mapping.assumption else ""
@@ -145,6 +148,19 @@ def _as_classes(spellings: Mapping[str, str], none: list[str]) -> Iterator[Line]
         yield "  # ordered: false  # if these classes have no order", ""
 
 
+def _class_lines(spellings: Mapping[str, str], none: list[str], without: str) -> Iterator[Line]:
+    """Yield a class for each label, where there are more than two and nothing says which are negative and positive."""
+    is_ordered = label_mapping.class_spellings(spellings) is not None
+    why = "a class for each label" + (", from the worst to the best" if is_ordered else "")
+    yield f"  labels: {as_yaml(_classes(spellings, none))}  # {why}{f'; {without}' if none else ''}", ""
+    if not is_ordered:
+        yield "  ordered: false  # remove it if you put them in order, from the worst to the best", ""
+    yield (
+        "  # labels: {negative: [...], positive: [...], ignore: [...]}  # for two classes: each label in a list",
+        "",
+    )
+
+
 def _classes(spellings: Mapping[str, str], none: list[str]) -> Any:
     """Return the value of `data.labels` with a class for each label, without the rows that have none: these values."""
     classes = label_mapping.class_spellings(spellings) or label_mapping.written_classes(spellings)
@@ -163,7 +179,7 @@ def _without(label: Column) -> list[tuple[str, int]]:
 
 
 def class_counts(profile: Profile, given: Mapping[str, Any]) -> list[int]:
-    """Return the number of rows of each class; of the two most frequent labels if the classes are not known."""
+    """Return the number of rows of each class; of the two labels if it is not known what they mean."""
     labels = {} if profile.label is None else profile.label.labels
     found = {key: count for key, (_, count) in labels.items() if key not in WITHOUT}
     if "labels" not in given and profile.label is not None and (ranges := _ranges(profile.label)):
@@ -172,13 +188,16 @@ def class_counts(profile: Profile, given: Mapping[str, Any]) -> list[int]:
     mapping = _mapping(list(found), "" if profile.label is None else profile.label.name)
     setting = given.get("labels") or (mapping.to_setting() if mapping.is_complete else None)
     if setting is None:
-        return sorted(found.values())[-2:]
+        return list(found.values())
     lists = [values for class_name, values in setting.items() if class_name != "ignore"]
     return [sum(found.get(label_key(value), 0) for value in values) for values in lists]
 
 
 def _as_classes_advice(profile: Profile) -> list[str]:
-    """Return how to get a config with a class for each label, if these are not known to be negative and positive."""
+    """Return how to get a config with a class for each label, if it is not known what they mean, and what it assumes.
+
+    Of two labels, the config leaves open which is which; of more, each is a class.
+    """
     spellings = _spellings(profile.label) if profile.label is not None else {}
     keys = list(spellings)
     if profile.label is None or len(keys) < 2 or _ranges(profile.label):
@@ -186,6 +205,12 @@ def _as_classes_advice(profile: Profile) -> list[str]:
     if label_mapping.property_classes(profile.label.name, keys) or _mapping(keys, profile.label.name).is_complete:
         return []
     classes = label_mapping.class_spellings(keys)
+    if len(keys) > 2:
+        order = "without an order" if classes is None else "from the worst to the best"
+        fact = f"each label of {printable(profile.label.name)!r} is a class, {order}"
+        return [
+            f"{fact}: {printable(', '.join(spellings.values()))}; the comments in the config say how to change that"
+        ]
     option = set_option("data.labels", _classes(spellings, [value for value, _ in _without(profile.label)]))
     unordered = f" {set_option('data.ordered', False)}" * (classes is None)
     return [f"for a class each instead of negative and positive, add {option}{unordered}"]

@@ -489,10 +489,11 @@ def test_data_with_other_labels(there, tmp_path):
 
 
 def test_init_offers_a_class_for_each_label(there, tmp_path):
+    """If nothing says which are negative and positive, it is what the config has."""
     why = "# instead of two classes, one for each label, from the worst to the best"
     for kind, line in {
         "stars": f"  # labels: [1, 2, 3, 4, 5]  {why}",
-        "topics": "  # ordered: false  # if these classes have no order",
+        "topics": "  ordered: false  # remove it if you put them in order, from the worst to the best",
     }.items():
         invoke("init", f"{kind}.csv", "--out", tmp_path / f"{kind}.yaml")
         config = (tmp_path / f"{kind}.yaml").read_text()

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from pyarrow import parquet
 
+from sentibp.config.load import load_config
 from sentibp.data import sources
 from sentibp.data.readers.table import ReadOptions
 
@@ -157,8 +158,13 @@ def test_many_classes_of_a_known_column(sentibp, here):
     fact, _, rest = said.partition("; if each is a class, this writes their list: ")
     assert fact.startswith("topics.csv: 25 different labels: topic 0 (6), topic 1 (6), ")
     command = shlex.split(rest.partition("; otherwise: ")[0])
-    advice = sentibp(*command[1:]).out.partition("for a class each instead of negative and positive, add ")[2]
-    sentibp(*command[1:], "--force", *shlex.split(advice.splitlines()[0]))
+    done = sentibp(*command[1:])
+    told = "each label of 'topic' is a class, without an order: topic 0, topic 1, "
+    assert f"advice   {told}" in done.out
+    assert "fill in" not in done.out
+    config = load_config("topics.yaml").config
+    assert config.data.labels == {f"topic {i}": [f"topic {i}"] for i in range(25)}
+    assert not config.data.ordered
     assert sentibp("train", "topics.yaml", "--quiet", *SHORT).code == 0
 
 
@@ -256,12 +262,17 @@ def test_the_labels_are_in_the_column_that_is_most_like_labels(sentibp, here):
         "tickets.csv: 'Category' is taken as the column with the labels; 'Customer' may be, too: "
         "choose with --set data.label_column=NAME\n"
     )
-    each = (
-        "--set 'data.labels={Bug: [Bug], Billing: [Billing], Login: [Login], ignore: [\"\"]}' --set data.ordered=false"
+    each = '  labels: {Bug: [Bug], Billing: [Billing], Login: [Login], ignore: [""]}  # a class for each label; '
+    assert f"{each}10 rows without a label\n  ordered: false  # " in config
+    sentibp("train", "tickets.yaml", "--dry-run")
+    ordered = config.replace("  ordered: false", "  # ordered: false")
+    two = ordered.replace("  labels:", "  # labels:").replace(
+        "  # labels: {negative: [...], positive: [...], ignore: [...]}",
+        '  labels: {negative: [Bug], positive: [Billing], ignore: [Login, ""]}',
     )
-    assert f"advice   for a class each instead of negative and positive, add {each}\n" in done.out
-    sentibp("init", "tickets.csv", "--out", "classes.yaml", *shlex.split(each))
-    sentibp("train", "classes.yaml", "--dry-run")
+    for other in ordered, two:
+        Path("tickets.yaml").write_text(other)
+        sentibp("train", "tickets.yaml", "--dry-run")
 
 
 @pytest.mark.parametrize(
@@ -289,7 +300,7 @@ def test_the_columns_are_given(sentibp, here, options):
     config = Path("tickets.yaml").read_text()
     assert '  text_column: "Ticket text"  # ' in config
     assert "  label_column: Customer  # Shop 0 (27), Shop 1 (27), Shop 2 (26)\n" in config
-    assert '  # labels: ["Shop 0", "Shop 1", "Shop 2"]' in config, "the labels are those of the chosen column"
+    assert '  labels: ["Shop 0", "Shop 1", "Shop 2"]' in config, "the labels are those of the chosen column"
 
 
 def test_a_given_column_that_is_not_there(sentibp, fails, here):
@@ -396,11 +407,8 @@ def test_labels_that_stand_for_none_are_no_class(sentibp, here):
     Path("tickets.tsv").write_text(f"body\tqueue\n{rows}(60 rows)\n")
     done = sentibp("init", "tickets.tsv")
     assert done.err.count("footer") == 1
-    assert '    ignore: ["\\\\N"]  # 15 rows without a label\n' in Path("tickets.yaml").read_text()
-    advice = next(line for line in done.out.splitlines() if line.startswith("advice"))
-    each = shlex.split(advice.partition(" add ")[2])
-    sentibp("init", "tickets.tsv", "--out", "classes.yaml", *each)
-    assert "tickets.tsv: 15 reviews left out" in sentibp("train", "classes.yaml", "--dry-run").err
+    assert 'ignore: ["\\\\N"]}  # a class for each label; 15 rows without a label\n' in Path("tickets.yaml").read_text()
+    assert "tickets.tsv: 15 reviews left out" in sentibp("train", "tickets.yaml", "--dry-run").err
 
 
 @pytest.mark.parametrize(
