@@ -91,7 +91,7 @@ def test_texts_that_begin_with_a_bracket_stay_texts(tmp_path):
         ("x.csv", b"--\n-- PostgreSQL database dump\n--\n", "a dump in SQL; "),
         ("x.txt", b"+------+-------+\n| text | label |\n", "a table with a frame, "),
         ("x.sav", b"$FL2@(#) SPSS DATA FILE", "a file of SPSS; "),
-        ("x.rds", gzip.compress(b"X\n\0\0\0\3\0\4"), "a file of R; "),
+        ("x.rds", gzip.compress(b"X\n\0\0\0\3\0\4", mtime=0), "a file of R; "),
         ("x.RData", b"RDX3\nX\n\0\0\0\3", "a file of R; "),
         ("x.arff", b"% films\n@RELATION films\n", "an ARFF file of Weka; "),
         ("x.txt", b"%YAML 1.2\n---\n- good\n", "a YAML file; "),
