@@ -29,9 +29,7 @@ from sentibp.utils.threads import single_threaded_blas
 if TYPE_CHECKING:
     from sentibp.config.schema import Config, Embedding
 
-_LARGE = (
-    8_000_000  # features in all training reviews, times the outputs (2 at least): more take too long, and gigabytes
-)
+_LARGE = 8_000_000  # occurrences of features, times the outputs (at least 2), above which `linear_start` is too slow
 
 # How far a weight of `fit_linear_columns` can move: the root mean square of the scaled inputs.
 _WORD_SCALE = 2.5

@@ -93,8 +93,8 @@ def fit_class_regression(
     """Fit the same classifier with the m outputs of a head for K > 2 classes. Its parameters are fitted, too.
 
     Return the columns (features, m) float32, as an embedding has them, and the biases (m,). The value of a feature for
-    an output is its log-count ratio there, times `relative_rarity` if the classes have no order. Another
-    `purpose` has another order of the reviews.
+    an output is its log-count ratio there, times `relative_rarity` if the classes have no order. The
+    seed and the `purpose` determine the order of the reviews.
     """
     x, n, m = examples.features, len(examples), head.outputs
     divisor = pooling_divisor(x, pooling, padding).astype(np.float32)  # (n,)
