@@ -91,10 +91,7 @@ def from_scratch(config: Config) -> Config:
 
     The config is also returned as it is if another setting excludes a linear member.
     """
-    if _description(config, without_words=True) is not None:
-        return config
-    changed = _changed(config, FROM_SCRATCH)
-    return changed if next(find_conflicts(changed), None) is None else config
+    return _with_scratch(config)[0]
 
 
 def for_short_texts(config: Config) -> Config:
@@ -116,6 +113,11 @@ def against_short_texts(config: Config) -> str | None:
     return _informed(config, OF_SHORT_TEXTS)[1]
 
 
+def against_scratch(config: Config) -> str | None:
+    """Return a setting that is given and for which `from_scratch` returns the config as it is."""
+    return _with_scratch(config)[1]
+
+
 def note_on_texts(config: Config) -> list[str]:
     """Return a note if the training texts, which are not known here, decide between several defaults."""
     suited = {
@@ -127,6 +129,13 @@ def note_on_texts(config: Config) -> list[str]:
         return []
     others = "these" if from_scratch(config) is config else "those of from_scratch"
     return [f"the training texts decide on the defaults: {', '.join(filter(suited.get, suited))}, and others {others}"]
+
+
+def _with_scratch(config: Config) -> tuple[Config, str | None]:
+    """Return the config with the defaults of training from scratch, and what is against them if it has none."""
+    if (described := _description(config, without_words=True)) is not None:
+        return config, described
+    return _unless_conflict(config, _changed(config, FROM_SCRATCH))
 
 
 def _informed(config: Config, values: dict[tuple[str, ...], Any]) -> tuple[Config, str | None]:
@@ -143,7 +152,11 @@ def _informed(config: Config, values: dict[tuple[str, ...], Any]) -> tuple[Confi
     if not are_binary(config.data.labels):
         values = {path: value for path, value in values.items() if path not in _OF_TWO_CLASSES}
         values |= {("model", "embedding", "dim"): BUILTIN_DIM + outputs_of(config)}
-    changed = _changed(config, values)
+    return _unless_conflict(config, _changed(config, values))
+
+
+def _unless_conflict(config: Config, changed: Config) -> tuple[Config, str | None]:
+    """Return a changed config; the one before, and the setting that excludes the change, if there is one."""
     conflict = next(find_conflicts(changed), None)
     return (changed, None) if conflict is None else (config, ".".join(map(str, conflict.path[:2])))
 

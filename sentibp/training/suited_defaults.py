@@ -16,6 +16,7 @@ from sentibp.config.text_defaults import (
     FEWEST,
     LONG,
     MANY,
+    against_scratch,
     against_short_texts,
     for_few_long_texts,
     for_long_texts,
@@ -111,10 +112,7 @@ def _suited(config: Config, inputs: Inputs) -> Suited:
         return _for_long_texts(config, long, inputs, training, tokens, f"{note}those of the config ")
     is_refused = short is config and pretraining - {"lexicon"}  # such as vectors: none
     if is_refused or len(inputs.reviews.training) > MANY or not _are_english(tokens):
-        scratch = from_scratch(config)
-        is_described = scratch is config
-        told = [] if is_described else ["short texts: the default settings are those of the config from_scratch"]
-        return Suited(scratch, inputs, told, "from_scratch" if is_described and not is_refused else None)
+        return _for_other_short_texts(config, inputs, None if is_refused else "from_scratch")
     return _for_short_texts(config, short, inputs, training)
 
 
@@ -133,6 +131,16 @@ def _for_long_texts(
         return Suited(plain, inputs, [f"{note}{name}; {told}"])
     note += f"few_long_texts, for few texts in English{_of_classes(few)}{told}"
     return Suited(chosen, inputs, [note])
+
+
+def _for_other_short_texts(config: Config, inputs: Inputs, excluded: str | None) -> Suited:
+    """Return what `suited_defaults` does for short texts of which no words are known. `excluded`: if a setting is."""
+    note, key = "short texts: the default settings are ", against_scratch(config)
+    if key is None:
+        return Suited(from_scratch(config), inputs, [f"{note}those of the config from_scratch"])
+    note += f"the usual ones, as {key} is given; the config from_scratch may have better ones"
+    is_meant = key.startswith("model.")  # a network of one's own
+    return Suited(config, inputs, [] if is_meant else [note], excluded)
 
 
 def _for_short_texts(config: Config, short: Config, inputs: Inputs, training: Corpus) -> Suited:

@@ -533,24 +533,30 @@ def test_short_texts_in_english_have_defaults_of_their_own(here):
     assert reproduce(outcome.run).same
 
 
+SCRATCH = "those of the config from_scratch"
+USUAL = "the usual ones, as train.batch_size is given; the config from_scratch may have better ones"
+
+
 @pytest.mark.parametrize(
-    ("words", "settings", "are_from_scratch"),
+    ("words", "settings", "chosen"),
     [
-        ("gut schlecht das Telefon welches ich hier letzte Woche gekauft habe", [], True),
-        ("gut schlecht das Telefon welches ich hier letzte Woche gekauft habe", ["train.batch_size=8"], False),
-        ("gut schlecht das Telefon welches ich hier letzte Woche gekauft habe", ["text.shifters=true"], True),
-        ("хорошо плохо телефон который купили здесь прошлой неделе вместе другими", [], True),
-        ("works broken the phone that I bought here last week", ["pretrain.vectors=none"], True),
-        ("works broken the phone that I bought here last week", ["model.embedding.init=linear"], False),
-        ("1 2 3 4 5 6 7 8 9", [], True),
+        ("gut schlecht das Telefon welches ich hier letzte Woche gekauft habe", [], SCRATCH),
+        ("gut schlecht das Telefon welches ich hier letzte Woche gekauft habe", ["train.batch_size=8"], USUAL),
+        ("gut schlecht das Telefon welches ich hier letzte Woche gekauft habe", ["model.hidden=[4]"], None),
+        ("gut schlecht das Telefon welches ich hier letzte Woche gekauft habe", ["text.shifters=true"], SCRATCH),
+        ("хорошо плохо телефон который купили здесь прошлой неделе вместе другими", [], SCRATCH),
+        ("works broken the phone that I bought here last week", ["pretrain.vectors=none"], SCRATCH),
+        ("works broken the phone that I bought here last week", ["model.embedding.init=linear"], None),
+        ("1 2 3 4 5 6 7 8 9", [], SCRATCH),
     ],
 )
-def test_other_short_texts_have_the_defaults_of_training_from_scratch(here, words, settings, are_from_scratch):
+def test_other_short_texts_have_the_defaults_of_training_from_scratch(here, words, settings, chosen):
+    """What is chosen is told, but for a network that the config describes."""
     write("r.csv", "text,label", short_rows(words))
     outcome = train_model(load_config("default", ["data.source=r.csv", "train.epochs=1", *settings]))
-    assert not any("short texts in English" in note for note in outcome.notes)
-    note = "short texts: the default settings are those of the config from_scratch"
-    assert (note in outcome.notes) == are_from_scratch
+    told = [note for note in outcome.notes if "the default settings are" in note]
+    assert told == ([f"short texts: the default settings are {chosen}"] if chosen else [])
+    are_from_scratch = chosen == SCRATCH
     recorded = load_config(outcome.run / "config.yaml").config
     assert (recorded.pretrain.vectors, recorded.text.presence) == ("none", are_from_scratch)
     assert recorded.train.linear_member == are_from_scratch
