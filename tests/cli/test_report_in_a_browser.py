@@ -413,6 +413,8 @@ def test_reviews_are_searched_sorted_and_sliced(opened: Page):
     choose(opened, 0, "wrong 1")
     assert {each.rpartition(" ")[0] for each in cells(opened, 3)} == {"✗ positive", "✗ negative"}
     assert "accuracy" not in opened.text(".reviews output"), "of mistakes there is none"
+    parts = opened.js("page.breakable('comp.os_x').map((part) => part.outerHTML ?? part)")
+    assert parts == ["comp.", "<wbr>", "os_", "<wbr>", "x"], "a label may break after a dot, and nowhere in a word"
     choose(opened, 0, "differ")
     differing = [[each.strip("✗ ").split()[0] for each in cells(opened, column)] for column in (1, 3)]
     assert all(a != b for a, b in zip(*differing, strict=True))

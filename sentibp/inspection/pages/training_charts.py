@@ -26,6 +26,7 @@ from sentibp.inspection.pages.chart_data import (
 _POINTS = 400  # of a line over the training steps
 _EXPLODED = 1000  # times the first loss: on a linear axis the others would lie on the ground
 _FAR = 5  # times the loss of the first step: a batch of such a loss says that steps are too long
+_SMALL = 0.1  # a loss; below it single batches differ as much, for a network that starts as a good classifier
 _NAMED_RUNS = 3  # whose marks are in the legend, which would be longer than the chart
 _FEW = 3  # measurements: fewer are a table, as a line through them would say more than is known
 _SYMBOLS_UP_TO = 30  # measurements, each with a symbol
@@ -111,7 +112,7 @@ def warnings(facts: Mapping[str, Any], events: Sequence[Event]) -> list[str]:
     for seed in dict.fromkeys(event["seed"] for event in events if event["event"] == "step"):
         steps = [event for event in events if event["event"] == "step" and event["seed"] == seed]
         first, worst = steps[0]["loss"], max(steps, key=lambda event: event["loss"] or 0.0)
-        if first and (worst["loss"] or 0.0) > _FAR * first:
+        if first and (worst["loss"] or 0.0) > _FAR * max(first, _SMALL):
             at = f"{_short(first)} at step {steps[0]['step']:,} to {_short(worst['loss'])} at step {worst['step']:,}"
             found.append(f"the loss of a batch rose from {at}: the learning rate is probably too high")
             break

@@ -176,6 +176,8 @@ def test_only_a_loss_that_rose_far_is_warned_of():
     assert charts.warnings({}, [step(1), step(2, 4.9), step(1, 3.0, seed=1), step(2, 2.0, seed=1)]) == []
     (warning,) = charts.warnings({}, [step(1), step(2), step(1, seed=1), step(2, 5.1, seed=1)])
     assert warning.startswith("the loss of a batch rose from 1.00 at step 1 to 5.10 at step 2")
+    assert charts.warnings({}, [step(1, 0.01), step(2, 0.06)]) == [], "a network that starts as a good classifier"
+    assert charts.warnings({}, [step(1, 0.01), step(2, 0.6)]) != []
 
 
 def test_the_average_of_networks_is_a_point_of_its_own():

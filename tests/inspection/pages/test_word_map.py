@@ -43,6 +43,24 @@ def test_the_map_of_labels_without_an_order_shows_which_label():
     assert len(set(word_map(0, "m", many)["words"]["colours"])) == 8
 
 
+def test_words_of_many_labels_are_beside_their_like():
+    """Two principal components show two of six groups, and the others on one heap: there t-SNE makes the map."""
+    groups, each = 6, 5
+    generator = np.random.default_rng(0)
+    vectors = np.repeat(np.eye(groups), each, axis=0) + generator.normal(scale=0.1, size=(groups * each, groups))
+    of = np.repeat(np.arange(groups), each)
+    labels = [f"label {i}" for i in of]
+    words = Words([f"w{i}" for i in range(len(of))], vectors, np.ones(len(of)), labels, sorted(set(labels)))
+    chart = word_map(0, "m", words)
+    at = np.stack([chart["words"]["x"], chart["words"]["y"]], axis=1)
+    apart = ((at[:, None] - at[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(apart, np.inf)
+    assert (of[np.argsort(apart, axis=1)[:, : each - 1]] == of[:, None]).all()
+    assert chart["words"]["isByNeighbours"]
+    assert "t-SNE" in chart["about"]
+    assert word_map(0, "m", words) == chart, "nothing is random"
+
+
 def test_where_words_lie_on_a_line_the_page_finds_the_nearest():
     vectors = np.array([[x, 0.001 * i] for i, x in enumerate([1.0, 9.0, 2.0, -1.0])])
     shown = word_map(0, "a", Words(list("abcd"), vectors, np.arange(4.0)))["words"]

@@ -2,8 +2,8 @@
 "use strict";
 
 function map(chart, place) {
-  const { element, drawn, paint } = page, { names, x, y, weights, near, cosines, kinds, kind, colours, nothing, full } = chart.words;
-  const SIDE = 22, EDGE = 100, HIGHEST = 480, LINE = 19, NAMED = 48, REACH = 26, NEAREST = 5;
+  const { element, drawn, paint } = page, { names, x, y, weights, near, cosines, kinds, kind, colours, nothing, full, isByNeighbours } = chart.words;
+  const SIDE = 22, EDGE = 100, HIGHEST = isByNeighbours ? 760 : 480, LINE = 19, NAMED = 48, REACH = 26, NEAREST = 5;
   const nearest = chart.words.nearest = cosines ? (i) => near[i] : nearestOnTheMap; // with cosines, the most similar are given
   const order = [...names.keys()].sort((i, j) => Math.abs(weights[j]) - Math.abs(weights[i])); // in which words are named
   const reach = Math.max(...weights.map(Math.abs), full); // as drawn_sizes in explain.py

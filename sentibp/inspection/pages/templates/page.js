@@ -8,6 +8,9 @@ const page = {
     made.append(...content);
     return made;
   },
+  breakable(label) { // the parts of a label or key, which may break after a dot or an underscore, as in figures.html
+    return label.split(/(?<=[._])/).flatMap((part, i) => (i ? [page.element("wbr"), part] : [part]));
+  },
   drawn(name, attributes = {}, ...content) {
     const made = document.createElementNS("http://www.w3.org/2000/svg", name);
     for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);

@@ -99,12 +99,11 @@ function reviewTable(host, table) {
   function fill() {
     body.replaceChildren(...chosen.slice(0, many).map((i) => element("tr", { role: "row" }, ...columns.map(([key, name, value], c) => {
       const k = Number(/\d+$/.exec(key)?.[0] ?? 0), says = key.startsWith("predicted") || (key.startsWith("probability") && runs.length > 1);
-      const text = key === "label" ? labels[label[i]] : key === "words" ? whole(value(i))
-        : key.startsWith("predicted") ? labels[value(i)] : key.startsWith("loss") ? value(i).toFixed(3)
-          : (runs.length > 1 ? `${labels[runs[k].predicted[i]]} ` : "") + page.probability(value(i));
-      const isWrong = says && wrong[k][i];
+      const named = key === "label" ? labels[label[i]] : says ? labels[runs[k].predicted[i]] : "", isWrong = says && wrong[k][i];
+      const number = key === "words" ? whole(value(i)) : key.startsWith("loss") ? value(i).toFixed(3)
+        : key.startsWith("probability") ? page.probability(value(i)) : "";
       return element("td", { role: "cell", "data-name": name, ...(c ? {} : { tabindex: -1 }), ...(isWrong ? { class: "wrong" } : {}) },
-        isWrong ? `✗ ${text}` : text);
+        isWrong ? "✗ " : "", ...page.breakable(named), named && number ? " " : "", number);
     }), element("td", { role: "cell" }, texts[i]))));
     const left = chosen.length - many;
     more.hidden = printed.hidden = left <= 0;
