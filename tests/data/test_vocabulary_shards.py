@@ -94,6 +94,15 @@ def test_near_duplicates_are_the_same_for_any_number_of_shards(tmp_path):
         assert encoded(Text(), *texts, Workers(Elsewhere(), shards, tmp_path), False)["near"] == whole
 
 
+def test_texts_of_several_shards_are_not_taken_for_one(tmp_path):
+    """Each of two texts, the first of its shard, has half of a validation text: neither is nearly the same."""
+    words = [f"word{i}" for i in range(80)]
+    first, second = " ".join(words[:40]), " ".join(words[40:])
+    texts = [[corpus([first, second])], corpus([f"{first} {second}", f"{first} more"])]
+    for workers in None, Workers(Elsewhere(), 2, tmp_path):
+        assert encoded(Text(), *texts, workers, False)["near"] == [0, 1]
+
+
 def test_a_rare_ngram_of_each_shard_may_be_frequent_in_all(tmp_path):
     """Counts are summed before they are compared with min_count."""
     texts = ["good film"] * 3 + ["bad plot"]
