@@ -123,13 +123,13 @@ def _loss(folds: Sequence[Answers]) -> float:
 def _factor(folds: Sequence[Answers], classes: int) -> FactorPrior:
     """Return the factor that the answers ask for, and how much that says of the factor of a training on all texts.
 
-    A class of m texts counts as if each of them had 1 / (m + K) of a label of each other of the K classes, too (Platt,
-    1999, equation 6). Else texts that are all answered correctly would ask for as large a factor as there can be.
+    A text of a class of m counts with 1 / (m + 2) as one of other classes, in equal parts (Platt, 1999, equation 6).
+    Else texts that are all answered correctly would ask for as large a factor as there can be.
     """
     logits, label, weight = (np.concatenate(each) for each in zip(*folds, strict=True))
     if not np.isfinite(logits).all():
         return USUAL_FACTOR
-    other = 1 / (np.bincount(label, minlength=classes) + classes)[label]  # (n,)
+    other = 1 / ((np.bincount(label, minlength=classes) + 2) * (classes - 1))[label]  # (n,)
     shares = [np.where(label == each, 1 - (classes - 1) * other, other) for each in range(classes)]
     copies = np.concatenate([logits] * classes), np.repeat(np.arange(classes), len(label))
     mode = fit_temperature(*copies, np.concatenate([weight * share for share in shares]))

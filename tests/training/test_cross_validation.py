@@ -11,6 +11,7 @@ import pytest
 from sentibp.config.schema import Config
 from sentibp.data.corpus import Corpus
 from sentibp.model.calibration import USUAL_FACTOR, fit_temperature
+from sentibp.nn.layers import softmax
 from sentibp.nn.losses import cross_entropy
 from sentibp.training import cross_validation, distillation
 from sentibp.training.cross_validation import Answers
@@ -82,7 +83,7 @@ def test_an_answer_of_weight_k_counts_as_k():
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_texts_that_are_all_answered_correctly_do_not_ask_for_any_factor(classes):
-    """Of so many texts, one in (m + K) may be wrong: the answers become about as sure as that."""
+    """Of m texts of a class, one in m + 2 may be wrong: the answers become about as sure as that."""
     label = np.arange(60 * classes) % classes
     z = 8 * np.eye(classes)[label]
     logits = z[:, 1] - z[:, 0] if classes == 2 else z
@@ -91,12 +92,20 @@ def test_texts_that_are_all_answered_correctly_do_not_ask_for_any_factor(classes
 
 
 def test_the_labels_are_smoothed_as_platt_has_it():
-    """In a class of m texts the target is (m + 1) / (m + K), and 1 / (m + K) for each other class."""
+    """In a class of m texts the target is (m + 1) / (m + 2), and the rest in equal parts for the other classes."""
     rng, label = np.random.default_rng(2), np.repeat([0, 1, 2], [3, 5, 8])
     z, m = 3 * np.eye(3)[label] + rng.standard_normal((16, 3)), np.array([3, 5, 8])[label]
-    targets = [((label == each) * m + 1) / (m + 3) for each in range(3)]
+    targets = [np.where(label == each, (m + 1) / (m + 2), 1 / (m + 2) / 2) for each in range(3)]
     expected = fit_temperature(np.tile(z, (3, 1)), np.repeat([0, 1, 2], 16), np.concatenate(targets))
     assert cross_validation._factor([Answers(z, label, np.ones(16))], 3).mode == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("classes", [3, 20])
+def test_how_sure_answers_may_be_does_not_depend_on_the_number_of_classes(classes):
+    """A mass for each other class would say of 20 classes that a fifth of the answers is wrong."""
+    label = np.arange(80 * classes) % classes
+    found = cross_validation._factor([Answers(20 * np.eye(classes)[label], label, np.ones(len(label)))], classes)
+    assert softmax(found.mode * 20 * np.eye(classes)[:1])[0, 0] == pytest.approx(81 / 82, abs=0.003)
 
 
 def test_answers_that_are_no_numbers_say_nothing():
