@@ -135,10 +135,10 @@ def _named(name: str | Path) -> tuple[Path, _Source]:
 def _resolved(source: _Source, path: Path, notes: Sequence[str], overrides: Sequence[str] = ()) -> Resolved:
     config = _resolve(source, overrides)
     origins = _origins(config, source)
-    return Resolved(config, origins, path, (*notes, *_without_effect(config, origins, path)))
+    return Resolved(config, origins, path, (*notes, *given_without_effect(config, origins, path)))
 
 
-def _without_effect(config: Config, origins: Mapping[str, str], path: Path) -> list[str]:
+def given_without_effect(config: Config, origins: Mapping[str, str], path: Path) -> list[str]:
     """Return notes on given settings without effect. The file of a run lists all settings, so none of them is given."""
     is_of_run = path.with_name("run.json").is_file()
     given = [key for key, origin in origins.items() if origin == "--set" or (origin != "default" and not is_of_run)]

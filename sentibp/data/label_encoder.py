@@ -115,7 +115,7 @@ def label_encoder(labels: Any, data: Data, name: str = "y", categories: Categori
     _require_separate(distinct.tolist(), keys, name)
     order = [label_key(value) for value in categories.values if label_key(value) in keys]
     categories = Categories(tuple(order) if len(order) == len(keys) else (), categories.ordered)
-    if len(distinct) == 2:
+    if len(distinct) == 2 and not _have_own_names(keys, data):
         return _binary(distinct, keys, categories.values if categories.ordered else ())
     return _several(distinct, keys, data, name, categories)
 
@@ -306,6 +306,15 @@ def _of_names(distinct: np.ndarray, names: Mapping[int, str], data: Data, name: 
     is_usual = named.setting is None and all(USUAL.get(label_key(value)) == numbers[value] for value in values)
     number = np.array([numbers[value] for value in values])
     return LabelEncoder(distinct, number, numbers, None if is_usual else lists, named.ordered, named.notes)
+
+
+def _have_own_names(keys: Sequence[str], data: Data) -> bool:
+    """Return whether two labels are classes of their own names: data.ordered is given as false, and no word denies it.
+
+    Of other words one is negative and one positive, as data.labels in a config has it.
+    """
+    is_unordered = "ordered" in data.model_fields_set and not data.ordered
+    return is_unordered and worse_first(*keys) is None and not {default_class(key) for key in keys} >= {0, 1}
 
 
 def _binary(distinct: np.ndarray, keys: Sequence[str], given: Sequence[str]) -> LabelEncoder:

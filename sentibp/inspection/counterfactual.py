@@ -27,7 +27,7 @@ from sentibp.data.offsets import delete_tokens
 from sentibp.data.tokenizer import Tokens, tokenize
 from sentibp.inspection.explain import Explanation, Word, is_linear
 from sentibp.model.classifier import Classifier
-from sentibp.model.head import answer_of_logit, predicted, probability
+from sentibp.model.head import LABELS, answer_of_logit, predicted, probability
 from sentibp.nn import EmbeddingBag
 from sentibp.nn.heads import Scale, split_head
 from sentibp.nn.layers import Array
@@ -112,7 +112,7 @@ def _change_of(classifier: Classifier, explanation: Explanation, target: str | N
     """Return the change of the predicted label, to any other, or to the target."""
     spec = classifier.spec
     if spec.label_set.are_binary:
-        side = 1.0 if explanation.logit >= 0 else -1.0
+        side = 1.0 if explanation.label == LABELS[1] else -1.0  # the logit has more digits than what predicts
         return _Change(
             lambda logits: (logits >= 0) != (side > 0), lambda logits: side * logits, [(np.array([side]), 0.0)], True
         )

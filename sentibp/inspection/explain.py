@@ -195,11 +195,12 @@ def explain(classifier: Classifier, text: str) -> Explanation:
 def explain_located(classifier: Classifier, located: Located) -> Explanation:
     """Return what `explain` does, for a text whose features have been located."""
     _, tokens, spans, found, known = located
-    ids = classifier.vocabulary.encode(tokens)[0].ids
-    bag, layers, head = _split_network(classifier, ids)
+    review = classifier.vocabulary.encode(tokens)[0]
+    ids = review.ids
+    bag, layers = _split_network(classifier, ids)
     with single_threaded_blas:
         values, outputs, biases, method = attribute(bag, layers, len(ids))
-    label, positive = _answer(classifier.spec, outputs if head is None else head.forward(outputs[None])[0])
+    label, positive = _answer(classifier.spec, classifier.checked_logits(review))
     names, contrasts = output_sums(classifier.spec)
     if contrasts is not None:
         values, outputs, biases = values @ contrasts.T, contrasts @ outputs, contrasts @ biases
@@ -272,11 +273,14 @@ def difference(explanation: Explanation, spec: NetworkSpec, label: str, other: s
 
 
 def _answer(spec: NetworkSpec, logits: Array) -> tuple[str, float | tuple[float, ...]]:
-    """Return the label for the logits of a text, (1,) or (K,), and the probability of positive, or of each label."""
+    """Return the label for the logits of a text, (1,) or (1, K), and the probability of positive, or of each label.
+
+    They are those of `predict`, and so not exactly those of the sums, which are computed with more digits.
+    """
     if spec.label_set.are_binary:
         answer = answer_of_logit(float(logits[0]))
         return answer.label, answer.positive
-    positive = probability(logits[None])
+    positive = probability(logits)
     return spec.labels[int(predicted(positive)[0])], tuple(positive[0].tolist())
 
 
@@ -312,8 +316,8 @@ def _of_occurrences(values: Array, ids: Array, found: list[Feature]) -> Array:
     return (values / np.bincount(place, minlength=len(ids)))[place]
 
 
-def _split_network(classifier: Classifier, ids: Array) -> tuple[Layer, Sequential, Layer | None]:
-    """Return an embedding with the rows of the features `ids` (t, d), the layers after it, and the head, if any."""
-    network, head = split_head(eval_mode(classifier.network, ids.astype(np.int64)))
+def _split_network(classifier: Classifier, ids: Array) -> tuple[Layer, Sequential]:
+    """Return an embedding with the rows of the features `ids` (t, d), and the layers between it and the head."""
+    network, _ = split_head(eval_mode(classifier.network, ids.astype(np.int64)))
     (_, bag), *rest = network.layers.items()
-    return bag, Sequential(dict(rest)), head
+    return bag, Sequential(dict(rest))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sentibp.config import paths
 from sentibp.config.conflicts import find_conflicts
-from sentibp.config.load import Resolved, load_settings
+from sentibp.config.load import Resolved, given_without_effect, load_settings
 from sentibp.config.messages import dotted
 from sentibp.config.paths import FILES, SOURCES
 from sentibp.config.python import in_python, keyword, line_in_python, plain, settings_of
@@ -273,6 +273,8 @@ def prepare_reviews(resolved: Resolved, given: Given, out: Path | None) -> Prepa
         config = paths.replace(config, "data.validation", absolute(out / VALIDATION_REVIEWS))
     if conflicts := list(find_conflicts(config)):
         raise ConfigError(*(f"{keyword(dotted(each.path))}: {each.text}" for each in conflicts))
+    told = given_without_effect(config, resolved.origins, resolved.path)  # with the classes, which the labels may tell
+    notes = tuple(dict.fromkeys((*notes, *told)))
     assumed = (*_without_values(resolved.config.data, given), *encoder.notes)
     return Prepared(config, InMemory(corpus, validation), encoder, (*notes, *assumed, *more), assumed)
 

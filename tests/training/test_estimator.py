@@ -343,6 +343,16 @@ def test_two_classes_without_an_order_have_the_decision_of_the_second(order):
     np.testing.assert_allclose(1 / (1 + np.exp(-z)), p[:, 1], rtol=1e-5)
     np.testing.assert_array_equal(np.array(["ham", "spam"])[(z > 0).astype(int)], estimator.predict(TEXTS))
     assert estimator.predict(["good fun", "bad and dull"]).tolist() == ["ham", "spam"]
+    if order == sorted(order):  # then the labels say as much as the setting
+        unnamed = small(**{key: value for key, value in settings.items() if key != "data__labels"})
+        assert unnamed.fit(TEXTS, np.array(["spam", "ham"])[LABELS]).digest_ == estimator.digest_
+
+
+def test_two_labels_whose_order_words_tell_have_it_whatever_is_set():
+    """As in a config, which refuses them as classes without an order."""
+    for labels in (0, 1), ("rotten", "fresh"):
+        fitted = small(data__ordered=False).fit(TEXTS, np.array(labels)[LABELS])
+        assert fitted.model_.spec.labels == ("negative", "positive")
 
 
 @pytest.mark.parametrize(
@@ -710,7 +720,7 @@ def test_few_reviews_are_all_trained_on_unless_a_share_is_asked_for():
 
 def test_a_class_with_one_review_can_be_left_out():
     texts, labels = [*TEXTS, "so so"], [*(f"class {i % 3}" for i in range(len(TEXTS))), "rare"]
-    note = small().fit(texts, labels).notes_[0]
+    note = small().fit(texts, labels).notes_[1]  # the first: the network is narrow
     setting = {f"class {i}": [f"class {i}"] for i in range(3)} | {"ignore": ["rare"]}
     assert note.endswith(f"; to hold out some, leave rare out with data__labels={setting}")
     left_out = small(data__labels=setting, data__ordered=False).fit(texts, labels)

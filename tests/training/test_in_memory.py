@@ -130,9 +130,12 @@ def test_classes_that_no_setting_names_have_their_defaults():
     labels = [f"Topic {i % 9}" for i in range(48)]
     named = {"data__labels": sorted(set(labels)), "data__ordered": False}
     settings = {"data": {"validation": 0}, "train": {"epochs": 1}}
-    found, wanted = (sentibp.train(settings, TEXTS, labels, **each) for each in ({}, named))
-    assert found.model.trained_with == wanted.model.trained_with
-    assert found.digest == wanted.digest
+    for narrow in {}, {"model__hidden": [8]}:
+        found, wanted = (sentibp.train(settings, TEXTS, labels, **narrow, **each) for each in ({}, named))
+        assert found.model.trained_with == wanted.model.trained_with
+        assert found.digest == wanted.digest
+        assert found.notes == wanted.notes
+        assert any("model.hidden: too small" in note for note in found.notes) is bool(narrow)
 
 
 @pytest.mark.parametrize(("setting", "argument"), [("group_column", "groups"), ("weight_column", "sample_weight")])
