@@ -139,7 +139,7 @@ def explanation_lines(text: str, explanation: Explanation, count: int, colours: 
         yield "no word matters: none of them moves a probability by as much as 0.1 percentage points"
     unknown = list(dict.fromkeys(word.text for word in explanation.words if not word.known))
     if unknown:
-        yield f"unknown to the model: {_short(', '.join(unknown), 70)}"
+        yield f"unknown to the model: {_short(' | '.join(unknown), 70)}"
     yield from textwrap.wrap(explanation.accuracy, 80)
 
 
@@ -290,4 +290,5 @@ def _other_answer(explanation: Explanation, change: Counterfactual, target: str 
 
 
 def _deleted(words: Sequence[Word]) -> str:
-    return ", ".join(_short(word.text) for word in words[:20]) + (", ..." if len(words) > 20 else "")
+    """Return the words between bars, as a comma may be one of them."""
+    return " | ".join(_short(word.text) for word in words[:20]) + (" | ..." if len(words) > 20 else "")

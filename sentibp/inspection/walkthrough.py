@@ -83,7 +83,7 @@ def _word_lines(trace: Trace) -> list[Line]:
     known = "1 known word or n-gram; it" if n == 1 else f"{n:,} known words and n-grams{repeated}; each"
     lines.append(f"{known} has a row in the embedding")
     if unknown:
-        lines.append(f"unknown and ignored: {one_line(', '.join(unknown), 100)}")
+        lines.append(f"unknown and ignored: {one_line(' | '.join(unknown), 100)}")
     return lines
 
 

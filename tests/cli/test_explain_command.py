@@ -44,6 +44,8 @@ def test_as_text(sentibp):
     assert re.search(r"^great +\+\d+\.\d{4}  \++$", out, re.MULTILINE)
     assert re.search(r"^logit +[-+]\d+\.\d{4}  the sum$", out, re.MULTILINE)
     assert "\nunknown to the model: zzzq\n" in out
+    unknown = sentibp("explain", "zzzq, qqqz").out
+    assert re.search(r"^unknown to the model: zzzq (\| , )?\| qqqz$", unknown, re.MULTILINE), "a comma is a word, too"
     assert "\nflip: " in out
     assert "\x1b" not in out
     assert max(map(len, out.splitlines())) <= 80
@@ -57,6 +59,8 @@ def test_flip(sentibp):
     assert set(output) == {"deletions", "count", "exact", "logit", "positive"}
     assert output["exact"] is True
     assert output["count"] == len(output["deletions"]) > 0
+    words = " | ".join(word["text"] for word in output["deletions"])
+    assert f": {words}\n" in sentibp("explain", "a great film , a bad film", "--flip").out
 
 
 def test_colours_on_a_terminal_only(terminal, trained):

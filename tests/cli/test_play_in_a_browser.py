@@ -626,10 +626,10 @@ def test_the_text_is_written_from_right_to_left_where_its_letters_are(page: Page
 
 def test_a_long_unknown_word_does_not_fill_the_page(page: Page, article: str):
     opened(page, article)
-    page.js(f"void (document.getElementById('text').value = {json.dumps('love ' + 'x' * 3000)})")
+    page.js(f"void (document.getElementById('text').value = {json.dumps('love ' + 'x' * 3000 + ' qqqz')})")
     page.js("document.getElementById('text').dispatchEvent(new Event('input'))")
     page.wait(f"document.getElementById('marked').textContent.length > 3000 && {READY}")
-    assert page.text("#logit").endswith(f"unknown words: {'x' * 29}…")
+    assert page.text("#logit").endswith(f"unknown words: {'x' * 29}… | qqqz")
     assert page.js("document.getElementById('marked').tabIndex") == 0, "it scrolls, also with the keyboard"
 
 

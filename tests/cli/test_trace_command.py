@@ -45,6 +45,7 @@ def test_options(sentibp, trained):
     out = sentibp(*STEP, *options).out
     assert "after 5 such steps" in out
     assert f"    5  {output['after']['logit']:8.4f}"[-8:] in out
+    assert "unknown and ignored: zzzq | qqqz\n" in sentibp("trace", "zzzq qqqz", "--label", "positive").out
 
 
 @pytest.mark.parametrize("network", [[], ["model.hidden=[]"], ["model.hidden=[8,8]", "model.residual=true"]])

@@ -346,7 +346,7 @@ const charts = (() => {
       const strongest = [...words.names.keys()].sort((i, j) => Math.abs(words.weights[j]) - Math.abs(words.weights[i]));
       made.append(row("th", ["word", ...(words.kinds ? ["evidence for"] : []), "weight", "nearest"]), ...strongest.map((i) =>
         row("td", [words.names[i], ...(words.kinds ? [words.kinds[words.kind[i]]] : []), page.signed(words.weights[i]),
-          words.nearest(i).map((j) => words.names[j]).join(", ")])));
+          words.nearest(i).map((j) => words.names[j]).join(" | ")])));
       return element("div", { class: "scroll", tabindex: 0 }, made);
     }
     const of = series.filter((each) => !each.quiet);

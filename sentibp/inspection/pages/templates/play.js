@@ -200,7 +200,7 @@
   }
 
   function verdict(answer, moved) { // the answer to the text; `moved` is the probability before and after a step
-    const unknown = answer.unknown.length ? `unknown words: ${answer.unknown.map((word) => shortened(word, 30)).join(", ")}` : "";
+    const unknown = answer.unknown.length ? `unknown words: ${answer.unknown.map((word) => shortened(word, 30)).join(" | ")}` : "";
     if (answer.probabilities) distribution(answer, unknown);
     else {
       at("needle").style.width = `${100 * answer.positive}%`;
