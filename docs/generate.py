@@ -261,6 +261,8 @@ def model_file(run: Path) -> str:
             "",
             "`vocabulary.words` is the text of all words, one a line. `vocabulary.features` has a row for each",
             "feature: the id of the feature that it extends by a word (or -1), and the id of that word.",
+            "`vocabulary.respells`, which is 1, is there if a compressed model was saved as another file: misspelled",
+            "words are still read as the word that differs in doubled letters.",
             "",
             "## Compressed files",
             "",

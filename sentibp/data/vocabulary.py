@@ -58,9 +58,13 @@ class Vocabulary:
         return len(self.prefix)
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """Return arrays: `words` (t,) uint8, with line breaks between words, and `features` (V, 2) int32."""
+        """Return arrays: `words` (t,) uint8, with line breaks between words, and `features` (V, 2) int32.
+
+        If the vocabulary `respells`, also `respells`, which is [1] uint8.
+        """
         text = "\n".join(self.words.to_pylist()).encode()  # no word contains a line break
-        return {"words": np.frombuffer(text, np.uint8), "features": np.stack((self.prefix, self.word), axis=1)}
+        tensors = {"words": np.frombuffer(text, np.uint8), "features": np.stack((self.prefix, self.word), axis=1)}
+        return tensors | ({"respells": np.ones(1, np.uint8)} if self.respells else {})
 
     @classmethod
     def from_tensors(cls, words: np.ndarray, features: np.ndarray, presence: bool = False) -> Vocabulary:

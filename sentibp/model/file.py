@@ -119,8 +119,16 @@ def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
     else:
         words, features = (tensors.pop(f"vocabulary.{name}") for name in ("words", "features"))
         vocabulary = Vocabulary.from_tensors(words, features, spec.presence)
+        vocabulary.respells = _respells(tensors.pop("vocabulary.respells", None))
     _check_tensors(spec, len(vocabulary), tensors)
     return Classifier(spec, vocabulary, assemble(spec, tensors), scores, settings)
+
+
+def _respells(stored: Array | None) -> bool:
+    """Return whether the vocabulary respells words, as that of a compressed model does, whose file is another now."""
+    if stored is not None and (stored.dtype != np.uint8 or stored.tolist() != [1]):
+        raise ValueError("vocabulary.respells is not [1]")
+    return stored is not None
 
 
 def _check_tensors(spec: NetworkSpec, features: int, tensors: dict[str, Array]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -14,9 +15,11 @@ from sentibp.errors import ConfigError, DataError
 from sentibp.export import compress as compress_module
 from sentibp.export.compress import Compressed, compress, file_size
 from sentibp.inspection.explain import explain
+from sentibp.inspection.pages.play_session import network_file
 from sentibp.model.build import assemble
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
+from sentibp.training.estimator import SentimentClassifier
 from sentibp.utils.arrow import strings
 
 WORDS = [f"{beginning}{ending}" for beginning in ("go", "ba", "lo", "hi", "du") for ending in "abcdefghijklmnopqrst"]
@@ -193,6 +196,23 @@ def test_a_compressed_model_is_compressed_further(build, read):
     assert len(smaller.vocabulary) < len(small.vocabulary)
     before, after = (each.predict(strings(TEXTS)).positive for each in (small, smaller))
     assert np.corrcoef(before, after)[0, 1] > 0.5
+
+
+def test_written_as_another_file_it_answers_the_same(build, read, tmp_path):
+    """Also of misspelled words: an estimator that was saved or pickled, and a network of `play`, knew none of them."""
+    small = read(compress(build(), 10_000_000).to_bytes())
+    texts = strings([*TEXTS[:20], "gooa baab hiic"])
+    positive, _, unknown = small.predict(texts)
+    assert unknown[-1] == 0
+    (tmp_path / "estimator").write_bytes(compress(build(), 10_000_000).to_bytes())
+    estimator = SentimentClassifier.load(tmp_path / "estimator")
+    estimator.save(tmp_path / "saved")
+    pickled = pickle.loads(pickle.dumps(estimator)).model_
+    again = small.to_bytes(), network_file("small", small, 1), (tmp_path / "saved").read_bytes(), pickled.to_bytes()
+    for content in again:
+        other = read(content)
+        np.testing.assert_array_equal(other.predict(texts).positive, positive)
+        np.testing.assert_array_equal(other.predict(texts).unknown, unknown)
 
 
 def test_a_model_without_a_message(build):

@@ -441,6 +441,8 @@ def test_the_valid_file_loads(valid_file, scratch):
         ("vocabulary.features", np.zeros(3, np.int32), "no pairs of numbers"),
         ("vocabulary.features", np.zeros((3, 2), np.int64), "no pairs of numbers"),
         ("vocabulary.words", np.frombuffer(b"\xff\xfe", np.uint8), "damaged"),
+        ("vocabulary.respells", np.zeros(1, np.uint8), "vocabulary.respells"),
+        ("vocabulary.respells", np.ones(1, np.float32), "vocabulary.respells"),
         ("vocabulary.words", np.frombuffer(b"few\nwords", np.uint8), "the vocabulary"),
     ],
 )
