@@ -67,28 +67,29 @@ def minimize_by_steps(
                 break
         else:
             break  # no step lowers the loss: only rounding is left
-        if (new_theta - theta) @ (new_gradient - gradient) > 0:
-            memory = [*memory[1 - _MEMORY :], (new_theta - theta, new_gradient - gradient)]
+        s, y = new_theta - theta, new_gradient - gradient
+        if (product := s @ y) > 0:
+            memory = [*memory[1 - _MEMORY :], (s, y, product)]
         theta, gradient = new_theta, new_gradient
         if previous - value <= tolerance:
             break
     return theta
 
 
-def _lbfgs_step(gradient: Array, memory: list[tuple[Array, Array]]) -> Array:
-    """Return the quasi-Newton step (k,). `memory` holds the last steps s and the changes y of the gradient.
+def _lbfgs_step(gradient: Array, memory: list[tuple[Array, Array, float]]) -> Array:
+    """Return the quasi-Newton step (k,). `memory` holds the last steps s, the changes y of the gradient, and s @ y.
 
     The two-loop recursion of Nocedal & Wright, Numerical Optimization, algorithm 7.4.
     """
     step, alphas = -gradient, []
-    for s, y in reversed(memory):
-        alphas.append((s @ step) / (s @ y))
+    for s, y, product in reversed(memory):
+        alphas.append((s @ step) / product)
         step -= alphas[-1] * y
     if memory:
-        s, y = memory[-1]
-        step *= (s @ y) / (y @ y)
+        _, y, product = memory[-1]
+        step *= product / (y @ y)
     else:
         step /= max(float(np.linalg.norm(gradient)), 1e-30)
-    for (s, y), alpha in zip(memory, reversed(alphas), strict=True):
-        step += (alpha - (y @ step) / (s @ y)) * s
+    for (s, y, product), alpha in zip(memory, reversed(alphas), strict=True):
+        step += (alpha - (y @ step) / product) * s
     return step
