@@ -10,6 +10,7 @@ from sentibp.inspection.explain import Contribution, Explanation, Sum, drawn_siz
 from sentibp.inspection.pages.render import probability, render, signed
 
 _BREAK = re.compile(r"(?:\s*<br\s*/?>)+\s*", re.IGNORECASE)
+_OPEN = 3  # sums of labels without an order that a page shows; the others are folded
 _BLANK = re.compile(r"(?:\s|<br\s*/?>)*", re.IGNORECASE)
 
 
@@ -124,12 +125,16 @@ def distribution(explanation: Explanation) -> list[dict[str, Any]]:
 
 
 def _of_classes(text: str, explanation: Explanation) -> dict[str, Any]:
-    """Return what a page about more than two labels shows besides."""
+    """Return what a page about more than two labels shows besides: labels without an order by their probability."""
+    sums, probability_of = list(explanation.sums), explanation.probabilities
+    if explanation.against_rest:
+        sums.sort(key=lambda each: (each.name != explanation.label, -probability_of[each.name]))
     return {
         "labels": distribution(explanation),
         "place": explanation.place,
         "against_rest": explanation.against_rest,
-        "sums": [(each, _pieces(text, each), _contributions(each)) for each in explanation.sums],
+        "sums": [(each, _pieces(text, each), _contributions(each)) for each in sums],
+        "open": _OPEN if explanation.against_rest else len(sums),
     }
 
 

@@ -83,6 +83,18 @@ def test_an_excerpt_of_one_long_word_is_that_word():
     assert (shown, part.words[0].end) == (text, 50)
 
 
+@pytest.mark.parametrize(("count", "folded"), [(3, None), (4, "The other label"), (9, "The other 6 labels")])
+def test_the_less_probable_of_many_labels_are_folded(new_classifier, count, folded):
+    data = {"labels": [f"topic {i}" for i in range(count)], "ordered": False}
+    classifier = new_classifier(["good film", "bad film"], model={"output": "softmax"}, data=data)
+    page = explanation_page("good film", explain(classifier, "good film"), "mine")
+    assert page.count("against the rest</h2>") == count
+    assert re.findall("<summary>(.*)</summary>", page) == ([folded] if folded else [])
+    shown, _, hidden = page.partition("<details>")
+    assert (shown.count("against the rest</h2>"), page.count("</details>")) == (3, int(folded is not None))
+    assert "Contributions say" not in hidden.partition("</details>")[0], "what holds for all is below the fold"
+
+
 @pytest.mark.parametrize(
     ("names", "output"),
     [
@@ -104,6 +116,9 @@ def test_classes_that_are_called_as_sums_are(new_classifier, names, output):
     kinds = set(re.findall(r'class="(neutral|opinion|positive|negative)"', page))
     of_labels = output == "softmax"
     assert page.count("against the rest</h2>") == (len(names) if of_labels else 0)
+    if of_labels:
+        heads = re.findall(r"<h2>(.+) against the rest</h2>", page)
+        assert heads == sorted(names, key=lambda name: -explanation.probabilities[name]), "the predicted one first"
     assert (kinds & {"neutral", "opinion"} != set()) == ("middle of the scale" in page) == (output == "scale")
     assert explanation.shown.name == (explanation.label if of_labels else "polarity")
     found = top_class_features(classifier, 3, 9)
