@@ -65,6 +65,12 @@ class Connection(H11Protocol):
         """Refuse what is not HTTP."""
         self._refuse(400, _NOT_HTTP)
 
+    def on_response_complete(self) -> None:
+        """Wait for the next request, or, before the connection is closed, for the client to read, but not for ever."""
+        super().on_response_complete()
+        if self.transport.is_closing() and self.transport.get_write_buffer_size():
+            self._abort_later()
+
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection that is not used, also if the client has not read its last answer."""
         super().timeout_keep_alive_handler()

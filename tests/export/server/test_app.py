@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import socket
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
+import uvicorn
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from uvicorn.server import ServerState
 
 from sentibp.errors import ConfigError, DataError
 from sentibp.export.server import app
 from sentibp.export.server import model as module
 from sentibp.export.server.access import Access, Gate
+from sentibp.export.server.connection import connection_class
 from sentibp.export.server.model import ServedModel, load_served_model
 from sentibp.export.server.request import Limits, read_texts
+from sentibp.export.server.run import bind
 from sentibp.model.classifier import NoAnswer
 from sentibp.model.decision import Decision
 
@@ -209,6 +215,33 @@ def test_a_client_that_is_gone_costs_nothing(service):
     served = service()
     assert asyncio.run(request(served, disconnect=True))[0] == 400
     assert (served._held, served._pending) == (0, 0)
+
+
+def test_a_client_that_does_not_read_the_last_bytes_is_given_up(service):
+    """Few enough that nothing waits to write more of them: the connection is to be closed, and they are in the way."""
+    config = uvicorn.Config(service().application(), ws="none", lifespan="off", log_config=None)
+    config.load()
+    state, kind = ServerState(), connection_class(0.1, 10)
+
+    async def run():
+        with bind("127.0.0.1", 0).socket as listening, socket.socket() as client:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # as small as the system has it
+            make = partial(kind, config=config, server_state=state, app_state={})
+            server = await asyncio.get_running_loop().create_server(make, sock=listening)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            client.connect(listening.getsockname())
+            body = json.dumps(["good"] * 300).encode()
+            head = "POST /predict HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nConnection: close\r\n"
+            client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            async with asyncio.timeout(20):
+                while not state.total_requests:
+                    await asyncio.sleep(0.01)
+                assert [each.transport.get_write_buffer_size() > 0 for each in state.connections] == [True]
+                while state.connections:
+                    await asyncio.sleep(0.01)
+            server.close()
+
+    asyncio.run(run())
 
 
 def test_a_model_stops_when_nobody_waits(service):
