@@ -87,7 +87,9 @@ def _parse(body: bytes) -> Any:
         raise HTTPException(400, f"the body is not UTF-8: byte {error.start + 1:,}") from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno:,}, column {error.colno:,}"
-        raise HTTPException(400, f"the body is not JSON: {error.msg} at {place}; {_FORMS}") from None
+        raise HTTPException(
+            400, f"the body is not JSON: {error.msg.removesuffix(' at')} at {place}; {_FORMS}"
+        ) from None
     except RecursionError:
         raise HTTPException(400, f"the body is nested too deeply; {_FORMS}") from None
     except ValueError:  # a number of thousands of digits

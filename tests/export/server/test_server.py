@@ -152,6 +152,7 @@ def test_a_threshold_and_costs_choose_the_label(new_classifier, tmp_path, here):
 REFUSED = [
     ("POST", "/predict", b"", {}, 400, "not JSON"),
     ("POST", "/predict", b"{", {}, 400, "not JSON: .* line 1, column 2"),
+    ("POST", "/predict", b'["a", "b', {}, 400, "Unterminated string starting at line 1, column 7"),
     ("POST", "/predict", b'"\xff"', {}, 400, "not UTF-8: byte 2"),
     ("POST", "/predict", b"[" * 9000, {}, 400, "nested too deeply|not JSON"),
     ("POST", "/predict", b"9" * 5000, {}, 400, "number that is too long"),
