@@ -162,7 +162,10 @@ def test_closing_the_terminal_ends_the_server(new_classifier, tmp_path):
     pty = pytest.importorskip("pty", reason="there are no pseudo terminals here")
     (tmp_path / "model.safetensors").write_bytes(new_classifier(["good film", "bad"]).to_bytes())
     screen, end = pty.openpty()
-    script = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(int(sys.argv[1]), termios.TIOCSCTTY, 0); "
+    script = (
+        "import fcntl, os, signal, sys, termios; os.setsid(); fcntl.ioctl(int(sys.argv[1]), termios.TIOCSCTTY, 0); "
+    )
+    script += "signal.signal(signal.SIGHUP, signal.SIG_DFL); "  # nohup, with which pytest may run, ignores it
     script += "os.execv(sys.executable, [sys.executable, '-m', 'sentibp', 'serve', '--port', '0', *sys.argv[2:]])"
     import subprocess
 
