@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -246,10 +247,25 @@ def test_the_command_refuses_what_is_no_text(models, tmp_path):
 
     assert says("good", "mine.csv") == "mine.csv: a file, not a text; for its lines: python model.py < mine.csv"
     assert says("--input", "x") == "--input: no such option; if it is a text: python model.py -- --input"
+    latin = os.fsdecode("café".encode("latin-1"))
+    for arguments in (latin,), ("good", latin), ("--", latin):
+        assert says(*arguments) == "'caf\\udce9' is not UTF-8 (byte 0xE9); convert it first, such as by iconv"
     assert says("--", "--input", "mine.csv") == says("-- good", "-5 stars", "- ", ":-)") == says("-", "---") == ""
     wrong = "line 2 is not UTF-8 (byte 0xE9); convert it first, such as by iconv"
     assert says(stdin="good\ncafé\n".encode("latin-1")) == wrong
     assert says(stdin="good".encode("utf-16")) == "line 1 is not UTF-8 (byte 0xFF); convert it first, such as by iconv"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["a good film"]])
+def test_a_reader_that_is_gone_is_no_mistake(models, tmp_path, arguments):
+    """As in `python model.py --help | head -1`."""
+    (tmp_path / "model.py").write_bytes(python_file(models["stars"][1]))
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-I", "-S", "model.py", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 @pytest.mark.parametrize("names", [["negative", "positive"], ["ham", "spam"], ["ham", "spam", "eggs"]])

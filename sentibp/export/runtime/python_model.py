@@ -630,41 +630,45 @@ class _Shifters:
 
 def _main() -> None:
     arguments = sys.argv[1:]
-    if arguments[:1] in (["-h"], ["--help"]):
-        print(__doc__)
-        return
     sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     try:
+        if arguments[:1] in (["-h"], ["--help"]):
+            print(__doc__, flush=True)
+            return
         for text in _texts(arguments) if arguments else _lines():
             print(json.dumps(predict(text), ensure_ascii=False), flush=True)
     except RuntimeError as error:
         sys.exit(str(error))
     except (BrokenPipeError, KeyboardInterrupt):
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail once more at the end
         sys.exit(1)
 
 
 def _texts(arguments: list[str]) -> list[str]:
-    """Return the texts of the command line. RuntimeError if one is a file or an option, unless `--` is first."""
-    if arguments[0] == "--":
-        return arguments[1:]
-    for each in arguments:
-        if os.path.isfile(each):
+    """Return the texts of the command line. RuntimeError if one is not UTF-8; or a file or an option, without `--`."""
+    texts = arguments[1:] if arguments[0] == "--" else arguments
+    for each in texts:
+        _require_utf8(each, ascii(each))
+        if texts is arguments and os.path.isfile(each):
             raise RuntimeError(f"{each}: a file, not a text; for its lines: python {sys.argv[0]} < {each}")
-        if re.fullmatch("--?[a-zA-Z][a-zA-Z-]*(=.*)?", each):
+        if texts is arguments and re.fullmatch("--?[a-zA-Z][a-zA-Z-]*(=.*)?", each):
             raise RuntimeError(f"{each}: no such option; if it is a text: python {sys.argv[0]} -- {each}")
-    return arguments
+    return texts
 
 
 def _lines() -> Iterator[str]:
     """Yield the lines of stdin. RuntimeError if one is not UTF-8."""
     for number, line in enumerate(sys.stdin, 1):
-        wrong = re.search("[\udc80-\udcff]", line)
-        if wrong:
-            byte = ord(wrong[0]) - 0xDC00
-            raise RuntimeError(f"line {number} is not UTF-8 (byte 0x{byte:02X}); convert it first, such as by iconv")
+        _require_utf8(line, f"line {number}")
         yield line.rstrip("\r\n")
+
+
+def _require_utf8(text: str, name: str) -> None:
+    wrong = re.search("[\udc80-\udcff]", text)  # Python reads other bytes as these
+    if wrong:
+        byte = ord(wrong[0]) - 0xDC00
+        raise RuntimeError(f"{name} is not UTF-8 (byte 0x{byte:02X}); convert it first, such as by iconv")
 
 
 _DATA = ""
