@@ -200,6 +200,8 @@ def refusals(received: bytes) -> list[int]:
             statuses.append(status)
             fields = dict(line.lower().split(b": ", 1) for line in lines[1:])
             assert fields[b"content-type"] == b"application/json", head
+            assert (fields[b"cache-control"], fields[b"x-content-type-options"]) == (b"no-store", b"nosniff"), head
+            assert fields.get(b"connection") == b"close" or status != 408, head
             length = int(fields[b"content-length"])
             if rest and not rest.startswith(b"HTTP/1.1 "):  # else it was HEAD
                 content = json.loads(rest[:length])

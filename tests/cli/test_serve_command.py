@@ -54,6 +54,7 @@ def test_with_the_token(guarded):
     document = guarded.ask(path="/openapi.json", headers={"Authorization": f"Bearer {TOKEN}"}).json
     assert document["components"]["securitySchemes"] == {"token": {"type": "http", "scheme": "bearer"}}
     assert document["paths"]["/predict"]["post"]["security"] == [{"token": []}]
+    assert "security" not in document["paths"]["/health"]["get"]
     assert "401" in document["paths"]["/model"]["get"]["responses"]
     assert "requests need the token" in guarded.lines[0]
     assert TOKEN not in "".join(guarded.lines)

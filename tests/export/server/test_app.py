@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import socket
@@ -12,6 +13,7 @@ from functools import partial
 import numpy as np
 import pytest
 import uvicorn
+from serving import refusals
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from uvicorn.server import ServerState
@@ -217,29 +219,69 @@ def test_a_client_that_is_gone_costs_nothing(service):
     assert (served._held, served._pending) == (0, 0)
 
 
-def test_a_client_that_does_not_read_the_last_bytes_is_given_up(service):
-    """Few enough that nothing waits to write more of them: the connection is to be closed, and they are in the way."""
-    config = uvicorn.Config(service().application(), ws="none", lifespan="off", log_config=None)
+@contextlib.asynccontextmanager
+async def connected(service, keep_alive=60, seconds=0.1, room=1):
+    """A client with so many bytes of room for what it has not read, and the state of the server."""
+    config = uvicorn.Config(
+        service.application(), ws="none", lifespan="off", log_config=None, timeout_keep_alive=keep_alive
+    )
     config.load()
-    state, kind = ServerState(), connection_class(0.1, 10)
+    state, kind = ServerState(), connection_class(seconds, 10)
+    with bind("127.0.0.1", 0).socket as listening, socket.socket() as client:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # as small as the system has it
+        make = partial(kind, config=config, server_state=state, app_state={})
+        server = await asyncio.get_running_loop().create_server(make, sock=listening)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+        client.connect(listening.getsockname())
+        client.setblocking(False)
+        async with asyncio.timeout(20):
+            yield client, state
+        server.close()
+
+
+async def ask(client, n, header=""):
+    """Send a request with n texts, without reading the answer."""
+    body = json.dumps(["good"] * n).encode()
+    head = f"POST /predict HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n{header}"
+    content = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    await asyncio.get_running_loop().sock_sendall(client, content)
+
+
+@pytest.mark.parametrize(
+    ("header", "keep_alive", "then"),
+    [("Connection: close\r\n", 60, b""), ("", 0.05, b""), ("", 60, b"no request\r\n\r\n")],
+)
+def test_a_client_that_does_not_read_the_last_bytes_is_given_up(service, header, keep_alive, then):
+    """Few enough that nothing waits to write more of them: the connection is to be closed, and they are in the way."""
 
     async def run():
-        with bind("127.0.0.1", 0).socket as listening, socket.socket() as client:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # as small as the system has it
-            make = partial(kind, config=config, server_state=state, app_state={})
-            server = await asyncio.get_running_loop().create_server(make, sock=listening)
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-            client.connect(listening.getsockname())
-            body = json.dumps(["good"] * 300).encode()
-            head = "POST /predict HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nConnection: close\r\n"
-            client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-            async with asyncio.timeout(20):
-                while not state.total_requests:
-                    await asyncio.sleep(0.01)
-                assert [each.transport.get_write_buffer_size() > 0 for each in state.connections] == [True]
-                while state.connections:
-                    await asyncio.sleep(0.01)
-            server.close()
+        async with connected(service(), keep_alive) as (client, state):
+            await ask(client, 300, header)
+            while not state.total_requests:
+                await asyncio.sleep(0)
+            assert [each.transport.get_write_buffer_size() > 0 for each in state.connections] == [True]
+            await asyncio.get_running_loop().sock_sendall(client, then)
+            while state.connections:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(run())
+
+
+def test_a_client_that_read_its_answer_in_time_may_ask_again(service):
+    """The answer is so long that it had to wait for the client."""
+
+    async def run():
+        async with connected(service(texts=9000), seconds=1, room=1 << 20) as (client, state):
+            for _ in range(2):
+                await ask(client, 9000)
+                received = b""
+                while part := await asyncio.get_running_loop().sock_recv(client, 1 << 16):
+                    received += part
+                    if part.endswith(b"]\n"):
+                        break
+                assert refusals(received) == [200]
+                if state.total_requests == 1:
+                    await asyncio.sleep(1.1)
 
     asyncio.run(run())
 

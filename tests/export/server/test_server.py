@@ -12,6 +12,7 @@ import signal
 import socket
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import heads
@@ -41,7 +42,8 @@ KINDS = ["two labels", "hidden tanh", "scale of 5", "softmax"]
 
 def model_of(new_classifier, kind):
     if kind in heads.HEADS:
-        return heads.random_classifier(new_classifier, kind, TEXTS, {"hidden": [4]})
+        text = {"presence": True, "classes": ["url"]} if kind == "softmax" else {}
+        return heads.random_classifier(new_classifier, kind, TEXTS, {"hidden": [4]}, text=text)
     return new_classifier(TEXTS, model={"hidden": [4], "activation": "tanh"} if kind == "hidden tanh" else {})
 
 
@@ -125,6 +127,9 @@ def test_every_answer_is_as_the_openapi_document_says(served):
 def test_the_model_is_described(served):
     card = served.ask(path="/model").json
     assert card["digest"] == hashlib.sha256(Path(served.started["model"]).read_bytes()).hexdigest()
+    spec = load_model(Path(served.started["model"])).spec
+    text = {key: getattr(spec, key) for key in ("lowercase", "folding", "presence")}
+    assert card["text"] == text | {"classes": list(spec.classes)}
     assert card["format"] == (5 if len(card["labels"]) == 2 else 6)
     assert served.ask("good").json["label"] in card["labels"]
 
@@ -165,6 +170,7 @@ REFUSED = [
     ("POST", "/predict", b'["a", ["b"]]', {}, 422, "text 2 is not a string, but a list"),
     ("POST", "/predict", b"{}", {}, 422, "key text is missing"),
     ("POST", "/predict", b'{"texts": ["a"]}', {}, 422, "texts: unknown key"),
+    ("POST", "/predict", b'{"a_film_without_a_plot": "a"}', {}, 422, "^a name: unknown key"),
     ("POST", "/predict", b'{"text": "a", "text": "b"}', {}, 422, "text: the key is given twice"),
     ("POST", "/predict", b'{"text": {"text": "a"}}', {}, 422, "not a text, but an object"),
     ("POST", "/predict", b'["a","a","a","a","a","a"]', {}, 422, "6 texts; send at most 5"),
@@ -213,13 +219,15 @@ def test_what_is_allowed(server):
         {"Host": f"localhost:{port}"},
         {"Origin": f"http://127.0.0.1:{port}"},
         {"Content-Type": "Application/JSON; charset=UTF-8"},
+        {"Content-Type": 'application/json;charset="utf8"'},
+        {"Content-Type": "application/json; charset=us-ascii"},
         {"Content-Encoding": "identity"},
     ):
         assert server.ask("good", headers=headers).status == 200, headers
     assert server.ask("good", "/predict?explain=false").json == server.ask("good").json
     assert server.ask(b'\xef\xbb\xbf "good"').status == 200
     assert server.ask(path="/health", method="HEAD").content == b""
-    assert server.ask(["a" * 100] * 5).status == 200
+    assert server.ask(["a" * 100] * 5).status == server.ask(["a" * 50] * 2, EXPLAIN).status == 200
     document = server.ask(path="/openapi.json").json
     validate(document, "Texts", ["a" * 100] * 5)
     for value in ["a"] * 6, "a" * 101:
@@ -308,6 +316,17 @@ def test_a_client_that_does_not_read_is_given_up(impatient):
             assert time.monotonic() < deadline
             time.sleep(0.02)
     assert impatient.ask(path="/health").status == 200
+
+
+def test_no_more_connections_than_the_files_that_a_process_may_have(server):
+    resource = pytest.importorskip("resource", reason="this system does not limit the files of a process")
+    limit = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (53, 53))  # 50 are left for the rest
+    with Served("-m", server.started["model"], preexec_fn=limit) as small, contextlib.ExitStack() as stack:
+        first, *_ = [stack.enter_context(small.open(b"")) for _ in range(3)]
+        assert refusals(small.send(b"")) == [503]
+        first.shutdown(socket.SHUT_WR)
+        assert first.recv(1) == b""  # there is room again
+        assert small.ask("good").status == 200
 
 
 def test_malformed_requests_are_refused_in_json(server):
