@@ -70,7 +70,7 @@ def compress(
 
     path = find.model_file("last" if name is None else name)
     output = _file(output)
-    require_no_input(output, [("the model", path), ("the data", data or "")])
+    require_no_input(output, [("the model", path)])
     require_free(output, force, makes_folder=output.name == MODEL)
     with labelled_reviews(data, split, text_column, label_column, set_, name) as reviews:
         content, report = export.compress_file(path, max_bytes, reviews)

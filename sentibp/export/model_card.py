@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sentibp.config.dump import dump
 from sentibp.config.find import shipped
 from sentibp.config.load import load_config
-from sentibp.config.paths import FILES, get
+from sentibp.config.paths import FILES, SOURCES, get
 from sentibp.config.schema import Config
 from sentibp.data.built_in import HUB_IDS, SHIPPED
 from sentibp.data.dataset import IN_MEMORY
@@ -32,6 +32,7 @@ from sentibp.training.validation_notes import FEW
 from sentibp.utils import environment
 from sentibp.utils.json_types import finite_number
 from sentibp.utils.messages import as_sentence, printable
+from sentibp.utils.paths import names_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -332,10 +333,7 @@ def _reproduction(subject: Subject, digest: str) -> dict[str, list[str]]:
         train = 'python -c "import sentibp; help(sentibp.train)"'
     else:
         train = f"sentibp train {name or 'config.yaml'} --json"
-    needed = [each for each in subject.sources if not _is_public(each) and each != IN_MEMORY]
-    needed += [str(get(config, key)) for key in FILES if get(config, key) is not None]
-    needed = [each for each in needed if not hub_model.is_hub_name(each)]
-    if needed:
+    if needed := _needed_files(config):
         text.append(f"You need these files of the author, in the folder of config.yaml: {', '.join(needed)}.")
     if subject.is_refit and not subject.info:
         text.append("The settings are those of the final training on all data; the file does not have those before it.")
@@ -346,6 +344,14 @@ def _reproduction(subject: Subject, digest: str) -> dict[str, list[str]]:
     elif subject.classifier.vocabulary.respells:  # as only compressed ones do
         text.append("The file was compressed after the training: `sentibp compress` makes it from the trained one.")
     return {"text": text, "commands": [install, train]}
+
+
+def _needed_files(config: Config) -> list[str]:
+    """Return the names of the files that a training with these settings reads, and that only the author has."""
+    sources = [each for key in SOURCES for each in names_of(get(config, key)) if not _is_public(each)]
+    files = [str(get(config, key)) for key in FILES if get(config, key) is not None]
+    kept = [each for each in (*sources, *files) if each != IN_MEMORY and not hub_model.is_hub_name(each)]
+    return list(dict.fromkeys(kept))
 
 
 def _versions(subject: Subject) -> dict[str, str]:

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -15,6 +16,9 @@ from hub_commands import TESTS, process_with_hub
 from hub_server import READ_ONLY, TOKEN, hub
 from pyarrow import parquet
 
+from sentibp.errors import SentibpError
+from sentibp.export.hub import push
+from sentibp.export.model_card import About
 from sentibp.runs import hub_model
 from sentibp.runs.find import builtin_file
 
@@ -70,6 +74,7 @@ def test_push_and_use(server, run, home, quickstart):
     assert [pushed.code, other.code, private.code] == [0, 0, 0], (pushed, other, private)
     commit = pushed.json["commit"]
     assert again.json["commit"] == commit
+    assert pushed.json["model"] == f"hf://ann/first@{commit}"
     assert server.repositories["models/ann/first"].refs["main"] == commit
     assert set(server.files("ann/first")) == {".gitattributes", "model.safetensors", "README.md"}
     content = (quickstart / "model.safetensors").read_bytes()
@@ -193,6 +198,17 @@ def test_pushes_that_are_refused(server, run, quickstart):
     assert server.files("ann/public") == {}
 
 
+def test_a_model_that_names_folders_is_not_pushed(new_classifier, here):
+    """Nor is anything sent that was asked for without the network."""
+    model = new_classifier(["a good film", "a bad film"])
+    for source, said in ("/home/ann/reviews.csv", "with the folders of the data in its settings"), ("r.csv", "offline"):
+        data = {**model.trained_with["data"], "source": source}
+        old = replace(model, trained_with={**model.trained_with, "data": data})
+        (here / "old.safetensors").write_bytes(old.to_bytes())
+        with pytest.raises(SentibpError, match=said):
+            push(here / "old.safetensors", About("ann/first"))
+
+
 def test_a_push_that_does_not_reach_the_hub_is_not_told_to_use_a_local_copy(tmp_path, here, quickstart, monkeypatch):
     monkeypatch.delenv("HF_HUB_OFFLINE")
     with process_with_hub("http://127.0.0.1:9", tmp_path / "home") as process:
@@ -211,6 +227,7 @@ def test_your_own_card(server, run, here, quickstart):
         token=TOKEN,
     )
     assert (done.code, bad.code, both.code) == (0, 3, 2)
+    assert bad.err == "--card bad.md: not UTF-8; give a Markdown file\n"
     assert server.files("ann/first")["README.md"] == (here / "mine.md").read_bytes()
 
 

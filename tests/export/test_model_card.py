@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+from collections.abc import Sequence
 from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +19,12 @@ from runner import train_model
 
 from sentibp.config.load import load_config
 from sentibp.errors import ConfigError
+from sentibp.export import model_card
+from sentibp.export.card_subject import Subject, load_subject
 from sentibp.export.model_card import About, write_card
 from sentibp.model.file import load_model
 from sentibp.runs.find import builtin_file
+from sentibp.training.validation_notes import FEW
 
 SECRET = "zanzibar"  # a word of one review: no feature, for a word must occur twice
 
@@ -215,6 +219,117 @@ def test_wrong_scores_of_a_stranger_are_left_out(here, quickstart_run):
     assert "model-index" not in header(text)
 
 
+@pytest.fixture(scope="module")
+def subject(quickstart_run) -> Subject:
+    return load_subject(quickstart_run / "model.safetensors")
+
+
+def facts_of(subject: Subject, settings: Sequence[str] = (), **info) -> dict:
+    """Return the facts of the card, with other settings, and with other values in run.json."""
+    config = load_config("quickstart", settings).config
+    return model_card._facts(subject._replace(config=config, info={**subject.info, **info}), About())
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "says", "says_not"),
+    [
+        (["text.ngrams=1"], "network", "; single words", "phrases"),
+        (["text.ngrams=3"], "network", "phrases of up to 3 words", "negated"),
+        (["text.shifters=true"], "network", "weights of negated words", "average"),
+        (["data.split=test"], "data_notes", "split test", "files of the author"),
+        (["data.source=./sst2"], "data_notes", "files of the author", "Data: "),
+        (["data.source=[imdb,ann/films:plain]"], "data_notes", "Data: stanfordnlp/imdb, ann/films:plain,", "files"),
+        (["data.source=<memory>"], "data_notes", "in the memory of a Python program", "files of the author"),
+        (["data.source=<memory>"], "reproduce", "help(sentibp.train)", "You need these files"),
+        (["data.source=[a.csv,imdb]", "data.validation=b.csv"], "reproduce", "config.yaml: a.csv, b.csv.", "imdb"),
+        (["data.source=a.csv", "data.validation=a.csv"], "reproduce", "config.yaml: a.csv.", "a.csv, "),
+        (
+            ["pretrain.vectors=words", "pretrain.dim=4", "pretrain.source=c.csv"],
+            "reproduce",
+            "config.yaml: c.csv.",
+            "sample,",
+        ),
+        (["model.init_from=hf://ann/x@0123456789"], "reproduce", "Save the settings below", "You need these files"),
+        (["model.init_from=m.safetensors"], "reproduce", "config.yaml: m.safetensors.", "the built-in"),
+        (["model.init_from=m.safetensors"], "data_notes", "from other weights: model.init_from", "comes with"),
+        (["pretrain.vectors=words", "pretrain.dim=4"], "data_notes", "Data: sample", "comes with sentibp: "),
+        ([], "reproduce", "train quickstart --json", "Save the settings"),
+        ([], "versions", "numpy", "code"),
+    ],
+    ids=str,
+)
+def test_what_the_settings_say(subject, settings, key, says, says_not):
+    said = str(facts_of(subject, settings)[key])
+    assert says in said
+    assert says_not not in said
+
+
+@pytest.mark.parametrize(
+    ("scores", "is_chance", "are_few"),
+    [
+        ({"n": FEW - 1}, True, True),
+        ({"n": FEW}, False, True),
+        ({"n": 10 * FEW - 1}, False, True),
+        ({"n": 10 * FEW}, False, False),
+        ({"n": 10 * FEW, "effective_n": 12.3}, True, True),
+    ],
+)
+def test_scores_of_few_reviews_are_said_to_be_chance(subject, scores, is_chance, are_few):
+    facts = facts_of(subject, scores={"calibration_error": 0.1, **scores})
+    assert ("this number is chance" in facts["calibration"]) is is_chance
+    assert facts["limits"][0].startswith("The scores are of ") is are_few
+    assert ("with weights, worth 12 of equal weight" in facts["scored_on"]) is ("effective_n" in scores)
+
+
+def test_caveats_of_the_scores_are_said(subject):
+    facts = facts_of(subject, caveats=["the same films are in both", None])
+    assert "say less of new reviews than their number suggests: The same films are in both." in facts["scored_on"]
+
+
+def test_the_counts_of_probes_add_up(subject):
+    facts = facts_of(subject)
+    *kinds, all_ = facts["probes"]
+    assert [all_["n"], all_["passed"]] == [sum(each[key] for each in kinds) for key in ("n", "passed")]
+    negation = [each for each in kinds if each["kind"] in ("negation", "further negation")]
+    pairs, passed = (sum(each[key] for each in negation) for key in ("n", "passed"))
+    assert f"Negation: {passed} of {pairs} pairs " in str(facts["limits"])
+    assert [bool(row["note"]) for row in facts["scores"]] == [row["name"] == "accuracy" for row in facts["scores"]]
+
+
+def test_settings_with_marks_of_a_block_of_code_stay_in_theirs(subject):
+    facts = facts_of(subject, ["data.source=a````b.csv"])
+    assert facts["fence"] == "`````"
+
+
+def test_the_model_before_a_refit(run):
+    facts = write_card(run / "validated.safetensors").facts
+    assert "This is the model before the final training on all data" in str(facts["reproduce"])
+    assert "trained again on all reviews" not in str(facts["data_notes"])
+
+
+def test_a_model_that_replaced_that_of_a_run_is_told(run, quickstart_run, here, capsys):
+    shutil.copytree(run, here / "run")
+    shutil.copy(quickstart_run / "model.safetensors", here / "run")
+    card = write_card(here / "run" / "model.safetensors")
+    assert "not the model that run.json beside it records; the card is of the file alone" in capsys.readouterr().err
+    assert "does not say how many reviews" in card.text
+
+
+@pytest.mark.parametrize(
+    "about", [About(license="apache-2.0"), About(languages=("pt-BR", "multilingual")), About("ann/x"), About()]
+)
+def test_right_options(about):
+    card = write_card(builtin_file(), about)
+    found = header(card.text)
+    assert found["license"] == (about.license or "unknown")
+    assert found["language"] == list(about.languages or ("en",))
+    assert card.facts["model_name"] == ("hf://ann/x" if about.repository else "builtin")
+    (results,) = found["model-index"][0]["results"]
+    assert results["dataset"] == {"name": "held-out reviews", "type": "reviews"}, "of two data sets"
+    assert results["metrics"][0]["args"]["confidence"] == 0.95
+    assert len(set(found["metrics"])) == len(found["metrics"])
+
+
 @pytest.mark.parametrize("about", [About(license="MIT License"), About(languages=("English",)), About("no")])
 def test_wrong_options(about):
     with pytest.raises(ConfigError, match="write"):
@@ -224,7 +339,10 @@ def test_wrong_options(about):
 def test_the_command(here, quickstart_run):
     shown = invoke("card", quickstart_run)
     done = invoke("card", "-m", quickstart_run, "--output", "card.md")
-    assert (here / "card.md").read_text() == shown.out
+    assert (here / "card.md").read_text() == shown.out == invoke("card", quickstart_run, "--output", "-").out
+    assert "replace it with --force" in invoke("card", quickstart_run, "--output", "card.md", code=2).err
+    (here / "model.markdown").symlink_to(quickstart_run / "model.safetensors")
+    assert "is the model" in invoke("card", quickstart_run, "--output", "model.markdown", "--force", code=2).err
     assert done.out.startswith("card.md  ")
     facts = invoke("card", quickstart_run, "--json").json
     assert facts["digest"] in shown.out
