@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sentibp.cli.compress import parse_size
+from sentibp.model.file import load_model
 
 
 def test_a_table_of_before_and_after(sentibp, trained):
@@ -23,6 +24,8 @@ def test_a_table_of_before_and_after(sentibp, trained):
         "calibration",
         "probes",
     ]
+    losses = [load_model(path).scores["log_loss"] for path in (trained / "model.safetensors", "compressed.safetensors")]
+    assert lines[4].split()[2:] == [f"{loss:.4f}" for loss in losses]
     assert "McNemar" in result.out
     assert lines[-1].startswith("compressed.safetensors  ")
     assert Path("compressed.safetensors").stat().st_size <= 8_000
@@ -58,8 +61,6 @@ def test_other_reviews(sentibp, trained):
     result = sentibp("compress", trained, "--data", "mine.csv", *options, "--json").json
     assert result["after"]["n"] == 3
     assert "accuracy" not in json.dumps(sentibp("runs", "list", "--json").json)  # it is no run
-    from sentibp.model.file import load_model
-
     assert load_model("compressed.safetensors").scores == {}  # they are not those of the validation reviews
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import pickle
+from contextlib import chdir
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from heads import HEADS, random_classifier
 
+from sentibp.cli.compress import parse_size
 from sentibp.data import vocabulary_build
 from sentibp.data.tokenizer import tokenize
 from sentibp.errors import ConfigError, DataError
 from sentibp.export import compress as compress_module
-from sentibp.export.compress import Compressed, compress, file_size
+from sentibp.export.compress import Compressed, compress, compress_file, file_size
+from sentibp.export.payload import _layers as payload_layers
 from sentibp.inspection.explain import explain
 from sentibp.inspection.pages.play_session import network_file
 from sentibp.model.build import assemble
@@ -89,6 +93,8 @@ def test_the_size_is_kept(size, settings, build, read):
     assert content == compress(model, size).to_bytes(dict.fromkeys(map(str, range(15)), 0.12345678901234567))
     small = read(content)
     assert 0 < len(small.vocabulary) <= len(model.vocabulary)
+    assert set(small.vocabulary.features().to_pylist()) <= set(model.vocabulary.features().to_pylist())
+    assert len(small.vocabulary) == len(model.vocabulary) or file_size(compress(model, size)) > 0.95 * size
     positive = small.predict(strings(TEXTS)).positive
     alone = [small.predict(strings([text])).positive[0] for text in TEXTS[:20]]
     np.testing.assert_array_equal(positive[:20], alone)
@@ -113,6 +119,41 @@ def test_a_model_of_several_classes(head, model, new_classifier, read):
         assert each.bias + sum(piece.contribution for piece in each.contributions) == pytest.approx(
             each.value, abs=1e-3
         )
+
+
+def test_scores_that_are_longer_than_expected_fit_into_the_file(new_classifier, tmp_path):
+    """Those of the classes are measured after the features are chosen; the model before has none."""
+    labels = [f"topic {i}" for i in range(12)]
+    rows = [f"{text},{labels[i % 12]}" for i, text in enumerate(TEXTS)]
+    (tmp_path / "topics.csv").write_text("\n".join(["text,label", *rows]))
+    data = {"labels": labels, "ordered": False, "source": "topics.csv", "validation": 0.5}
+    model = new_classifier(TEXTS, data=data, text={"ngrams": 2})
+    with chdir(tmp_path):
+        Path("model.safetensors").write_bytes(model.to_bytes())
+        size = len(compress(model, 10_000_000).to_bytes()) + 1_000
+        content, report = compress_file(Path("model.safetensors"), size)
+    assert len(content) <= size
+    assert len(report.after["classes"]) == 12
+    assert report.after["bytes"] == len(content)
+
+
+def test_a_unit_matters_as_much_as_what_follows_it(build):
+    """With batch norm it does as one whose weights have the scale of the norm in them, as in an export."""
+    model = build(hidden=[5, 4], batch_norm=True)
+    weights = {name: tensor for name, tensor in model.tensors().items() if name != "embedding.weight"}
+    name, effect = compress_module._first_layer(weights)
+    folded = payload_layers(model)[1]["hidden.0.weight"].reshape(-1, 5)
+    after = np.linalg.norm(weights["hidden.1.weight"], axis=1)
+    np.testing.assert_allclose(np.abs(weights[name] * effect), np.abs(folded * after), rtol=1e-5)
+
+
+def test_an_n_gram_stays_with_all_that_it_extends_and_all_of_its_words():
+    vocabulary = vocabulary_build.build_vocabulary(tokenize(strings(["a good old film", "a bad film"])), 3)[0]
+    names = vocabulary.features().to_pylist()
+    kept = compress_module._with_origins(vocabulary, np.array([names.index("good old film")]))
+    assert {name for name, is_kept in zip(names, kept, strict=True) if is_kept} == {
+        *("good", "old", "film", "good old", "good old film")
+    }
 
 
 def test_more_room_keeps_more_features(build):
@@ -228,6 +269,7 @@ def test_a_size_that_is_too_small(build, complaint):
     assert line.startswith("--max-size: the smallest file of this model has 1")
     needed = int(line.split(" has ")[1].split(" bytes")[0].replace(",", ""))
     compress(build(hidden=[200, 200]), needed)
+    compress(build(hidden=[200, 200]), parse_size(line.rpartition(" --max-size ")[2]))
     assert complaint(ConfigError, compress, build(), 10)
 
 
