@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from sentibp.cli.export import _print
+from sentibp.export.export import Exported, is_export_name, target_of
+
 TARGETS = {"html": "model.html", "js": "model.mjs", "python": "model.py"}
 TEXT = "I love this movie, it is not dull"
 
@@ -28,7 +31,9 @@ def test_a_file_for_each_target(sentibp, trained):
         assert lines[0].startswith(f"{name}  ")
         assert lines[0].endswith(" 414 features")
         first = Path(name).read_bytes()
-        assert sentibp("export", trained, "-o", name, "--force").out.splitlines() == lines  # the name says the target
+        again = sentibp("export", trained, "-o", name)  # the name says the target
+        assert again.out.splitlines() == lines
+        assert again.err == f"{name}: replaces an earlier output of sentibp\n"
         assert Path(name).read_bytes() == first
 
 
@@ -37,6 +42,8 @@ def test_the_name_of_an_export_in_the_place_of_the_model(sentibp, fails, trained
     assert message == "my page.html: the name of an export, not a model; write --output 'my page.html'"
     sentibp("export", "--output", "my page.html")
     assert "give --to with one of" in fails(2, "export", "last")
+    Path("run.js").mkdir()
+    assert "give --to with one of" in fails(2, "export", "run.js"), "it may be a run"
 
 
 def test_the_module_answers_as_predict_does(sentibp, trained):
@@ -74,6 +81,22 @@ def test_a_largest_size(sentibp, trained):
     exact = sentibp("export", "--to", "python", "--max-size", str(whole), "-o", "exact.py", "--json").json
     assert (exact["features"], exact["difference"]) == (414, 0.0)
     assert Path("exact.py").read_bytes() == Path("model.py").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("target", "size", "is_told"),
+    [("js", 10_000_000, False), ("js", 10_000_001, True), ("html", 10_000_001, True), ("onnx", 10_000_001, False)],
+)
+def test_a_file_that_takes_long_to_load_is_told(target, size, is_told, capsys):
+    _print(Path("model"), target, Exported(bytes(size), 5, 5, 0.0), json=False)
+    assert ("take a while to load; --max-size 1MB" in capsys.readouterr().err) is is_told
+
+
+def test_the_name_of_the_output_says_the_target_in_capitals_too():
+    assert [target_of(None, suffix) for suffix in (".HTM", ".html", ".MJS", ".js", ".Py", ".ONNX")] == [
+        *("html", "html", "js", "js", "python", "onnx")
+    ]
+    assert is_export_name("A.HTML")
 
 
 def test_a_size_that_is_too_small(fails, sentibp, trained):

@@ -301,7 +301,9 @@ def test_settings_with_marks_of_a_block_of_code_stay_in_theirs(subject):
     assert facts["fence"] == "`````"
 
 
-def test_the_model_before_a_refit(run):
+def test_the_model_before_a_refit(run, subject):
+    alone = model_card._facts(subject._replace(info={}, is_refit=True), About())
+    assert "The settings are those of the final training on all data" in str(alone["reproduce"])
     facts = write_card(run / "validated.safetensors").facts
     assert "This is the model before the final training on all data" in str(facts["reproduce"])
     assert "trained again on all reviews" not in str(facts["data_notes"])

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import signal
 import socket
 import threading
 from functools import partial
@@ -25,7 +26,7 @@ from sentibp.export.server.access import Access, Gate
 from sentibp.export.server.connection import connection_class
 from sentibp.export.server.model import ServedModel, load_served_model
 from sentibp.export.server.request import Limits, read_texts
-from sentibp.export.server.run import bind
+from sentibp.export.server.run import Server, bind
 from sentibp.model.classifier import NoAnswer
 from sentibp.model.decision import Decision
 
@@ -284,6 +285,37 @@ def test_a_client_that_read_its_answer_in_time_may_ask_again(service):
                     await asyncio.sleep(1.1)
 
     asyncio.run(run())
+
+
+def test_a_signal_while_the_model_is_loaded_ends_the_server(service):
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+    before, model = [signal.getsignal(number) for number in numbers], service().model
+
+    def load():
+        signal.raise_signal(signal.SIGTERM)
+        return model
+
+    try:
+        listener = bind("127.0.0.1", 0)
+        with listener.socket:
+            server = Server(listener, Limits(), Access(None, listener.hosts), load)
+            assert server.should_exit
+            assert server.serve_until_stopped(lambda: None) == 0
+            assert server.stopped_by == signal.SIGTERM
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def test_a_server_may_start_again_at_once_at_its_port():
+    """The system keeps connections that the server has closed for a minute."""
+    with bind("127.0.0.1", 0).socket as first:
+        first.listen()
+        address = first.getsockname()
+        with socket.create_connection(address) as client:
+            first.accept()[0].close()
+            assert client.recv(1) == b""
+    bind(*address).socket.close()
 
 
 def test_a_model_stops_when_nobody_waits(service):
