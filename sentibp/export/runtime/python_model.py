@@ -641,7 +641,7 @@ def _main() -> None:
     except RuntimeError as error:
         sys.exit(str(error))
     except (BrokenPipeError, KeyboardInterrupt):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail once more at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python fails at its end, where it flushes
         sys.exit(1)
 
 
