@@ -27,6 +27,7 @@ from sentibp.training.paths import resolve_paths
 from sentibp.training.prepare import TrainingData, prepare
 from sentibp.training.pretrain_run import Pretraining, PretrainingOutcome
 from sentibp.training.recorded_data import require_same_data
+from sentibp.training.suited_defaults import possible_configs
 from sentibp.utils.damage import data_error_if_damaged
 from sentibp.utils.environment import changes, machine, versions
 from sentibp.utils.executor import Executor
@@ -120,7 +121,7 @@ def _compare_settings(run: Run, resolved: Resolved) -> tuple[Checkpoint | None, 
     """
     checkpoint = load_checkpoint(run.path)
     before = checkpoint.config if checkpoint else load_config(run.path / "config.yaml").config
-    resolved = _with_text_of(before, resolved)
+    resolved = _with_defaults_of(before, _with_text_of(before, resolved))
     return checkpoint, resolved, _check_settings(run, before, resolved, checkpoint)
 
 
@@ -133,6 +134,20 @@ def _with_text_of(before: Config, resolved: Resolved) -> Resolved:
     earlier = {key: getattr(before.text, key) for key in ("folding", "presence") if key not in text.model_fields_set}
     text = text.model_copy(update=earlier)
     return resolved._replace(config=resolved.config.model_copy(update={"text": text}))
+
+
+def _with_defaults_of(before: Config, resolved: Resolved) -> Resolved:
+    """Return the settings with the defaults that the training texts chose when the run began.
+
+    A config that is given again says nothing of these. Of those that the texts can choose, the nearest is taken.
+    """
+    then = flatten(before.model_dump())
+
+    def distance(config: Config) -> int:
+        now = flatten(config.model_dump())
+        return sum(then.get(key) != now.get(key) for key in {*then, *now})
+
+    return resolved._replace(config=min(possible_configs(resolved.config), key=distance))
 
 
 def _check_settings(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -66,6 +66,16 @@ def excluded_defaults(config: Config, excluded: str | None) -> str | None:
         "from_scratch": from_scratch(config),
     }
     return None if suited[excluded] is config else excluded
+
+
+def possible_configs(config: Config) -> Iterator[Config]:
+    """Yield each config that the training texts may make of this one: with the defaults of one kind or the usual ones,
+    and with similar texts together in the validation or not.
+    """
+    for whole in (config, with_default(config, ("data", "group_similar"), True, given=True)):
+        yield from (whole, for_long_texts(whole), from_scratch(whole))
+        for informed in (for_short_texts(whole), for_few_long_texts(whole)):
+            yield from (with_default(informed, ("pretrain", "decay"), decay, given=True) for decay in _DECAYS)
 
 
 def suited_defaults(config: Config, inputs: Inputs) -> Suited:

@@ -135,9 +135,12 @@ def test_a_killed_training_resumes_to_the_same_bytes(small, kind):
         assert _files(path) == _files(whole.run), "the checkpoint is removed"
 
 
-@pytest.mark.parametrize("n", [1, 12])
-def test_a_resumed_training_keeps_the_notes_on_what_was_chosen(write_config, killed, n):
-    """Its config has the default settings of long texts, and the cut, as any other setting: the data say nothing."""
+@pytest.mark.parametrize(("n", "is_config_given"), [(1, False), (12, False), (1, True)])
+def test_a_resumed_training_keeps_the_notes_on_what_was_chosen(write_config, killed, n, is_config_given):
+    """Its config has the default settings of long texts, and the cut, as any other setting: the data say nothing.
+
+    The config that it was started with says nothing of them, and may be given again.
+    """
     rng, rows = np.random.default_rng(0), []
     for k in range(40):
         words = [f"w{rng.integers(10**6)}" for _ in range(80)]
@@ -148,9 +151,29 @@ def test_a_resumed_training_keeps_the_notes_on_what_was_chosen(write_config, kil
     whole = runner.train_model(resolved, Path("whole"))
     assert sum(note.startswith("long texts, ") for note in whole.notes) == 1
     assert sum("are held out together (data.group_similar)" in note for note in whole.notes) == 1
-    assert resume_run(killed(resolved, Path("broken"), n)).notes == whole.notes
+    path = killed(resolved, Path("broken"), n)
+    resumed = resume(path, resolved) if is_config_given else resume_run(path)
+    assert (resumed.notes, resumed.digest) == (whole.notes, whole.digest)
     before, after = (json.loads(Path(run, "run.json").read_text()) for run in ("whole", "broken"))
     assert after["notes"] == before["notes"] and after["caveats"] == before["caveats"]
+
+
+@pytest.mark.parametrize(("word", "name"), [("film", "short_texts"), ("w1w", "from_scratch")])
+def test_the_config_of_a_training_can_be_given_again_whatever_defaults_its_texts_chose(
+    write_config, killed, word, name
+):
+    rows = [f"{word} {'good' if k % 2 else 'bad'} {word} {k},{k % 2}\n" for k in range(60)]
+    Path("short.csv").write_text("text,label\n" + "".join(rows))
+    sections = {"data": {"source": "short.csv"}, "pretrain": {}}
+    resolved = write_config(**sections, train={"refit": False, "calibrate": False})
+    path = killed(resolved, Path("broken"), 1)
+    config = (path / "config.yaml").read_bytes()
+    assert f"the config {name}" in " ".join(directory.load_run_info(path)["notes"])
+    with pytest.raises(ConfigError) as caught:
+        resume(path, write_config(**sections, train={"refit": False}))
+    assert caught.value.lines[1:] == ("train.calibrate: was false, is true",)
+    assert resume(path, resolved).outcome == "finished"
+    assert (path / "config.yaml").read_bytes() == config
 
 
 @pytest.mark.parametrize("ordered", [(), ("data.ordered=true",)])
