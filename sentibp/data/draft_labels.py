@@ -52,7 +52,7 @@ def _meanings(column: str, spellings: Mapping[str, str], empty: Sequence[tuple[s
         yield from _order(found)
         return
     mapping = _mapping(keys, column)
-    settings = mapping.to_setting()
+    settings = label_mapping.as_written(mapping.to_setting(), spellings)
     if len(keys) > 2 and not mapping.is_complete:
         yield from _class_lines({key: spellings[key] for key in keys}, none, without)
         return
@@ -61,16 +61,17 @@ def _meanings(column: str, spellings: Mapping[str, str], empty: Sequence[tuple[s
     why = f"  # {mapping.assumption}" if mapping.assumption else ""
     yield f"  labels:{why}", ""
     known = {key for keys in (mapping.negative, mapping.positive, mapping.ignore) for key in keys}
-    rest = [key for key in keys if key not in known]
+    rest = label_mapping.as_written({"rest": [label_value(key) for key in keys if key not in known]}, spellings)["rest"]
+    left = printable(", ".join(map(str, rest)))
     for kind in ("negative", "positive", "ignore"):
         listed = as_yaml(settings.get(kind, []))
         if PLACEHOLDER in settings.get(kind, []):
             yield (
-                f"    {kind}: {listed}  # fill in, of: {printable(', '.join(rest))}",
-                (f"which labels are {kind}, of: {printable(', '.join(rest))}"),
+                f"    {kind}: {listed}  # fill in, of: {left}",
+                f"which labels are {kind}, of: {left}",
             )
         elif kind == "ignore" and mapping.is_complete and (rest or empty):
-            left_out = [label_value(key) for key in (*mapping.ignore, *rest)]
+            left_out = [*settings.get(kind, []), *rest]
             why = f"reviews to leave out, and {without}" if empty else "reviews to leave out"
             yield f"    ignore: {as_yaml([*left_out, *none])}  # {why}", ""
         elif kind != "ignore" or settings.get(kind):

@@ -36,6 +36,7 @@ from sentibp.utils.label_key import (
 )
 from sentibp.utils.label_mapping import (
     LabelMapping,
+    as_written,
     class_order,
     class_setting,
     class_spellings,
@@ -174,7 +175,7 @@ class _Unknown:
         elif order and len(order) == len(names):
             setting = {name: list(map(label_value, same)) for name, same in zip(names, order.values(), strict=True)}
         fact = f"{self.records.name}: labels {self._listed(self.rows)}, which seem to be of another scale"
-        say = f"{which}: {set_option('data.labels', self._without_empty(setting))}"
+        say = f"{which}: {self._option(self._without_empty(setting))}"
         others = ", ".join(_brief(self.shown[key]) for key in self.unknown[:_SHOWN] if key)
         leave_out = f"if the scale is the same, leave out {others} with {self._leaving_out()}"
         return f"{fact} than those in data.labels; {say}; {leave_out}"
@@ -209,10 +210,9 @@ class _Unknown:
             return []
         if classes is None and self._are_few_among_known():
             return self._lines_with_more_classes()
+        fact, two = self._facts()
         if self._are_few_among_known():
             fact, two = f"{self.records.name}: labels {self._listed(self.rows)}", self._leaving_out()
-        else:
-            fact, two = self._facts()
         if classes is not None:
             option = self._as_classes(classes)
             return [f"{fact}; for a class each, from the worst to the best{option}; for two, {two}"]
@@ -264,8 +264,7 @@ class _Unknown:
             return []
         ignored = [label_value(key) for key in self.unknown if key in NOT_KNOWN]
         order = {key: self.shown[key] for key in (*negative, *between, *positive)}
-        setting = class_setting(written_classes(order), ignored)
-        classes = set_option("data.labels", setting)
+        classes = set_option("data.labels", class_setting(written_classes(order), ignored))
         *lines, last = self.lines()
         return [*lines, f"{last}, or make them classes, from the worst to the best: {classes}"]
 
@@ -286,20 +285,20 @@ class _Unknown:
         place = first_place(self.records, where)
         if key == "":
             return f"{place}: no label{row_count(where)}"
-        lists = "in no list of data.labels" if self.declared else "neither negative nor positive"
-        return f"{place}: label {_brief(self.shown[key])!r}{row_count(where)} is {lists}"
+        fault = "in no list of data.labels" if self.declared else "neither negative nor positive"
+        return f"{place}: label {_brief(self.shown[key])!r}{row_count(where)} is {fault}"
 
     def _leaving_out(self) -> str:
         """Return the option that ignores the unknown labels, except words with a meaning beyond doubt."""
         if self.labels is not None:
-            return set_option("data.labels", self._with_unknown(self.labels))
+            return self._option(self._with_unknown(self.labels))
         known = [key for key in self.meaning if key in self.rows]
         if not {0, 1} <= self.classes:
             known += [_PARTNERS[key] for key in known]  # the other class has no row here
         kinds = [[key for key in known if self.meaning[key] == number] for number in (0, 1, IGNORED)]
         for key in self.unknown:
             kinds[{"negative": 0, "positive": 1}.get(polarity(key) or "", 2)].append(key)
-        return LabelMapping(kinds[0], kinds[1], kinds[2]).option()
+        return self._option(LabelMapping(kinds[0], kinds[1], kinds[2]).to_setting())
 
     def _with_unknown(self, labels: Labels) -> dict[str, list[Value]]:
         """Return the value of `data.labels` that ignores the unknown labels, too."""
@@ -368,11 +367,8 @@ class _Unknown:
         rows = {key: count for key, count in self.rows.items() if key}
         fact = f"{self.records.name}: labels {self._listed(rows)}{fact}"
         if self.labels is not None and len(class_names(self.labels)) > len(LABELS):
-            return (
-                fact,
-                "write them into its lists: "
-                + set_option("data.labels", self._without_empty(self._in_lists(self.labels, self._keys()))),
-            )
+            lists = self._in_lists(self.labels, self._keys())
+            return fact, f"write them into its lists: {self._option(self._without_empty(lists))}"
         mapping = suggest(self._keys())
         known = {*mapping.negative, *mapping.positive, *mapping.ignore, *WITHOUT}
         unknown = [key for key in rows if key not in known]
@@ -388,7 +384,11 @@ class _Unknown:
                 listed_already = [label_value(key) for key, of in self.meaning.items() if of == number]
                 setting[kind] = listed_already + setting.get(kind, [])
             setting = {kind: values for kind, values in setting.items() if values}
-        return fact, f"{which}: {set_option('data.labels', self._without_empty(setting))}"
+        return fact, f"{which}: {self._option(self._without_empty(setting))}"
+
+    def _option(self, setting: Mapping[str, list[Value]]) -> str:
+        """Return the option that sets `data.labels`, with the labels as the source writes them."""
+        return set_option("data.labels", as_written(setting, self.shown))
 
 
 def _setting(labels: Labels) -> dict[str, list[Value]]:

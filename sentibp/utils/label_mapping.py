@@ -221,13 +221,30 @@ def written_classes(spellings: Mapping[str, Any]) -> dict[str, list[str]]:
     >>> written_classes({"spass": "Spaß", "5": "5.0"})
     {'Spaß': ['Spaß'], '5': ['5']}
     """
-    classes = {}
-    for key, value in spellings.items():
-        name = str(value).strip().removeprefix("__label__").strip()
-        is_name = isinstance(value, str) and name.isprintable() and label_key(name) == key != IGNORE
-        name = name if is_name and not is_number(key) else key
-        classes[name] = [name]
-    return classes
+    names = [key if key == IGNORE else _written(key, value) for key, value in spellings.items()]
+    return {name: [name] for name in names}
+
+
+def as_written(setting: Mapping[str, Iterable[Any]], spellings: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return a value of data.labels with the labels as the data write them. Given is a spelling of each normalized one.
+
+    >>> as_written({"negative": ["schlecht", 1], "positive": ["..."]}, {"schlecht": "Schlecht", "1": "1.0"})
+    {'negative': ['Schlecht', 1], 'positive': ['...']}
+    """
+
+    def written(value: Any) -> Any:
+        if not isinstance(value, str) or (key := label_key(value)) not in spellings:
+            return value
+        return _written(key, spellings[key])
+
+    return {name: list(map(written, values)) for name, values in setting.items()}
+
+
+def _written(key: str, value: Any) -> str:
+    """Return how the data write a normalized label, if that can be read in a line; a number as it is normalized."""
+    name = str(value).strip().removeprefix("__label__").strip()
+    is_name = isinstance(value, str) and name.isprintable() and label_key(name) == key
+    return name if is_name and not is_number(key) else key
 
 
 def class_setting(classes: Mapping[str, Sequence[str]], ignored: Sequence[Any] = ()) -> Any:

@@ -109,11 +109,11 @@ UNKNOWN = {
     ("pos", "maybe", "neg"): f"r.csv:3: label 'maybe' {NEITHER}; correct it, or leave such rows out with "
     + mapping("neg", "pos", "maybe"),
     (0, "Maybe", 1, "maybe", "?"): f"r.csv:3: label 'Maybe' (2 rows) {NEITHER}\nr.csv:6: label '?' {NEITHER}\n"
-    "r.csv: correct these labels, or leave their rows out with " + mapping("0", "1", 'maybe, "?"'),
+    "r.csv: correct these labels, or leave their rows out with " + mapping("0", "1", 'Maybe, "?"'),
     (0, 1, "", "", 1): "r.csv:4: no label (2 rows); fill it in, or leave such rows out with " + mapping("0", "1", '""'),
     (1, ""): "r.csv:3: no label; fill it in, or leave such rows out with " + mapping("0", "1", '""'),
     ("pos", "neg", "Bad"): f"r.csv:4: label 'Bad' {NEITHER}; correct it, or leave such rows out with "
-    + mapping("neg, bad", "pos"),
+    + mapping("neg, Bad", "pos"),
     (0, 1, "so  so " * 100): f"r.csv:4: label '{'so ' * 13}…' {NEITHER}\nr.csv: correct the file",
     ("pos", "neg", 7): f"r.csv:4: label '7' {NEITHER}; correct it, or leave such rows out with "
     + mapping("neg", "pos", "7"),
@@ -144,7 +144,7 @@ def test_labels_missing_in_the_mapping():
     )
     own = {"negative": ["bad"], "positive": [" GOOD"], "ignore": ["so so"]}
     message = complaint("Good", "Bad", "Great", mapping=own)
-    assert message.endswith(mapping("bad", "good", '"so so", great')), "the user's mapping; leaving out is all it adds"
+    assert message.endswith(mapping("Bad", "Good", '"so so", Great')), "the user's mapping; leaving out is all it adds"
 
 
 TWO_OF_FIVE = {"negative": [1, 2], "positive": [4, 5], "ignore": [3]}
@@ -259,14 +259,14 @@ def test_no_polarity_is_invented(labels):
     ("labels", "suggestion"),
     [
         ("fresh rotten", mapping("rotten", "fresh")),
-        ("Rotten FRESH", mapping("rotten", "fresh")),
+        ("Rotten FRESH", mapping("Rotten", "FRESH")),
         ("good bad", mapping("bad", "good")),
         ("positiv negativ neutral", mapping("negativ", "positiv", "neutral")),
-        ("recommended|Not Recommended", mapping('"not recommended"', "recommended")),
-        ("Thumbs Up|thumbs_down", mapping("thumbs_down", '"thumbs up"')),
+        ("recommended|Not Recommended", mapping('"Not Recommended"', "recommended")),
+        ("Thumbs Up|thumbs_down", mapping("thumbs_down", '"Thumbs Up"')),
         ("very negative|neutral|very positive", mapping('"very negative"', '"very positive"', "neutral")),
         ("schlecht gut", mapping("schlecht", "gut")),
-        ("Olumlu Olumsuz", mapping("olumsuz", "olumlu")),
+        ("Olumlu Olumsuz", mapping("Olumsuz", "Olumlu")),
         ("好评 差评", mapping("差评", "好评")),
         ("👍 👎🏽", mapping('"👎🏽"', '"👍"')),
     ],
@@ -294,7 +294,7 @@ def test_other_labels_beside_words_of_known_polarity():
         ("1.0 5.0", "1", "5", mapping("1", "5")),
         ("0.5 1 4.5", "0.5", "4.5", mapping("0.5, 1", "4.5")),
         ("0 1 2 3 4 5 6 7 8 9", "0", "9", mapping("0, 1, 2, 3, 4", "5, 6, 7, 8, 9")),
-        ("5 stars|1 star|3 Stars", "1 star", "5 stars", mapping('"1 star"', '"5 stars"', '"3 stars"')),
+        ("5 stars|1 star|3 Stars", "1 star", "5 stars", mapping('"1 star"', '"5 stars"', '"3 Stars"')),
         ("1/5|5/5", "1/5", "5/5", mapping('"1/5"', '"5/5"')),
         (
             "5.0 out of 5 stars|1.0 out of 5 stars",
