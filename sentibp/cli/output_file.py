@@ -96,13 +96,15 @@ def require_free(output: Path | None, force: bool, *, makes_folder: bool = False
 
     An empty file, a pipe and a device hold nothing. `replaces_own`: what nobody edits, such as predictions and reports,
     is no loss if this program has written it. The records of a run or a sweep are never replaced. DataError if the
-    folder is missing, unless the command makes it. A path that is a folder itself is refused when it is opened.
+    folder is missing, unless the command makes it, or if the output is a folder itself.
     """
     if output is None or not output.name or is_stream(output):
         return False
     require_no_record(output, "--output")
     if folder := for_a_shell(str(output)) if makes_folder else missing_folder(output):
         raise DataError(f"--output {output}: {folder}")
+    if os.path.isdir(output):
+        raise DataError(f"--output {output}: a folder; name a file in it")
     if force or not os.path.isfile(output) or not os.path.getsize(output):
         return False
     if replaces_own and _is_own(output):

@@ -197,6 +197,8 @@ def _predict(
     tell_replaced(output, is_replaced)
     if output is not None:
         tell_written(output, counted(counts.texts, "row"))
+    elif not counts.texts:
+        print_message(f"{name}: has no review, so there is no answer")
 
 
 def _write(

@@ -61,6 +61,8 @@ def list_(
     runs = summarize_runs(folder, sort, lambda error: print_message(str(error)))
     if sort in ("accuracy", "log_loss") and not are_comparable(runs):
         print_message("the scores are of different reviews; `sentibp eval A --against B --data FILE` compares two runs")
+    if not runs:
+        print_message(f"{folder}: no run in this folder; start one with `sentibp train`, or name the folder of others")
     print_runs(runs, json)
 
 

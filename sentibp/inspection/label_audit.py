@@ -18,7 +18,6 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +36,7 @@ from sentibp.data.labels import classes_of
 from sentibp.data.overlap import has_many_near_duplicates, near_duplicates
 from sentibp.data.split import fold_groups, groups_of, text_folds, without_groups
 from sentibp.data.tokenizer import Tokens
-from sentibp.errors import DataError
+from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.explain import Contribution, difference, explain
 from sentibp.model import initial
 from sentibp.model.calibration import fit_temperature
@@ -51,7 +50,7 @@ from sentibp.training.loop import fit, initial_state
 from sentibp.training.paths import explained_if_changed, resolve_paths
 from sentibp.training.recorded_data import require_recorded_data
 from sentibp.training.validation_notes import how_to_group
-from sentibp.utils.paths import names_of
+from sentibp.utils.paths import expand_home, names_of
 from sentibp.utils.rng import random_stream
 
 _BLOCK = 4096  # reviews that are written at once
@@ -98,14 +97,28 @@ class AuditTarget(NamedTuple):
 
 def resolve_target(name: str, overrides: list[str]) -> AuditTarget:
     """Return the config with that name, or the config of a run. Raises ConfigError."""
-    places = [find.find_run(name)] if find.find_pointer(name) else [Path(name), directory.ROOT / name]
+    places = [find.find_run(name)] if find.find_pointer(name) else [expand_home(name), directory.ROOT / name]
     run = next((place for place in places if os.path.isfile(place / "config.yaml")), None)
     if run is None:
         if (name == find.BUILTIN and not os.path.lexists(name)) or hub_model.is_hub_name(name):
             find.find_run(name)  # ConfigError: it has no run directory
-        return AuditTarget(load_config(name, overrides), name, None)
+        return AuditTarget(_load_config(name, overrides), name, None)
     best = directory.load_run_info(run).get("kept") or {}
     return AuditTarget(load_config(run / "config.yaml", overrides), str(run / "config.yaml"), best.get("epoch"))
+
+
+def _load_config(name: str, overrides: list[str]) -> Resolved:
+    """Return the config with that name. ConfigError if there is none, which says how a run is given."""
+    path = expand_home(name)
+    if path.suffix == ".safetensors" and path.is_file():
+        its = f"its run directory, {path.parent}" if find.is_in_run(path) else "a run directory or a config"
+        raise ConfigError(f"{name}: a model file, which has no training data; give {its}")
+    try:
+        return load_config(name, overrides)
+    except ConfigError as error:
+        if os.path.lexists(path) or os.path.basename(name) != name or path.suffix:
+            raise
+        raise ConfigError(f"{error}; or if a run is meant, see `sentibp runs list`") from None
 
 
 def sources(target: AuditTarget) -> list[str]:

@@ -335,7 +335,8 @@ def _newest_started(pretraining: bool) -> Path:
     found = [(path, facts) for path, facts in list_runs() if is_pretraining(facts) == pretraining]
     unfinished = [each for each in found if each[1]["outcome"] not in ("finished", "diverged")]
     if not found:
-        raise ConfigError("--resume last: no training was started here; name its run directory")
+        gone = "no training was started here" if fault == "missing" else f"{pointer} {fault}"
+        raise ConfigError(f"--resume last: {gone}; name its run directory")
     path = (unfinished or found)[-1][0]
     print_message(f"{pointer}: {fault}; using the newest run{' that is not finished' if unfinished else ''}, {path}")
     return path

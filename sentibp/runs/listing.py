@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from sentibp.runs import directory
 from sentibp.runs.compare import flat_settings
 from sentibp.utils.json_types import finite_number
 from sentibp.utils.near_names import did_you_mean, near_paths
+from sentibp.utils.paths import expand_home, shown
 
 
 class RunSummary(NamedTuple):
@@ -47,11 +49,16 @@ def summarize_runs(
 ) -> list[RunSummary]:
     """Return the runs in a folder, sorted by start, the newest last, or by a score or the seconds, the best first.
 
-    `damaged` is called for each run that cannot be read. Raises ConfigError if there is no such folder.
+    `damaged` is called for each run that cannot be read. Raises ConfigError if there is no such folder, or if it is a
+    run itself.
     """
-    if folder != directory.ROOT and not folder.is_dir():
-        near = did_you_mean(near_paths(str(folder), os.path.isdir))
-        raise ConfigError(f"{folder}: no such folder{near or '; name the folder that holds the run directories'}")
+    name, folder = folder, expand_home(folder)
+    if name != directory.ROOT and not folder.is_dir():
+        near = did_you_mean(near_paths(str(name), os.path.isdir))
+        raise ConfigError(f"{name}: no such folder{near or '; name the folder that holds the run directories'}")
+    if (folder / "run.json").is_file():
+        parent = shlex.quote(shown(os.path.dirname(os.path.abspath(folder))))
+        raise ConfigError(f"{name}: a run directory; name the folder that holds it: {parent}")
     runs = directory.list_runs(folder, damaged)
     settings = differing_settings([path for path, _ in runs])
     summaries = [_summarize(path, facts, each) for (path, facts), each in zip(runs, settings, strict=True)]

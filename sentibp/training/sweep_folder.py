@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,6 +44,7 @@ ROOT = Path("sweeps")
 ABOUT, JOURNAL, BEST, TRIALS = "sweep.json", "journal.log", "best.yaml", "trials"
 
 _FORMAT = 1
+_SHOWN = 2  # folders of sweeps that a message names
 _RESUMES = "then the same command resumes the sweep"
 _KEPT = {"config.yaml", "run.json", METRICS}  # of a trial that is not the best
 _TYPES: dict[str, Any] = {
@@ -264,8 +266,11 @@ def load_plan(path: Path) -> Plan:
     file = path / ABOUT
     if not file.is_file():
         near = near_paths(str(path), lambda each: os.path.isfile(os.path.join(each, ABOUT)))
-        hint = did_you_mean(near) or "; name one that `sentibp sweep` made"
-        raise ConfigError(f"{path}: not the folder of a sweep{hint}")
+        fact = "not the folder of a sweep" if os.path.lexists(path) else "no such folder"
+        made = sorted(str(each.parent) for each in ROOT.glob(f"*/{ABOUT}"))[-_SHOWN:]
+        which = f", such as {' or '.join(map(shlex.quote, made))}" if made else ""
+        hint = did_you_mean(near) or f"; name one that `sentibp sweep` made{which}"
+        raise ConfigError(f"{path}: {fact}{hint}")
     try:
         with data_error_if_damaged(file, "restore it, or begin anew with another --out"):
             content = json_types.parse(read_small_file(file))

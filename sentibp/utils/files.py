@@ -20,6 +20,7 @@ from sentibp.utils.paths import address, for_a_shell, shown
 _REPAIRS = {
     errno.ENOSPC: "make room on that disk",
     errno.EDQUOT: "make room in your quota of that disk",
+    errno.EFBIG: "allow larger files, with ulimit -f",
     errno.EROFS: "choose a place that can be written",
     errno.EACCES: "choose a place that you may write to",
     errno.EPERM: "choose a place that you may write to",

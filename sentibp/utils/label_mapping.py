@@ -233,7 +233,8 @@ def as_written(setting: Mapping[str, Iterable[Any]], spellings: Mapping[str, Any
     """
 
     def written(value: Any) -> Any:
-        if not isinstance(value, str) or (key := label_key(value)) not in spellings:
+        key = label_key(value) if isinstance(value, str) else ""
+        if not key or key not in spellings:  # "" is no label, however that is written
             return value
         return _written(key, spellings[key])
 

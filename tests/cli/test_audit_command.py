@@ -58,14 +58,25 @@ def test_networks_at_chance_level_are_reported(sentibp):
     assert "chance" not in sentibp(*QUICK, "--quiet").err
 
 
-def test_of_a_run(sentibp, trained):
+def test_of_a_run(sentibp, trained, fails, monkeypatch):
     output = sentibp("audit", "--limit", 1, "--output", "s.csv", "--json")
     assert output.json["reviews"] == 320
     assert output.json["next"] == f"sentibp train {trained / 'config.yaml'} --set data.source=s.csv"
+    monkeypatch.setenv("HOME", str(trained.parent))  # of a run, ~ was no home
+    home = f"~/{trained.name}"
+    assert (
+        sentibp("audit", home, "--limit", 1, "--folds", 2, "--set", "train.epochs=1", "--json").json["reviews"] == 320
+    )
+    assert fails(2, "audit", f"{home}/model.safetensors") == (
+        f"{home}/model.safetensors: a model file, which has no training data; give its run directory, {trained}"
+    )
 
 
 def test_mistakes(fails, here):
-    assert "nosuch" in fails(2, "audit", "nosuch")
+    message = fails(2, "audit", "nosuch")
+    assert message.startswith("nosuch: no such file; shipped: ") and message.endswith("see `sentibp runs list`")
+    (here / "a").mkdir()  # all folds were trained before it was refused
+    assert fails(3, *QUICK, "--output", "a") == "--output a: a folder; name a file in it"
     assert fails(2, "audit").startswith("no finished run here")
     assert "there is no folder no/such; make it with `mkdir -p no/such`" in fails(
         3, *QUICK, "--quiet", "--output", "no/such/place.csv"

@@ -292,6 +292,21 @@ def test_a_folder_of_reviews(sentibp):
     assert [record["label"] for record in sentibp("predict", "--input", "r").jsonl] == ["neg", "pos"]
 
 
+@pytest.mark.parametrize("name", ["none.txt", "none.jsonl", "none.csv", "none", "-"])
+def test_an_input_without_reviews_is_told(sentibp, name):
+    """A folder without files "had 50 lines or more" in each of its 0 files."""
+    Path("none/pos").mkdir(parents=True)
+    Path("none/neg").mkdir()
+    Path("none.csv").write_text("text\n")
+    Path("none.txt").touch()
+    Path("none.jsonl").touch()
+    done = sentibp("predict", "--input", name, "--no-keep")
+    assert done.out == ""
+    assert done.err.splitlines()[-1] == f"{'<stdin>' if name == '-' else name}: has no review, so there is no answer"
+    assert "each of its" not in done.err
+    assert sentibp("predict", "--input", name, "--output", "o.csv").err.endswith("o.csv: 0 rows written\n")
+
+
 def test_another_text_column(sentibp, fails):
     Path("t.csv").write_text("id,review\n1,good\n")
     assert len(sentibp("predict", "--input", "t.csv", "--text-column", "review").jsonl) == 1

@@ -107,12 +107,22 @@ def test_list_of_damaged_and_of_old_runs(sentibp):
     assert sentibp("runs", "list").out.splitlines()[1].strip() == "runs/old"
 
 
-def test_list_of_another_folder(sentibp, fails):
+def test_list_of_another_folder(sentibp, fails, here, monkeypatch):
     Path("runs").mkdir()
     run = sentibp("train", "quickstart", "--quiet", "--json", "--out", "other/a").json["run"]
     assert sentibp("runs", "list", "--json").json == []
     assert [each["run"] for each in sentibp("runs", "list", "other", "--json").json] == [run]
     assert fails(2, "runs", "list", "nosuch").startswith("nosuch: no such folder; ")
+    assert sentibp("runs", "list").err.startswith("runs: no run in this folder; start one with `sentibp train`")
+    assert fails(2, "runs", "list", run) == f"{run}: a run directory; name the folder that holds it: other"
+    monkeypatch.setenv("HOME", str(here))
+    assert len(sentibp("runs", "list", "~/other", "--json").json) == 1
+
+
+def test_a_model_file_is_no_run(fails, trained):
+    for words in ("reproduce {}", "runs compare last {}", "runs flow {}", "runs watch {}"):
+        message = fails(3, *words.format(trained / "model.safetensors").split())
+        assert message == f"{trained / 'model.safetensors'}: a file; give its run directory, {trained}"
 
 
 def test_list_fits_on_a_terminal(terminal, trained, here):

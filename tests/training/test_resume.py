@@ -540,6 +540,11 @@ def test_resume_last_is_the_run_that_was_started_last(small, killed):
 
 def test_resuming_what_is_not_a_run(here, complaint):
     assert complaint(ConfigError, find.find_started).startswith("--resume last: no training was started here")
+    Path("runs").mkdir()
+    Path("runs/started").write_text("runs/moved\n")  # it "was never started"
+    assert complaint(ConfigError, find.find_started) == (
+        "--resume last: runs/started names runs/moved, which is gone; name its run directory"
+    )
     Path("empty").mkdir()
     assert complaint(ConfigError, find.find_started, "empty").startswith(
         "empty: not the run directory of a training; see `sentibp runs list`"

@@ -68,6 +68,7 @@ def test_a_missing_folder_raises_oserror(tmp_path):
         (errno.ENOSPC, "make room on that disk"),
         (errno.EDQUOT, "make room in your quota of that disk"),
         (errno.EROFS, "choose a place that can be written"),
+        (errno.EFBIG, "allow larger files, with ulimit -f"),
         (errno.EACCES, "choose a place that you may write to"),
         (errno.ENOENT, "its folder is missing: restore it"),
     ],

@@ -216,7 +216,7 @@ def _reject_data_sets(classes: Sequence[Path], name: str) -> None:
 def _lines_note(name: str, classes: Sequence[Path]) -> list[str]:
     """Return a note if each class has a few files with many lines: each line may be a review."""
     files = [file for child in classes for file in _files(child) if not _is_binary(file)]
-    if len(files) > _FEW or any(_count_first_lines(file) < _LINES for file in files):
+    if not files or len(files) > _FEW or any(_count_first_lines(file) < _LINES for file in files):
         return []
     labelled = [(child.name, f"{shlex.quote(shown(str(child)))}/*") for child in classes]
     what = f"{name}: each of its {counted(len(files), 'file')} is read as one review, with {_LINES} lines or more"
