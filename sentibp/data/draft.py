@@ -20,7 +20,16 @@ from sentibp.data.columns import (
     profile_table,
     usual_label_name,
 )
-from sentibp.data.draft_labels import OTHERS, SHOWN, Line, class_counts, label_lines, labels_advice, printable
+from sentibp.data.draft_labels import (
+    OTHERS,
+    SHOWN,
+    Line,
+    class_counts,
+    label_lines,
+    labels_advice,
+    printable,
+    single_labels_advice,
+)
 from sentibp.data.opposite_texts import as_reviews, opposite_texts
 from sentibp.data.reader_settings import READER_SETTINGS, open_as_suggested
 from sentibp.data.readers.split_column import split_column, split_column_note
@@ -85,6 +94,8 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     open_lines = [(len(head) + i, what) for i, (_, what) in enumerate(body, 1) if what]
     lines = [*head, *(line for line, _ in body)]
     advice = [] if table.fixed_labels or "labels" in given else labels_advice(profile)
+    if any(line.startswith("  validation: 0 ") for line, _ in body):
+        advice += single_labels_advice(profile, given)
     if not table.fixed_labels and "group_column" not in given:
         lines += _without_names(profile)
     notes = [] if table.fixed_labels or "label_column" in given else _other_labels(profile, name)
@@ -204,7 +215,10 @@ def _validation(path: Path, name: str, profile: Profile, given: Mapping[str, Any
     except DataError:  # there is no such split
         pass
     share, why = possible_share(class_counts(profile, given)), "the share to hold out and score on"
-    why = why if share else "too few reviews to hold some out and score on"
+    if not share:
+        why = "a class has too few reviews to hold one out and score on it"
+    elif share > 0.1:  # the usual one
+        why += ", so that each class has a review there"
     yield f"  validation: {share}  # {why}; or a file of its own, such as dev.csv", ""
 
 

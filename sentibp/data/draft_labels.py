@@ -229,3 +229,23 @@ def _marks_advice(profile: Profile) -> list[str]:
 def labels_advice(profile: Profile) -> list[str]:
     """Return what else the labels may mean, and how to get a config for that."""
     return [*_as_classes_advice(profile), *_marks_advice(profile)]
+
+
+def single_labels_advice(profile: Profile, given: Mapping[str, Any]) -> list[str]:
+    """Return why no review is held out: labels of one row; and how to leave them out, if several others are left."""
+    fact = "no review is held out, so that the accuracy on new reviews will not be known: a class needs two reviews"
+    if profile.label is None:
+        return [fact]
+    spellings = _spellings(profile.label)
+    single = [key for key in spellings if profile.label.labels[key][1] == 1]
+    if not single:
+        return [fact]
+    fact += f", and there is one row of {printable(', '.join(map(spellings.__getitem__, single)))}; add rows"
+    rest = {key: value for key, value in spellings.items() if key not in single}
+    if "labels" in given or len(rest) < 2 or _mapping(list(spellings), profile.label.name).is_complete:
+        return [fact]
+    classes = label_mapping.class_spellings(rest) or label_mapping.written_classes(rest)
+    left_out = label_mapping.as_written({"ignore": single}, spellings)["ignore"]
+    setting = label_mapping.class_setting(classes, [*left_out, *(value for value, _ in _without(profile.label))])
+    unordered = f" {set_option('data.ordered', False)}" * (label_mapping.class_spellings(rest) is None)
+    return [f"{fact}, or leave these out: add {set_option('data.labels', setting)}{unordered}"]

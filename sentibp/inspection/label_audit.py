@@ -118,7 +118,8 @@ def _load_config(name: str, overrides: list[str]) -> Resolved:
     except ConfigError as error:
         if os.path.lexists(path) or os.path.basename(name) != name or path.suffix:
             raise
-        raise ConfigError(f"{error}; or if a run is meant, see `sentibp runs list`") from None
+        link = " Or," if str(error).endswith("?") else "; or"
+        raise ConfigError(f"{error}{link} if a run is meant, see `sentibp runs list`") from None
 
 
 def sources(target: AuditTarget) -> list[str]:

@@ -168,6 +168,29 @@ def test_many_classes_of_a_known_column(sentibp, here):
     assert sentibp("train", "topics.yaml", "--quiet", *SHORT).code == 0
 
 
+def test_labels_of_a_row_that_keep_reviews_from_being_held_out_are_told(sentibp, here):
+    """The config said that 31 reviews are too few."""
+    rows = [[text, ("Sport", "Food")[i % 2]] for i, text in enumerate(texts(30))]
+    write("topics.csv", ["text", "topic"], [*rows, ["one shot was fired", "War"]])
+    advice = sentibp("init", "topics.csv").out.splitlines()[-2]
+    assert advice.startswith("advice   no review is held out, so that the accuracy on new reviews will not be known: ")
+    assert "and there is one row of War; add rows" in advice
+    assert "  validation: 0  # a class has too few reviews" in Path("topics.yaml").read_text()
+    options = shlex.split(advice.partition("leave these out: add ")[2])
+    assert "held out" not in sentibp("init", "topics.csv", "--force", *options).out
+    assert load_config("topics.yaml").config.data.labels == {"Sport": ["Sport"], "Food": ["Food"], "ignore": ["War"]}
+    result = sentibp("train", "topics.yaml", "--quiet", "--json", *SHORT).json
+    assert (result["scored_on"], result["scores"]["n"]) == ("validation", 4)
+    write("few.csv", ["text", "label"], [["a good film", "Gut"], ["a bad film", "Schlecht"], ["so dull", "Schlecht"]])
+    assert "and there is one row of Gut; add rows" in sentibp("init", "few.csv").out
+    assert "    negative: [Schlecht]\n    positive: [Gut]\n" in Path("few.yaml").read_text()
+    write("three.csv", ["text", "label"], [["a good film", "T"], ["a bad film", "F"]] * 3)
+    assert "which labels are negative, of: T, F\n" in sentibp("init", "three.csv").out
+    assert "  validation: 0.2  # the share to hold out and score on, so that each class has a review there; or" in (
+        Path("three.yaml").read_text()
+    )
+
+
 @pytest.mark.parametrize("name", ["lists.jsonl", "lists.parquet"])
 def test_a_column_of_lists_is_named(sentibp, here, name):
     rows = [{"text": text, "topics": ["food", "price"]} for text in texts()]
