@@ -13,6 +13,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -81,7 +82,7 @@ def find_files(name: str, output: Path) -> tuple[list[InputFile], tuple[str, ...
         if not _is_output(place, base, output):
             files.append(InputFile(os.path.abspath(place), each.replace(os.sep, "/"), place))
     if not files:
-        raise DataError(_none(name))
+        raise DataError(_none(name, output, found))
     return files, notes
 
 
@@ -116,10 +117,17 @@ def _fixed(pattern: str) -> str:
     return "".join(fixed)
 
 
-def _none(name: str) -> str:
+def _none(name: str, output: Path, found: Sequence[str]) -> str:
+    """Return why a folder or pattern has no file to predict; those that were `found` lie in the output folder."""
+    if found:
+        return f"{name}: its files lie in the output folder, {output}; choose another --output"
     if is_pattern(name):
         return f"{name}: no file matches; give a pattern such as 'data/*.csv', in quotes, or a folder"
-    return f"{name}: the folder has no files of reviews; give another, or a pattern such as '{os.path.join(name, '*')}'"
+    fact, path = f"{name}: the folder has no files of reviews", os.path.expanduser(name)
+    if any(os.path.isdir(os.path.join(path, each)) for each in os.listdir(path) if not each.startswith(".")):
+        subfolders = f"to read its subfolders: --input {shlex.quote(os.path.join(name, '**', '*'))}"
+        return f"{fact}; {subfolders}; if each file is one review, all into one file: --output predictions.jsonl"
+    return f"{fact}; give another, or a pattern such as {shlex.quote(os.path.join(name, '*'))}"
 
 
 def with_outputs(files: Sequence[InputFile], output: Path, format: Format | None) -> list[InputFile]:

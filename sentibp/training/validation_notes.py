@@ -20,6 +20,7 @@ FEW = 30
 HOLD_OUT = "hold out training reviews with --set data.validation=0.1"
 OTHER_REVIEWS = "validate on other reviews with --set data.validation=FILE"
 
+_CALIBRATION = "the calibration of the probabilities"
 _MORE = 0.3  # a share of reviews to hold out if there are few
 
 
@@ -137,7 +138,8 @@ def few_notes(
             key = "group_similar" if config.data.group_similar else "group_column"
             few = f"the validation reviews count as {counted(n, 'review')} of different groups (data.{key})"
             repair = f"give reviews of more groups{more}"
-        notes.append(f"{few}: {' and '.join(fits)} {'depend' if len(fits) > 1 else 'depends'} on chance; {repair}")
+        depend = "depends" if fits == [_CALIBRATION] else "depend"
+        notes.append(f"{few}: {' and '.join(fits)} {depend} on chance; {repair}")
     return notes
 
 
@@ -149,6 +151,6 @@ def _chosen(config: Config) -> list[str]:
 
 def _fits(config: Config, is_told: bool) -> list[str]:
     """Return what is fitted on the validation data alone. `is_told`: cross-validation tells the calibration, too."""
-    fitted = ["the calibration of the probabilities"] * (config.train.calibrate and not is_told)
+    fitted = [_CALIBRATION] * (config.train.calibrate and not is_told)
     is_weighted = config.pretrain.vectors == "reviews" or config.train.linear_member
     return fitted + ["the weights in the average"] * is_weighted

@@ -406,6 +406,15 @@ def test_which_files_are_read(here: Path) -> None:
             find_files(nothing, Path("o"))
     with pytest.raises(DataError, match="no such file"):
         find_files("d/b.csv", Path("o"))
+    Path("classes/neg").mkdir(parents=True)  # with 'classes/*', no file matches
+    Path("classes/neg/1.txt").write_text("bad")
+    with pytest.raises(DataError, match=r"reviews; to read its subfolders: --input 'classes/\*\*/\*'; if each file is"):
+        find_files("classes", Path("o"))
+    assert names("classes/**/*") == ["neg/1.txt"]
+    with pytest.raises(
+        DataError, match=r"^d/sub/deep: its files lie in the output folder, d/sub; choose another --out"
+    ):
+        find_files("d/sub/deep", Path("d/sub"))
 
 
 def test_a_file_whose_name_has_a_bracket_is_no_pattern(here: Path, many: Callable[..., Result]) -> None:

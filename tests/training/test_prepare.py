@@ -914,6 +914,8 @@ def test_of_few_validation_reviews_fewer_differ_from_training():
     assert few.startswith("only 20 validation reviews: the scores and the best epoch depend on chance;")
     assert "only 5 distinct validation texts differ clearly" in alike
     assert ": the calibration of the probabilities depends on chance;" in alike
+    averaged = load_config("quickstart", ["train.linear_member=true", "train.calibrate=false"]).config
+    assert ": the weights in the average depend on chance;" in few_notes(averaged, 180, 20, 5, is_grouped=False)[1]
 
 
 def test_cross_validation_tells_the_calibration_of_few_validation_reviews():
