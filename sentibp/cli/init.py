@@ -13,7 +13,7 @@ import typer
 from sentibp.cli import Json
 from sentibp.cli.output import print_json, print_message
 from sentibp.cli.output_file import free_name, require_no_input, require_no_record
-from sentibp.errors import ConfigError, DataError
+from sentibp.errors import ConfigError, DataError, SentibpError
 from sentibp.utils.messages import counted
 from sentibp.utils.paths import STREAM, expand_home, has_data_suffix, names_stream
 
@@ -69,6 +69,7 @@ def init(
         raise DataError(no_such_file(file))
     if file.encode(errors="replace").decode() != file:
         raise DataError(f"{file}: its name is not UTF-8, and a config is; rename it")
+    _require_no_config(path, file)
     config = out or Path(re.sub(r"[^\w.-]+", "_", path.resolve().name.split(".")[0]).strip("_") + ".yaml")
     if path.is_file() or has_data_suffix(config.name):
         require_no_input(config, [("the data", path)], "--out")
@@ -88,6 +89,19 @@ def init(
             raise ConfigError(f"--out {config}: {folder}") from None
         raise ConfigError(f"{config}: {(error.strerror or str(error)).lower()}; name another with --out") from None
     _print_draft(draft, config, json)
+
+
+def _require_no_config(path: Path, name: str) -> None:
+    """Raise ConfigError if the file of reviews is a config, which needs no other."""
+    from sentibp.config.load import load_config
+
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        return
+    try:
+        load_config(path)
+    except SentibpError:  # reviews in YAML, whose reader says what to do with them
+        return
+    raise ConfigError(f"{name}: a config already; train it with `sentibp train {shlex.quote(name)}`")
 
 
 def _print_draft(draft: Draft, config: Path, json: bool) -> None:

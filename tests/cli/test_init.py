@@ -220,6 +220,10 @@ def test_mistakes(sentibp, here):
         sentibp("init", "nope.csv", code=3).err
         == "nope.csv: no such file; give the path of a file or folder of reviews\n"
     )
+    Path("mine.yaml").write_text("data: {source: sample}\n")  # it was "the data", which another file has to take
+    assert sentibp("init", "mine.yaml", code=2).err == (
+        "mine.yaml: a config already; train it with `sentibp train mine.yaml`\n"
+    )
     Path("empty.csv").write_text("text,label\n")
     assert sentibp("init", "empty.csv", code=3).err == "empty.csv: empty; give a file with reviews\n"
     labelled("reviews.csv")
