@@ -67,6 +67,8 @@ def resolve_paths(resolved: Resolved, keys: Sequence[str] = (*SOURCES, *FILES)) 
             value, more = _find(key, value), ()
         else:
             value, more = paths.resolve(value, base)
+            if is_stored and key in _FOUND and not os.path.exists(value):
+                raise ConfigError(f"{key}: {_gone(value)}")
             value = _find(key, value) if key in _FOUND else value
         notes += more
         config = replace(config, key, value)
@@ -175,6 +177,13 @@ def restore_or_set(run: Path) -> str:
     command = "pretrain" if is_pretraining(load_run_info(run)) else "train"
     again = f"`sentibp {command} {shlex.quote(str(run / 'config.yaml'))}`"
     return f"a run keeps its settings: restore the data, or start a new training, {again}, with such an option"
+
+
+def _gone(name: str) -> str:
+    """Return what to do about a model or vectors that a run began with, and that are gone."""
+    path = Path(name)
+    what = path.parent.name if path.suffix == ".safetensors" and path.parent.name else path.name
+    return f"{name} is gone; restore it, or if it was moved, work in the folder that has {what} now"
 
 
 def _find(key: str, name: str) -> str:

@@ -100,6 +100,25 @@ def test_a_missing_model_is_named_with_its_setting(write_config, complaint):
     assert complaint(ConfigError, resolve_paths, resolved).startswith("model.init_from: nowhere: no such run or model")
 
 
+def test_a_model_that_a_run_began_with_and_that_was_moved(write_config, complaint, here):
+    """The advice was `sentibp runs list`, where it is not."""
+    start = train_model(write_config(data={"source": "sample"}, **SMALL), Path("start")).run
+    sections = {"data": {"source": "sample"}, "model": {"init_from": "start"}, "train": SMALL["train"]}
+    run = train_model(write_config("b.yaml", **sections), Path("run")).run
+    shutil.move(start, "moved")
+    stored = load_config(run / "config.yaml")
+    name = stored.config.model.init_from
+    assert complaint(ConfigError, resolve_paths, stored) == (
+        f"model.init_from: {name} is gone; restore it, or if it was moved, work in the folder that has start now"
+    )
+    Path("there").mkdir()
+    shutil.move("moved", "there/start")
+    os.chdir("there")
+    assert resolve_paths(load_config(here / run / "config.yaml"))[1][0].endswith(
+        "is gone; taken from start/model.safetensors"
+    )
+
+
 def test_the_bytes_of_a_model_do_not_depend_on_where_its_data_are(write_config):
     reviews("a/d.csv", 40)
     first = train_model(write_config("a/c.yaml", data={"source": "d.csv"}, **SMALL))
