@@ -84,13 +84,7 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
         given, [] if table.fixed_labels else [*_texts(profile), *label_lines(profile), *_groups(profile)]
     )
     body += [] if "validation" in given else _validation(path, name, profile, given)
-    head = [
-        f"# Written by sentibp init for {printable(name)}: {counted(profile.rows, 'row')}, "
-        f"{counted(len(table.columns), 'column')}.",
-        "# Settings that are not here have their defaults: sentibp config show short_texts",
-        "# (for short texts in English; for others: from_scratch; for texts of 60 words and more: long_texts).",
-        "data:",
-    ]
+    head = _head(name, profile, table)
     open_lines = [(len(head) + i, what) for i, (_, what) in enumerate(body, 1) if what]
     lines = [*head, *(line for line, _ in body)]
     advice = [] if table.fixed_labels or "labels" in given else labels_advice(profile)
@@ -102,6 +96,17 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     notes = [*taken, *dict.fromkeys(table.notes), *_repeated(table, name), *notes, *_splits(profile, name)]
     notes += [f"{name}: {as_rows}"] if as_rows else []
     return Draft(lines, profile.rows, open_lines, notes, advice)
+
+
+def _head(name: str, profile: Profile, table: Table) -> list[str]:
+    """Return the lines of a config before its settings."""
+    return [
+        f"# Written by sentibp init for {printable(name)}: {counted(profile.rows, 'row')}, "
+        f"{counted(len(table.columns), 'column')}.",
+        "# Settings that are not here have their defaults: sentibp config show short_texts",
+        "# (for short texts in English; for others: from_scratch; for texts of 60 words and more: long_texts).",
+        "data:",
+    ]
 
 
 def _repeated(table: Table, name: str) -> list[str]:
