@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
+from sentibp.config.class_conflicts import are_binary
 from sentibp.config.conflicts import averaged_by, layer_names, outputs_of
 from sentibp.utils.messages import counted
 from sentibp.utils.repair import set_option
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def notes_without_effect(config: Config, given: Collection[str]) -> Iterator[str]:
     """Yield a line for each setting without effect. `given` are the dotted keys that the user has set."""
-    for keys, what in (*_model(config), *_narrow(config), *_pretraining(config), *_schedule(config)):
+    for keys, what in (*_data(config), *_model(config), *_narrow(config), *_pretraining(config), *_schedule(config)):
         if any(key in given for key in keys):
             yield what
     freeze, rates = config.train.freeze, config.train.learning_rates
@@ -32,6 +33,13 @@ def notes_without_effect(config: Config, given: Collection[str]) -> Iterator[str
             "train.freeze and train.learning_rates keep all layers as they start, so the network learns nothing; "
             f"let it learn its output: {' '.join(thaw)}"
         )
+
+
+def _data(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
+    if not config.data.ordered and are_binary(config.data.labels):
+        what = "data.ordered has no effect with the labels negative and positive, which have an order; remove it with "
+        other = f"{set_option('data.ordered', True)}, or name other classes, such as --set data.labels=[billing,bug]"
+        yield ("data.ordered",), what + other
 
 
 def _model(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:

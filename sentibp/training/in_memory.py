@@ -273,8 +273,8 @@ def prepare_reviews(resolved: Resolved, given: Given, out: Path | None) -> Prepa
         config = paths.replace(config, "data.validation", absolute(out / VALIDATION_REVIEWS))
     if conflicts := list(find_conflicts(config)):
         raise ConfigError(*(f"{keyword(dotted(each.path))}: {each.text}" for each in conflicts))
-    told = given_without_effect(config, resolved.origins, resolved.path)  # with the classes, which the labels may tell
-    notes = tuple(dict.fromkeys((*notes, *told)))
+    before, now = (given_without_effect(each, resolved.origins, resolved.path) for each in (resolved.config, config))
+    notes = tuple(dict.fromkeys((*(note for note in notes if note not in before), *now)))  # labels may tell the classes
     assumed = (*_without_values(resolved.config.data, given), *encoder.notes)
     return Prepared(config, InMemory(corpus, validation), encoder, (*notes, *assumed, *more), assumed)
 

@@ -22,6 +22,7 @@ FROZEN = ["train.freeze=[embedding,hidden.0,output]"]
 TOPICS = ["data.labels=[art,law,sport,travel]", "data.ordered=false"]
 STILL = ["train.learning_rates={embedding: 0, output: 0}", "train.freeze=[hidden.0]"]
 CASES = {
+    "ordered": (["data.ordered=false"], "data.ordered has no effect with the labels negative and positive"),
     "batch_norm": (BATCH_NORM, "model.batch_norm has no effect: it is for hidden layers"),
     "padding": (
         ["model.embedding={padding: 3, pooling: sum}"],
@@ -63,6 +64,8 @@ def test_a_setting_without_effect_is_named_with_a_repair_that_works(case):
     "given",
     [
         [],
+        ["data.labels=[billing,bug]", "data.ordered=false"],
+        ["data.ordered=true"],
         [*TOPICS, "model.hidden=[8]", "model.embedding.dim=4"],
         [*TOPICS, "model.hidden=[4]", "model.activation=tanh"],  # it starts at random, as wide as it may be
         [*TOPICS, "model.hidden=[4]", "model.embedding.init=he"],

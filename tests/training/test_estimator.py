@@ -346,6 +346,7 @@ def test_two_classes_without_an_order_have_the_decision_of_the_second(order):
     if order == sorted(order):  # then the labels say as much as the setting
         unnamed = small(**{key: value for key, value in settings.items() if key != "data__labels"})
         assert unnamed.fit(TEXTS, np.array(["spam", "ham"])[LABELS]).digest_ == estimator.digest_
+        assert not any("data.ordered" in note for note in unnamed.notes_), "it has an effect on these labels"
 
 
 def test_two_labels_whose_order_words_tell_have_it_whatever_is_set():
@@ -353,6 +354,7 @@ def test_two_labels_whose_order_words_tell_have_it_whatever_is_set():
     for labels in (0, 1), ("rotten", "fresh"):
         fitted = small(data__ordered=False).fit(TEXTS, np.array(labels)[LABELS])
         assert fitted.model_.spec.labels == ("negative", "positive")
+        assert "data__ordered=True" in next(note for note in fitted.notes_ if "data.ordered has no effect" in note)
 
 
 @pytest.mark.parametrize(
