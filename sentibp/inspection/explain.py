@@ -26,7 +26,7 @@ from sentibp.data.labels import Classes
 from sentibp.data.offsets import Feature, Located, feature_span, locate_features
 from sentibp.errors import InvalidInput
 from sentibp.inspection.integrated_gradients import METHODS, attribute
-from sentibp.model.classifier import Classifier, require_classifier
+from sentibp.model.classifier import Classifier, NoAnswer, require_classifier
 from sentibp.model.head import answer_of_logit, each_probability, place, predicted, probability
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn import Sequential
@@ -193,14 +193,17 @@ def explain(classifier: Classifier, text: str) -> Explanation:
 
 
 def explain_located(classifier: Classifier, located: Located) -> Explanation:
-    """Return what `explain` does, for a text whose features have been located."""
+    """Return what `explain` does, for a text with located features. NoAnswer if its logits are no numbers."""
     _, tokens, spans, found, known = located
     review = classifier.vocabulary.encode(tokens)[0]
     ids = review.ids
     bag, layers = _split_network(classifier, ids)
     with single_threaded_blas:
         values, outputs, biases, method = attribute(bag, layers, len(ids))
-    label, positive = _answer(classifier.spec, classifier.checked_logits(review))
+    try:
+        label, positive = _answer(classifier.spec, classifier.checked_logits(review))
+    except NoAnswer as error:
+        raise NoAnswer(error.row, "the text") from None
     names, contrasts = output_sums(classifier.spec)
     if contrasts is not None:
         values, outputs, biases = values @ contrasts.T, contrasts @ outputs, contrasts @ biases

@@ -72,7 +72,7 @@ def test_an_invalid_model_is_one_line_in_every_command(fails, run, here, command
     assert not (here / "pwned").exists()
 
 
-def test_weights_that_overflow_are_reported(fails, sentibp, run):
+def test_weights_that_overflow_are_reported(fails, run):
     def huge(header, tensors):
         tensors["embedding.weight"][:] = 3e38 * np.sign(tensors["embedding.weight"])
         tensors["hidden.0.weight"][:] = 3e38 * np.sign(tensors["hidden.0.weight"])
@@ -80,7 +80,9 @@ def test_weights_that_overflow_are_reported(fails, sentibp, run):
     resealed(run / "model.safetensors", huge)
     one_line(fails(3, "predict", "a good film that I love and hate"))
     one_line(fails(4, "eval", "--data", "reviews.csv"))
-    sentibp("explain", "a good film that I love and hate")  # in float64, if it is finite
+    told = fails(3, "explain", "a good film that I love and hate")  # as predict, although its sums are in float64
+    one_line(told)
+    assert told.startswith("the text: the model has no answer")
 
 
 def pipe(path):
