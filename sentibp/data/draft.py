@@ -83,12 +83,13 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     body += _with_given(
         given, [] if table.fixed_labels else [*_texts(profile), *label_lines(profile), *_groups(profile)]
     )
-    body += [] if "validation" in given else _validation(path, name, profile, given)
+    validation, why = ("", "") if "validation" in given else _validation(path, name, profile, given)
+    body += [(f"  validation: {validation}  # {why}", "")] if why else []
     head = _head(name, profile, table)
     open_lines = [(len(head) + i, what) for i, (_, what) in enumerate(body, 1) if what]
     lines = [*head, *(line for line, _ in body)]
     advice = [] if table.fixed_labels or "labels" in given else labels_advice(profile)
-    if any(line.startswith("  validation: 0 ") for line, _ in body):
+    if validation == 0:
         advice += single_labels_advice(profile, given)
     if not table.fixed_labels and "group_column" not in given:
         lines += _without_names(profile)
@@ -211,12 +212,12 @@ def _without_names(profile: Profile) -> list[str]:
     ]
 
 
-def _validation(path: Path, name: str, profile: Profile, given: Mapping[str, Any]) -> Iterator[Line]:
+def _validation(path: Path, name: str, profile: Profile, given: Mapping[str, Any]) -> tuple[str | float, str]:
+    """Return the split to score on, or the share of the reviews to hold out, and what that is."""
     try:
         if canonical(given.get("split", "train")) != "validation" and readers.has_splits(path):
             readers.open_table(path, name, sources.read_options(Data(), labelled=False), "validation")
-            yield "  validation: validation  # the split to score on; `sentibp eval --data` scores the test split", ""
-            return
+            return "validation", "the split to score on; `sentibp eval --data` scores the test split"
     except DataError:  # there is no such split
         pass
     share, why = possible_share(class_counts(profile, given)), "the share to hold out and score on"
@@ -224,7 +225,7 @@ def _validation(path: Path, name: str, profile: Profile, given: Mapping[str, Any
         why = "a class has too few reviews to hold one out and score on it"
     elif share > 0.1:  # the usual one
         why += ", so that each class has a review there"
-    yield f"  validation: {share}  # {why}; or a file of its own, such as dev.csv", ""
+    return share, f"{why}; or a file of its own, such as dev.csv"
 
 
 def _given(overrides: Sequence[str]) -> dict[str, Any]:

@@ -168,6 +168,13 @@ def _classes(spellings: Mapping[str, str], none: list[str]) -> Any:
     return label_mapping.class_setting(classes, none)
 
 
+def _class_options(spellings: Mapping[str, str], none: list[str]) -> str:
+    """Return the options of a class for each label, and of classes without an order if nothing tells one."""
+    option = set_option("data.labels", _classes(spellings, none))
+    is_ordered = label_mapping.class_spellings(spellings) is not None
+    return option if is_ordered else f"{option} {set_option('data.ordered', False)}"
+
+
 def _spellings(label: Column) -> dict[str, str]:
     """Return the normalized labels of a column that do not stand for none, each with its most frequent spelling."""
     return {key: value for key, (value, _) in label.labels.items() if key not in WITHOUT}
@@ -212,9 +219,8 @@ def _as_classes_advice(profile: Profile) -> list[str]:
         return [
             f"{fact}: {printable(', '.join(spellings.values()))}; the comments in the config say how to change that"
         ]
-    option = set_option("data.labels", _classes(spellings, [value for value, _ in _without(profile.label)]))
-    unordered = f" {set_option('data.ordered', False)}" * (classes is None)
-    return [f"for a class each instead of negative and positive, add {option}{unordered}"]
+    none = [value for value, _ in _without(profile.label)]
+    return [f"for a class each instead of negative and positive, add {_class_options(spellings, none)}"]
 
 
 def _marks_advice(profile: Profile) -> list[str]:
@@ -244,8 +250,6 @@ def single_labels_advice(profile: Profile, given: Mapping[str, Any]) -> list[str
     rest = {key: value for key, value in spellings.items() if key not in single}
     if "labels" in given or len(rest) < 2 or _mapping(list(spellings), profile.label.name).is_complete:
         return [fact]
-    classes = label_mapping.class_spellings(rest) or label_mapping.written_classes(rest)
     left_out = label_mapping.as_written({"ignore": single}, spellings)["ignore"]
-    setting = label_mapping.class_setting(classes, [*left_out, *(value for value, _ in _without(profile.label))])
-    unordered = f" {set_option('data.ordered', False)}" * (label_mapping.class_spellings(rest) is None)
-    return [f"{fact}, or leave these out: add {set_option('data.labels', setting)}{unordered}"]
+    none = [value for value, _ in _without(profile.label)]
+    return [f"{fact}, or leave these out: add {_class_options(rest, [*left_out, *none])}"]

@@ -647,12 +647,13 @@ def _main() -> None:
 
 def _texts(arguments: list[str]) -> list[str]:
     """Return the texts of the command line. RuntimeError if one is not UTF-8; or a file or an option, without `--`."""
-    texts = arguments[1:] if arguments[0] == "--" else arguments
+    are_meant = arguments[0] == "--"  # as texts, whatever they look like
+    texts = arguments[1:] if are_meant else arguments
     for each in texts:
         _require_utf8(each, ascii(each))
-        if texts is arguments and os.path.isfile(each):
+        if not are_meant and os.path.isfile(each):
             raise RuntimeError(f"{each}: a file, not a text; for its lines: python {sys.argv[0]} < {each}")
-        if texts is arguments and re.fullmatch("--?[a-zA-Z][a-zA-Z-]*(=.*)?", each):
+        if not are_meant and re.fullmatch("--?[a-zA-Z][a-zA-Z-]*(=.*)?", each):
             raise RuntimeError(f"{each}: no such option; if it is a text: python {sys.argv[0]} -- {each}")
     return texts
 
