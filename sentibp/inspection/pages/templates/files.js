@@ -48,9 +48,9 @@ function files({ call, say, loaded }) {
     say("");
     dialog.querySelector("p").textContent = `${question}.`;
     dialog.returnValue = "";
+    at("load-session").focus(); // a dialog that closes gives the focus back at once; its event comes later
     dialog.showModal();
     dialog.onclose = () => {
-      at("load-session").focus();
       if (dialog.returnValue === "replace") then();
     };
   }
