@@ -24,7 +24,7 @@ from sentibp import load_model, metrics
 from sentibp.config.load import load_config
 from sentibp.data import dataset
 from sentibp.data.tokenizer import tokenize
-from sentibp.model.calibration import USUAL_FACTOR
+from sentibp.model.calibration import USUAL_PRIOR
 from sentibp.nn.layers import Array, sigmoid
 from sentibp.training import experiment, prepare
 from sentibp.utils.arrow import from_numpy
@@ -72,7 +72,7 @@ def main() -> None:
             chosen, rest = order[:count], order[count : count + _JUDGES]
             parts = table.take(from_numpy(chosen)), table.take(from_numpy(rest))
             z = logits_of_others(*parts, arguments.set)
-            with mock.patch.object(prepare, "factor_prior", lambda *_: USUAL_FACTOR):
+            with mock.patch.object(prepare, "find_prior", lambda *_: USUAL_PRIOR):
                 alone = logits_of_others(*parts, arguments.set)
             factors = np.geomspace(0.2, 5, 161)
             best = min(factors, key=lambda factor: scores_of(factor * z, label[rest])[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -108,6 +109,7 @@ MODELS = {
     "three": {"data": {"labels": ["negative", "neutral", "positive"]}, "hidden": [5]},
     "stars": {"data": {"labels": ["1", "2", "3", "4", "5"]}, "output": "scale", "hidden": [5], "text": {"ngrams": 2}},
     "topics": {"data": {"labels": ["apple", 'a "pear"', "</script>"], "ordered": False}, "hidden": []},
+    "adaptive": {"data": {"labels": ["ash", "elm", "fir", "oak"], "ordered": False}, "hidden": [5], "adaptive": True},
     "cumulative": {"data": {"labels": ["1", "2", "3", "4"]}, "output": "cumulative", "hidden": [4]},
 }
 
@@ -117,17 +119,20 @@ def random_model(name: str, seed: int = 0, features: Sequence[str] = ()) -> Clas
     sections = {key: dict(value) if isinstance(value, dict) else value for key, value in MODELS[name].items()}
     text = {"min_count": 1, **sections.pop("text", {})}
     data, embedding = sections.pop("data", {}), {"dim": 6, **sections.pop("embedding", {})}
+    adaptive = sections.pop("adaptive", False)
     config = Config.model_validate(
         {"text": text, "model": {**sections, "embedding": embedding}, "data": data, "train": {"linear_member": False}}
     )
     known = [*WORLD, *SENTENCES, *features, *(shifters.load_sentences().text[::9] if text.get("shifters") else [])]
     vocabulary, _ = learn_vocabulary(config.text, tokenize(strings(known), Spelling.of(config.text)), None)
-    spec = NetworkSpec.from_config(config)
+    spec = replace(NetworkSpec.from_config(config), adaptive_temperature=adaptive)
     rng = np.random.default_rng(seed)
     weights = {
         key: rng.normal(size=shape).astype(np.float32) for key, shape in parameter_shapes(spec, len(vocabulary)).items()
     }
     for key, tensor in weights.items():
+        if key.startswith("temperature"):
+            tensor[...] = 0.5 + np.abs(tensor)
         if key.endswith("variance"):
             tensor[...] = 0.5 + tensor**2
     return Classifier(spec, vocabulary, assemble(spec, weights), trained_with=config.model_dump(mode="json"))

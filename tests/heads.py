@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from sentibp.model.calibration import Calibration
+from sentibp.model.fold import calibrated
+
 STARS = ["1", "2", "3", "4", "5"]
 HEADS = {
     "scale of 3": ({"labels": ["negative", "neutral", "positive"]}, "auto"),
     "scale of 5": ({"labels": STARS}, "scale"),
     "softmax": ({"labels": ["apple", "pear", "fig"], "ordered": False}, "auto"),
     "softmax in order": ({"labels": ["negative", "neutral", "positive"]}, "softmax"),
+    "softmax, adaptive": ({"labels": ["apple", "pear", "fig", "plum"], "ordered": False}, "auto"),
     "cumulative": ({"labels": STARS[:4]}, "cumulative"),
 }
 
@@ -18,9 +22,13 @@ def random_classifier(new_classifier, head, texts, model=None, seed=0, size=0.7,
     """Return an untrained classifier with this head. All its tensors are random."""
     data, output = HEADS[head]
     classifier = new_classifier(texts, model=(model or {}) | {"output": output}, data=data, **sections)
+    if head == "softmax, adaptive":
+        classifier = calibrated(classifier, Calibration(power=0.7, spread=1.5))
     rng = np.random.default_rng(seed)
     for key, tensor in classifier.tensors().items():
         tensor[...] = rng.standard_normal(tensor.shape) * (1 if key == "embedding.weight" else size)
+        if key.startswith("temperature"):
+            tensor[...] = np.abs(tensor) + 0.1
         if key.endswith("variance"):
             tensor[...] = 0.5 + tensor**2
     return classifier

@@ -400,9 +400,9 @@ class Train(_Section):
     seen, and takes less time than an epoch."""
     calibrate: bool = True
     """Whether to scale the logit so that the validation log loss is lowest; with few validation reviews, by less, or by
-    what cross-validation on training reviews says, too. It makes probabilities more reliable and changes no label. With
-    class_weight, a number is added to the logit, too, so that the classes count on new reviews as class_weight says;
-    this changes labels."""
+    what cross-validation on training reviews says, too. Of classes without an order, each text may have a temperature
+    of its own. It makes probabilities more reliable and changes no label. With class_weight, a number is added to the
+    logit, too, so that the classes count on new reviews as class_weight says; this changes labels."""
     refit: Literal["auto"] | bool = "auto"
     """Whether to train the best model again at the end, on all reviews, including those held out for validation. The
     scores stay those of the model before. The run directory keeps that model too, and `sentibp eval` without --data

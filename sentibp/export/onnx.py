@@ -193,7 +193,19 @@ def _head(graph: _Graph, head: dict[str, Any], x: str) -> str:
         x = graph.node("Add", x, graph.constant("scale.bias", np.array(head["bias"])))
     if head["kind"] == "cumulative":
         x = _log_probabilities(graph, head, x)
+    if "temperature" in head:
+        x = graph.node("Div", x, _temperature(graph, head["temperature"], x))
     return graph.node("Softmax", x, axis=1)
+
+
+def _temperature(graph: _Graph, settings: dict[str, Any], x: str) -> str:
+    """Add (s / r)^a, s being the standard deviation of the outputs of a text: (n, K) -> (n, 1)."""
+    axis = graph.constant("axis", np.array([1]))
+    centred = graph.node("Sub", x, graph.node("ReduceMean", x, axis))
+    variance = graph.node("ReduceMean", graph.node("Mul", centred, centred), axis)
+    s = graph.node("Sqrt", graph.node("Add", variance, graph.constant("epsilon", np.float64(settings["epsilon"]))))
+    ratio = graph.node("Div", s, graph.constant("spread", np.float64(settings["spread"])))
+    return graph.node("Pow", ratio, graph.constant("power", np.float64(settings["power"])))
 
 
 def _log_probabilities(graph: _Graph, head: dict[str, Any], x: str) -> str:

@@ -23,7 +23,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.model.decision import Decision
 from sentibp.model.head import class_numbers
 from sentibp.nn import BatchNorm
-from sentibp.nn.heads import Cumulative, Scale, split_head
+from sentibp.nn.heads import AdaptiveTemperature, Cumulative, Scale, split_head
 from sentibp.nn.layers import Array
 from sentibp.utils.environment import version
 
@@ -159,6 +159,9 @@ def _head(classifier: Classifier) -> dict[str, Any]:
         widths = np.zeros(k)
         widths[1:-1] = np.log(-np.expm1(-np.diff(theta)))
         return {"kind": "cumulative", "thresholds": theta.tolist(), "widths": widths.tolist()}
+    if isinstance(head, AdaptiveTemperature):
+        power, spread = float(head.params["power"][0]), float(head.buffers["spread"][0])
+        return {"kind": "softmax", "temperature": {"power": power, "spread": spread, "epsilon": head.EPSILON}}
     return {"kind": classifier.spec.head}
 
 

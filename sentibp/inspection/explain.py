@@ -8,7 +8,8 @@ The logit is that of an empty review, the bias, plus a contribution of each feat
 computes.
 
 Pooling divides by the number of features, or its root. This divisor keeps its value for the whole text: a contribution
-is what the row adds to the pooled sum, not the change of all other rows when the feature is removed.
+is what the row adds to the pooled sum, not the change of all other rows when the feature is removed. So does an
+adaptive temperature, which divides all logits of the text.
 
 With text.presence, a feature that occurs k times in the text has one row in the sum. Each of its occurrences has a k-th
 of what this row contributes.
@@ -31,7 +32,7 @@ from sentibp.model.head import answer_of_logit, each_probability, place, predict
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn import Sequential
 from sentibp.nn.eval_mode import eval_mode
-from sentibp.nn.heads import scale_shares, split_head
+from sentibp.nn.heads import AdaptiveTemperature, scale_shares, split_head
 from sentibp.nn.layers import Array, Layer
 from sentibp.utils.threads import single_threaded_blas
 
@@ -197,9 +198,12 @@ def explain_located(classifier: Classifier, located: Located) -> Explanation:
     _, tokens, spans, found, known = located
     review = classifier.vocabulary.encode(tokens)[0]
     ids = review.ids
-    bag, layers = _split_network(classifier, ids)
+    bag, layers, head = _split_network(classifier, ids)
     with single_threaded_blas:
         values, outputs, biases, method = attribute(bag, layers, len(ids))
+    if isinstance(head, AdaptiveTemperature):
+        rate = float(head.rate(outputs[None])[0, 0])
+        values, outputs, biases = values * rate, outputs * rate, biases * rate
     try:
         label, positive = _answer(classifier.spec, classifier.checked_logits(review))
     except NoAnswer as error:
@@ -230,7 +234,7 @@ def explained(
 
 def is_linear(classifier: Classifier) -> bool:
     """Return whether each output below the head is a constant plus the pooled weights of the features."""
-    of_head = {"scale.bias", "thresholds.gaps"}
+    of_head = {"scale.bias", "thresholds.gaps", "temperature.power", "temperature.spread"}
     return set(classifier.tensors()) - of_head == {"embedding.weight", "output.weight", "output.bias"}
 
 
@@ -319,8 +323,8 @@ def _of_occurrences(values: Array, ids: Array, found: list[Feature]) -> Array:
     return (values / np.bincount(place, minlength=len(ids)))[place]
 
 
-def _split_network(classifier: Classifier, ids: Array) -> tuple[Layer, Sequential]:
-    """Return an embedding with the rows of the features `ids` (t, d), and the layers between it and the head."""
-    network, _ = split_head(eval_mode(classifier.network, ids.astype(np.int64)))
+def _split_network(classifier: Classifier, ids: Array) -> tuple[Layer, Sequential, Layer | None]:
+    """Return an embedding with the rows of the features `ids` (t, d), the layers between it and the head, the head."""
+    network, head = split_head(eval_mode(classifier.network, ids.astype(np.int64)))
     (_, bag), *rest = network.layers.items()
-    return bag, Sequential(dict(rest))
+    return bag, Sequential(dict(rest)), head

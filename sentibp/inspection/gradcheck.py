@@ -71,7 +71,8 @@ def load_with_sample(
     classifier = file.load_model(find.model_file(name))
     recorded = RecordedData(classifier)
     config = recorded.config
-    network = build.assemble_for_training(config, classifier.tensors(), config.train.seed)  # with dropout
+    seed, spec = config.train.seed, classifier.spec
+    network = build.assemble_for_training(config, classifier.tensors(), seed, spec)  # with dropout
     classifier = replace(classifier, network=network)
     data = override_data(config.data, overrides, {"data.source": "--data"})
     if source is not None:

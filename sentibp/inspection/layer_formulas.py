@@ -16,7 +16,7 @@ from sentibp.inspection.trace import PAIR, LayerTrace, Trace, dense_gradient
 from sentibp.inspection.worksheet import Formula, Line, Number, Table, join_terms, number, parenthesized
 from sentibp.nn import EmbeddingBag, Layer, Linear, ReLU, Residual, Sigmoid, Tanh
 from sentibp.nn.eval_mode import FixedBatchNorm
-from sentibp.nn.heads import Cumulative, Scale
+from sentibp.nn.heads import AdaptiveTemperature, Cumulative, Scale
 from sentibp.nn.layers import Activation, Array
 from sentibp.utils.messages import one_line
 
@@ -272,6 +272,7 @@ _FORMULAS: dict[type[Layer], LayerFormulas] = {
     EmbeddingBag: LayerFormulas(_bag_forward, _bag_backward),
     Scale: LayerFormulas(head_formulas.scale_forward, head_formulas.scale_backward),
     Cumulative: LayerFormulas(head_formulas.cumulative_forward, head_formulas.cumulative_backward),
+    AdaptiveTemperature: LayerFormulas(head_formulas.temperature_forward, head_formulas.temperature_backward),
     Linear: LayerFormulas(_linear_forward, _linear_backward),
     FixedBatchNorm: LayerFormulas(_norm_forward, _norm_backward),
     Residual: LayerFormulas(_residual_forward, _residual_backward),

@@ -19,7 +19,7 @@ from sentibp.model.classifier import Classifier
 from sentibp.model.head import LABELS, each_probability, label_number, probability
 from sentibp.nn import EmbeddingBag, Layer, Linear, Ragged, Residual, RowGrad, Sequential
 from sentibp.nn.eval_mode import FixedBatchNorm, eval_mode
-from sentibp.nn.heads import Cumulative, Scale
+from sentibp.nn.heads import Head, Scale
 from sentibp.nn.layers import Activation, Array, path
 from sentibp.nn.losses import LOSSES, Loss, logits_of, loss_on
 from sentibp.nn.optim import OPTIMIZERS, Optimizer
@@ -133,7 +133,7 @@ def trace_step(
         spans.setdefault(feature.id, []).append(offsets.feature_span(words, feature))
     network = eval_mode(classifier.network, np.array(ids, np.int64))
     layers = [LayerTrace(name, layer) for name, layer in _in_forward_order(network)]
-    _assign_symbols(layers, classifier.spec.head)
+    _assign_symbols(layers, "z" if classifier.spec.adaptive_temperature else _OUTPUT_OF[classifier.spec.head])
     result = Trace(
         text=text,
         label=label,
@@ -275,23 +275,23 @@ _OUTPUT_SYMBOLS = {EmbeddingBag: "x", Linear: "z", Activation: "h", FixedBatchNo
 """The symbol of the output of each kind of layer."""
 
 PAIR = "(z, u)"  # the outputs of the head `scale`: polarity and neutrality
-_HEAD_OUTPUTS = {"sigmoid": "z", "scale": PAIR, "softmax": "l", "cumulative": "z"}  # of the last linear layer
+_OUTPUT_OF = {"sigmoid": "z", "scale": PAIR, "softmax": "l", "cumulative": "z"}  # of the last linear layer
 
 
-def _assign_symbols(layers: Sequence[LayerTrace], head: str) -> None:
-    """Give each layer its symbols: x -> z1 -> h1 -> ... -> z, with weights W1, b1, ..., W, b. l are logits."""
+def _assign_symbols(layers: Sequence[LayerTrace], output: str) -> None:
+    """Give each layer its symbols: x -> z1 -> h1 -> ... -> `output`, with weights W1, b1, ..., W, b. l are logits."""
     previous = ""
     block_inputs: dict[str, str] = {}  # hidden layer -> the symbol of its input
     for traced in layers:
         hidden = ".".join(traced.name.split(".")[:2]) if traced.name.startswith("hidden.") else ""
         suffix = str(int(hidden.split(".")[1]) + 1) if hidden else ""
         symbol = next((symbol for kind, symbol in _OUTPUT_SYMBOLS.items() if isinstance(traced.layer, kind)), "y")
-        symbol = _HEAD_OUTPUTS[head] if traced.name == "output" else symbol
-        if isinstance(traced.layer, Scale | Cumulative):
+        symbol = output if traced.name == "output" else symbol
+        if isinstance(traced.layer, Head):
             symbol = "l"
         block_inputs.setdefault(hidden, previous)
         traced.symbols = {"y": symbol + suffix, "x": previous, "number": suffix}
-        traced.symbols |= {"weight": f"W{suffix}", "bias": f"b{suffix}", "gaps": "g"}
+        traced.symbols |= {"weight": f"W{suffix}", "bias": f"b{suffix}", "gaps": "g", "power": "a"}
         if isinstance(traced.layer, Scale):
             traced.symbols["bias"] = "c"
         if isinstance(traced.layer, Residual):

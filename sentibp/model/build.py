@@ -11,7 +11,7 @@ import numpy as np
 
 from sentibp.errors import ConfigError
 from sentibp.model.spec import NetworkSpec
-from sentibp.nn import Cumulative, Scale
+from sentibp.nn import AdaptiveTemperature, Cumulative, Scale
 from sentibp.nn import layers as nn
 from sentibp.nn.layers import Array
 from sentibp.nn.sparse import FastEmbeddingBag
@@ -40,6 +40,8 @@ def parameter_shapes(spec: NetworkSpec, features: int) -> dict[str, tuple[int, .
         shapes["scale.bias"] = (len(spec.labels) - 2,)
     if spec.head == "cumulative":
         shapes["thresholds.gaps"] = (len(spec.labels) - 2,)
+    if spec.adaptive_temperature:
+        shapes |= {"temperature.power": (1,), "temperature.spread": (1,)}
     return shapes
 
 
@@ -105,13 +107,20 @@ def assemble(
         layers["scale"] = Scale(len(spec.labels), weights.get("scale.bias"))
     if spec.head == "cumulative":
         layers["thresholds"] = Cumulative(weights["thresholds.gaps"])
+    if spec.adaptive_temperature:
+        layers["temperature"] = AdaptiveTemperature(weights["temperature.power"], weights["temperature.spread"])
     return nn.Sequential(layers)
 
 
-def assemble_for_training(config: Config, weights: Mapping[str, Array], seed: int) -> nn.Sequential:
-    """Return the network that a config describes, with its dropout, whose masks the seed determines."""
+def assemble_for_training(
+    config: Config, weights: Mapping[str, Array], seed: int, spec: NetworkSpec | None = None
+) -> nn.Sequential:
+    """Return the network that a config describes, with its dropout, whose masks the seed determines.
+
+    `spec` is that of a trained model, to which calibration may have added a layer.
+    """
     return assemble(
-        NetworkSpec.from_config(config),
+        spec or NetworkSpec.from_config(config),
         weights,
         dropout=config.model.dropout,
         word_dropout=config.train.word_dropout,

@@ -1,7 +1,8 @@
 """Calibration of probabilities by temperature scaling, and the weights of several averaged models.
 
-What few reviews say is shrunk towards what is known without them: a factor of 1, unless more is known of it, a shift of
-0, equal weights. All fits add a prior to the log loss: the number of reviews decides how far the result moves.
+What few reviews say is shrunk towards what is known without them: a factor of 1 and a power of 0, unless more is known
+of them, a shift of 0, equal weights. All fits add a prior to the log loss: the number of reviews decides how far the
+result moves.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sentibp.nn.heads import AdaptiveTemperature
 from sentibp.nn.layers import Array, sigmoid, softmax
 from sentibp.nn.losses import cross_entropy, softmax_cross_entropy
 from sentibp.utils.threads import single_threaded_blas
@@ -20,29 +22,46 @@ Shift = float | Sequence[float]
 
 _LOWEST, _HIGHEST = 0.01, 100.0  # the range of the factor
 
-# The strength of the priors, as of FactorPrior. Chosen on cuts of 20 to 5,000 training reviews: docs/log/2026-11.md.
+# The strength of the priors, as in CalibrationPrior. Chosen on cuts of 20 to 5,000 reviews: docs/log/2026-11.md.
 _SHIFT = 2.0  # the standard deviation of the shift of a logit
 _MIXING = 1.0  # of the weight of a model in a mixture
 
+_WORTH_A_PARAMETER = 1.0  # the sum of losses that a parameter has to save (Akaike, 1974)
 
-class FactorPrior(NamedTuple):
-    """What is known of the factor f without the reviews that it is fitted on: a gamma distribution.
 
-    It adds s (f / mode - 1 - log(f / mode)) to the sum of the losses, where s is its strength, in reviews. Networks are
-    mostly overconfident, and a few right answers do not tell how far a logit may grow: growth needs more evidence.
+class Calibration(NamedTuple):
+    """What calibration does to the logits of a network: it multiplies and shifts them, and may give each a temperature.
+
+    The temperature is that of nn.heads.AdaptiveTemperature, after the factor; with a power of 0 there is none.
+    """
+
+    factor: float = 1.0
+    shift: Shift = 0.0
+    power: float = 0.0
+    spread: float = 1.0
+
+
+class CalibrationPrior(NamedTuple):
+    """What is known of the factor f, and of the power a of an adaptive temperature, without the reviews that they fit.
+
+    The factor has a gamma distribution: it adds s (f / mode - 1 - log(f / mode)) to the sum of the losses, where s is
+    its strength, in reviews. Networks are mostly overconfident, and a few right answers do not tell how far a logit may
+    grow: growth needs more evidence. The power has a normal distribution: it adds precision (a - power)^2 / 2.
     """
 
     mode: float = 1.0
     shrinking: float = 2.0  # the strength where the reviews ask for a smaller factor
     growing: float = 16.0  # and where they ask for a larger one
+    power: float = 0.0
+    precision: float = 16.0  # a standard deviation of 1/4
 
 
-USUAL_FACTOR = FactorPrior()
+USUAL_PRIOR = CalibrationPrior()
 """What is known of the factor of a network if nothing was tried."""
 
 
 def fit_temperature(
-    logits: Array, label: Array, weight: Array | None = None, prior: FactorPrior = USUAL_FACTOR
+    logits: Array, label: Array, weight: Array | None = None, prior: CalibrationPrior = USUAL_PRIOR
 ) -> float:
     """Return the factor of the logits with the least cross-entropy, shrunk towards the mode of the prior.
 
@@ -75,7 +94,7 @@ def fit_temperature(
 
 
 def fit_scale_and_shift(
-    logits: Array, label: Array, weight: Array, prior: FactorPrior = USUAL_FACTOR
+    logits: Array, label: Array, weight: Array, prior: CalibrationPrior = USUAL_PRIOR
 ) -> tuple[float, Shift]:
     """Return the factor f of the logits z (n,) and the shift b for which f z + b has the least weighted cross-entropy.
 
@@ -104,6 +123,80 @@ def fit_scale_and_shift(
     with single_threaded_blas:
         factor, *shift = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", bounds=bounds).x.tolist()
     return factor, [0.0, *shift] if several else shift[0]
+
+
+def fit_calibration(
+    logits: Array,
+    label: Array,
+    weight: Array | None = None,
+    prior: CalibrationPrior = USUAL_PRIOR,
+    *,
+    is_adaptive: bool = False,
+) -> Calibration:
+    """Return the calibration of logits without a shift: a factor, or what `fit_adaptive_temperature` finds.
+
+    That is taken only with `is_adaptive`, and if it is worth its parameter.
+    """
+    if is_adaptive:
+        found = fit_adaptive_temperature(logits, label, weight, prior)
+        if found.gain > _WORTH_A_PARAMETER:
+            return Calibration(found.factor, 0.0, found.power, found.spread)
+    return Calibration(fit_temperature(logits, label, weight, prior))
+
+
+class AdaptiveFit(NamedTuple):
+    """A fitted adaptive temperature."""
+
+    factor: float
+    power: float
+    spread: float  # of a usual review, once its logits are multiplied by the factor
+    gain: float  # how much smaller the sum of the losses and the prior is than with the best factor alone
+    precision: float  # what the reviews say of the power: the inverse of its variance
+
+
+def fit_adaptive_temperature(
+    logits: Array, label: Array, weight: Array | None = None, prior: CalibrationPrior = USUAL_PRIOR
+) -> AdaptiveFit:
+    """Return the factor f and the power a in [0, 1] for which f z / (s / r)^a has the least cross-entropy.
+
+    The logits z are (n, K); s is their standard deviation in a review, and r its geometric mean. f and a are shrunk as
+    the prior says, and a review of weight k counts as k reviews.
+    """
+    from scipy.optimize import minimize
+
+    z, n = logits.astype(np.float64), len(logits)
+    weight = np.ones(n) if weight is None else weight.astype(np.float64)
+    total = float(weight.sum())
+    alone = fit_temperature(logits, label, weight, prior)
+    if not total:
+        return AdaptiveFit(alone, 0.0, 1.0, 0.0, 0.0)
+    log_s = AdaptiveTemperature(np.zeros(1), np.ones(1)).log_spread(z)  # (n, 1)
+    usual = float(weight @ log_s[:, 0]) / total
+    relative = log_s - usual
+
+    def scaled(factor: float, power: float) -> Array:
+        return factor * np.exp(-power * relative) * z
+
+    def loss_and_gradient(theta: Array) -> tuple[float, Array]:
+        factor, power = theta.tolist()
+        logits = scaled(factor, power)
+        mean, dz = softmax_cross_entropy(logits, label, weight)
+        slopes = np.array([np.sum(dz * logits) / factor, -np.sum(dz * logits * relative)])
+        strength, ratio = prior.shrinking if factor < prior.mode else prior.growing, factor / prior.mode
+        penalty = strength * (ratio - 1 - np.log(ratio)) + prior.precision * (power - prior.power) ** 2 / 2
+        slopes_of_it = [strength * (1 / prior.mode - 1 / factor), prior.precision * (power - prior.power)]
+        return mean * n + penalty, n * slopes + slopes_of_it
+
+    with single_threaded_blas:
+        bounds = [(_LOWEST, _HIGHEST), (0.0, 1.0)]
+        found = minimize(loss_and_gradient, [alone, prior.power], jac=True, method="L-BFGS-B", bounds=bounds)
+        without = loss_and_gradient(np.array([alone, 0.0]))[0]
+    factor, power = found.x.tolist()
+    logits = scaled(factor, power)
+    p = softmax(logits)
+    variance = np.sum(p * logits**2, axis=1) - np.sum(p * logits, axis=1) ** 2
+    precision = float(weight @ (variance * relative[:, 0] ** 2))
+    return AdaptiveFit(factor, power, factor * np.exp(usual), float(without - found.fun), precision)
 
 
 def mixture_weights(logits: Array, label: Array, weight: Array | None = None) -> Array:

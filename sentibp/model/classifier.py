@@ -35,12 +35,13 @@ if TYPE_CHECKING:
     from sentibp.data.pieces import Piece
 
 
-FORMAT = 6
+FORMAT = 7
 """Version of the model file. It rises when older content is read differently (2: embedding.padding; 3: a checksum,
 which files of formats 1 and 2 may lack; 4: text.folding and text.classes; 5: text.presence, text.shifters, and
-compressed files: model/packing.py; 6: more than two labels). Older formats stay readable. Newer formats are refused."""
+compressed files: model/packing.py; 6: more than two labels; 7: an adaptive temperature). Older formats stay readable.
+Newer formats are refused."""
 
-_BINARY_FORMAT = 5  # of models with two labels
+_BINARY_FORMAT, _CLASS_FORMAT = 5, 6  # of models with two labels, and with more and without an adaptive temperature
 
 _BLOCK = 64  # reviews that one thread predicts at a time: their rows fit its cache
 """Every block has this height, because BLAS rounds products of another height differently."""
@@ -210,13 +211,19 @@ class Classifier:
         if config.get("data", {}).get("max_record_mb") == RECORD_MB:  # nor does how much could be read
             config["data"] = {key: value for key, value in config["data"].items() if key != "max_record_mb"}
         header = {
-            "format": _BINARY_FORMAT if self.spec.label_set.are_binary else FORMAT,
+            "format": self._format(),
             "version": version("sentibp"),
             "config": config,
             "labels": list(self.spec.labels),
             "scores": self.scores,
         }
         return tensor_file.pack_tensor_file(header | dict(more or {}), tensors)
+
+    def _format(self) -> int:
+        """Return the earliest version of the model file that has all that this model needs."""
+        if self.spec.adaptive_temperature:
+            return FORMAT
+        return _BINARY_FORMAT if self.spec.label_set.are_binary else _CLASS_FORMAT
 
 
 class NoAnswer(DataError):

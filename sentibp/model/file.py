@@ -113,6 +113,7 @@ def _restore(header: dict[str, Any], tensors: dict[str, Array]) -> Classifier:
     if not isinstance(scores, dict):
         raise ValueError(f"its scores are {scores!r:.40}, not a mapping")
     spec = _spec(settings, labels)
+    spec = replace(spec, adaptive_temperature="temperature.power" in tensors)
     if "embedding.codes" in tensors:
         vocabulary, rows = packing.unpack(tensors, spec.dim, spec.presence)
         tensors["embedding.weight"] = rows.weight()
@@ -144,3 +145,7 @@ def _check_tensors(spec: NetworkSpec, features: int, tensors: dict[str, Array]) 
             raise ValueError(f"{name} holds numbers that are not finite")
         if name.endswith(".norm.variance") and (tensors[name] < 0).any():
             raise ValueError(f"{name} holds negative numbers")
+        if name == "temperature.spread" and not (tensors[name] > 0).all():
+            raise ValueError(f"{name} is not above 0")
+    if spec.adaptive_temperature and spec.head != "softmax":
+        raise ValueError(f"temperature.power is there, but the head is {spec.head}")

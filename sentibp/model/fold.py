@@ -1,4 +1,4 @@
-"""Several classifiers folded into one network, and a classifier with a scaled logit."""
+"""Several classifiers folded into one network, and a classifier with calibrated logits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sentibp.model.build import assemble
-from sentibp.model.calibration import Shift
+from sentibp.model.calibration import Calibration
 from sentibp.model.classifier import Classifier
 from sentibp.model.spec import NetworkSpec
 from sentibp.nn.heads import scale_shares
@@ -19,18 +19,24 @@ if TYPE_CHECKING:
     from sentibp.config.schema import Config
 
 
-def scale_logit(classifier: Classifier, factor: float, shift: Shift = 0.0) -> Classifier:
-    """Return the classifier with its logits times `factor`, plus `shift`: a number, or one for each of K > 2 labels.
+def calibrated(classifier: Classifier, calibration: Calibration) -> Classifier:
+    """Return the classifier with its logits times the factor, plus the shift, which is one for each of K > 2 labels.
 
-    It shares all tensors but those of the output layer and the head.
+    If the calibration has a power, the classifier has an adaptive temperature after that. It shares all tensors but
+    those of the output layer and the head.
     """
-    weights = dict(classifier.tensors())
+    factor, shift, power, spread = calibration
+    spec, weights = classifier.spec, dict(classifier.tensors())
     for name in "output.weight", "output.bias", "scale.bias":
         if name in weights:
             weights[name] = weights[name] * np.float32(factor)
     if np.any(shift):
-        _add_shift(weights, classifier.spec, np.asarray(shift, np.float64))
-    return replace(classifier, network=assemble(classifier.spec, weights))
+        _add_shift(weights, spec, np.asarray(shift, np.float64))
+    if power:
+        weights |= {"temperature.power": np.array([power], np.float32)}
+        weights |= {"temperature.spread": np.array([spread], np.float32)}
+        spec = replace(spec, adaptive_temperature=True)
+    return replace(classifier, spec=spec, network=assemble(spec, weights))
 
 
 def _add_shift(weights: dict[str, Array], spec: NetworkSpec, shift: Array) -> None:

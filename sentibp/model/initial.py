@@ -174,9 +174,9 @@ def inherit(weights: dict[str, Array], origin: Classifier, head: str = "sigmoid"
     """Copy the tensors of a trained model. The rows of new features, which follow its own, stay random.
 
     Polarity, the first output of the head `scale`, starts from the logit of a model with two labels, and neutrality
-    from 0.
+    from 0. An adaptive temperature is left out, since calibration fits it to a trained network.
     """
-    trained = origin.tensors()
+    trained = {name: tensor for name, tensor in origin.tensors().items() if not name.startswith("temperature.")}
     if head == "scale" and origin.spec.head == "sigmoid":
         for name in "output.weight", "output.bias":
             trained[name] = np.concatenate((trained[name], np.zeros_like(trained[name])), axis=-1)

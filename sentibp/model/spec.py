@@ -37,6 +37,7 @@ class NetworkSpec:
     labels: tuple[str, ...] = LABELS
     ordered: bool = True  # the labels are in order, from the worst to the best
     head: str = "sigmoid"  # with more than two labels: scale, softmax or cumulative
+    adaptive_temperature: bool = False  # softmax only: calibration found one, so that no config has it
 
     @property
     def label_set(self) -> Classes:

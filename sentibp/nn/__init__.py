@@ -1,7 +1,7 @@
 """Backpropagation written by hand in numpy, without text, files or settings."""
 
 from sentibp.nn.arrays import Ragged, RowGrad
-from sentibp.nn.heads import Cumulative, Scale
+from sentibp.nn.heads import AdaptiveTemperature, Cumulative, Scale
 from sentibp.nn.layers import (
     BatchNorm,
     Dropout,
@@ -19,6 +19,7 @@ from sentibp.nn.layers import (
 )
 
 __all__ = [
+    "AdaptiveTemperature",
     "BatchNorm",
     "Cumulative",
     "Dropout",

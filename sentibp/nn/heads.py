@@ -1,8 +1,9 @@
 """The heads of classifiers with more than two classes: from the outputs of the last linear layer to a logit per class.
 
-The probabilities are the softmax of the logits. Both heads here are for K ordered classes, from the worst (0) to the
-best (K - 1); for classes without an order the outputs of the linear layer are the logits themselves. With two classes
-no head is needed: the one output is the logit of the better class.
+The probabilities are the softmax of the logits. `Scale` and `Cumulative` are for K ordered classes, from the worst (0)
+to the best (K - 1). For classes without an order the outputs of the linear layer are the logits themselves, or those
+that an `AdaptiveTemperature` divides. With two classes no head is needed: the one output is the logit of the better
+class.
 """
 
 from __future__ import annotations
@@ -117,10 +118,72 @@ class Cumulative(Layer):
         return share
 
 
-def split_head(network: Sequential) -> tuple[Sequential, Layer | None]:
+class AdaptiveTemperature(Layer):
+    """A temperature for each review: l_k = z_k / T, with T = (s / r)^a and the standard deviation s of its z_k.
+
+    Calibration puts it on a trained network (model/calibration.py): an answer does not become sure in proportion to
+    the spread of its logits. r is the spread of a usual review, for which T is 1. With a = 0 T is 1 for all; with a = 1
+    only the ratios of the logits remain. Temperatures that depend on the logits: Balanya, Maronas & Ramos, 2024,
+    "Adaptive temperature scaling for robust calibration of deep neural networks".
+    """
+
+    EPSILON = 1e-6  # added to the variance, so that T is above 0 where all logits are equal
+
+    def __init__(self, power: Array, spread: Array):
+        """`power` (1,) is a, a parameter; `spread` (1,) is r, which is no parameter: with it, a would be redundant."""
+        super().__init__(power=power)
+        self.buffers = {"spread": spread}
+
+    def deviations(self, x: Array) -> tuple[Array, Array]:
+        """Return z - m and s of each review, from its z with the mean m: (n, K) -> (n, K), (n, 1) float64.
+
+        The square of a large float32 is no float32.
+        """
+        centred = x - x.mean(axis=1, keepdims=True, dtype=np.float64)
+        return centred, np.sqrt((centred * centred).mean(axis=1, keepdims=True) + self.EPSILON)
+
+    def log_spread(self, x: Array) -> Array:
+        """Return log(s / r) of each review: (n, K) -> (n, 1) float64."""
+        return np.log(self.deviations(x)[1] / self.buffers["spread"])
+
+    def rate(self, x: Array) -> Array:
+        """Return 1 / T, by which the logits of each review are multiplied: (n, K) -> (n, 1)."""
+        return np.exp(-self.params["power"] * self.log_spread(x)).astype(x.dtype)
+
+    def forward(self, x: Array, *, train: bool = False) -> Array:
+        """(n, K) -> (n, K)."""
+        if train:
+            self._saved = x
+        return x * self.rate(x)
+
+    def backward(self, dy: Array) -> Array:
+        """(n, K) -> (n, K)."""
+        x = self._saved
+        dx = self.input_gradient(dy)
+        self._take()
+        d_power = -(self.log_spread(x) * self.rate(x) * dy * x).sum()
+        self.grads = {"power": np.full(1, d_power, self.params["power"].dtype)}
+        return dx
+
+    def input_gradient(self, dy: Array) -> Array:
+        """Return what `backward` returns, (n, K) -> (n, K), and leave the layer as it is.
+
+        dz_k = (dl_k - a g (z_k - m) / (K s^2)) / T with g = sum over j of dl_j z_j: each z moves s, and so all logits.
+        """
+        x = self._saved if self._saved is not None else self._take()  # it says what is missing
+        centred, s = self.deviations(x)
+        g = (dy * x).sum(axis=1, keepdims=True)
+        return ((dy - self.params["power"] * g * centred / (x.shape[1] * s * s)) * self.rate(x)).astype(x.dtype)
+
+
+Head = Scale | Cumulative | AdaptiveTemperature
+"""The layers that may follow the last linear one."""
+
+
+def split_head(network: Sequential) -> tuple[Sequential, Head | None]:
     """Return the layers up to the last linear one, and the head after it; None if its outputs are the logits."""
     *rest, (_, head) = network.layers.items()
-    return (Sequential(dict(rest)), head) if isinstance(head, Scale | Cumulative) else (network, None)
+    return (Sequential(dict(rest)), head) if isinstance(head, Head) else (network, None)
 
 
 def output_gradient(network: Sequential, dz: Array) -> Array:
@@ -129,6 +192,6 @@ def output_gradient(network: Sequential, dz: Array) -> Array:
     (n,) -> (n,) for one logit; (n, K) -> (n, m) for m outputs, or (n,) for one.
     """
     head = list(network.layers.values())[-1]
-    if isinstance(head, Scale | Cumulative):
+    if isinstance(head, Head):
         dz = head.input_gradient(dz)
     return dz[:, 0] if dz.ndim == 2 and dz.shape[1] == 1 else dz

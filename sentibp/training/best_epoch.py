@@ -14,16 +14,16 @@ from sentibp import metrics
 from sentibp.config.schema import Train
 from sentibp.data.examples import Examples, example_weights
 from sentibp.model.calibration import (
-    USUAL_FACTOR,
-    FactorPrior,
-    Shift,
+    USUAL_PRIOR,
+    Calibration,
+    CalibrationPrior,
+    fit_calibration,
     fit_scale_and_shift,
-    fit_temperature,
     mixture_weights,
 )
 from sentibp.model.classifier import Classifier
 from sentibp.model.file import load_model
-from sentibp.model.fold import scale_logit
+from sentibp.model.fold import calibrated
 from sentibp.model.head import probability
 from sentibp.nn.layers import Array
 from sentibp.runs.directory import MODEL, VALIDATED, Run, save_predictions
@@ -32,7 +32,7 @@ from sentibp.training.events import Epoch
 from sentibp.training.loop import evaluate
 from sentibp.utils.messages import counted
 
-_STATE = ("best", "scores", "digest", "kept", "factor", "shift", "weights")
+_STATE = ("best", "scores", "digest", "kept", "calibration", "weights")
 _STATE += ("seed_scores", "seed_best", "seed_best_scores", "seed_weights", "waited")  # of the current seed
 
 
@@ -45,11 +45,11 @@ class Selection:
         settings: Train,
         validation: Examples | None,
         independent: Array | None = None,
-        prior: FactorPrior = USUAL_FACTOR,
+        prior: CalibrationPrior = USUAL_PRIOR,
     ):
         """`independent` (n,) is how much each validation review counts in a fit; None: all count as one.
 
-        `prior` is what to expect of the factor of calibration.
+        `prior` is what to expect of the calibration.
         """
         import pyarrow.parquet  # noqa: F401  # what saving needs; an import that is interrupted leaves half a module
 
@@ -67,8 +67,7 @@ class Selection:
         self.digest: str | None = None  # SHA-256 of its file
         self.size: dict[str, int] | None = None  # of the saved model: features and parameters
         self.kept: dict[str, int] | None = None  # the seed and the epoch that it is from; `networks`: the finished ones
-        self.factor = 1.0  # what calibration multiplied its logits by
-        self.shift: Shift = 0.0  # and what it added to them: one number, or one for each of more than two labels
+        self.calibration = Calibration()  # of its logits
         self.weights: list[float] | None = None  # of the networks that are averaged
         self.seed_scores: list[dict[str, Any]] = []  # the best scores of each seed
         self.start_seed()
@@ -144,19 +143,22 @@ class Selection:
         is_best = value > self.best or self.scores is None
         if not is_best_of_seed:  # nor the best of all
             return
-        factor, shift = 1.0, 0.0
+        calibration = Calibration()
         can_be_scaled = classifier.spec.head != "cumulative"  # its logits are no multiples of others
         if self.settings.calibrate and self.validation is not None and can_be_scaled:
-            factor, shift = calibrate(logits, self.validation, self.independent, self.settings, self.prior)
-            classifier = scale_logit(classifier, factor, shift)
+            is_adaptive = classifier.spec.head == "softmax"
+            calibration = calibrate(
+                logits, self.validation, self.independent, self.settings, self.prior, is_adaptive=is_adaptive
+            )
+            classifier = calibrated(classifier, calibration)
             scores, logits = evaluate(classifier.network, self.validation)
         self.seed_best, self.seed_best_scores, self.waited = value, scores, 0
         if is_best:
             self.best, self.scores, classifier.scores = value, scores, scores
             self.kept, self.weights = {"seed": seed, "epoch": epoch}, self.seed_weights
-            self.factor, self.shift = factor, shift
+            self.calibration = calibration
             self.save(classifier)
-            self.influence_log.keep(epoch, self.digest or "", factor)
+            self.influence_log.keep(epoch, self.digest or "", calibration.factor)
             if self.validation is not None:
                 save_predictions(self.run, self.validation.label, probability(logits), self.validation.weight)
 
@@ -189,7 +191,8 @@ class Selection:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned. The model is in the run; its predictions are computed again."""
         for name in _STATE:
-            setattr(self, name, state.get(name, 0.0) if name == "shift" else state[name])  # earlier versions had none
+            setattr(self, name, state[name])
+        self.calibration = Calibration(*self.calibration)
         if self.digest is None:
             return
         classifier = load_model(self.run.path / MODEL)
@@ -208,25 +211,27 @@ def calibrate(
     validation: Examples,
     independent: Array | None,
     settings: Train,
-    prior: FactorPrior = USUAL_FACTOR,
-) -> tuple[float, Shift]:
-    """Return the factor of the logits, and the shift that makes the classes count as train.class_weight says.
+    prior: CalibrationPrior = USUAL_PRIOR,
+    *,
+    is_adaptive: bool = False,
+) -> Calibration:
+    """Return the calibration of the logits, with a shift that makes the classes count as train.class_weight says.
 
     The logits are (n,), or (n, K) for K labels, which have a shift each. Without class weights the shift is 0, and so
-    it is if no validation review of a class counts.
+    it is if no validation review of a class counts. With `is_adaptive` there may be an adaptive temperature then.
     `independent` (n,) is how much each of them counts; None: all count as one.
     """
     own = np.ones(len(logits)) if independent is None else independent
     counted = own > 0
     label = validation.label[counted]
     if settings.class_weight is None or len(np.unique(label)) < validation.classes.number:
-        return fit_temperature(logits, validation.label, independent, prior), 0.0
+        return fit_calibration(logits, validation.label, independent, prior, is_adaptive=is_adaptive)
     own = own[counted]
     weight = example_weights(settings, Examples(None, label, own, validation.classes))
     assert weight is not None
     # Classes of different weight are worth fewer reviews (Kish, 1965): many of them hardly count.
     weight = weight * (weight.sum(dtype=np.float64) / np.sum(weight.astype(np.float64) ** 2 / own))
-    return fit_scale_and_shift(logits[counted], label, weight, prior)
+    return Calibration(*fit_scale_and_shift(logits[counted], label, weight, prior))
 
 
 class FixedSelection:

@@ -32,7 +32,7 @@ from sentibp.utils.hashing import file_digest
 from sentibp.utils.stored_settings import complete_settings
 
 FILE = "checkpoint.safetensors"
-FORMAT = 3  # format 2, with other names for some keys, is still read
+FORMAT = 4  # formats 2 and 3, with other names for some keys, are still read
 KEY = "checkpoint"  # the metadata key, which distinguishes a checkpoint from a model file
 
 
@@ -52,10 +52,10 @@ def load_checkpoint(run: Path) -> Checkpoint | None:
     repair = "remove it to begin this training again from its start"
     with data_error_if_damaged(path, repair):
         state, tensors = tensor_file.read_tensor_file(path, KEY, kind="checkpoint", give=repair, repair=repair)
-        if state["format"] not in (2, FORMAT):
+        if state["format"] not in (2, 3, FORMAT):
             raise DataError(f"{path}: written by another version of sentibp; resume with that version, or {repair}")
         tensor_file.verify_checksum(state, tensors)
-        state = _renamed(state) if state["format"] == 2 else state
+        state = _renamed(state)
         config = Config.model_validate(complete_settings(state["config"]))
         for name, digest in state["members"].items():
             if _digest_if_readable(run / name) != digest:
@@ -64,11 +64,17 @@ def load_checkpoint(run: Path) -> Checkpoint | None:
 
 
 def _renamed(state: dict[str, Any]) -> dict[str, Any]:
-    """Return the state of format 2 with the keys of format 3."""
-    best, monitor = state["best"], state["best"]["health"]
-    gradient_flow = {"flows": monitor["flows"], "warned": monitor["said"]}
-    log = {"warnings": best["warnings"], "gradient_flow": gradient_flow}
-    return state | {"network": state["chance"], "selection": best, "log": log}
+    """Return the state of an earlier format with the keys of this one."""
+    if state["format"] == 2:
+        best, monitor = state["best"], state["best"]["health"]
+        gradient_flow = {"flows": monitor["flows"], "warned": monitor["said"]}
+        log = {"warnings": best["warnings"], "gradient_flow": gradient_flow}
+        state |= {"network": state["chance"], "selection": best, "log": log}
+    if state["format"] < FORMAT:
+        selection = state["selection"]
+        calibration = [selection["factor"], selection.get("shift", 0.0)]
+        state |= {"selection": selection | {"calibration": calibration}}
+    return state
 
 
 class CheckpointWriter:

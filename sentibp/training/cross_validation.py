@@ -23,10 +23,11 @@ from sentibp.data.lexicon import load_lexicon
 from sentibp.data.split import fold_corpus
 from sentibp.data.tokenizer import tokenize
 from sentibp.metrics import effective_number
-from sentibp.model.calibration import USUAL_FACTOR, FactorPrior, fit_temperature
+from sentibp.model.calibration import USUAL_PRIOR, CalibrationPrior, fit_adaptive_temperature, fit_temperature
 from sentibp.model.classifier import Classifier
 from sentibp.model.fold import fold_classifiers
 from sentibp.model.initial import build_classifier
+from sentibp.model.spec import NetworkSpec
 from sentibp.model.word_vectors import VectorFile, match_vectors
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
@@ -61,7 +62,7 @@ class Trial(NamedTuple):
     """What short trainings of 1 + k configs say: one without columns of words, and k with them."""
 
     losses: Array  # (1 + k,) the log loss of each on texts that it was not trained on, with the best temperature
-    priors: list[FactorPrior]  # k, what to expect of the factor of the logits of those with columns
+    priors: list[CalibrationPrior]  # k, what to expect of the calibration of those with columns
 
 
 @single_threaded_blas
@@ -76,12 +77,12 @@ def try_starts(plain: Config, informed: Sequence[Config], corpus: Corpus, pretra
 
     answers = _held_out_answers(plain, corpus, train)
     losses = np.array([_loss(folds) for folds in answers])
-    return Trial(losses, [_factor(folds, len(corpus.names)) for folds in answers[1:]])
+    return Trial(losses, [_prior(folds, len(corpus.names), _head(plain)) for folds in answers[1:]])
 
 
 @single_threaded_blas
-def expected_factor(config: Config, corpus: Corpus, pretrained: VectorFile | None) -> FactorPrior:
-    """Return what to expect of the factor of the logits, as `try_starts` does.
+def expected_calibration(config: Config, corpus: Corpus, pretrained: VectorFile | None) -> CalibrationPrior:
+    """Return what to expect of the calibration, as `try_starts` does.
 
     Without columns of words, these are the logits of the network, or of its average with the linear member.
     DataError if a class has too few texts.
@@ -93,7 +94,7 @@ def expected_factor(config: Config, corpus: Corpus, pretrained: VectorFile | Non
         assert pretrained is not None
         return _informed([config], training, held_out, pretrained)
 
-    return _factor(_held_out_answers(config, corpus, train)[0], len(corpus.names))
+    return _prior(_held_out_answers(config, corpus, train)[0], len(corpus.names), _head(config))
 
 
 def _held_out_answers(
@@ -120,21 +121,29 @@ def _loss(folds: Sequence[Answers]) -> float:
     return total / sum(float(w.sum()) for *_, w in folds)
 
 
-def _factor(folds: Sequence[Answers], classes: int) -> FactorPrior:
-    """Return the factor that the answers ask for, and how much that says of the factor of a training on all texts.
+def _prior(folds: Sequence[Answers], classes: int, head: str) -> CalibrationPrior:
+    """Return the calibration that the answers ask for, and how much that says of a training on all texts.
 
     A text of a class of m counts with 1 / (m + 2) as one of other classes, in equal parts (Platt, 1999, equation 6).
     Else texts that are all answered correctly would ask for as large a factor as there can be.
     """
     logits, label, weight = (np.concatenate(each) for each in zip(*folds, strict=True))
     if not np.isfinite(logits).all():
-        return USUAL_FACTOR
+        return USUAL_PRIOR
     other = 1 / ((np.bincount(label, minlength=classes) + 2) * (classes - 1))[label]  # (n,)
     shares = [np.where(label == each, 1 - (classes - 1) * other, other) for each in range(classes)]
     copies = np.concatenate([logits] * classes), np.repeat(np.arange(classes), len(label))
-    mode = fit_temperature(*copies, np.concatenate([weight * share for share in shares]))
-    least = USUAL_FACTOR.shrinking, USUAL_FACTOR.growing
-    return FactorPrior(mode, *(max(_WORTH * effective_number(weight), each) for each in least))
+    weights = np.concatenate([weight * share for share in shares])
+    mode, least = fit_temperature(*copies, weights), (USUAL_PRIOR.shrinking, USUAL_PRIOR.growing)
+    prior = CalibrationPrior(mode, *(max(_WORTH * effective_number(weight), each) for each in least))
+    if head != "softmax":
+        return prior
+    found = fit_adaptive_temperature(*copies, weights, USUAL_PRIOR._replace(mode=mode))
+    return prior._replace(power=found.power, precision=prior.precision + _WORTH * found.precision)
+
+
+def _head(config: Config) -> str:
+    return NetworkSpec.from_config(config).head
 
 
 def _plain(config: Config, training: Corpus, held_out: Corpus) -> Start:

@@ -25,7 +25,7 @@ from sentibp.data.tokenizer import single_tokens
 from sentibp.errors import ConfigError
 from sentibp.model import file as model_file
 from sentibp.model import word_vectors
-from sentibp.model.calibration import FactorPrior
+from sentibp.model.calibration import CalibrationPrior
 from sentibp.model.classifier import Classifier
 from sentibp.model.initial import require_vectors
 from sentibp.model.word_vectors import VectorFile
@@ -116,7 +116,7 @@ class Inputs(NamedTuple):
     lexicon: Lexicon | None  # of pretrain.lexicon
     files: dict[str, Any]  # the fingerprints of the files that the weights start from, as run.json has them
     seconds: float  # the time of loading
-    prior: FactorPrior | None = None  # what to expect of the factor of calibration, if that was tried
+    prior: CalibrationPrior | None = None  # what to expect of the calibration, if that was tried
 
 
 def load_inputs(config: Config, given: InMemory | None = None, fold: tuple[Corpus, Corpus] | None = None) -> Inputs:

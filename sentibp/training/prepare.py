@@ -29,7 +29,7 @@ from sentibp.data.vocabulary_shards import Workers
 from sentibp.errors import ConfigError
 from sentibp.model import word_vectors
 from sentibp.model.build import require_memory
-from sentibp.model.calibration import FactorPrior
+from sentibp.model.calibration import CalibrationPrior
 from sentibp.model.classifier import Classifier
 from sentibp.nn import Ragged
 from sentibp.nn.layers import Array
@@ -39,7 +39,7 @@ from sentibp.training.paths import explained_if_changed, resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
 from sentibp.training.similar_reviews import keep_similar_together
-from sentibp.training.suited_defaults import Suited, factor_prior, suited_defaults
+from sentibp.training.suited_defaults import Suited, find_prior, suited_defaults
 from sentibp.training.telling_words import telling_words_note
 from sentibp.training.validation_notes import HOLD_OUT, validation_notes, without_effect_note
 from sentibp.utils.messages import counted
@@ -59,7 +59,7 @@ class TrainingData(NamedTuple):
     training: Examples
     validation: Examples | None
     independent: Array | None  # (n,) how much each validation review counts in a fit: 0 if training has nearly its text
-    prior: FactorPrior  # what to expect of the factor of calibration
+    prior: CalibrationPrior  # what to expect of the calibration
     lexicon: Lexicon | None  # of pretrain.lexicon
     extra: PretrainingData  # additional reviews for pretraining
     vocabulary: Vocabulary
@@ -151,7 +151,7 @@ def prepare_inputs(
         return prepare_config(cut.config, (*notes, *told, cut.note), given, cut.fold, workers)
     occurrences, labelled, unlabelled = encoded.learned
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
-    independent, more = _judge_validation(config, reviews, overlap, given, cut, prior := factor_prior(config, inputs))
+    independent, more = _judge_validation(config, reviews, overlap, given, cut, prior := find_prior(config, inputs))
     notes += (*told, *_data_notes(config, reviews, overlap, is_rerun=is_rerun), *overlap.notes)
     training = reviews.training.examples(features, classes_of(config.data))
     telling = _telling_notes(notes, training, encoded.vocabulary)
@@ -250,7 +250,7 @@ def _judge_validation(
     overlap: _Overlap,
     given: InMemory | None,
     why_apart: str,
-    prior: FactorPrior,
+    prior: CalibrationPrior,
 ) -> tuple[Array | None, list[str]]:
     """Return how much each validation review counts in a fit (n,), and what the user should know of them.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sentibp.config.schema import Config
 from sentibp.data.vocabulary_shards import counting, workers_beside
-from sentibp.model.fold import scale_logit
+from sentibp.model.fold import calibrated
 from sentibp.training.best_epoch import FixedSelection
 from sentibp.training.events import Event, Note
 from sentibp.training.networks import TrainingContext, train_seed
@@ -46,7 +46,7 @@ def refit(context: TrainingContext) -> Generator[Event, None, dict[str, Any]]:
     """Train the best model again on all reviews, put it in the place of the best one, and return its data's facts.
 
     All that was chosen on the validation data stays: the seed, the number of epochs, the weights of networks that are
-    averaged, the factor and the shift of calibration.
+    averaged, the calibration.
     """
     selection = context.selection
     given, config = context.data.given, context.data.config
@@ -64,9 +64,9 @@ def refit(context: TrainingContext) -> Generator[Event, None, dict[str, Any]]:
     context.checkpoints.influence_log = fixed.influence_log
     context.log.refit = True
     final = replace(context, data=data, condition=None, refit=fixed)
-    classifier = scale_logit((yield from train_seed(final, fixed.seed)), selection.factor, selection.shift)
+    classifier = calibrated((yield from train_seed(final, fixed.seed)), selection.calibration)
     classifier.scores = selection.scores or {}
     selection.save_refit(classifier)
-    fixed.influence_log.keep(fixed.epochs, selection.digest or "", selection.factor)
+    fixed.influence_log.keep(fixed.epochs, selection.digest or "", selection.calibration.factor)
     fixed.influence_log.save(context.run.path)
     return data.facts["training"]

@@ -28,9 +28,9 @@ from sentibp.data.corpus import Corpus
 from sentibp.data.lexicon import load_lexicon
 from sentibp.data.tokenizer import Tokens, tokenize
 from sentibp.errors import DataError
-from sentibp.model.calibration import USUAL_FACTOR, FactorPrior
+from sentibp.model.calibration import USUAL_PRIOR, CalibrationPrior
 from sentibp.model.word_vectors import VectorFile, load_builtin
-from sentibp.training.cross_validation import EPOCHS, Trial, expected_factor, try_starts
+from sentibp.training.cross_validation import EPOCHS, Trial, expected_calibration, try_starts
 from sentibp.training.diverged import Diverged
 from sentibp.training.inputs import Inputs, initial_file_facts
 from sentibp.utils.arrow import index_of, to_numpy
@@ -44,7 +44,7 @@ _ENOUGH_IN_LONG = 0.035  # the same for long texts, of which fewer are tried, an
 _CHANCE = 4.0  # what few texts say depends on it, and most labels are of sentiment, where it helps
 _SOLVED = 0.1  # log loss without it, below which little is left to gain, and it counts for other texts
 _LEAST = 100  # training texts, below which they say too little about what helps
-_TELLING = 2000  # validation reviews that tell the factor of calibration alone
+_TELLING = 2000  # validation reviews that tell the calibration alone
 _ENGLISH = 0.75  # of the words are in the built-in vectors, at least; 0.92 of English texts, 0.46 of others at most
 
 
@@ -194,8 +194,8 @@ def _with_known_words(
     return chosen, inputs._replace(pretrained=pretrained, lexicon=lexicon, files=files, prior=prior), told
 
 
-def factor_prior(config: Config, inputs: Inputs) -> FactorPrior:
-    """Return what to expect of the factor of calibration, if validation reviews are too few to tell it alone.
+def find_prior(config: Config, inputs: Inputs) -> CalibrationPrior:
+    """Return what to expect of the calibration, if validation reviews are too few to tell it alone.
 
     They are a share of the training data, so that cross-validation on some of the rest tells it, too. That is tried if
     there are columns of words, or if a network of few epochs starts as a linear classifier or from naive Bayes: how far
@@ -208,12 +208,12 @@ def factor_prior(config: Config, inputs: Inputs) -> FactorPrior:
     is_started = config.model.embedding.init in ("linear", "naive_bayes") and not pretrain.is_used
     is_like_it = is_started and train.epochs <= EPOCHS and train.members == train.shards == 1
     if is_told or is_other or not train.calibrate or not (is_known or is_like_it):
-        return USUAL_FACTOR
+        return USUAL_PRIOR
     if inputs.prior is not None:
         return inputs.prior
     with suppress(DataError, Diverged):  # DataError: a class has hardly any text
-        return expected_factor(config, _sample(inputs.reviews.training), inputs.pretrained)
-    return USUAL_FACTOR
+        return expected_calibration(config, _sample(inputs.reviews.training), inputs.pretrained)
+    return USUAL_PRIOR
 
 
 def _sample(corpus: Corpus) -> Corpus:

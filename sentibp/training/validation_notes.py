@@ -7,7 +7,7 @@ from sentibp.data import corpus as data_corpus
 from sentibp.data.corpus import Corpus
 from sentibp.data.overlap import group_notes, has_many_near_duplicates, overlap_notes
 from sentibp.data.sources import group_columns
-from sentibp.model.calibration import USUAL_FACTOR, FactorPrior
+from sentibp.model.calibration import USUAL_PRIOR, CalibrationPrior
 from sentibp.nn.layers import Array
 from sentibp.runs.review_hashes import ReviewHashes
 from sentibp.runs.saved_model import is_average
@@ -34,7 +34,7 @@ def validation_notes(
     independent: Array,
     is_given: bool,
     why_apart: str = "",
-    prior: FactorPrior = USUAL_FACTOR,
+    prior: CalibrationPrior = USUAL_PRIOR,
 ) -> list[str]:
     """Return what the user should know of the validation reviews: how much they say about new ones.
 
@@ -114,7 +114,7 @@ def few_notes(
     training: int,
     validation: int,
     independent: float,
-    prior: FactorPrior = USUAL_FACTOR,
+    prior: CalibrationPrior = USUAL_PRIOR,
     *,
     is_grouped: bool,
 ) -> list[str]:
@@ -122,7 +122,7 @@ def few_notes(
     share, n = config.data.validation, round(independent)
     raised = not isinstance(share, str) and max(share, validation / (training + validation)) < _MORE  # groups are large
     more = f", or hold out more with {set_option('data.validation', _MORE)}" * raised
-    is_told = prior != USUAL_FACTOR and independent + prior.shrinking >= FEW  # by cross-validation, too
+    is_told = prior != USUAL_PRIOR and independent + prior.shrinking >= FEW  # by cross-validation, too
     fits = _fits(config, is_told) if independent < FEW else []
     notes = []
     if validation < FEW:

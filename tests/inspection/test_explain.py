@@ -212,7 +212,8 @@ def test_each_sum_adds_up_to_an_output(several, head, kind, words):
     outputs, empty = outputs_of(classifier, [text, ""])
     if head.startswith("softmax"):
         k = len(outputs)
-        outputs, empty = (each - (each.sum() - each) / (k - 1) for each in (outputs, empty))
+        rate = temperature.rate(outputs[None])[0] if (temperature := split_head(classifier.network)[1]) else 1
+        outputs, empty = (rate * (each - (each.sum() - each) / (k - 1)) for each in (outputs, empty))
     assert [each.value for each in explanation.sums] == pytest.approx(outputs, abs=1e-9)
     assert [each.bias for each in explanation.sums] == pytest.approx(empty, abs=1e-9)
     for each in explanation.sums:
@@ -236,7 +237,7 @@ def test_the_names_of_the_sums(several, head):
         assert names == (["polarity"] if head == "cumulative" else list(explanation.classes.names))
     shown = explanation.label if head.startswith("softmax") else "polarity"
     assert explanation.shown.name == shown
-    assert (explanation.place is None) == (head == "softmax")
+    assert (explanation.place is None) == (head in ("softmax", "softmax, adaptive"))
     if explanation.place is not None:
         assert explanation.place == pytest.approx(explanation.classes.places @ explanation.positive)
 

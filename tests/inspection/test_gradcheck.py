@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import heads
 import numpy as np
@@ -13,9 +14,11 @@ from sentibp.config.load import load_config
 from sentibp.data.examples import Examples
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import gradcheck
+from sentibp.model.calibration import Calibration
 from sentibp.model.file import load_model
+from sentibp.model.fold import calibrated
 from sentibp.nn import layers
-from sentibp.nn.heads import Cumulative, Scale
+from sentibp.nn.heads import AdaptiveTemperature, Cumulative, Scale
 from sentibp.nn.sparse import FastEmbeddingBag
 from sentibp.training.experiment import train_model
 from sentibp.utils.arrow import strings
@@ -190,6 +193,25 @@ def test_a_planted_mistake_in_a_head_is_found(monkeypatch, tmp_path, head, layer
     assert [tensor.name for tensor in result.tensors if tensor.verdict == "wrong"] == [
         "scale.bias" if layer is Scale else "thresholds.gaps"
     ]
+
+
+@pytest.mark.usefixtures("here")
+def test_the_temperature_that_calibration_adds_is_checked_too(monkeypatch, tmp_path):
+    heads.write_reviews(tmp_path / "reviews.csv", ["apple", "pear", "fig"])
+    changes = [f"data.source={tmp_path / 'reviews.csv'}", "data.labels=[apple, pear, fig]", "data.ordered=false"]
+    classifier, _ = gradcheck.build_with_sample(load_config("quickstart", changes), 64)
+    adaptive = calibrated(classifier, Calibration(power=0.6, spread=0.5))
+    Path("model.safetensors").write_bytes(adaptive.to_bytes())
+    checked = gradcheck.check_gradients(*gradcheck.load_with_sample("model.safetensors", 64))
+    assert {tensor.name: tensor.verdict for tensor in checked.tensors}["temperature.power"] == "right"
+    assert checked.ok
+
+    right = AdaptiveTemperature.input_gradient
+    monkeypatch.setattr(AdaptiveTemperature, "input_gradient", lambda self, dy: right(self, dy) * 1.001)
+    wrong = gradcheck.check_gradients(*gradcheck.load_with_sample("model.safetensors", 64))
+    verdicts = {tensor.name: tensor.verdict for tensor in wrong.tensors}
+    assert verdicts["output.weight"] == "wrong"
+    assert verdicts["temperature.power"] == "right"
 
 
 def test_a_linear_classifier_in_a_network_has_units_without_input(here, write_config):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import heads
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from sentibp.errors import ConfigError
 from sentibp.inspection import words
 from sentibp.inspection.explain import explain
 from sentibp.model import word_vectors
+from sentibp.model.build import assemble
 from sentibp.nn.layers import sigmoid
 from sentibp.utils.arrow import strings
 
@@ -199,10 +202,15 @@ def test_all_unknown_words_are_reported_at_once(court):
 
 @pytest.mark.parametrize("head", heads.HEADS)
 def test_the_words_of_each_sum_of_more_than_two_labels(new_classifier, head):
-    """The weight of a word is each sum of a review with this word only, minus that of an empty review."""
+    """The weight of a word is each sum of a review with this word only, minus that of an empty review.
+
+    An adaptive temperature, which is another one for each review, is 1 in these sums, as it is in a usual review.
+    """
     text = {"ngrams": 1}
     classifier = heads.random_classifier(new_classifier, head, ["good bad film"], {"hidden": [4]}, text=text)
     empty = explain(classifier, "")
+    spec = replace(classifier.spec, adaptive_temperature=False)
+    usual = replace(classifier, spec=spec, network=assemble(spec, classifier.tensors()))
     found = words.top_class_features(classifier, 9, 9)
     assert list(found.sums) == [each.name for each in empty.sums]
     assert not found.linear
@@ -213,7 +221,7 @@ def test_the_words_of_each_sum_of_more_than_two_labels(new_classifier, head):
         assert all(weight > 0 for _, weight in high)
         assert [weight for _, weight in high] == sorted((weight for _, weight in high), reverse=True)
         for word, weight in shown.items():
-            expected = explain(classifier, word).sums[i].value - empty.sums[i].value
+            expected = explain(usual, word).sums[i].value - explain(usual, "").sums[i].value
             assert weight == pytest.approx(expected, abs=1e-5)
     if head == "scale of 5":
         assert [list(sides) for sides in found.sums.values()] == [["5", "1"], ["middle", "ends"]]

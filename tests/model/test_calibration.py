@@ -9,14 +9,19 @@ from hypothesis import strategies as st
 
 from sentibp.model import calibration
 from sentibp.model.calibration import (
-    USUAL_FACTOR,
-    FactorPrior,
+    USUAL_PRIOR,
+    AdaptiveFit,
+    Calibration,
+    CalibrationPrior,
+    fit_adaptive_temperature,
+    fit_calibration,
     fit_scale_and_shift,
     fit_temperature,
     mixture_weights,
 )
-from sentibp.nn.layers import sigmoid
-from sentibp.nn.losses import cross_entropy
+from sentibp.nn.heads import AdaptiveTemperature
+from sentibp.nn.layers import Array, sigmoid, softmax
+from sentibp.nn.losses import cross_entropy, softmax_cross_entropy
 
 
 def drawn(seed: int, n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +45,7 @@ def test_no_other_factor_has_a_smaller_sum_of_losses_and_prior(seed, factor, n):
     fitted = fit_temperature(z, label)
 
     def objective(f):
-        strength = USUAL_FACTOR.shrinking if f < 1 else USUAL_FACTOR.growing
+        strength = USUAL_PRIOR.shrinking if f < 1 else USUAL_PRIOR.growing
         return n * cross_entropy(f * z, label)[0] + strength * (f - 1 - np.log(f))
 
     assert all(objective(fitted) <= objective(other * fitted) + 1e-9 for other in (0.5, 0.9, 0.99, 1.01, 1.1, 2))
@@ -114,7 +119,7 @@ def test_a_shift_makes_up_for_a_rare_class():
 @given(st.integers(0, 1000), st.floats(0.1, 10), st.sampled_from([4, 100]), st.sampled_from([0.5, 1, 2]))
 def test_no_other_factor_and_shift_have_a_smaller_sum_of_losses_and_priors(seed, scale, n, mode):
     z, label = drawn(seed, n)
-    weight, prior = np.random.default_rng(seed).random(n) + 0.1, USUAL_FACTOR._replace(mode=mode)
+    weight, prior = np.random.default_rng(seed).random(n) + 0.1, USUAL_PRIOR._replace(mode=mode)
     fitted = np.array(fit_scale_and_shift(scale * z, label, weight, prior))
 
     def objective(factor, shift):
@@ -181,7 +186,7 @@ def test_a_mixture_of_one_is_the_model():
 def test_another_prior_is_in_the_sum_that_is_smallest(seed, scale, n, mode, shrinking, growing):
     """Without reviews, the factor is the mode."""
     z, label = drawn(seed, n)
-    prior = FactorPrior(mode, shrinking, growing)
+    prior = CalibrationPrior(mode, shrinking, growing)
 
     def objective(f):
         strength = shrinking if f < mode else growing
@@ -192,3 +197,79 @@ def test_another_prior_is_in_the_sum_that_is_smallest(seed, scale, n, mode, shri
     assert fit_temperature(scale * z, label, np.zeros(n), prior) == pytest.approx(mode)
     found, shift = fit_scale_and_shift(scale * z, label, np.zeros(n), prior)
     assert (found, shift) == (pytest.approx(mode, rel=1e-3), pytest.approx(0, abs=1e-3))
+
+
+# --- the adaptive temperature -----------------------------------------------------------------------------------
+
+
+def overconfident(n: int, power: float, factor: float = 2.0, k: int = 5, seed: int = 0) -> tuple[Array, Array]:
+    """Return logits (n, k) of very different spread, and labels drawn as f z / s^a says."""
+    rng = np.random.default_rng(seed)
+    z = np.exp(rng.standard_normal((n, 1))) * rng.standard_normal((n, k))
+    layer = AdaptiveTemperature(np.array([power]), np.ones(1))
+    p = softmax(factor * layer.forward(z))
+    return z, (rng.random((n, 1)) > np.cumsum(p, axis=1)).sum(axis=1).clip(max=k - 1)
+
+
+def of_a_fit(z: Array, found: AdaptiveFit) -> Array:
+    layer = AdaptiveTemperature(np.array([found.power]), np.array([found.spread]))
+    return layer.forward(found.factor * z)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.3, 0.8])
+@pytest.mark.parametrize("unit", [0.2, 1, 5])
+def test_the_power_is_recovered_from_many_reviews_in_any_unit(power, unit):
+    z, label = overconfident(20_000, power)
+    found = fit_adaptive_temperature(unit * z, label)
+    assert found.power == pytest.approx(power, abs=0.05)
+    right = AdaptiveTemperature(np.array([power]), np.ones(1)).forward(z) * 2
+    assert softmax_cross_entropy(of_a_fit(unit * z, found), label)[0] == pytest.approx(
+        softmax_cross_entropy(right, label)[0], abs=0.001
+    )
+
+
+@pytest.mark.parametrize(("n", "prior"), [(25, USUAL_PRIOR), (400, CalibrationPrior(0.5, 30, 40, 0.6, 25.0))])
+def test_no_other_factor_and_power_have_a_smaller_sum_of_losses_and_priors(n, prior):
+    z, label = overconfident(n, 0.5, seed=n)
+    weight = np.random.default_rng(1).random(n) + 0.1
+    found = fit_adaptive_temperature(z, label, weight, prior)
+    usual = found.spread / found.factor
+
+    def total(factor: float, power: float) -> float:
+        layer, ratio = AdaptiveTemperature(np.array([power]), np.array([factor * usual])), factor / prior.mode
+        loss = n * softmax_cross_entropy(layer.forward(factor * z), label, weight)[0]
+        strength = prior.shrinking if ratio < 1 else prior.growing
+        return loss + strength * (ratio - 1 - np.log(ratio)) + prior.precision * (power - prior.power) ** 2 / 2
+
+    least = total(found.factor, found.power)
+    for factor in np.array([0.98, 1, 1.02]) * found.factor:
+        for power in np.clip(found.power + np.array([-0.02, 0, 0.02]), 0, 1):
+            assert total(factor, power) >= least - 1e-6
+    alone = fit_temperature(z, label, weight, prior)
+    assert found.gain == pytest.approx(total(alone, 0.0) - least, abs=1e-3)
+
+
+def test_a_power_is_kept_only_if_it_is_worth_a_parameter():
+    z, label = overconfident(2000, 0.8)
+    kept = fit_calibration(z, label, is_adaptive=True)
+    assert kept.power > 0.5
+    assert fit_calibration(z, label) == Calibration(fit_temperature(z, label)), "not of each head"
+    right = overconfident(300, 0.0)
+    assert fit_calibration(*right, is_adaptive=True) == Calibration(fit_temperature(*right))
+    few = z[:6], label[:6]
+    assert fit_calibration(*few, is_adaptive=True).power == 0
+    assert fit_calibration(*few, None, CalibrationPrior(power=0.7, precision=90.0), is_adaptive=True).power > 0.5
+
+
+@pytest.mark.parametrize("weight", [None, np.zeros(4)])
+def test_nothing_is_fitted_where_no_review_counts(weight):
+    z, label = overconfident(4 if weight is not None else 0, 0.5)
+    assert fit_calibration(z, label, weight, is_adaptive=True) == Calibration()
+
+
+def test_a_review_of_weight_k_is_k_reviews_for_the_power():
+    z, label = overconfident(50, 0.6)
+    weight = np.arange(50) % 3
+    copies = np.repeat(np.arange(50), weight)
+    once, copied = fit_adaptive_temperature(z, label, weight), fit_adaptive_temperature(z[copies], label[copies])
+    assert once == pytest.approx(copied, rel=1e-3, abs=1e-4)

@@ -478,7 +478,7 @@ def test_every_word_of_the_vocabulary_has_its_feature(complaint, valid_file, scr
 @pytest.mark.parametrize(
     ("header", "says"),
     [
-        ({"format": 7, "version": "9.9"}, "model format 7, written by sentibp 9.9, is newer than 6; update sentibp"),
+        ({"format": 8, "version": "9.9"}, "model format 8, written by sentibp 9.9, is newer than 7; update sentibp"),
         ({"format": "one"}, "damaged"),
         ({"format": None}, "damaged"),
         ({"config": None}, "damaged"),

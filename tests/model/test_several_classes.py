@@ -16,10 +16,10 @@ from sentibp.data.tokenizer import tokenize
 from sentibp.errors import DataError
 from sentibp.model import file as model_file
 from sentibp.model import head, initial, linear, logistic_regression, naive_bayes
-from sentibp.model.calibration import fit_scale_and_shift, fit_temperature, mixture_weights
-from sentibp.model.classifier import _BINARY_FORMAT, FORMAT
+from sentibp.model.calibration import Calibration, fit_scale_and_shift, fit_temperature, mixture_weights
+from sentibp.model.classifier import _BINARY_FORMAT, _CLASS_FORMAT
 from sentibp.model.decision import Decision, parse_decision
-from sentibp.model.fold import fold_classifiers, scale_logit
+from sentibp.model.fold import calibrated, fold_classifiers
 from sentibp.model.logistic_regression import fit_class_regression
 from sentibp.model.naive_bayes import binary_tasks, naive_bayes_columns, scale_columns
 from sentibp.model.spec import NetworkSpec
@@ -351,7 +351,7 @@ def test_the_mixture_prefers_the_better_model():
 def test_a_scaled_model_has_scaled_logits(head, k):
     built = classifier(config(head, k, [12]))
     x = examples(k)[1].features
-    z, scaled = built.logits(x), scale_logit(built, 0.5).logits(x)
+    z, scaled = built.logits(x), calibrated(built, Calibration(0.5)).logits(x)
     np.testing.assert_allclose(scaled - scaled[:, :1], 0.5 * (z - z[:, :1]), rtol=1e-4, atol=1e-5)
 
 
@@ -360,7 +360,7 @@ def test_a_shifted_model_has_shifted_logits(head, k):
     built = classifier(config(head, k, [12]))
     x = examples(k)[1].features
     shift = np.linspace(0.5, 1, k) ** 2 + np.arange(k) % 2
-    z, shifted = built.logits(x), scale_logit(built, 2, shift.tolist()).logits(x)
+    z, shifted = built.logits(x), calibrated(built, Calibration(2, shift.tolist())).logits(x)
     difference = shifted - 2 * z
     np.testing.assert_allclose(difference - difference[:, :1], np.tile(shift - shift[0], (20, 1)), rtol=1e-3, atol=1e-4)
 
@@ -411,7 +411,7 @@ def test_a_saved_model_is_the_same(tmp_path, head, k):
     x = examples(k)[1].features
     assert (loaded.logits(x) == built.logits(x)).all()
     assert loaded.to_bytes() == content
-    assert tensor_file.read_tensor_file(tmp_path / "m.safetensors")[0]["format"] == FORMAT
+    assert tensor_file.read_tensor_file(tmp_path / "m.safetensors")[0]["format"] == _CLASS_FORMAT
 
 
 def test_two_classes_keep_their_format(tmp_path):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentibp.nn import (
+    AdaptiveTemperature,
     BatchNorm,
     Cumulative,
     Dropout,
@@ -148,6 +149,11 @@ def cumulative(rng: np.random.Generator, dtype: Any, classes: int) -> Sequential
     return Sequential({"output": linear(rng, WIDTH, 1, dtype), "thresholds": head})
 
 
+def temperature(rng: np.random.Generator, dtype: Any, classes: int = 4) -> Sequential:
+    head = AdaptiveTemperature(np.full(1, 0.6, dtype), np.full(1, 1.3, dtype))
+    return Sequential({"output": linear(rng, WIDTH, classes, dtype), "temperature": head})
+
+
 class Case(NamedTuple):
     build: Callable[..., Layer]  # (rng, dtype) -> layer
     reads_words: bool  # the input is Ragged, not an array
@@ -186,6 +192,7 @@ LAYERS = {
     "scale of five classes": Case(lambda rng, dtype: scale(rng, dtype, 5), False),
     "thresholds of three classes": Case(lambda rng, dtype: cumulative(rng, dtype, 3), False),
     "thresholds of six classes": Case(lambda rng, dtype: cumulative(rng, dtype, 6), False),
+    "adaptive temperature": Case(temperature, False),
     "no hidden layer": Case(shallow, True),
     "one hidden layer": Case(one_hidden, True),
     "batch norm after linear": Case(normed, True),

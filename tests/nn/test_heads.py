@@ -10,7 +10,7 @@ from builders import numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentibp.nn import Cumulative, Scale, gradcheck, sigmoid, softmax
+from sentibp.nn import AdaptiveTemperature, Cumulative, Scale, gradcheck, sigmoid, softmax
 from sentibp.nn.heads import output_gradient, scale_shares
 from sentibp.nn.layers import Linear, Sequential
 from sentibp.nn.losses import (
@@ -34,7 +34,9 @@ def test_the_shares_of_three_and_five_classes_by_hand():
 
 
 @pytest.mark.parametrize(
-    "head", [Scale(3), Scale(4, np.zeros(2)), Cumulative(np.zeros(2))], ids=["3", "4", "cumulative"]
+    "head",
+    [Scale(3), Scale(4, np.zeros(2)), Cumulative(np.zeros(2)), AdaptiveTemperature(np.ones(1), np.ones(1))],
+    ids=["3", "4", "cumulative", "temperature"],
 )
 def test_a_head_goes_back_once_per_forward(head):
     x = np.ones((2, 1 if isinstance(head, Cumulative) else 2))
@@ -47,6 +49,46 @@ def test_a_head_goes_back_once_per_forward(head):
 def test_three_classes_have_the_logits_0_half_the_sum_and_z():
     z, u = 1.5, -0.75
     assert Scale(3).forward(np.array([[z, u]])).tolist() == [[0, (z + u) / 2, z]]
+
+
+def temperature(power, spread=1.0, dtype=np.float64):
+    return AdaptiveTemperature(np.full(1, power, dtype), np.full(1, spread, dtype))
+
+
+def test_the_temperature_of_a_review_by_hand():
+    """Standard deviations 2 and 6, and the usual one 2: temperatures 1, and the root of 3."""
+    z = np.array([[7.0, 3.0, 5.0, 5.0], [12.0, 0.0, 0.0, 12.0]])
+    s = [math.sqrt(2 + 1e-6), math.sqrt(36 + 1e-6)]
+    layer = temperature(0.5, spread=s[0])
+    np.testing.assert_allclose(layer.rate(z)[:, 0], [1, (s[0] / s[1]) ** 0.5])
+    np.testing.assert_allclose(layer.forward(z), z * layer.rate(z))
+    np.testing.assert_array_equal(temperature(0.0, 3.0).forward(z), z)
+    same = temperature(1.0).forward(np.concatenate((z, 10 * z)))
+    np.testing.assert_allclose(same[:2], same[2:], rtol=1e-5)  # only the ratios remain
+
+
+@few
+@given(shift=st.floats(-50, 50), power=st.floats(0, 1), seed=st.integers(0, 99))
+def test_a_temperature_keeps_the_order_of_the_labels_and_what_all_logits_share(shift, power, seed):
+    z = 3 * np.random.default_rng(seed).standard_normal((4, 5))
+    layer = temperature(power, 2.0)
+    p = softmax(layer.forward(z))
+    assert (p.argsort(axis=1) == z.argsort(axis=1)).all()
+    np.testing.assert_allclose(softmax(layer.forward(z + shift)), p, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("z", [np.zeros((2, 3)), np.full((2, 3), 7.5), np.array([[3e38, -3e38, 0], [1, 0, 0]])])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_equal_and_extreme_logits_have_a_temperature(z, dtype):
+    layer, z = temperature(0.8, 2.0, dtype), z.astype(dtype)
+    logits = layer.forward(z, train=True)
+    assert logits.dtype == dtype
+    p = softmax(logits)
+    np.testing.assert_allclose(p[0], [1, 0, 0] if z[0, 0] > 100 else [1 / 3] * 3)
+    dz = layer.backward(p - np.eye(3)[0])
+    assert dz.dtype == dtype
+    assert layer.grads["power"].dtype == dtype
+    assert np.isfinite(dz).all()
 
 
 def test_with_two_classes_the_scale_is_the_logistic_function():
@@ -155,9 +197,10 @@ def test_a_network_of_one_column_has_the_loss_of_one_logit():
     [
         (Scale(4, np.array([0.5, -0.25])), (3, 2)),
         (Cumulative(np.log([1.0, 2.0])), (3,)),
+        (temperature(0.6, 2.0), (3, 4)),
         (None, (3, 4)),
     ],
-    ids=["scale", "cumulative", "softmax"],
+    ids=["scale", "cumulative", "temperature", "softmax"],
 )
 def test_the_gradient_of_the_outputs_is_what_goes_back_through_the_head(head, shape):
     """It is known before `backward`, which it leaves possible."""
@@ -205,9 +248,23 @@ class ForgetsTheLogarithm(Cumulative):
         return dx
 
 
+class ForgetsThatTheSpreadMoves(AdaptiveTemperature):
+    def input_gradient(self, dy):
+        return dy * self.rate(self._saved)
+
+
+class ForgetsTheUsualSpread(AdaptiveTemperature):
+    def backward(self, dy):
+        x, dx = self._saved, super().backward(dy)
+        self.grads = {"power": -(np.log(self.deviations(x)[1]) * self.rate(x) * dy * x).sum(keepdims=True)[0]}
+        return dx
+
+
 @pytest.mark.parametrize(
     ("layer", "width"),
     [
+        (lambda rng: ForgetsThatTheSpreadMoves(np.full(1, 0.6), np.full(1, 2.0)), 4),
+        (lambda rng: ForgetsTheUsualSpread(np.full(1, 0.6), np.full(1, 2.0)), 4),
         (lambda rng: ForgetsTheFactorTwo(5, numbers(rng, 3)), 2),
         (lambda rng: ForgetsTheEnds(5, numbers(rng, 3)), 2),
         (lambda rng: ForgetsTheMedian(numbers(rng, 3)), 1),

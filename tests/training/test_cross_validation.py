@@ -10,7 +10,8 @@ import pytest
 
 from sentibp.config.schema import Config
 from sentibp.data.corpus import Corpus
-from sentibp.model.calibration import USUAL_FACTOR, fit_temperature
+from sentibp.model.calibration import USUAL_PRIOR, fit_temperature
+from sentibp.nn.heads import AdaptiveTemperature
 from sentibp.nn.layers import softmax
 from sentibp.nn.losses import cross_entropy
 from sentibp.training import cross_validation, distillation
@@ -74,10 +75,12 @@ def test_an_answer_of_weight_k_counts_as_k():
     assert loss == pytest.approx(cross_entropy(scaled, label, weight)[0] * 50 / weight.sum())
     is_right = (z > 0) == label
     modes = [
-        cross_validation._factor([Answers(z, label, np.where(is_right, right, 1.0))], 2).mode for right in (0.5, 1, 2)
+        cross_validation._prior([Answers(z, label, np.where(is_right, right, 1.0))], 2, "sigmoid").mode
+        for right in (0.5, 1, 2)
     ]
     assert modes == sorted(set(modes)), "the more the right answers count, the larger"
-    prior = cross_validation._factor([Answers(np.tile(z, 9), np.tile(label, 9), np.repeat([1.0, 0.1], [50, 400]))], 2)
+    many = Answers(np.tile(z, 9), np.tile(label, 9), np.repeat([1.0, 0.1], [50, 400]))
+    prior = cross_validation._prior([many], 2, "sigmoid")
     assert prior.shrinking == prior.growing == pytest.approx((50 + 40) ** 2 / (50 + 4) / 8), "so many answers (Kish)"
 
 
@@ -87,7 +90,7 @@ def test_texts_that_are_all_answered_correctly_do_not_ask_for_any_factor(classes
     label = np.arange(60 * classes) % classes
     z = 8 * np.eye(classes)[label]
     logits = z[:, 1] - z[:, 0] if classes == 2 else z
-    found = cross_validation._factor([Answers(logits, label, np.ones(len(label)))], classes)
+    found = cross_validation._prior([Answers(logits, label, np.ones(len(label)))], classes, "sigmoid")
     assert 0.4 < found.mode < 0.8 < fit_temperature(logits, label)
 
 
@@ -97,19 +100,39 @@ def test_the_labels_are_smoothed_as_platt_has_it():
     z, m = 3 * np.eye(3)[label] + rng.standard_normal((16, 3)), np.array([3, 5, 8])[label]
     targets = [np.where(label == each, (m + 1) / (m + 2), 1 / (m + 2) / 2) for each in range(3)]
     expected = fit_temperature(np.tile(z, (3, 1)), np.repeat([0, 1, 2], 16), np.concatenate(targets))
-    assert cross_validation._factor([Answers(z, label, np.ones(16))], 3).mode == pytest.approx(expected)
+    assert cross_validation._prior([Answers(z, label, np.ones(16))], 3, "scale").mode == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("classes", [3, 20])
 def test_how_sure_answers_may_be_does_not_depend_on_the_number_of_classes(classes):
     """A mass for each other class would say of 20 classes that a fifth of the answers is wrong."""
     label = np.arange(80 * classes) % classes
-    found = cross_validation._factor([Answers(20 * np.eye(classes)[label], label, np.ones(len(label)))], classes)
+    answers = Answers(20 * np.eye(classes)[label], label, np.ones(len(label)))
+    found = cross_validation._prior([answers], classes, "softmax")
     assert softmax(found.mode * 20 * np.eye(classes)[:1])[0, 0] == pytest.approx(81 / 82, abs=0.003)
 
 
+@pytest.mark.parametrize("head", ["softmax", "scale"])
+def test_answers_tell_the_power_of_an_adaptive_temperature_in_classes_without_an_order(head):
+    """Twice as many answers say twice as much of it, beside what is known without them."""
+    rng = np.random.default_rng(0)
+    z = np.exp(rng.standard_normal((600, 1))) * rng.standard_normal((600, 4))
+    p = softmax(AdaptiveTemperature(np.array([0.8]), np.ones(1)).forward(2 * z))
+    label = (rng.random((600, 1)) > np.cumsum(p, axis=1)).sum(axis=1)
+    once, twice = (cross_validation._prior([Answers(z, label, np.ones(600))] * times, 4, head) for times in (1, 2))
+    if head == "scale":
+        assert (once.power, once.precision) == (USUAL_PRIOR.power, USUAL_PRIOR.precision)
+        return
+    assert 0.5 < once.power < 1
+    more = [each.precision - USUAL_PRIOR.precision for each in (once, twice)]
+    assert more[1] == pytest.approx(2 * more[0], rel=0.1)
+    assert 5 < more[0] < 600 / 8
+
+
 def test_answers_that_are_no_numbers_say_nothing():
-    assert cross_validation._factor([Answers(np.array([1, np.nan]), np.arange(2), np.ones(2))], 2) == USUAL_FACTOR
+    assert (
+        cross_validation._prior([Answers(np.array([1, np.nan]), np.arange(2), np.ones(2))], 2, "sigmoid") == USUAL_PRIOR
+    )
 
 
 def test_a_trial_has_few_epochs_and_is_averaged_with_the_linear_member():

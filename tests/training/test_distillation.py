@@ -16,6 +16,7 @@ from sentibp.data.vocabulary_build import add_words
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection import evaluate
 from sentibp.model import file, fold
+from sentibp.model.calibration import Calibration
 from sentibp.nn.layers import Ragged, sigmoid
 from sentibp.runs import records
 from sentibp.training import distillation, events, pretraining
@@ -71,7 +72,7 @@ def test_scaling_the_logit_does_not_change_the_original(new_classifier):
     classifier = new_classifier(TEXTS)
     features, _, _ = classifier.encode(strings(TEXTS))
     before = classifier.logits(features)
-    np.testing.assert_allclose(fold.scale_logit(classifier, 3).logits(features), 3 * before, rtol=1e-5)
+    np.testing.assert_allclose(fold.calibrated(classifier, Calibration(3)).logits(features), 3 * before, rtol=1e-5)
     np.testing.assert_array_equal(classifier.logits(features), before)
 
 

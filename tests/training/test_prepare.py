@@ -21,11 +21,11 @@ from sentibp.data.lexicon import load_lexicon
 from sentibp.data.readers.table import MissingColumn
 from sentibp.errors import DataError
 from sentibp.inspection.evaluate import evaluate_on
-from sentibp.model.calibration import USUAL_FACTOR, FactorPrior
+from sentibp.model.calibration import USUAL_PRIOR, CalibrationPrior
 from sentibp.model.file import load_model
 from sentibp.model.word_vectors import load_builtin
 from sentibp.training import similar_reviews, suited_defaults
-from sentibp.training.cross_validation import Trial, expected_factor, try_starts
+from sentibp.training.cross_validation import Trial, expected_calibration, try_starts
 from sentibp.training.events import Epoch
 from sentibp.training.inputs import load_inputs
 from sentibp.training.paths import resolve_paths
@@ -501,7 +501,7 @@ def test_few_long_texts_in_english_start_from_known_words(here, monkeypatch):
     monkeypatch.setattr(suited_defaults, "FEWEST", 100)
     many = "the default settings are those of the config long_texts"
     assert any(note.endswith(many) for note in notes("pretrain.vectors=none"))
-    monkeypatch.setattr(suited_defaults, "try_starts", lambda *_: Trial(np.array([0.5, 0.5, 0.5]), [USUAL_FACTOR] * 2))
+    monkeypatch.setattr(suited_defaults, "try_starts", lambda *_: Trial(np.array([0.5, 0.5, 0.5]), [USUAL_PRIOR] * 2))
     monkeypatch.setattr(suited_defaults, "_CHANCE", 0)
     little = "what is known of English words helps little or not at all with these labels: log loss 0.500 with it"
     assert any(f"{many}; {little}" in note for note in notes())
@@ -673,7 +673,7 @@ def test_known_words_are_used_if_both_log_losses_are_next_to_nothing(here):
     ],
 )
 def test_known_words_must_lower_the_log_loss_clearly(plain, known, texts, enough, helps):
-    trial = Trial(np.array([plain, known + 0.1, known]), [USUAL_FACTOR] * 2)
+    trial = Trial(np.array([plain, known + 0.1, known]), [USUAL_PRIOR] * 2)
     assert suited_defaults._helps(trial, texts, enough) == helps
 
 
@@ -707,7 +707,7 @@ def no_effect(overrides) -> str | None:
 def losses(configs, tried: list[float]) -> Trial:
     """Return log losses that speak for what is known of words, and write down what was tried."""
     tried += [config.pretrain.decay for config in configs]
-    return Trial(np.array([0.5, *([0.4] * len(configs))]), [USUAL_FACTOR] * len(configs))
+    return Trial(np.array([0.5, *([0.4] * len(configs))]), [USUAL_PRIOR] * len(configs))
 
 
 @pytest.mark.parametrize("lexicon", ["vader", "none"])
@@ -742,7 +742,7 @@ def test_labels_that_known_words_predict(here):
     again = try_starts(config, [informed, for_short_texts(weaker)], corpus, load_builtin())
     assert again.losses[:2].tolist() == [plain, known] != again.losses[::2].tolist()
     assert again.priors[:1] == priors != again.priors[1:]
-    assert [expected_factor(informed, corpus, load_builtin())] == priors
+    assert [expected_calibration(informed, corpus, load_builtin())] == priors
     taught = load_config(outcome.run / "config.yaml").config.pretrain.decay
     assert taught in (1.0, 0.1)
     assert reproduce(outcome.run).same
@@ -750,7 +750,7 @@ def test_labels_that_known_words_predict(here):
 
 def test_a_weaker_penalty_for_labels_that_words_tell_apart(here, monkeypatch):
     write("en.csv", "text,label", opinion_rows(160))
-    priors = [FactorPrior(0.6, 20, 20), FactorPrior(0.4, 20, 20)]
+    priors = [CalibrationPrior(0.6, 20, 20), CalibrationPrior(0.4, 20, 20)]
     for losses, weaker in (([0.5, 0.4, 0.393], False), ([0.5, 0.4, 0.391], True), ([0.4, 0.5, 0.391], True)):
         monkeypatch.setattr(suited_defaults, "try_starts", lambda *_, losses=losses: Trial(np.array(losses), priors))
         data = prepare(load_config("default", ["data.source=en.csv"]))
@@ -774,10 +774,10 @@ def test_other_texts_tell_the_factor_of_calibration_where_validation_reviews_are
         ("short_texts", ["train.calibrate=false"]),
         ("quickstart", []),
     ):
-        assert prepare(load_config(config, ["data.source=en.csv", *settings])).prior == USUAL_FACTOR
+        assert prepare(load_config(config, ["data.source=en.csv", *settings])).prior == USUAL_PRIOR
     write("few.csv", "text,label", [*rows[:20:2], *rows[1:6:2]])  # two positive ones are too few for three folds
     few = ["data.source=few.csv", "data.validation=0.34", "data.group_similar=false"]
-    assert prepare(load_config("short_texts", few)).prior == USUAL_FACTOR
+    assert prepare(load_config("short_texts", few)).prior == USUAL_PRIOR
 
 
 def test_many_short_texts_say_enough_about_their_words(here, monkeypatch):
@@ -921,7 +921,7 @@ def test_of_few_validation_reviews_fewer_differ_from_training():
 def test_cross_validation_tells_the_calibration_of_few_validation_reviews():
     config = load_config("quickstart").config
     for strength, is_told in (37, True), (12, True), (3, False):
-        prior = FactorPrior(1.2, strength, 16 + strength)
+        prior = CalibrationPrior(1.2, strength, 16 + strength)
         notes = few_notes(config, 180, 20, 20, prior, is_grouped=False)
         assert any("calibration" in note for note in notes) == (not is_told), notes
         assert len(few_notes(config, 180, 200, 20, prior, is_grouped=False)) == (not is_told)

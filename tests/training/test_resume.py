@@ -557,19 +557,25 @@ def test_resuming_what_is_not_a_run(here, complaint):
             assert message.endswith("name its run directory, empty"), message
 
 
-def test_a_checkpoint_of_an_earlier_version(small, killed):
-    """Format 2 had other keys, and the setting text.parts."""
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_checkpoint_of_an_earlier_version(small, killed, version):
+    """Format 3 had the numbers of a calibration one by one; format 2 had other keys, too, and the setting text.parts."""
     resolved = small()
     whole = runner.train_model(resolved, Path("whole"))
     path = killed(resolved, Path("killed"), 23)
     saved = checkpoint.load_checkpoint(path)
     assert saved is not None
-    state = {**saved.state, "format": 2, "chance": saved.state["network"]}
-    log, selection = state.pop("log"), state.pop("selection")
-    health = {"flows": log["gradient_flow"]["flows"], "said": log["gradient_flow"]["warned"]}
-    state["best"] = {**selection, "warnings": log["warnings"], "health": health}
-    state["config"]["text"]["parts"] = state["config"]["text"].pop("affixes")
-    del state["network"], state["checksum"]
+    state = {**saved.state, "format": version}
+    factor, shift, *none = state["selection"].pop("calibration")
+    assert none == [0.0, 1.0]
+    state["selection"] |= {"factor": factor, "shift": shift}
+    if version == 2:
+        log, selection = state.pop("log"), state.pop("selection")
+        health = {"flows": log["gradient_flow"]["flows"], "said": log["gradient_flow"]["warned"]}
+        state["best"] = {**selection, "warnings": log["warnings"], "health": health}
+        state["config"]["text"]["parts"] = state["config"]["text"].pop("affixes")
+        state["chance"] = state.pop("network")
+    del state["checksum"]
     (path / checkpoint.FILE).write_bytes(tensor_file.pack_tensor_file(state, saved.tensors, checkpoint.KEY))
     assert resume_run(path).digest == whole.digest
     assert contents(path) == contents(whole.run)

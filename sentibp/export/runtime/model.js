@@ -180,7 +180,8 @@ class Model {
       return this.settings.presence ? value / times.get(id) : value;
     });
     const parts = gradients.map(of), { names, contrasts } = sums(this.settings);
-    const mixed = (numbers, share) => sum(numbers.map((value, k) => value * share[k]));
+    const { head } = this.settings.network, factor = rate(outputs, head); // it keeps its value for the whole text
+    const mixed = (numbers, share) => factor * sum(numbers.map((value, k) => value * share[k]));
     return {
       sums: names.map((name, s) => {
         const share = contrasts ? contrasts[s] : outputs.map((_, k) => (k === s ? 1 : 0));
@@ -192,7 +193,8 @@ class Model {
         };
       }),
       layers: [{ name: "embedding", values: [...x] },
-        ...steps.map(({ layer, x, y }) => ({ name: layer.name, values: [...(layer.residual ? x.map((v, i) => v + y[i]) : y)] }))],
+        ...steps.map(({ layer, x, y }) => ({ name: layer.name, values: [...(layer.residual ? x.map((v, i) => v + y[i]) : y)] })),
+        ...(head.temperature ? [{ name: "temperature", values: outputs.map((z) => factor * z) }] : [])],
     };
   }
 
@@ -280,9 +282,17 @@ function softmax(logits) {
 
 const softplus = (z) => Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
 
+/** Return 1 / T of the adaptive temperature T = (s / r)^a, s being the standard deviation of the outputs; 1 without one. */
+function rate(x, { temperature }) {
+  if (!temperature) return 1;
+  const { power, spread, epsilon } = temperature;
+  const mean = sum(x) / x.length, s = Math.sqrt(sum(x.map((z) => (z - mean) ** 2)) / x.length + epsilon);
+  return (s / spread) ** -power;
+}
+
 const HEADS = {
   sigmoid: ([z]) => [1 - sigmoid(z), sigmoid(z)],
-  softmax: (x) => softmax(x),
+  softmax: (x, head) => softmax(x.map((z) => z * rate(x, head))),
   scale: ([z, u], { shares: [s, q], bias }) => softmax(bias.map((b, k) => s[k] * z + q[k] * u + b)),
   cumulative: ([z], { thresholds, widths }) => softmax(widths.map((width, k) =>
     width - (k ? softplus(thresholds[k - 1] - z) : 0) - (k < thresholds.length ? softplus(z - thresholds[k]) : 0))),

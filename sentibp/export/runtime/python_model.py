@@ -197,9 +197,19 @@ def _softplus(z: float) -> float:
     return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
 
 
+def _tempered(x: list[float], head: dict) -> list[float]:
+    """Return the outputs divided by the adaptive temperature (s / r)^a, s being their standard deviation, if any."""
+    if "temperature" not in head:
+        return x
+    power, spread, epsilon = (head["temperature"][name] for name in ("power", "spread", "epsilon"))
+    mean = sum(x) / len(x)
+    s = math.sqrt(sum((z - mean) ** 2 for z in x) / len(x) + epsilon)
+    return [z * (s / spread) ** -power for z in x]
+
+
 _HEADS = {
     "sigmoid": lambda x, head: [1 - _sigmoid(x[0]), _sigmoid(x[0])],
-    "softmax": lambda x, head: _softmax(x),
+    "softmax": lambda x, head: _softmax(_tempered(x, head)),
     "scale": _scale,
     "cumulative": _cumulative,
 }

@@ -17,7 +17,7 @@ from sentibp.inspection.pages.worksheet import lines_data
 from sentibp.inspection.trace import PAIR, LayerTrace, Trace
 from sentibp.inspection.walkthrough import Stage, stages
 from sentibp.nn import EmbeddingBag, Linear, Residual
-from sentibp.nn.heads import Cumulative, Scale
+from sentibp.nn.heads import AdaptiveTemperature, Head
 from sentibp.nn.layers import Activation, Array
 from sentibp.utils.label_key import is_binary
 
@@ -149,7 +149,7 @@ def _add_layer(layout: _Layout, call: LayerTrace, trace: Trace, drawn: Array) ->
     is_bag = isinstance(call.layer, EmbeddingBag)
     has_weights = isinstance(call.layer, EmbeddingBag | Linear)
     source = layout.position["words" if is_bag else call.symbols.get("block", call.symbols["x"])]
-    is_head = isinstance(call.layer, Scale | Cumulative)
+    is_head = isinstance(call.layer, Head)
     units = _largest(call.dy[0], _UNITS) if has_weights or is_head else drawn
     number = layout.add(
         call.symbols["y"],
@@ -187,7 +187,9 @@ def _plain(call: LayerTrace, layout: _Layout) -> dict[str, str]:
         logits = "the logit" if call.y.shape[1] == 1 else "the logits"
         is_pair = call.symbols["y"] == PAIR
         about = "polarity and neutrality" if is_pair else logits if call.name == "output" else "weighted sums"
-    elif isinstance(layer, Scale | Cumulative):
+    elif isinstance(layer, AdaptiveTemperature):
+        about = "the logits, divided by the temperature of the text"
+    elif isinstance(layer, Head):
         about = "the logits of the labels"
     elif isinstance(layer, Activation):
         about = "the sums after the activation"

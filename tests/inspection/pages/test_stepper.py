@@ -199,7 +199,9 @@ def test_the_head_of_several_labels_is_drawn(new_classifier, head):
     drawing = stepper.drawing(trace_step(classifier, TEXTS[0], classifier.spec.labels[1]))
     json.dumps(drawing, allow_nan=False)
     symbols = [column["symbol"] for column in drawing["columns"]]
-    outputs = {"scale of 3": ["(z, u)"], "scale of 5": ["(z, u)"], "cumulative": ["z"]}.get(head, [])
+    outputs = {"scale of 3": ["(z, u)"], "scale of 5": ["(z, u)"], "cumulative": ["z"], "softmax, adaptive": ["z"]}.get(
+        head, []
+    )
     assert symbols == ["words", "x", "z1", "h1", *outputs, "l", "p", "L"]
     l, p = drawing["columns"][-3:-1]
     assert p["entries"] == [f"p({name})" for name in classifier.spec.labels]

@@ -132,6 +132,7 @@
       const weight = arrays[layer.weight], m = arrays[layer.bias].length, before = columns[k + 1];
       edges.push(before.units.map((i, row) => columns[k + 2].units.map((j) => before.values[row] * weight[i * m + j])));
     });
+    if (settings.network.head.temperature) edges.push(null); // each output moves the temperature of all
     const probabilities = answer.probabilities ? settings.labels.map((label) => answer.probabilities[label]) : [answer.positive];
     columns.push(column(answer.probabilities ? "p" : settings.labels[1], probabilities, (k) => `p(${answer.probabilities ? settings.labels[k] : settings.labels[1]})`));
     edges.push(null);
