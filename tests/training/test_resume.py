@@ -559,7 +559,7 @@ def test_resuming_what_is_not_a_run(here, complaint):
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_a_checkpoint_of_an_earlier_version(small, killed, version):
-    """Format 3 had the numbers of a calibration one by one; format 2 had other keys, too, and the setting text.parts."""
+    """Format 3 had the numbers of a calibration one by one. Format 2 had other keys, and the setting text.parts."""
     resolved = small()
     whole = runner.train_model(resolved, Path("whole"))
     path = killed(resolved, Path("killed"), 23)
