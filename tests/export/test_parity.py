@@ -118,13 +118,12 @@ def test_python(models, expected, name):
 
 
 def layers_of(classifier: Classifier, text: str) -> dict[str, np.ndarray]:
-    """Return the numbers of each layer up to the output, for a text: (d,) each."""
+    """Return the numbers of each layer up to the output and its temperature, for a text: (d,) each."""
     x, found = classifier.encode(strings([text]))[0], {}
     for name, layer in eval_mode(classifier.network).layers.items():
         x = layer.forward(x)
-        found[name] = x[0]
-        if name == "output":
-            break
+        if name not in ("scale", "thresholds"):
+            found[name] = x[0]
     return found
 
 

@@ -2,11 +2,12 @@
 
 It is trained as any other, on the reviews in data/. Then its numbers are rounded to multiples of 1/64 of at most 4, of
 which a sum of products is exact in float32 in whatever order it is made, with or without fused multiplication: another
-BLAS or processor must give the very same logit. (Rows are pooled by their sum: a mean would have to be rounded.)
+BLAS or processor must give the very same logit. (Rows are pooled by their sum: a mean would have to be rounded. From
+format 7 on, an adaptive temperature divides these numbers, which has to be rounded.)
 The probability is 1 / (1 + exp(-logit)) in float64, whose exponential may differ in its last bit; of more than two
 classes it is the softmax of their logits.
 
-The files of formats 1 to 5 were written by the programs of their time, with the settings that these knew.
+The files of formats 1 to 6 were written by the programs of their time, with the settings that these knew.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ import runner
 
 from sentibp.config.load import load_config
 from sentibp.model import file, packing
+from sentibp.model.calibration import Calibration
 from sentibp.model.classifier import Classifier
+from sentibp.model.fold import calibrated
 from sentibp.utils.arrow import strings
 
 HERE = Path(__file__).parent
@@ -54,7 +57,7 @@ NEUTRAL = [
     )
 ]
 SETTINGS = {
-    "data": {"source": ["sample", "neutral.csv"], "labels": ["negative", "neutral", "positive"]},
+    "data": {"source": ["sample", "neutral.csv"], "labels": ["negative", "neutral", "positive"], "ordered": False},
     "text": {"classes": ["url", "mention"], "max_features": 120, "min_count": 2, "ngrams": 2, "presence": True},
     "model": {"embedding": {"dim": 3, "pooling": "sum", "padding": 0, "init": "normal"}, "hidden": [4]},
     "train": {"epochs": 20, "optimizer": {"learning_rate": 0.1}, "calibrate": False, "word_dropout": 0.0},
@@ -67,6 +70,7 @@ def main() -> None:
         path.write_text(json.dumps(SETTINGS))
         path.with_name("neutral.csv").write_text("text,label\n" + "".join(f"{text},neutral\n" for text in NEUTRAL))
         classifier = file.load_model(runner.train_model(load_config(path), Path(folder) / "run").model)
+    classifier = calibrated(classifier, Calibration(power=0.5, spread=2.0))
     for tensor in classifier.tensors().values():
         tensor[...] = np.clip(np.round(tensor * 64), -256, 256) / 64
     content = classifier.to_bytes()
