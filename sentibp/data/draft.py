@@ -220,9 +220,12 @@ def _validation(path: Path, name: str, profile: Profile, given: Mapping[str, Any
             return "validation", "the split to score on; `sentibp eval --data` scores the test split"
     except DataError:  # there is no such split
         pass
-    share, why = possible_share(class_counts(profile, given)), "the share to hold out and score on"
+    counts = class_counts(profile, given)
+    share, why = possible_share(counts), "the share to hold out and score on"
     if not share:
         why = "a class has too few reviews to hold one out and score on it"
+    elif small := sum(round(share * n) == 0 for n in counts):
+        why += f", but for {counted(small, 'class')} with too few reviews"
     elif share > 0.1:  # the usual one
         why += ", so that each class has a review there"
     return share, f"{why}; or a file of its own, such as dev.csv"

@@ -1,4 +1,7 @@
-"""Cut reviews in two, training and validation data, or into folds: by class, and so that no group is cut."""
+"""Cut reviews in two, training and validation data, or into folds: by class, and so that no group is cut.
+
+Of more than two classes a few may be too small to be cut: then all of their reviews are training data.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,11 @@ from sentibp.utils.repair import set_option
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Data
+
+_RARE = 0.1  # of the reviews, at most, are of classes that are too small to be cut
+_SHARES = (0.1, 0.2, 0.25, 0.33, 0.5)  # that are suggested for validation
+_UNRAISED = 2  # how many of them are tried before small classes are left uncut
+_NAMED = 5  # classes in a note
 
 _FAR = 0.25  # how far the share of validation reviews may be from what was wanted, relative to it, without a note
 
@@ -57,8 +65,9 @@ def split_corpus(
 ) -> tuple[Corpus, Corpus]:
     """Split into training and validation data. `rng` chooses the share of each class for validation; order is kept.
 
-    The reviews of a group lie on one side; `data` are the settings, which say what the groups are. DataError if a class
-    has too few reviews, or groups, for both, with the data.labels without it.
+    The reviews of a group lie on one side; `data` are the settings, which say what the groups are. Of a class with too
+    few reviews, or groups, for both, all are training data, with a note; see `may_be_uncut`. DataError if that cannot
+    be, with the data.labels without the class.
     """
     if corpus.label is None:
         raise ValueError("the corpus was loaded without labels")
@@ -72,6 +81,7 @@ def split_corpus(
             notes.append(f"{key}: has another value for each review, so it keeps none together")
         elif abs(chosen.mean() - share) > _FAR * share:
             notes.append(f"{key}: its groups are large: {chosen.mean():.1%} of the reviews are held out")
+    notes += _uncut_note(corpus, chosen)
     corpus = replace(corpus, group=group) if key == "data.group_similar" else corpus  # ten phrases are one sentence
     training, validation = corpus.take(np.flatnonzero(~chosen)), corpus.take(np.flatnonzero(chosen))
     return replace(training, notes=(*corpus.notes, *notes)), validation
@@ -93,9 +103,10 @@ def _choose_reviews(
             if corpus.names != LABELS:  # a name may be a number
                 sizes[name] = f"{counted(len(rows), 'review')} of {name}"
         chosen[rng.permutation(rows)[:count]] = True
-    if wrong:
+    total = np.bincount(label, minlength=len(corpus.names))
+    if wrong and not may_be_uncut(total.tolist(), np.bincount(label[chosen], minlength=len(total)).tolist()):
         leave_out = _leaving_out(list(sizes), data)
-        repair = set_option("data.validation", possible_share(np.bincount(label, minlength=len(corpus.names)).tolist()))
+        repair = set_option("data.validation", possible_share(total.tolist()))
         lines = [
             f"data.validation: {share:g} of {' and of '.join(sizes[name] for name in names)} leaves none for {subset}; "
             f"give more reviews, {leave_out}or write {repair}{corpus.aside}"
@@ -111,13 +122,47 @@ def _leaving_out(names: Sequence[str], data: Data | None) -> str:
     return "" if setting is None else f"leave {', '.join(names)} out with {set_option('data.labels', setting)}, "
 
 
+def may_be_uncut(total: Sequence[int], held_out: Sequence[int]) -> bool:
+    """Return whether the classes of which no review is held out may be training data only.
+
+    At least two classes are scored, and the others have a small share of all reviews. `total` (K,) are the numbers of
+    reviews of each class, `held_out` (K,) those for validation; of a class that is held out, some reviews must be left.
+    """
+    rare = sum(n for n, held in zip(total, held_out, strict=True) if not held)
+    scored = sum(0 < held < n for n, held in zip(total, held_out, strict=True))
+    is_left = all(n and held < n for n, held in zip(total, held_out, strict=True))
+    return len(total) > 2 and is_left and scored >= 2 and rare <= _RARE * sum(total)
+
+
+def _uncut_note(corpus: Corpus, chosen: np.ndarray) -> list[str]:
+    """Return a note on the classes of which no review is held out, the largest first; nothing if there are none."""
+    assert corpus.label is not None
+    total, held_out = (np.bincount(each, minlength=len(corpus.names)) for each in (corpus.label, corpus.label[chosen]))
+    small = np.flatnonzero(held_out == 0)
+    small = small[np.argsort(-total[small], kind="stable")]
+    if not len(small):
+        return []
+    names = [f"{corpus.names[i]} ({total[i]:,})" for i in small[:_NAMED].tolist()]
+    more = f" and {len(small) - _NAMED:,} more" if len(small) > _NAMED else ""
+    count, classes = int(total[small].sum()), "this class" if len(small) == 1 else "these classes"
+    all_of_them = "its review is" if count == 1 else f"all {count:,} reviews are"
+    return [
+        f"too few reviews to hold one out: {', '.join(names)}{more}; {all_of_them} training data, and the scores say "
+        f"nothing about {classes}"
+    ]
+
+
 def possible_share(counts: Sequence[int]) -> float:
     """Return a share that leaves reviews of each class for both; 0, which holds none out, if there is none.
 
-    `counts` are the numbers of reviews of each class.
+    A share above 0.2 is not needed for classes that may be left uncut. `counts` are the numbers of reviews of each
+    class.
     """
-    shares = (0.1, 0.2, 0.25, 0.33, 0.5)
-    return next((share for share in shares if all(0 < round(share * n) < n for n in counts)), 0)
+    usual, raised = _SHARES[:_UNRAISED], _SHARES[_UNRAISED:]
+    whole = [share for share in _SHARES if all(0 < round(share * n) < n for n in counts)]
+    uncut = [share for share in usual if may_be_uncut(counts, [round(share * n) for n in counts])]
+    found = [*(share for share in whole if share in usual), *uncut, *(share for share in whole if share in raised)]
+    return found[0] if found else 0
 
 
 def _choose_groups(
@@ -144,6 +189,8 @@ def _choose_groups(
             chosen[i], have, now = True, larger, then
     if 0 in have:
         have = _choose_large_groups(chosen, counts, distance)
+    if may_be_uncut(total.tolist(), have):
+        return chosen[number]
     for kind, rest in ("validation", have), ("training", (total - have).tolist()):
         for name, count in zip(names, rest, strict=True):
             if not count:

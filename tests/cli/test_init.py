@@ -169,9 +169,16 @@ def test_many_classes_of_a_known_column(sentibp, here):
 
 
 def test_labels_of_a_row_that_keep_reviews_from_being_held_out_are_told(sentibp, here):
-    """The config said that 31 reviews are too few."""
+    """The config said that 31 reviews are too few. Of three classes, one of nine or more is left uncut."""
     rows = [[text, ("Sport", "Food")[i % 2]] for i, text in enumerate(texts(30))]
-    write("topics.csv", ["text", "topic"], [*rows, ["one shot was fired", "War"]])
+    write("more.csv", ["text", "topic"], [*rows, ["one shot was fired", "War"]])
+    assert "held out" not in sentibp("init", "more.csv").out
+    assert "  validation: 0.1  # the share to hold out and score on, but for 1 class with too few reviews; or " in (
+        Path("more.yaml").read_text()
+    )
+    done = sentibp("train", "more.yaml", *SHORT)
+    assert "too few reviews to hold one out: War (1); its review is training data" in done.err
+    write("topics.csv", ["text", "topic"], [*rows[:8], ["one shot was fired", "War"]])
     advice = sentibp("init", "topics.csv").out.splitlines()[-2]
     assert advice.startswith("advice   no review is held out, so that the accuracy on new reviews will not be known: ")
     assert "and there is one row of War; add rows" in advice
@@ -180,7 +187,7 @@ def test_labels_of_a_row_that_keep_reviews_from_being_held_out_are_told(sentibp,
     assert "held out" not in sentibp("init", "topics.csv", "--force", *options).out
     assert load_config("topics.yaml").config.data.labels == {"Sport": ["Sport"], "Food": ["Food"], "ignore": ["War"]}
     result = sentibp("train", "topics.yaml", "--quiet", "--json", *SHORT).json
-    assert (result["scored_on"], result["scores"]["n"]) == ("validation", 4)
+    assert (result["scored_on"], result["scores"]["n"]) == ("validation", 2)
     write("few.csv", ["text", "label"], [["a good film", "Gut"], ["a bad film", "Schlecht"], ["so dull", "Schlecht"]])
     assert "and there is one row of Gut; add rows" in sentibp("init", "few.csv").out
     assert "    negative: [Schlecht]\n    positive: [Gut]\n" in Path("few.yaml").read_text()

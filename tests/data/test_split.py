@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sentibp.config.schema import Data
 from sentibp.data.corpus import Corpus
 from sentibp.data.labels import without_classes
-from sentibp.data.split import fold_corpus, fold_groups, possible_share, split_corpus
+from sentibp.data.split import fold_corpus, fold_groups, may_be_uncut, possible_share, split_corpus
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
 
@@ -136,9 +136,13 @@ def test_folds_are_about_equal():
 
 @pytest.mark.parametrize(
     ("counts", "share"),
-    [([100, 100], 0.1), ([100, 3], 0.2), ([100, 2], 0.33), ([9, 2], 0.33), ([100, 1], 0), ([], 0.1)],
+    [
+        *[([100, 100], 0.1), ([100, 3], 0.2), ([100, 2], 0.33), ([9, 2], 0.33), ([100, 1], 0), ([], 0.1)],
+        *[([90, 90, 3], 0.2), ([90, 90, 2], 0.1), ([90, 90, 1], 0.1), ([9, 9, 2], 0.1), ([8, 8, 2], 0.33)],
+    ],
 )
 def test_a_share_that_is_suggested_leaves_reviews_of_each_class_on_both_sides(counts, share):
+    """A class of which even a fifth is no review may be uncut, unless it is a large part."""
     assert possible_share(counts) == share
 
 
@@ -157,12 +161,19 @@ def test_no_group_is_cut_among_several_classes(rows, seed, enough):
     group, label = zip(*rows, strict=True)
     try:
         training, validation, held = held_out(of_classes(group, label), 0.2, seed)
+        notes = split_corpus(of_classes(group, label), 0.2, np.random.default_rng(seed))[0].notes
+        notes = [note for note in notes if note.startswith("too few")]
     except DataError as error:
         assert str(error).startswith("data.group_column: with ")
         assert not enough
     else:
         assert not training & validation
-        assert set(held.label.tolist()) == {0, 1, 2, 3}, "each class is scored"
+        total, scored = (np.bincount(each, minlength=4) for each in (label, held.label))
+        uncut = total[scored == 0].sum()
+        assert uncut <= len(rows) / 10 and (scored > 0).sum() >= 2 and not (enough and uncut), (
+            "nearly each class is scored"
+        )
+        assert [note.partition(":")[0] for note in notes] == ["too few reviews to hold one out"] * bool(uncut)
         assert held.names == ("a", "b", "c", "d")
 
 
@@ -179,7 +190,7 @@ def test_the_share_is_kept_in_each_of_several_classes(grouped):
 
 
 def test_the_classes_with_too_few_reviews_are_named_with_one_repair():
-    whole = replace(of_classes(range(44), [0] * 20 + [1] * 20 + [2] * 3 + [3]), group=None)
+    whole = replace(of_classes(range(34), [0] * 15 + [1] * 15 + [2] * 3 + [3]), group=None)
     with pytest.raises(DataError) as caught:
         split_corpus(whole, 0.1, np.random.default_rng(0))
     assert [line.partition(";")[0] for line in caught.value.lines] == [
@@ -191,12 +202,51 @@ def test_the_classes_with_too_few_reviews_are_named_with_one_repair():
 def test_classes_that_are_too_small_can_be_left_out(grouped):
     """The milder repair keeps the scores of the other classes."""
     labels = {"a": ["a", 1], "b": ["b"], "c": ["c"], "d": ["d"], "ignore": [""]}
-    whole = of_classes(range(61), [0] * 20 + [1] * 20 + [2] * 20 + [3])
+    whole = of_classes(range(34), [0] * 10 + [1] * 10 + [2] * 10 + [3] * 4)
+    if grouped:
+        whole = replace(whole, group=np.r_[np.arange(30), [30] * 4])
     whole = whole if grouped else replace(whole, group=None)
     with pytest.raises(DataError) as caught:
         split_corpus(whole, 0.1, np.random.default_rng(0), data=Data(labels=labels, ordered=False))
     option = "--set 'data.labels={a: [a, 1], b: [b], c: [c], ignore: [d, \"\"]}'"
     assert f", leave d out with {option}, or " in caught.value.lines[0]
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_all_reviews_of_a_small_class_may_be_training_data(grouped):
+    label = np.repeat([0, 1, 2, 3], [60, 50, 2, 4])
+    whole = of_classes(np.arange(116), label)
+    whole = replace(whole, group=np.r_[np.arange(110), [110, 110], [111] * 4] if grouped else None)
+    training, validation = split_corpus(whole, 0.1, np.random.default_rng(0))
+    assert np.bincount(validation.label).tolist() == [6, 5]
+    assert training.notes[-1] == (
+        "too few reviews to hold one out: d (4), c (2); all 6 reviews are training data, and the scores say nothing "
+        "about these classes"
+    )
+    assert validation.names == training.names == tuple("abcd")
+
+
+def test_many_small_classes_are_counted():
+    label = np.repeat(np.arange(8), [100, 100, 1, 1, 2, 2, 3, 1])
+    whole = replace(of_classes(label, label, 8), group=None)
+    note = split_corpus(whole, 0.1, np.random.default_rng(0))[0].notes[-1]
+    assert note.startswith("too few reviews to hold one out: g (3), e (2), f (2), c (1), d (1) and 1 more; all 10 ")
+
+
+@pytest.mark.parametrize(
+    ("total", "held_out", "may"),
+    [
+        ([90, 90, 3], [9, 9, 0], True),
+        ([90, 90, 20], [9, 9, 0], True),
+        ([90, 90, 21], [9, 9, 0], False),  # more than a tenth is not scored
+        ([90, 3, 3], [9, 0, 0], False),  # a single class is scored
+        ([90, 3], [9, 0], False),  # as it is of two
+        ([90, 90, 0], [9, 9, 0], False),  # a class without any review
+        ([90, 90, 3], [9, 90, 0], False),  # one without training reviews
+    ],
+)
+def test_when_classes_may_be_training_data_only(total, held_out, may):
+    assert may_be_uncut(total, held_out) == may
 
 
 @pytest.mark.parametrize(

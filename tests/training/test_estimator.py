@@ -722,6 +722,10 @@ def test_few_reviews_are_all_trained_on_unless_a_share_is_asked_for():
 
 def test_a_class_with_one_review_can_be_left_out():
     texts, labels = [*TEXTS, "so so"], [*(f"class {i % 3}" for i in range(len(TEXTS))), "rare"]
+    uncut = small().fit(texts, labels)
+    assert uncut.scored_on_ == "validation"
+    assert any(note.startswith("too few reviews to hold one out: rare (1); ") for note in uncut.notes_)
+    texts, labels = texts[:18] + texts[-1:] * 3, labels[:18] + labels[-1:] * 3
     note = small().fit(texts, labels).notes_[1]  # the first: the network is narrow
     setting = {f"class {i}": [f"class {i}"] for i in range(3)} | {"ignore": ["rare"]}
     assert note.endswith(f"; to hold out some, leave rare out with data__labels={setting}")
