@@ -55,6 +55,7 @@ from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, scalar, to_num
 from sentibp.utils.label_key import LABELS, class_names, label_key
 from sentibp.utils.messages import counted
 
+_NAMED = 5  # classes in a note
 _NO_GROUP = {"", "nan", "na", "n/a", "<na>", "none", "null"}
 
 _REPEATED = 0.5  # the share of distinct texts below which there is a note
@@ -235,6 +236,23 @@ def require_all_classes(corpus: Corpus, name: str, repair: str = "training needs
     if missing := [each for each, count in zip(corpus.names, counts.tolist(), strict=True) if not count]:
         none = " and no ".join(missing)
         raise DataError(f"{name}: no review is {none}; {repair.replace('both', 'all classes')}{corpus.aside}")
+
+
+def with_scored_classes(corpus: Corpus, name: str, repair: str) -> Corpus:
+    """Return the validation reviews, with a note on the classes that they say nothing about.
+
+    DataError with the repair if one of two classes has no review there, or if of more only one has.
+    """
+    counts = np.bincount(_labels_of(corpus), minlength=len(corpus.names))
+    if len(counts) == 2 or np.count_nonzero(counts) < 2:
+        require_all_classes(corpus, name, repair)
+    missing = [each for each, count in zip(corpus.names, counts.tolist(), strict=True) if not count]
+    if not missing:
+        return corpus
+    more = f" and of {len(missing) - _NAMED:,} more classes" if len(missing) > _NAMED else ""
+    these = "this class" if len(missing) == 1 else "these classes"
+    note = f"{name}: no review is {' and no '.join(missing[:_NAMED])}{more}; the scores say nothing about {these}"
+    return replace(corpus, notes=(*corpus.notes, note))
 
 
 def _labels_of(corpus: Corpus) -> np.ndarray:

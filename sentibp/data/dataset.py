@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from sentibp.data.labels import OpenLabels
 from sentibp.data.readers.folder import has_classes
 from sentibp.data.readers.splits import NoSuchSplit, canonical
 from sentibp.data.readers.table import LABELLED, MissingColumn, ReadOptions
-from sentibp.data.split import fold_corpus, split_corpus
+from sentibp.data.split import fold_corpus, split_corpus, uncut_note
 from sentibp.errors import DataError
 from sentibp.utils import rng
 from sentibp.utils.paths import names_of, shown
@@ -111,6 +112,7 @@ def load_folds(config: Config, folds: int) -> list[tuple[Corpus, Corpus]]:
     """
     corpus = _load(config, config.data.split)
     fold = fold_corpus(corpus, folds, rng.random_stream(0, "folds"), config.data)
+    corpus = replace(corpus, notes=(*corpus.notes, *uncut_note(corpus, fold >= 0)))
     numbers = range(folds)
     return [(corpus.take(np.flatnonzero(fold != i)), corpus.take(np.flatnonzero(fold == i))) for i in numbers]
 
@@ -130,7 +132,7 @@ def _load(config: Config, split: str, validation: str | None = None, *, places: 
         data_corpus.require_all_classes(corpus, ", ".join(map(shown, names_of(source))))
     else:
         repair = "scores need both; --set data.validation=0.1 holds out training reviews"
-        data_corpus.require_all_classes(corpus, f"data.validation: {shown(validation)}", repair)
+        corpus = data_corpus.with_scored_classes(corpus, f"data.validation: {shown(validation)}", repair)
     return corpus
 
 

@@ -81,7 +81,7 @@ def split_corpus(
             notes.append(f"{key}: has another value for each review, so it keeps none together")
         elif abs(chosen.mean() - share) > _FAR * share:
             notes.append(f"{key}: its groups are large: {chosen.mean():.1%} of the reviews are held out")
-    notes += _uncut_note(corpus, chosen)
+    notes += uncut_note(corpus, chosen)
     corpus = replace(corpus, group=group) if key == "data.group_similar" else corpus  # ten phrases are one sentence
     training, validation = corpus.take(np.flatnonzero(~chosen)), corpus.take(np.flatnonzero(chosen))
     return replace(training, notes=(*corpus.notes, *notes)), validation
@@ -134,8 +134,11 @@ def may_be_uncut(total: Sequence[int], held_out: Sequence[int]) -> bool:
     return len(total) > 2 and is_left and scored >= 2 and rare <= _RARE * sum(total)
 
 
-def _uncut_note(corpus: Corpus, chosen: np.ndarray) -> list[str]:
-    """Return a note on the classes of which no review is held out, the largest first; nothing if there are none."""
+def uncut_note(corpus: Corpus, chosen: np.ndarray) -> list[str]:
+    """Return a note on the classes of which no review is held out, the largest first; nothing if there are none.
+
+    `chosen` (n,) says which reviews are held out.
+    """
     assert corpus.label is not None
     total, held_out = (np.bincount(each, minlength=len(corpus.names)) for each in (corpus.label, corpus.label[chosen]))
     small = np.flatnonzero(held_out == 0)
@@ -273,10 +276,14 @@ def fold_corpus(corpus: Corpus, folds: int, rng: np.random.Generator, data: Data
     """Return the fold of each review (n,): about the same number of each class in each.
 
     The reviews of a group, as `data` says what that is, are in one fold; without groups, those with the same text.
-    DataError if that leaves a fold, or the rest, without a class.
+    Reviews of classes that are too small for that are in no fold, -1; see `may_be_uncut`. DataError if they may not be,
+    or if a group leaves a fold, or the rest, without a class.
     """
     if corpus.label is None:
         raise ValueError("the corpus was loaded without labels")
+    total = np.bincount(corpus.label, minlength=len(corpus.names))
+    if (total < folds).any() and may_be_uncut(total.tolist(), (total // folds).tolist()):
+        return folds_of_large_classes(corpus, folds, rng, data)
     group, key = groups_of(corpus, data)
     start = deepcopy(rng)  # with fewer folds the same command draws the same numbers
     fold = _fold(corpus, corpus.label, group, folds, rng)
@@ -287,6 +294,28 @@ def fold_corpus(corpus: Corpus, folds: int, rng: np.random.Generator, data: Data
     most = next((k for k in fewer if _fold(corpus, corpus.label, group, k, deepcopy(start)) is not None), None)
     repair = "give more reviews" if most is None else f"write --folds {most}"
     raise DataError(f"--folds {folds}: too many: a class has no {unit} for each of them; {repair}{corpus.aside}")
+
+
+def folds_of_large_classes(
+    corpus: Corpus, folds: int, rng: np.random.Generator, data: Data | None = None
+) -> np.ndarray:
+    """Return what `fold_corpus` does for the reviews of classes with one review for each fold, and -1 for others.
+
+    DataError as there, and if there are no two such classes.
+    """
+    assert corpus.label is not None
+    is_large = np.bincount(corpus.label, minlength=len(corpus.names)) >= folds
+    numbers = np.flatnonzero(is_large)
+    if len(numbers) < 2:
+        return fold_corpus(corpus, folds, rng, data)
+    rows = np.flatnonzero(is_large[corpus.label])
+    large = corpus.take(rows)
+    large = replace(
+        large, label=np.searchsorted(numbers, large.label), names=tuple(corpus.names[i] for i in numbers.tolist())
+    )
+    fold = np.full(len(corpus), -1)
+    fold[rows] = fold_corpus(large, folds, rng, data)
+    return fold
 
 
 def _fold(

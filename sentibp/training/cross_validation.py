@@ -20,7 +20,7 @@ from sentibp.data.encode import encode
 from sentibp.data.folding import Spelling
 from sentibp.data.labels import classes_of
 from sentibp.data.lexicon import load_lexicon
-from sentibp.data.split import fold_corpus
+from sentibp.data.split import folds_of_large_classes
 from sentibp.data.tokenizer import tokenize
 from sentibp.metrics import effective_number
 from sentibp.model.calibration import USUAL_PRIOR, CalibrationPrior, fit_adaptive_temperature, fit_temperature
@@ -100,8 +100,11 @@ def expected_calibration(config: Config, corpus: Corpus, pretrained: VectorFile 
 def _held_out_answers(
     config: Config, corpus: Corpus, train: Callable[[Corpus, Corpus], list[Start]]
 ) -> list[list[Answers]]:
-    """Return the answers of each classifier that `train` returns, in each of some folds."""
-    fold = fold_corpus(corpus, _FOLDS, random_stream(0, "folds"), config.data)
+    """Return the answers of each classifier that `train` returns, in each of some folds.
+
+    Texts of classes that are too small for them are trained on only.
+    """
+    fold = folds_of_large_classes(corpus, _FOLDS, random_stream(0, "folds"), config.data)
     weight = np.ones(len(corpus)) if corpus.weight is None else corpus.weight / corpus.weight.mean(dtype=np.float64)
     found: list[list[Answers]] = []
     measured = 0

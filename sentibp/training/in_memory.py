@@ -18,7 +18,7 @@ from sentibp.config.paths import FILES, SOURCES
 from sentibp.config.python import in_python, keyword, line_in_python, plain, settings_of
 from sentibp.config.schema import Checkpoint, Config, Data, with_class_defaults
 from sentibp.data import sources
-from sentibp.data.corpus import Corpus, require_all_classes
+from sentibp.data.corpus import Corpus, require_all_classes, with_scored_classes
 from sentibp.data.dataset import IN_MEMORY, load_validation
 from sentibp.data.in_memory import InMemory, corpus_in_memory, fitting_validation, require_length, write_reviews
 from sentibp.data.label_encoder import (
@@ -364,8 +364,7 @@ def _given_validation(given: Given, data: Data) -> Corpus:
     require_same_order(texts, names[0], {names[1]: labels, "validation[2]": weight[0] if weight else None})
     number = class_numbers(labels, data, names[1], *weight)
     corpus = corpus_in_memory(texts, number, class_names(data.labels), *weight, names=names)
-    require_all_classes(corpus, "validation", "scores need both")
-    return corpus
+    return with_scored_classes(corpus, "validation", "scores need both")
 
 
 def _keep_reviews(run: Path, data: Data, given: Given) -> None:

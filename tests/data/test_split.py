@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from sentibp.config.schema import Data
 from sentibp.data.corpus import Corpus
 from sentibp.data.labels import without_classes
-from sentibp.data.split import fold_corpus, fold_groups, may_be_uncut, possible_share, split_corpus
+from sentibp.data.split import (
+    fold_corpus,
+    fold_groups,
+    folds_of_large_classes,
+    may_be_uncut,
+    possible_share,
+    split_corpus,
+    uncut_note,
+)
 from sentibp.errors import DataError
 from sentibp.utils.arrow import strings
 
@@ -224,6 +232,24 @@ def test_all_reviews_of_a_small_class_may_be_training_data(grouped):
         "about these classes"
     )
     assert validation.names == training.names == tuple("abcd")
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_no_fold_has_a_review_of_a_small_class(grouped):
+    label = np.random.default_rng(0).permutation(np.repeat([0, 1, 2, 3], [40, 3, 30, 2]))
+    whole = replace(of_classes(np.arange(75), label), group=np.arange(75) if grouped else None)
+    fold = fold_corpus(whole, 5, np.random.default_rng(0))
+    assert ((fold == -1) == np.isin(label, [1, 3])).all()
+    for number in range(5):
+        assert np.bincount(label[fold == number]).tolist() == [8, 0, 6]
+    assert uncut_note(whole, fold >= 0)[0].startswith("too few reviews to hold one out: b (3), d (2); all 5 ")
+    without = replace(whole.take(np.flatnonzero(fold >= 0)), names=("a", "c"))
+    without = replace(without, label=np.minimum(without.label, 1))
+    assert (fold_corpus(without, 5, np.random.default_rng(0)) == fold[fold >= 0]).all()
+    many = replace(of_classes(np.arange(40), np.repeat([0, 1, 2, 3], [16, 16, 4, 4])), group=None)
+    with pytest.raises(DataError, match=r"--folds 5: too many.*write --folds 4"):
+        fold_corpus(many, 5, np.random.default_rng(0))
+    assert set(folds_of_large_classes(many, 5, np.random.default_rng(0))[32:]) == {-1}, "where that does no harm"
 
 
 def test_many_small_classes_are_counted():

@@ -54,6 +54,25 @@ def test_no_training_has_the_texts_that_it_answers(monkeypatch, enough, folds):
     assert (len(seen), len(held_out)) == (folds, len(set(held_out))) == (folds, 20 * folds)
 
 
+def test_a_class_with_too_few_texts_for_the_folds_is_trained_on_only():
+    """Else a single text would leave a long list of topics without a trial, and without a prior."""
+    seen = []
+
+    def train(*both: Corpus) -> list[cross_validation.Start]:
+        seen.append([np.bincount(each.label, minlength=4).tolist() for each in both])
+        return [cross_validation._plain(settings, *both)]
+
+    label = np.where(np.arange(60) < 2, 0, 1 + np.arange(60) % 3).astype(np.int8)
+    names = ("rare", "x", "y", "z")
+    settings = Config.model_validate(config().model_dump() | {"data": {"labels": list(names), "ordered": False}})
+    (answers,) = cross_validation._held_out_answers(settings, replace(CORPUS, label=label, names=names), train)
+    assert [held_out[0] for _, held_out in seen] == [0, 0, 0]
+    assert [training[0] for training, _ in seen] == [2, 2, 2]
+    assert sum(len(each.label) for each in answers) == 58
+    assert {each.logits.shape[1] for each in answers} == {4}
+    assert set(np.concatenate([each.label for each in answers]).tolist()) == {1, 2, 3}
+
+
 def test_the_log_loss_does_not_grow_with_the_unit_of_the_weights():
     """It is compared with a number. (Naive Bayes counts in this unit, so that it is not quite the same.)"""
     weight = np.random.default_rng(0).uniform(0.5, 4, 60).astype(np.float32)

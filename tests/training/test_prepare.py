@@ -111,6 +111,22 @@ def test_a_validation_file_with_one_class(write_config, complaint):
     )
 
 
+def test_a_validation_file_without_some_of_many_classes(write_config, complaint):
+    topics = "abcdefghi"
+    write("train.csv", "text,label", [f"film {i} is {i % 9},{topics[i % 9]}" for i in range(90)])
+    write("dev.csv", "text,label", [f"book {i},{topics[i % 2]}" for i in range(10)])
+    data = {"source": "train.csv", "validation": "dev.csv", "labels": [*topics], "ordered": False}
+    notes = prepare(write_config(data=data, **SMALL)).notes
+    told = (
+        "no review is c and no d and no e and no f and no g and of 2 more classes; the scores say nothing about these"
+    )
+    assert f"data.validation: dev.csv: {told} classes" in notes
+    write("dev.csv", "text,label", ["book,a"])
+    assert complaint(DataError, dataset.load_data, write_config(data=data).config).startswith(
+        "data.validation: dev.csv: no review is b and no c and no d"
+    )
+
+
 def test_groups_in_both_files_are_counted(write_config):
     write("train.csv", "text,label,film", reviews(200, "film", "{}"))
     write("dev.csv", "text,label,film", [f"book {i} is fine,{i % 2},{40 + i // 4}.0" for i in range(80)])
