@@ -309,10 +309,8 @@ def folds_of_large_classes(
     if len(numbers) < 2:
         return fold_corpus(corpus, folds, rng, data)
     rows = np.flatnonzero(is_large[corpus.label])
-    large = corpus.take(rows)
-    large = replace(
-        large, label=np.searchsorted(numbers, large.label), names=tuple(corpus.names[i] for i in numbers.tolist())
-    )
+    names = tuple(corpus.names[i] for i in numbers.tolist())
+    large = replace(corpus.take(rows), label=np.searchsorted(numbers, corpus.label[rows]), names=names)
     fold = np.full(len(corpus), -1)
     fold[rows] = fold_corpus(large, folds, rng, data)
     return fold
