@@ -167,28 +167,26 @@ def scale_backward(traced: LayerTrace, trace: Trace, dims: int) -> list[Line]:
 # --- the adaptive temperature
 
 
-def _spread(traced: LayerTrace) -> tuple[AdaptiveTemperature, float, float, float]:
-    """Return the layer before the update, and the m, s and T of the review."""
+def _temperature(traced: LayerTrace) -> tuple[AdaptiveTemperature, list[float], float, float]:
+    """Return the layer before the update, and of the review: the deviations c_k of its z from their mean, s, and T."""
     layer = AdaptiveTemperature(traced.before["power"], traced.layer.buffers["spread"])
-    mean, (_, s), rate = traced.x[0].mean(), layer.deviations(traced.x), layer.rate(traced.x)
-    return layer, float(mean), float(s[0, 0]), 1 / float(rate[0, 0])
+    (c, s), rate = layer.deviations(traced.x), layer.rate(traced.x)
+    return layer, c[0].tolist(), float(s[0, 0]), 1 / float(rate[0, 0])
 
 
 def temperature_forward(traced: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     """Return the lines from the outputs of the last linear layer to the logits."""
     shown, z = _shown(trace, dims), [number(each) for each in traced.x[0].tolist()]
-    layer, mean, s, t = _spread(traced)
+    layer, c, s, t = _temperature(traced)
     power, usual = number(layer.params["power"][0]), number(layer.buffers["spread"][0])
-    squares = [f"({each} - {parenthesized(number(mean))})^2" for each in z]
+    squares, source = [f"{parenthesized(number(each))}^2" for each in c], source_of(AdaptiveTemperature.deviations)
     return [
         "The numbers z of a text grow faster than how sure its answer should be, so they are divided by a temperature. "
         "s is their standard deviation, and r that of a usual text.",
-        Formula("m = (z_1 + ... + z_K) / K", source_of(AdaptiveTemperature.deviations)),
-        Number("m", f"({_sum(z, shown)}) / {len(z)}", mean),
-        Formula(
-            f"s = sqrt(((z_1 - m)^2 + ... + (z_K - m)^2) / K + {layer.EPSILON:g})",
-            source_of(AdaptiveTemperature.deviations),
-        ),
+        Formula("m = (z_1 + ... + z_K) / K;  c_k = z_k - m", source),
+        Number("m", f"({_sum(z, shown)}) / {len(z)}", float(traced.x[0].mean())),
+        Table(_columns(shown), [_row("c", c[:shown])], computed=True),
+        Formula(f"s = sqrt((c_1^2 + ... + c_K^2) / K + {layer.EPSILON:g})", source),
         Number("s", f"sqrt(({_sum(squares, shown)}) / {len(z)} + {layer.EPSILON:g})", s),
         Formula(f"T = (s / r)^a, with r = {usual} and a = {power}", source_of(AdaptiveTemperature.rate)),
         Number("T", f"({number(s)} / {usual})^{power}", t),
@@ -200,21 +198,19 @@ def temperature_forward(traced: LayerTrace, trace: Trace, dims: int) -> list[Lin
 def temperature_backward(traced: LayerTrace, trace: Trace, dims: int) -> list[Line]:
     """Return the lines from the derivatives of the logits to those of the outputs of the last linear layer."""
     shown, z, dl = _shown(trace, dims), traced.x[0].tolist(), traced.dy[0].tolist()
-    layer, mean, s, t = _spread(traced)
+    layer, c, s, t = _temperature(traced)
     power, usual = number(layer.params["power"][0]), number(layer.buffers["spread"][0])
-    g = float(np.dot(z, dl))
+    g, da = float(np.dot(z, dl)), float(traced.grads["power"][0])
     products = [f"{number(a)}*{number(b)}" for a, b in zip(dl, z, strict=True)]
     lines: list[Line] = [
         "Each z moves its own logit, and with s the temperature of all.",
         Formula("g = sum over k of dl_k z_k", traced.backward_source),
         Number("g", _sum(products, shown), g),
-        Formula("dz_k = (dl_k - a g (z_k - m) / (K s^2)) / T", source_of(AdaptiveTemperature.input_gradient)),
+        Formula("dz_k = (dl_k - a g c_k / (K s^2)) / T", source_of(AdaptiveTemperature.input_gradient)),
     ]
-    of_power = f"{parenthesized(power)} * {parenthesized(number(g))}"
     for k in range(shown):
-        share = f"{of_power} * ({number(z[k])} - {parenthesized(number(mean))}) / ({len(z)} * {number(s)}^2)"
+        share = f"{power} * {parenthesized(number(g))} * {parenthesized(number(c[k]))} / ({len(z)} * {number(s)}^2)"
         lines.append(Number(f"dz[{k + 1}]", f"({number(dl[k])} - {share}) / {number(t)}", float(traced.dx[0, k])))
-    da = float(traced.grads["power"][0])
     return [
         *lines,
         Formula("da = -log(s / r) g / T", traced.backward_source),
