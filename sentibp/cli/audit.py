@@ -82,7 +82,7 @@ def audit(
     if json:
         print_json(
             {
-                "reviews": len(result.corpus),
+                "reviews": result.reviews,
                 "folds": result.folds,
                 "agreement": result.accuracy,
                 "commoner": result.majority,
@@ -117,7 +117,7 @@ def _print(result: LabelAudit, command: str | None) -> None:
     from sentibp.model.head import answer
 
     print_text(
-        f"{counted(len(result.corpus), 'review')} in {result.folds} folds; accuracy {result.accuracy:.4f} out of fold"
+        f"{counted(result.reviews, 'review')} in {result.folds} folds; accuracy {result.accuracy:.4f} out of fold"
     )
 
     number, several = int(result.confident.sum()), result.positive.ndim == 2

@@ -277,7 +277,9 @@ def _print_classes(scores: Mapping[str, Any]) -> None:
     On a terminal that is too narrow for names above the columns, the classes have numbers, and long names are cut.
     """
     names = columns = list(scores["classes"])
-    by_class = [(_count(each["n"]), *list(each.values())[1:]) for each in scores["classes"].values()]
+    by_class = [
+        (_count(each["n"]), *(list(each.values())[1:] if each["n"] else "---")) for each in scores["classes"].values()
+    ]
     counts = [tuple(map(_count, row.values())) for row in scores["confusion"].values()]
     if sys.stdout.isatty() and _width(_class_tables(names, columns, by_class, counts)) > terminal_width():
         columns = [str(number) for number in range(1, len(names) + 1)]

@@ -134,14 +134,14 @@ def may_be_uncut(total: Sequence[int], held_out: Sequence[int]) -> bool:
     return len(total) > 2 and is_left and scored >= 2 and rare <= _RARE * sum(total)
 
 
-def uncut_note(corpus: Corpus, chosen: np.ndarray) -> list[str]:
+def uncut_note(corpus: Corpus, chosen: np.ndarray, what: str = "the scores say") -> list[str]:
     """Return a note on the classes of which no review is held out, the largest first; nothing if there are none.
 
-    `chosen` (n,) says which reviews are held out.
+    `chosen` (n,) says which reviews are held out, and `what` what says nothing about these classes.
     """
     assert corpus.label is not None
     total, held_out = (np.bincount(each, minlength=len(corpus.names)) for each in (corpus.label, corpus.label[chosen]))
-    small = np.flatnonzero(held_out == 0)
+    small = np.flatnonzero((held_out == 0) & (total > 0))
     small = small[np.argsort(-total[small], kind="stable")]
     if not len(small):
         return []
@@ -150,8 +150,8 @@ def uncut_note(corpus: Corpus, chosen: np.ndarray) -> list[str]:
     count, classes = int(total[small].sum()), "this class" if len(small) == 1 else "these classes"
     all_of_them = "its review is" if count == 1 else f"all {count:,} reviews are"
     return [
-        f"too few reviews to hold one out: {', '.join(names)}{more}; {all_of_them} training data, and the scores say "
-        f"nothing about {classes}"
+        f"too few reviews to hold one out: {', '.join(names)}{more}; {all_of_them} training data, and {what} nothing "
+        f"about {classes}"
     ]
 
 

@@ -229,7 +229,9 @@ def _class_rows(scores: Mapping[str, Any]) -> list[dict[str, str]]:
     rows = []
     for name, each in classes.items():
         values = {key: finite_number(each.get(key)) for key in ("n", "precision", "recall", "f1")} if each else {}
-        shown = {key: "" if v is None else f"{v:,.6g}" if key == "n" else f"{v:.4f}" for key, v in values.items()}
+        unscored = {key: None for key in values if key != "n"} if values.get("n") == 0 else {}
+        values |= unscored
+        shown = {key: "–" if v is None else f"{v:,.6g}" if key == "n" else f"{v:.4f}" for key, v in values.items()}
         rows.append({"name": str(name), **shown})
     return rows
 

@@ -34,7 +34,7 @@ from sentibp.data.encode import groups, learn_vocabulary, no_features, training_
 from sentibp.data.examples import Examples
 from sentibp.data.labels import classes_of
 from sentibp.data.overlap import has_many_near_duplicates, near_duplicates
-from sentibp.data.split import fold_groups, groups_of, text_folds, without_groups
+from sentibp.data.split import fold_groups, groups_of, may_be_uncut, text_folds, uncut_note, without_groups
 from sentibp.data.tokenizer import Tokens
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.explain import Contribution, difference, explain
@@ -73,18 +73,19 @@ class LabelAudit(NamedTuple):
     """The result of an audit. The out-of-fold probabilities are calibrated on the given labels."""
 
     corpus: Corpus
-    positive: Array  # (n,) the out-of-fold probability of positive; (n, K) of each of more than two labels
+    positive: Array  # (n,) the out-of-fold probability of positive; (n, K) of each of more than two labels; else NaN
     order: Array  # (n,) the indices of the reviews, the most probable errors first
     issues: list[LabelIssue]  # the first of them
     confident: Array  # (n,) bool, the result of `confident_issues`
     folds: int
+    reviews: int  # in a fold: all, but those of labels that are too small
     accuracy: float  # the share of labels that agree with the out-of-fold prediction
     majority: float  # the share of the most frequent label
 
     @property
     def is_chance(self) -> bool:
         """Whether the accuracy is within two standard errors of always predicting the most frequent label."""
-        return self.accuracy <= self.majority + 2 * math.sqrt(self.majority * (1 - self.majority) / len(self.corpus))
+        return self.accuracy <= self.majority + 2 * math.sqrt(self.majority * (1 - self.majority) / self.reviews)
 
 
 class AuditTarget(NamedTuple):
@@ -145,6 +146,8 @@ def audit_labels(
     assert corpus.label is not None and corpus.place is not None
     label, n = corpus.label, len(corpus)
     fold = _folds(corpus, label, folds, settings.data)
+    for text in uncut_note(corpus, fold >= 0, "the audit says"):
+        watch(Note(text))
     folds = int(fold.max()) + 1
     tokens, vocabulary, features = _encode(corpus, settings)
     for text in _similar_note(corpus, tokens, fold, settings):
@@ -164,18 +167,29 @@ def audit_labels(
         first = held_out[_rank(logits[held_out], label[held_out])[:count]]
         for i, text in zip(first.tolist(), corpus.take(first).text.to_pylist(), strict=True):
             issues[i] = _issue(corpus.place[i].as_py(), classes.names[label[i]], text, classifier)
-    factor = fit_temperature(logits, label, data_corpus.independent_weights(corpus, np.zeros(0, np.int64)))
-    positive = probability(factor * logits)
-    order = _rank(logits, label)
+    return _result(corpus, logits, fold, issues, count)
+
+
+def _result(corpus: Corpus, logits: Array, fold: Array, issues: dict[int, LabelIssue], count: int) -> LabelAudit:
+    """Return the audit of the reviews that are in a fold, the others at the end; the first `count` have `issues`."""
+    assert corpus.label is not None
+    rows = np.flatnonzero(fold >= 0)
+    label, found = corpus.label[rows], logits[rows]
+    factor = fit_temperature(found, label, data_corpus.independent_weights(corpus.take(rows), np.zeros(0, np.int64)))
+    positive, confident = probability(factor * logits), np.zeros(len(fold), bool)
+    positive[fold < 0] = np.nan
+    confident[rows] = confident_issues(positive[rows], label)
+    order = rows[_rank(found, label)]
     return LabelAudit(
         corpus=corpus,
         positive=positive,
-        order=order,
+        order=np.concatenate((order, np.flatnonzero(fold < 0))),
         issues=[_scaled(issues[i], factor, positive[i]) for i in order[:count].tolist()],
-        confident=confident_issues(positive, label),
-        folds=folds,
-        accuracy=float(np.mean(_agrees(logits, label))),
-        majority=float(np.bincount(label, minlength=2).max() / len(label)),
+        confident=confident,
+        folds=int(fold.max()) + 1,
+        reviews=len(rows),
+        accuracy=float(np.mean(_agrees(found, label))),
+        majority=float(np.bincount(label, minlength=2).max() / len(rows)),
     )
 
 
@@ -199,7 +213,16 @@ def _load(resolved: Resolved) -> tuple[Config, Corpus, tuple[str, ...]]:
 
 
 def _folds(corpus: Corpus, label: Array, folds: int, data: Data) -> Array:
-    """Return the fold of each review (n,). Reviews of a group or block are in one fold, and else equal texts."""
+    """Return the fold of each review (n,). Reviews of a group or block are in one fold, and else equal texts.
+
+    Reviews of a label that is too small for that are in no fold, -1, if it is one of many; see `may_be_uncut`.
+    """
+    total = np.bincount(label)
+    present = total[total > 0]
+    if (present < folds).any() and may_be_uncut(present.tolist(), (present // folds).tolist()):
+        rows, fold = np.flatnonzero(total[label] >= folds), np.full(len(label), -1)
+        fold[rows] = _folds(corpus.take(rows), label[rows], folds, data)
+        return fold
     group, key = groups_of(corpus, data)
     if group is None:
         return _text_folds(data_corpus.text_groups(corpus), label, folds)
@@ -370,7 +393,8 @@ def to_csv(result: LabelAudit) -> bytes:
         for i, text, place in zip(rows.tolist(), texts, places, strict=True):
             shown = result.positive[i]
             predicted = names[int(shown.argmax())] if several else answer(float(shown)).label
-            row = [text, names[corpus.label[i]], predicted, f"{shown.max():.4f}"]
+            said = [predicted, f"{shown.max():.4f}"] if np.isfinite(shown).all() else ["", ""]
+            row = [text, names[corpus.label[i]], *said]
             row += ["yes" if result.confident[i] else "", *file_and_row(place)]
             writer.writerow([*row, *(repr(values[i].item()) for values in extra.values())])
     return content.getvalue().encode()

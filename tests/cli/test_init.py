@@ -178,6 +178,9 @@ def test_labels_of_a_row_that_keep_reviews_from_being_held_out_are_told(sentibp,
     )
     done = sentibp("train", "more.yaml", *SHORT)
     assert "too few reviews to hold one out: War (1); its review is training data" in done.err
+    scored = [line.split() for line in sentibp("eval").out.splitlines()]
+    assert ["War", "0", "-", "-", "-"] in scored
+    assert "| War | 0 | – | – | – |" in sentibp("card").out
     write("topics.csv", ["text", "topic"], [*rows[:8], ["one shot was fired", "War"]])
     advice = sentibp("init", "topics.csv").out.splitlines()[-2]
     assert advice.startswith("advice   no review is held out, so that the accuracy on new reviews will not be known: ")

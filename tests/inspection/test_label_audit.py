@@ -80,8 +80,7 @@ def test_networks_train_for_so_many_epochs_and_chance_is_told(monkeypatch):
     result = audit_labels(load_config("quickstart", [*SMALL, "data.source=mine.csv"]), 2, 1, epochs=2)
     assert epochs == [1, 2, 1, 2]
     for n, accuracy, is_chance in (100, 0.59, True), (100, 0.61, False), (25, 0.69, True), (25, 0.71, False):
-        corpus = result.corpus.take(np.arange(n))
-        found = result._replace(corpus=corpus, accuracy=accuracy, majority=0.5)
+        found = result._replace(reviews=n, accuracy=accuracy, majority=0.5)
         assert found.is_chance == is_chance, "two standard errors"
 
 
@@ -200,6 +199,27 @@ def test_text_folds():
     )
     with pytest.raises(DataError, match="an audit needs two"):
         label_audit._text_folds(np.array([0, 1, 1]), np.array([0, 1, 1]), 5)
+
+
+@pytest.mark.parametrize("group_similar", [False, True])
+def test_labels_that_are_too_small_for_the_folds_are_not_audited(write_config, group_similar):
+    """Their reviews are trained on, and they stay in the corrected file. All of the audit was refused."""
+    words = {"food": "meal dish cook soup", "price": "cheap cost money bill", "staff": "waiter polite rude host"}
+    rows = [[f"{' '.join(np.roll(words[k].split(), i)[:3])} {i}", k] for i in range(20) for k in words]
+    rows[4][1] = "food"  # a price
+    rows += [["a view of the sea", "view"], ["a fine view", "view"]]
+    write(rows)
+    data = {"source": "mine.csv", "labels": ["food", "price", "staff", "view"], "ordered": False}
+    notes = []
+    result = audit_labels(write_config(data=data | {"group_similar": group_similar}), 5, 3, watch=notes.append)
+    told = "too few reviews to hold one out: view (2); all 2 reviews are training data"
+    assert notes[0].text == f"{told}, and the audit says nothing about this class"
+    assert (result.reviews, len(result.corpus), result.folds) == (60, 62, 5)
+    assert index_of(result.issues[0].place) == 4
+    assert 0.9 < result.accuracy < 1
+    written = list(csv.reader(io.StringIO(label_audit.to_csv(result).decode())))
+    assert sorted(row[:2] for row in written[1:]) == sorted(rows)
+    assert [row[1:5] for row in written[-2:]] == [["view", "", "", ""]] * 2
 
 
 def test_folds_of_groups(write_config, complaint, monkeypatch):
