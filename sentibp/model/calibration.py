@@ -65,7 +65,8 @@ def fit_temperature(
 ) -> float:
     """Return the factor of the logits with the least cross-entropy, shrunk towards the mode of the prior.
 
-    This is temperature scaling (Guo et al., 2017: 1 / T). The logits are (n,), or (n, K) for K labels.
+    This is temperature scaling (Guo et al., 2017: 1 / T). The logits are (n,), or (n, K) for K labels. `label` (n,) are
+    the numbers of the labels; it may also be a share of each review in label 1 (n,), or in each label (n, K).
 
     A review of weight k counts as k reviews, one of weight 0 as none; without any, the factor is the mode. Labels do
     not change, only probabilities. Losses and prior are convex, so Newton's method finds the minimum.
@@ -77,7 +78,7 @@ def fit_temperature(
         if z.ndim == 2:
             p = softmax(factor * z)
             mean = np.sum(p * z, axis=1)  # of the logit, by the probabilities
-            slopes, curvatures = mean - z[np.arange(len(z)), label], np.sum(p * z * z, axis=1) - mean**2
+            slopes, curvatures = mean - _of_label(z, label), np.sum(p * z * z, axis=1) - mean**2
             return float(weight @ slopes), float(weight @ curvatures)
         p = sigmoid(factor * z)
         return float(np.sum(weight * z * (p - label))), float(np.sum(weight * z * z * p * (1 - p)))
@@ -91,6 +92,11 @@ def fit_temperature(
         if abs(step) < 1e-9 * factor or not _LOWEST < factor < _HIGHEST:
             break
     return float(min(max(factor, _LOWEST), _HIGHEST))
+
+
+def _of_label(values: Array, label: Array) -> Array:
+    """Return the value of each review's label, or the mean by its shares in them: (n, K), (n,) or (n, K) -> (n,)."""
+    return np.sum(values * label, axis=1) if label.ndim == 2 else values[np.arange(len(values)), label]
 
 
 def fit_scale_and_shift(
@@ -160,18 +166,17 @@ def fit_adaptive_temperature(
     """Return the factor f and the power a in [0, 1] for which f z / (s / r)^a has the least cross-entropy.
 
     The logits z are (n, K); s is their standard deviation in a review, and r its geometric mean. f and a are shrunk as
-    the prior says, and a review of weight k counts as k reviews.
+    the prior says, and a review of weight k counts as k reviews. `label` is that of `fit_temperature`.
     """
     from scipy.optimize import minimize
 
-    z, n = logits.astype(np.float64), len(logits)
-    weight = np.ones(n) if weight is None else weight.astype(np.float64)
-    total = float(weight.sum())
+    z = logits.astype(np.float64)
+    weight = np.ones(len(z)) if weight is None else weight.astype(np.float64)
     alone = fit_temperature(logits, label, weight, prior)
-    if not total:
+    if not weight.any():
         return AdaptiveFit(alone, 0.0, 1.0, 0.0, 0.0)
     log_s = AdaptiveTemperature(np.zeros(1), np.ones(1)).log_spread(z)  # (n, 1)
-    usual = float(weight @ log_s[:, 0]) / total
+    usual = float(weight @ log_s[:, 0] / weight.sum())
     relative = log_s - usual
 
     def scaled(factor: float, power: float) -> Array:
@@ -180,12 +185,15 @@ def fit_adaptive_temperature(
     def loss_and_gradient(theta: Array) -> tuple[float, Array]:
         factor, power = theta.tolist()
         logits = scaled(factor, power)
-        mean, dz = softmax_cross_entropy(logits, label, weight)
-        slopes = np.array([np.sum(dz * logits) / factor, -np.sum(dz * logits * relative)])
+        most = logits.max(axis=1)
+        total = np.log(np.sum(np.exp(logits - most[:, None]), axis=1)) + most
+        loss = float(weight @ (total - _of_label(logits, label)))
+        slope = weight * (np.sum(np.exp(logits - total[:, None]) * logits, axis=1) - _of_label(logits, label))  # (n,)
+        slopes = np.array([slope.sum() / factor, -(slope @ relative[:, 0])])
         strength, ratio = prior.shrinking if factor < prior.mode else prior.growing, factor / prior.mode
         penalty = strength * (ratio - 1 - np.log(ratio)) + prior.precision * (power - prior.power) ** 2 / 2
         slopes_of_it = [strength * (1 / prior.mode - 1 / factor), prior.precision * (power - prior.power)]
-        return mean * n + penalty, n * slopes + slopes_of_it
+        return loss + penalty, slopes + slopes_of_it
 
     with single_threaded_blas:
         bounds = [(_LOWEST, _HIGHEST), (0.0, 1.0)]

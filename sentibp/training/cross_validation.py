@@ -62,7 +62,7 @@ class Trial(NamedTuple):
     """What short trainings of 1 + k configs say: one without columns of words, and k with them."""
 
     losses: Array  # (1 + k,) the log loss of each on texts that it was not trained on, with the best temperature
-    priors: list[CalibrationPrior]  # k, what to expect of the calibration of those with columns
+    priors: list[CalibrationPrior]  # 1 + k, what to expect of the calibration of each
 
 
 @single_threaded_blas
@@ -77,7 +77,7 @@ def try_starts(plain: Config, informed: Sequence[Config], corpus: Corpus, pretra
 
     answers = _held_out_answers(plain, corpus, train)
     losses = np.array([_loss(folds) for folds in answers])
-    return Trial(losses, [_prior(folds, len(corpus.names), _head(plain)) for folds in answers[1:]])
+    return Trial(losses, [_prior(folds, len(corpus.names), _head(plain)) for folds in answers])
 
 
 @single_threaded_blas
@@ -134,14 +134,14 @@ def _prior(folds: Sequence[Answers], classes: int, head: str) -> CalibrationPrio
     if not np.isfinite(logits).all():
         return USUAL_PRIOR
     other = 1 / ((np.bincount(label, minlength=classes) + 2) * (classes - 1))[label]  # (n,)
-    shares = [np.where(label == each, 1 - (classes - 1) * other, other) for each in range(classes)]
-    copies = np.concatenate([logits] * classes), np.repeat(np.arange(classes), len(label))
-    weights = np.concatenate([weight * share for share in shares])
-    mode, least = fit_temperature(*copies, weights), (USUAL_PRIOR.shrinking, USUAL_PRIOR.growing)
+    shares = np.repeat(other[:, None], classes, axis=1)
+    shares[np.arange(len(label)), label] = 1 - (classes - 1) * other
+    told = logits, shares if logits.ndim == 2 else shares[:, 1], weight
+    mode, least = fit_temperature(*told), (USUAL_PRIOR.shrinking, USUAL_PRIOR.growing)
     prior = CalibrationPrior(mode, *(max(_WORTH * effective_number(weight), each) for each in least))
     if head != "softmax":
         return prior
-    found = fit_adaptive_temperature(*copies, weights, USUAL_PRIOR._replace(mode=mode))
+    found = fit_adaptive_temperature(*told, USUAL_PRIOR._replace(mode=mode))
     return prior._replace(power=found.power, precision=prior.precision + _WORTH * found.precision)
 
 

@@ -185,11 +185,12 @@ def _with_known_words(
     trial = _try_starts(plain, candidates, training, pretrained)
     if trial is not None and not _helps(trial, len(training), enough):
         told = "what is known of English words helps little or not at all with these labels: log loss "
-        return plain, inputs, f"{told}{trial.losses[1:].min():.3f} with it, {trial.losses[0]:.3f} without"
+        told += f"{trial.losses[1:].min():.3f} with it, {trial.losses[0]:.3f} without"
+        return plain, inputs._replace(prior=trial.priors[0]), told
     is_weaker = trial is not None and len(decays) > 1 and bool(trial.losses[2] < _CLEARLY * trial.losses[1])
     told = f", with pretrain.decay {decays[1]}" if is_weaker else ""
     chosen = candidates[is_weaker]
-    prior = None if trial is None else trial.priors[is_weaker]
+    prior = None if trial is None else trial.priors[1 + is_weaker]
     files, lexicon = initial_file_facts(chosen), load_lexicon(chosen)
     return chosen, inputs._replace(pretrained=pretrained, lexicon=lexicon, files=files, prior=prior), told
 

@@ -515,7 +515,7 @@ def test_few_long_texts_in_english_start_from_known_words(here, monkeypatch):
     monkeypatch.setattr(suited_defaults, "FEWEST", 100)
     many = "the default settings are those of the config long_texts"
     assert any(note.endswith(many) for note in notes("pretrain.vectors=none"))
-    monkeypatch.setattr(suited_defaults, "try_starts", lambda *_: Trial(np.array([0.5, 0.5, 0.5]), [USUAL_PRIOR] * 2))
+    monkeypatch.setattr(suited_defaults, "try_starts", lambda *_: Trial(np.array([0.5, 0.5, 0.5]), [USUAL_PRIOR] * 3))
     monkeypatch.setattr(suited_defaults, "_CHANCE", 0)
     little = "what is known of English words helps little or not at all with these labels: log loss 0.500 with it"
     assert any(f"{many}; {little}" in note for note in notes())
@@ -687,7 +687,7 @@ def test_known_words_are_used_if_both_log_losses_are_next_to_nothing(here):
     ],
 )
 def test_known_words_must_lower_the_log_loss_clearly(plain, known, texts, enough, helps):
-    trial = Trial(np.array([plain, known + 0.1, known]), [USUAL_PRIOR] * 2)
+    trial = Trial(np.array([plain, known + 0.1, known]), [USUAL_PRIOR] * 3)
     assert suited_defaults._helps(trial, texts, enough) == helps
 
 
@@ -721,7 +721,7 @@ def no_effect(overrides) -> str | None:
 def losses(configs, tried: list[float]) -> Trial:
     """Return log losses that speak for what is known of words, and write down what was tried."""
     tried += [config.pretrain.decay for config in configs]
-    return Trial(np.array([0.5, *([0.4] * len(configs))]), [USUAL_PRIOR] * len(configs))
+    return Trial(np.array([0.5, *([0.4] * len(configs))]), [USUAL_PRIOR] * (1 + len(configs)))
 
 
 @pytest.mark.parametrize("lexicon", ["vader", "none"])
@@ -750,13 +750,14 @@ def test_labels_that_known_words_predict(here):
     config = load_config("default", ["data.source=en.csv"]).config
     informed = for_short_texts(config)
     corpus = load_inputs(config).reviews.training
-    (plain, known), priors = try_starts(config, [informed], corpus, load_builtin())
+    (plain, known), (alone, informed_prior) = try_starts(config, [informed], corpus, load_builtin())
     assert known < 0.6 < plain
     weaker = load_config("default", ["data.source=en.csv", "pretrain.decay=0.1"]).config
     again = try_starts(config, [informed, for_short_texts(weaker)], corpus, load_builtin())
     assert again.losses[:2].tolist() == [plain, known] != again.losses[::2].tolist()
-    assert again.priors[:1] == priors != again.priors[1:]
-    assert [expected_calibration(informed, corpus, load_builtin())] == priors
+    assert again.priors[:2] == [alone, informed_prior] != again.priors[1:]
+    assert expected_calibration(informed, corpus, load_builtin()) == informed_prior
+    assert expected_calibration(config, corpus, None) == alone, "it is not computed again"
     taught = load_config(outcome.run / "config.yaml").config.pretrain.decay
     assert taught in (1.0, 0.1)
     assert reproduce(outcome.run).same
@@ -764,12 +765,12 @@ def test_labels_that_known_words_predict(here):
 
 def test_a_weaker_penalty_for_labels_that_words_tell_apart(here, monkeypatch):
     write("en.csv", "text,label", opinion_rows(160))
-    priors = [CalibrationPrior(0.6, 20, 20), CalibrationPrior(0.4, 20, 20)]
+    priors = [CalibrationPrior(mode, 20, 20) for mode in (0.8, 0.6, 0.4)]
     for losses, weaker in (([0.5, 0.4, 0.393], False), ([0.5, 0.4, 0.391], True), ([0.4, 0.5, 0.391], True)):
         monkeypatch.setattr(suited_defaults, "try_starts", lambda *_, losses=losses: Trial(np.array(losses), priors))
         data = prepare(load_config("default", ["data.source=en.csv"]))
         assert (data.config.pretrain.vectors, data.config.pretrain.decay) == ("builtin", 0.1 if weaker else 1.0)
-        assert data.prior == priors[weaker]
+        assert data.prior == priors[1 + weaker]
 
 
 def test_other_texts_tell_the_factor_of_calibration_where_validation_reviews_are_few(here):
