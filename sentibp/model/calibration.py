@@ -26,6 +26,7 @@ _LOWEST, _HIGHEST = 0.01, 100.0  # the range of the factor
 _SHIFT = 2.0  # the standard deviation of the shift of a logit
 _MIXING = 1.0  # of the weight of a model in a mixture
 
+_FINE = 1e-3  # of a power
 _WORTH_A_PARAMETER = 1.0  # the sum of losses that a parameter has to save (Akaike, 1974)
 
 
@@ -168,43 +169,48 @@ def fit_adaptive_temperature(
     The logits z are (n, K); s is their standard deviation in a review, and r its geometric mean. f and a are shrunk as
     the prior says, and a review of weight k counts as k reviews. `label` is that of `fit_temperature`.
     """
-    from scipy.optimize import minimize
-
     z = logits.astype(np.float64)
     weight = np.ones(len(z)) if weight is None else weight.astype(np.float64)
-    alone = fit_temperature(logits, label, weight, prior)
     if not weight.any():
-        return AdaptiveFit(alone, 0.0, 1.0, 0.0, 0.0)
+        return AdaptiveFit(prior.mode, 0.0, 1.0, 0.0, 0.0)
     log_s = AdaptiveTemperature(np.zeros(1), np.ones(1)).log_spread(z)  # (n, 1)
     usual = float(weight @ log_s[:, 0] / weight.sum())
     relative = log_s - usual
 
-    def scaled(factor: float, power: float) -> Array:
-        return factor * np.exp(-power * relative) * z
-
-    def loss_and_gradient(theta: Array) -> tuple[float, Array]:
-        factor, power = theta.tolist()
-        logits = scaled(factor, power)
-        most = logits.max(axis=1)
-        total = np.log(np.sum(np.exp(logits - most[:, None]), axis=1)) + most
-        loss = float(weight @ (total - _of_label(logits, label)))
-        slope = weight * (np.sum(np.exp(logits - total[:, None]) * logits, axis=1) - _of_label(logits, label))  # (n,)
-        slopes = np.array([slope.sum() / factor, -(slope @ relative[:, 0])])
+    def best(power: float) -> tuple[float, float]:
+        """Return the sum of losses and priors with the best factor, and this factor."""
+        scaled = np.exp(-power * relative) * z
+        factor = fit_temperature(scaled, label, weight, prior)
+        loss = weight @ (np.logaddexp.reduce(factor * scaled, axis=1) - _of_label(factor * scaled, label))
         strength, ratio = prior.shrinking if factor < prior.mode else prior.growing, factor / prior.mode
         penalty = strength * (ratio - 1 - np.log(ratio)) + prior.precision * (power - prior.power) ** 2 / 2
-        slopes_of_it = [strength * (1 / prior.mode - 1 / factor), prior.precision * (power - prior.power)]
-        return loss + penalty, slopes + slopes_of_it
+        return float(loss + penalty), factor
 
-    with single_threaded_blas:
-        bounds = [(_LOWEST, _HIGHEST), (0.0, 1.0)]
-        found = minimize(loss_and_gradient, [alone, prior.power], jac=True, method="L-BFGS-B", bounds=bounds)
-        without = loss_and_gradient(np.array([alone, 0.0]))[0]
-    factor, power = found.x.tolist()
-    logits = scaled(factor, power)
-    p = softmax(logits)
-    variance = np.sum(p * logits**2, axis=1) - np.sum(p * logits, axis=1) ** 2
+    inside, alone = _least(lambda power: best(power)[0], 0.0, 1.0), best(0.0)[0]
+    power = min(0.0, inside, 1.0, key=lambda power: best(power)[0])
+    total, factor = best(power)
+    scaled = factor * np.exp(-power * relative) * z
+    p = softmax(scaled)
+    variance = np.sum(p * scaled**2, axis=1) - np.sum(p * scaled, axis=1) ** 2
     precision = float(weight @ (variance * relative[:, 0] ** 2))
-    return AdaptiveFit(factor, power, factor * np.exp(usual), float(without - found.fun), precision)
+    return AdaptiveFit(factor, power, factor * float(np.exp(usual)), alone - total, precision)
+
+
+def _least(function: Callable[[float], float], low: float, high: float) -> float:
+    """Return where a function with one minimum between `low` and `high` is least, to _FINE: golden-section search."""
+    share = (np.sqrt(5) - 1) / 2
+    left, right = high - share * (high - low), low + share * (high - low)
+    at_left, at_right = function(left), function(right)
+    while high - low > _FINE:
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - share * (high - low)
+            at_left = function(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + share * (high - low)
+            at_right = function(right)
+    return float((low + high) / 2)
 
 
 def mixture_weights(logits: Array, label: Array, weight: Array | None = None) -> Array:
