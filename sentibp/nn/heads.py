@@ -130,7 +130,7 @@ class AdaptiveTemperature(Layer):
     EPSILON = 1e-6  # added to the variance, so that T is above 0 where all logits are equal
 
     def __init__(self, power: Array, spread: Array):
-        """`power` (1,) is a, a parameter; `spread` (1,) is r, which is no parameter: with it, a would be redundant."""
+        """`power` (1,) is a, a parameter. `spread` (1,) is r, a constant: it scales all logits, as the weights do."""
         super().__init__(power=power)
         self.buffers = {"spread": spread}
 

@@ -414,6 +414,21 @@ def test_a_saved_model_is_the_same(tmp_path, head, k):
     assert tensor_file.read_tensor_file(tmp_path / "m.safetensors")[0]["format"] == _CLASS_FORMAT
 
 
+def test_a_temperature_where_there_can_be_none_is_damage(tmp_path):
+    """It divides the logits of classes without an order, and the spread of a usual text is above 0."""
+    power, spread = np.array([0.5], np.float32), np.array([2], np.float32)
+    for kind, other in (("scale", {}), ("softmax", {"temperature.spread": 0 * spread}), ("softmax", {})):
+        built = classifier(config(kind, 3, [12]))
+        tensors = {"temperature.power": power, "temperature.spread": spread, **other}
+        words = {f"vocabulary.{name}": tensor for name, tensor in built.vocabulary.tensors().items()}
+        (tmp_path / "m.safetensors").write_bytes(built.pack_file(built.tensors() | words | tensors))
+        if kind == "softmax" and not other:
+            assert model_file.load_model(tmp_path / "m.safetensors").spec.adaptive_temperature
+            continue
+        with pytest.raises(DataError, match=r"damaged: temperature\.(power is there, but|spread is not above 0)"):
+            model_file.load_model(tmp_path / "m.safetensors")
+
+
 def test_two_classes_keep_their_format(tmp_path):
     two = Config.model_validate({"text": {"ngrams": 1}})
     vocabulary, x = examples()
