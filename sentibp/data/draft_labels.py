@@ -191,8 +191,9 @@ def class_counts(profile: Profile, given: Mapping[str, Any]) -> list[int]:
     labels = {} if profile.label is None else profile.label.labels
     found = {key: count for key, (_, count) in labels.items() if key not in WITHOUT}
     if "labels" not in given and profile.label is not None and (ranges := _ranges(profile.label)):
-        names = classes_by_range(ranges[0], profile.label.numerals).values()  # of the different numbers
-        return [list(names).count(name) for name in ranges[0]]
+        numerals = profile.label.numerals
+        classes = classes_by_range(ranges[0], numerals)
+        return [sum(rows for key, rows in numerals.items() if classes.get(key) == name) for name in ranges[0]]
     mapping = _mapping(list(found), "" if profile.label is None else profile.label.name)
     setting = given.get("labels") or (mapping.to_setting() if mapping.is_complete else None)
     if setting is None:

@@ -554,6 +554,13 @@ def test_few_rows_have_a_share_with_which_train_holds_out_each_class(sentibp, la
         assert yaml.safe_load(Path("folder.yaml").read_text())["data"]["validation"] == validation
 
 
+def test_the_share_is_that_of_rows_and_not_of_different_numbers(sentibp, here):
+    """A class of one number, though it has half of the rows, "has too few reviews to hold one out"."""
+    write("s.csv", ["text", "score"], [[text, (0.125, 0.875)[i % 2]] for i, text in enumerate(texts())])
+    assert sentibp("init", "s.csv", "--json").json["advice"] == []
+    assert yaml.safe_load(Path("s.yaml").read_text())["data"]["validation"] == 0.1
+
+
 def test_two_settings_that_belong_together_are_both_taken(sentibp, here):
     lines = [f"{i % 2} a film {'that I saw ' * (i % 5)}here" for i in range(40)]
     Path("reviews.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -238,6 +238,9 @@ def test_the_encoding_is_found_or_suggested():
     inherited = {"encoding": "cp1252", "inherited": frozenset(("encoding",))}
     for encoding in "cp1252", "utf-8":
         assert read("id,text\n1,café “good”\n".encode(encoding), **inherited)[0] == ["café “good”"]
+    inherited["encoding"] = "utf-16-le"  # of ASCII letters, its bytes are UTF-8, too
+    for encoding in "utf-16-le", "utf-8":
+        assert read("id,text\n1,a good film\n".encode(encoding), **inherited)[0] == ["a good film"]
 
 
 class Arriving(io.RawIOBase):

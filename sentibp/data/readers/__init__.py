@@ -223,10 +223,12 @@ def _open_text(data: memoryview, name: str, options: ReadOptions, suffix: str) -
     layouts.reject_lines(head_lines(data), name)
     if first_bytes(data, 9) == b"__label__":
         return open_lines(data, name, options)
+    guess = likely_separator(data)
+    if guess is not None and options.separator == guess:  # also if it is that of the training
+        options = options._replace(inherited=options.inherited - {"separator"})
     of_training = "names" in options.inherited and fit(head_lines(data), options)
     if of_training or is_set("separator", options) or is_set("quoting", options):
         return open_lines(data, name, options)
-    guess = likely_separator(data)
     if guess is not None:
         repair = f"if it is a table: {set_option('data.separator', guess)}"
         raise DataError(f"{name}: {suffix} is not a known format; {repair}; else give {FORMATS}")

@@ -87,7 +87,8 @@ def choose_encoding(data: memoryview, name: str, encoding: str | None = None) ->
 
 def encoding_for(data: memoryview, options: ReadOptions) -> str | None:
     """Return the encoding that the options name; None if it is that of the training, and the text is UTF-8."""
-    return None if "encoding" in options.inherited and _is_utf8(data) else options.encoding
+    is_utf8 = "encoding" in options.inherited and not wide_encoding(bytes(data[:_LOOK_LONGER])) and _is_utf8(data)
+    return None if is_utf8 else options.encoding
 
 
 def _canonical(encoding: str) -> str:

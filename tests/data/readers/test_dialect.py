@@ -54,6 +54,9 @@ def test_tables_of_an_unknown_suffix():
         "x.bak: .bak is not a known format; if it is a table: --set 'data.separator=\",\"'; else give CSV, "
     )
     assert rows(parse("text,label\na,1\n", "x.bak", BOTH._replace(separator=","))) == [("a", "1")]
+    of_training = BOTH._replace(separator=",", inherited=frozenset(["separator"]))
+    assert rows(parse("text,label\na,1\n", "x.bak", of_training)) == [("a", "1")]
+    assert complaint("text;label\na;1\n", "x.bak", of_training).startswith("x.bak: .bak is not a known format; if it")
     assert complaint("just words\n", "x.bak").startswith("x.bak: not a known format; give CSV, ")
 
 
