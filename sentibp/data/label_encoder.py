@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from sentibp.data.labels import USUAL, Labels, default_class, label_numbers
+from sentibp.data.labels import IGNORED, USUAL, Labels, default_class, label_numbers
 from sentibp.errors import InvalidInput
 from sentibp.utils.label_key import IGNORE, LABELS, class_names, is_number, label_key, label_value
 from sentibp.utils.label_mapping import class_order, class_setting, suggest, worse_first, written_classes
@@ -80,6 +80,13 @@ class LabelEncoder:
             meaning, none = label_numbers(setting(), map(label_key, others)), -len(self.classes) - 1
             numbers = numbers | {value: meaning.get(label_key(value), none) for value in others}
         return [numbers[value] for value in values]
+
+    def labels_of(self, names: Sequence[str]) -> dict[str, list[Any]]:
+        """Return the labels of each class, which have these `names` in the model, and those to leave out."""
+        found: dict[str, list[Any]] = {name: [] for name in names}
+        for label, number in self.numbers.items():
+            found.setdefault(IGNORE if number == IGNORED else names[number], []).append(label)
+        return found
 
     def decode(self, numbers: np.ndarray) -> np.ndarray:
         """Return the labels (n,) of numbers of classes (n,)."""

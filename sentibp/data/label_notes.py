@@ -64,6 +64,10 @@ def _reversed_note(data: Data) -> str | None:
     )
 
 
+AS_POSITIVE = "is taken as positive"
+"""What the notes of `reversed_column_notes` say."""
+
+
 def reversed_column_notes(records: Records, labels: Labels | None) -> list[str]:
     """Return a note if 1 is read as positive, and the name of its column says that it means negative, or a property."""
     column = records.label_column
@@ -73,13 +77,13 @@ def reversed_column_notes(records: Records, labels: Labels | None) -> list[str]:
     if found := property_classes(column, keys):
         (no, yes), lists = found, {name: list(map(label_value, values)) for name, values in found.items()}
         option = f"{set_option('data.labels', lists)} {set_option('data.ordered', False)}"
-        fact = f"{records.name}: {found[yes][0]} in {column!r} is taken as positive, and answers call it so"
+        fact = f"{records.name}: {found[yes][0]} in {column!r} {AS_POSITIVE}, and answers call it so"
         return [f"{fact}; to call the classes {no} and {yes}, train with {option}"]
     if not says_the_reverse(column, keys):
         return []
     no, yes = ("0", "1") if keys & {"0", "1"} else ("false", "true")
     return [
-        f"{records.name}: {yes} is taken as positive, the reverse of what the name of its column, {column!r}, says; "
+        f"{records.name}: {yes} {AS_POSITIVE}, the reverse of what the name of its column, {column!r}, says; "
         f"to turn it round, write {LabelMapping([yes], [no], []).option()}"
     ]
 

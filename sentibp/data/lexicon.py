@@ -89,7 +89,7 @@ def load_lexicon(config: Config) -> Lexicon | None:
     if config.pretrain.lexicon == "none":
         return None
     spelling = Spelling.of(config.text)
-    return _builtin(spelling) if config.pretrain.lexicon == "builtin" else _as_tokens(*_vader(), spelling)
+    return builtin_lexicon(spelling) if config.pretrain.lexicon == "builtin" else _as_tokens(*_vader(), spelling)
 
 
 def _as_tokens(content: bytes, entries: Sequence[str], polarity: np.ndarray, spelling: Spelling) -> Lexicon:
@@ -108,8 +108,8 @@ def builtin_file() -> Path:
 
 
 @cache
-def _builtin(spelling: Spelling) -> Lexicon:
-    """Read the lexicon that comes with sentibp; once, as the final training needs it, too."""
+def builtin_lexicon(spelling: Spelling) -> Lexicon:
+    """Return the lexicon that comes with sentibp. It is read once, as the final training needs it, too."""
     content = builtin_file().read_bytes()
     words, *counts = zip(*list(csv.reader(io.StringIO(content.decode())))[1:], strict=True)
     positive, negative = np.array(counts, np.float64) + SMOOTHING

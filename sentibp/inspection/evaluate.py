@@ -27,7 +27,7 @@ from sentibp.data.overlap import has_many_near_duplicates
 from sentibp.data.readers.splits import NoSuchSplit, canonical
 from sentibp.data.text_hashes import text_hashes
 from sentibp.errors import ConfigError, DataError, InvalidInput
-from sentibp.inspection.label_meaning import opposite_note, other_scale_note, turned
+from sentibp.inspection.label_meaning import opposite_note, other_scale_note
 from sentibp.model.classifier import Classifier, require_classifier
 from sentibp.model.decision import Costs, Decision, parse_decision
 from sentibp.model.head import probability, scores_of
@@ -35,6 +35,7 @@ from sentibp.nn.layers import Array
 from sentibp.runs.find import builtin_file, validated_file
 from sentibp.training.loop import evaluate
 from sentibp.training.recorded_data import RecordedData
+from sentibp.training.reversed_labels import turned
 from sentibp.training.validation_notes import FEW
 from sentibp.utils.label_key import class_names, is_binary, label_key
 from sentibp.utils.messages import counted

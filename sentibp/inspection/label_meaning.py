@@ -9,7 +9,7 @@ import numpy as np
 
 from sentibp.data.corpus import Corpus
 from sentibp.training.validation_notes import FEW
-from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key, label_value
+from sentibp.utils.label_key import IGNORE, LABELS, is_number, label_key
 from sentibp.utils.label_mapping import suggest
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
@@ -24,17 +24,6 @@ def opposite_note(scores: Mapping[str, Any]) -> list[str]:
         return []
     fact = f"quadratic weighted kappa {kappa:.2f}" if auc is None else f"roc auc {auc:.2f}"
     return [f"{fact}: the labels seem to mean the opposite of those in the training"]
-
-
-def turned(corpus: Corpus) -> str:
-    """Return how to say that the labels mean the opposite: the option, with the values that the source has."""
-    if corpus.values is None:
-        return ", exchange the labels in the data, whose meaning is fixed"
-    values = [list(corpus.values[name]) or [label_value(name)] for name in corpus.names]
-    setting = dict(zip(corpus.names, reversed(values), strict=True))
-    if ignored := corpus.values.get(IGNORE):
-        setting[IGNORE] = list(ignored)
-    return f": {set_option('data.labels', setting)}"
 
 
 def other_scale_note(corpus: Corpus, name: str, *, ordered: bool) -> list[str]:

@@ -263,6 +263,7 @@ def prepare_reviews(resolved: Resolved, given: Given, out: Path | None) -> Prepa
     names = class_names(config.data.labels)
     number = encoder.encode(given.labels, given.names[1])
     corpus = corpus_in_memory(given.texts, number, names, given.weight, given.groups, given.names)
+    corpus = replace(corpus, values=config.data.labels or encoder.labels_of(names))
     require_all_classes(corpus, given.names[1], f"training needs both{' classes' * (len(names) == 2)}")
     others = [key for key in (*SOURCES, *FILES) if key != "data.source"]  # files beside the training reviews
     config, notes = resolve_paths(resolved._replace(config=config), others)

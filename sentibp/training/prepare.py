@@ -38,6 +38,7 @@ from sentibp.training.inputs import Inputs, Reviews, known_words, load_inputs, r
 from sentibp.training.paths import explained_if_changed, resolve_paths
 from sentibp.training.pretraining import PretrainingData
 from sentibp.training.recorded_data import RecordedData
+from sentibp.training.reversed_labels import reversed_labels_note
 from sentibp.training.similar_reviews import keep_similar_together
 from sentibp.training.suited_defaults import Suited, find_prior, suited_defaults
 from sentibp.training.telling_words import telling_words_note
@@ -153,6 +154,7 @@ def prepare_inputs(
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
     independent, more = _judge_validation(config, reviews, overlap, given, cut, prior := find_prior(config, inputs))
     notes += (*told, *_data_notes(config, reviews, overlap, is_rerun=is_rerun), *overlap.notes)
+    notes += tuple(reversed_labels_note(config, reviews.training, features, encoded.vocabulary))
     training = reviews.training.examples(features, classes_of(config.data))
     telling = _telling_notes(notes, training, encoded.vocabulary)
     return TrainingData(
