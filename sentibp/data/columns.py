@@ -137,7 +137,8 @@ class Column:
         in_ascii = sum(map(str.isascii, self.distinct)) > 0.5 * len(self.distinct)  # ids and addresses, without spaces
         unspaced = self.length > 12 and self.characters > 10 * self.words and not in_ascii  # as Chinese is
         wordy = self.words >= 2.5 * self.filled or unspaced
-        return wordy and self.numbers < 0.5 * self.filled and len(self.distinct) > 0.3 * self.filled > 0
+        others = self.numbers + self.dates  # a date may be written in three words
+        return wordy and others < 0.5 * self.filled and len(self.distinct) > 0.3 * self.filled > 0
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,7 @@ def _columns(table: Table, label: str) -> tuple[int, list[Column], list[str]]:
 
 def _is_usual_text(column: Column) -> bool:
     """Return whether texts are often called so, and the values are no numbers."""
-    return plain_name(column.name) in USUAL_NAMES["text"] and column.numbers < 0.5 * column.filled
+    return usual_text_name(column.name) and column.numbers < 0.5 * column.filled
 
 
 def _named(values: pa.Array, names: Sequence[str] | None) -> pa.Array:
@@ -252,8 +253,8 @@ def _value_counts(texts: pa.Array) -> dict[str, int]:
     return dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
 
 
-def _text_rank(column: Column) -> tuple[bool, float]:
-    return plain_name(column.name) not in USUAL_NAMES["text"], -column.length
+def _text_rank(column: Column) -> tuple[bool, int]:
+    return not usual_text_name(column.name), -column.characters
 
 
 def not_labels(column: Column) -> str:
@@ -314,6 +315,11 @@ def is_id_like(different: int, rows: int, name: str) -> bool:
 def has_clear_name(column: Column) -> bool:
     """Return whether nothing else than labels is called so."""
     return plain_name(column.name) in ("label", "labels", "sentiment", "polarity")
+
+
+def usual_text_name(name: str) -> bool:
+    """Return whether texts are often called so."""
+    return plain_name(name) in USUAL_NAMES["text"]
 
 
 def usual_label_name(name: str) -> bool:

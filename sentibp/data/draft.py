@@ -19,6 +19,7 @@ from sentibp.data.columns import (
     has_label_word,
     profile_table,
     usual_label_name,
+    usual_text_name,
 )
 from sentibp.data.draft_labels import (
     OTHERS,
@@ -38,10 +39,11 @@ from sentibp.data.readers.table import ReadOptions, Table, require_columns, requ
 from sentibp.data.split import possible_share
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils.messages import counted
-from sentibp.utils.repair import PLACEHOLDER, as_yaml
+from sentibp.utils.repair import PLACEHOLDER, as_yaml, set_option
 
 _COLUMNS = ("text_column", "label_column", "weight_column", "group_column")
 
+_AS_MANY = 0.3  # of the characters of the texts, at least, in another column that may have them
 _LONG = 400  # characters of a text on average: several sentences
 
 
@@ -94,6 +96,7 @@ def draft_config(path: Path, name: str, folder: Path, overrides: Sequence[str] =
     if not table.fixed_labels and "group_column" not in given:
         lines += _without_names(profile)
     notes = [] if table.fixed_labels or "label_column" in given else _other_labels(profile, name)
+    notes += [] if table.fixed_labels or "text_column" in given or as_rows else _other_texts(profile, name)
     notes = [*taken, *dict.fromkeys(table.notes), *_repeated(table, name), *notes, *_splits(profile, name)]
     notes += [f"{name}: {as_rows}"] if as_rows else []
     return Draft(lines, profile.rows, open_lines, notes, advice)
@@ -196,6 +199,22 @@ def _other_labels(profile: Profile, name: str) -> list[str]:
     listed = ", ".join(repr(printable(each.name)) for each in others[:OTHERS]) + ", ..." * (len(others) > OTHERS)
     fact = f"{name}: {printable(chosen.name)!r} is taken as the column with the labels; {listed} may be, too"
     return [f"{fact}: choose with --set data.label_column=NAME"]
+
+
+def _other_texts(profile: Profile, name: str) -> list[str]:
+    """Return a note if another column may have the texts as well: its name says as much, and it has as many words."""
+    columns = {column.name: column for column in profile.columns}
+    if profile.text is None or not (others := [columns[each] for each in profile.other_texts]):
+        return []
+    chosen, is_usual = columns[profile.text], usual_text_name(profile.text)
+    others = [each for each in others if not is_usual or usual_text_name(each.name)]
+    others = [each for each in others if each.characters > _AS_MANY * chosen.characters][:OTHERS]
+    if not others:
+        return []
+    listed = ", ".join(repr(printable(each.name)) for each in others)
+    fact = f"{name}: {printable(chosen.name)!r} is taken as the column with the texts; {listed} may be, too"
+    joined = set_option("data.text_column", [chosen.name, *(each.name for each in others)])
+    return [f"{fact}: choose with --set data.text_column=NAME, or join them with {joined}"]
 
 
 def _without_names(profile: Profile) -> list[str]:

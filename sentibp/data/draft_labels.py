@@ -9,7 +9,7 @@ from typing import Any
 from sentibp.data.columns import Column, Profile, best_may_be_least, not_labels
 from sentibp.data.labels import default_class
 from sentibp.utils import label_mapping
-from sentibp.utils.label_key import LABELS, NOT_KNOWN, WITHOUT, is_binary, label_key, label_value
+from sentibp.utils.label_key import CODES, LABELS, NOT_KNOWN, is_binary, label_key, label_value
 from sentibp.utils.label_ranges import as_number, classes_by_range, suggest_ranges
 from sentibp.utils.messages import counted, one_line
 from sentibp.utils.repair import PLACEHOLDER, as_yaml, set_option
@@ -42,7 +42,8 @@ def label_lines(profile: Profile) -> Iterator[Line]:
 
 def _meanings(column: str, spellings: Mapping[str, str], empty: Sequence[tuple[str, int]]) -> Iterator[Line]:
     """Yield which labels are negative and positive, as far as that is known. `empty`: as `_without` returns it."""
-    keys, none = [key for key in spellings if key not in WITHOUT], [value for value, _ in empty]
+    left_out = label_mapping.none_among(spellings)
+    keys, none = [key for key in spellings if key not in left_out], [value for value, _ in empty]
     without = f"{counted(sum(count for _, count in empty), 'row')} without a label"
     if found := label_mapping.property_classes(column, keys):
         lists = {name: list(map(label_value, each)) for name, each in found.items()}
@@ -177,19 +178,22 @@ def _class_options(spellings: Mapping[str, str], none: list[str]) -> str:
 
 def _spellings(label: Column) -> dict[str, str]:
     """Return the normalized labels of a column that do not stand for none, each with its most frequent spelling."""
-    return {key: value for key, (value, _) in label.labels.items() if key not in WITHOUT}
+    none = label_mapping.none_among(label.labels)
+    return {key: value for key, (value, _) in label.labels.items() if key not in none}
 
 
 def _without(label: Column) -> list[tuple[str, int]]:
     """Return the values of rows without a label, such as "" and NULL, as they are written, and the number of rows."""
     empty = sum(count for value, count in (label.counts or {}).items() if not label_key(value))
-    return [("", empty)] * bool(empty) + [found for key, found in label.labels.items() if key in WITHOUT]
+    none = label_mapping.none_among(label.labels)
+    return [("", empty)] * bool(empty) + [found for key, found in label.labels.items() if key in none]
 
 
 def class_counts(profile: Profile, given: Mapping[str, Any]) -> list[int]:
     """Return the number of rows of each class; of the two labels if it is not known what they mean."""
     labels = {} if profile.label is None else profile.label.labels
-    found = {key: count for key, (_, count) in labels.items() if key not in WITHOUT}
+    none = label_mapping.none_among(labels)
+    found = {key: count for key, (_, count) in labels.items() if key not in none}
     if "labels" not in given and profile.label is not None and (ranges := _ranges(profile.label)):
         numerals = profile.label.numerals
         classes = classes_by_range(ranges[0], numerals)
@@ -233,9 +237,24 @@ def _marks_advice(profile: Profile) -> list[str]:
     return [f"{fact}; if 1 is the best mark, as in schools of some countries, swap the lists negative and positive"]
 
 
+def _codes_advice(profile: Profile) -> list[str]:
+    """Return what is assumed of a number far from a scale of ratings, such as 99, and of 0 below one up to 5."""
+    if profile.label is None or profile.label.counts is None:
+        return []
+    advice = [
+        f"{key} ({counted(profile.label.labels[key][1], 'row')}) is taken as no rating, and left out; if it is one, "
+        "write it into a list of data.labels"
+        for key in sorted(label_mapping.none_among(profile.label.labels) & CODES)
+    ]
+    keys = list(_spellings(profile.label))
+    if {"0", "1", "5"} <= {*keys} and "10" not in keys and _mapping(keys, profile.label.name).assumption:
+        advice.append("0 is taken as the lowest rating; if it means that there is none, move it to the list ignore")
+    return advice
+
+
 def labels_advice(profile: Profile) -> list[str]:
     """Return what else the labels may mean, and how to get a config for that."""
-    return [*_as_classes_advice(profile), *_marks_advice(profile)]
+    return [*_as_classes_advice(profile), *_marks_advice(profile), *_codes_advice(profile)]
 
 
 def single_labels_advice(profile: Profile, given: Mapping[str, Any]) -> list[str]:

@@ -23,23 +23,14 @@ from sentibp.data.labels import (
     row_count,
 )
 from sentibp.errors import NoLabels
-from sentibp.utils.label_key import (
-    IGNORE,
-    LABELS,
-    NOT_KNOWN,
-    WITHOUT,
-    class_names,
-    is_binary,
-    is_number,
-    label_key,
-    label_value,
-)
+from sentibp.utils.label_key import IGNORE, LABELS, NOT_KNOWN, class_names, is_binary, is_number, label_key, label_value
 from sentibp.utils.label_mapping import (
     LabelMapping,
     as_written,
     class_order,
     class_setting,
     class_spellings,
+    none_among,
     polarity,
     property_classes,
     property_of,
@@ -112,7 +103,7 @@ class _Unknown:
         frequent_last = sorted(range(len(keys)), key=lambda i: (counts[i], -i))
         self.shown = {keys[i]: values[i] for i in frequent_last}  # key -> its most frequent spelling
         self.unknown = list(dict.fromkeys(key for key, of in zip(keys, classes, strict=True) if of == _UNKNOWN))
-        self.classes = set(classes.tolist())
+        self.classes, self.none = set(classes.tolist()), none_among(self.rows)
 
     def lines(self) -> list[str]:
         """Return an error line for each unknown label, or one for all if the labels are of another kind.
@@ -240,11 +231,13 @@ class _Unknown:
 
     def _keys(self) -> list[str]:
         """Return the normalized labels of the source that are not known to stand for none."""
-        return [key for key in self.rows if key and key not in WITHOUT]
+        return [key for key in self.rows if key and key not in self.none]
 
     def _without(self) -> list[Value]:
         """Return the unknown labels of rows that have none, as the source writes them: "", NULL and the like."""
-        return [str(self.shown[key]).strip() if key else "" for key in self.unknown if not key or key in WITHOUT]
+        none = self.none.intersection(self.unknown if self.declared else self.rows)  # -1 may have its usual meaning
+        none |= {""}.intersection(self.unknown)
+        return [str(self.shown[key]).strip() if key else "" for key in self.rows if key in none]
 
     def _without_empty(self, setting: dict[str, list[Value]]) -> dict[str, list[Value]]:
         """Return the value of `data.labels` that ignores the rows of the source without a label, too."""
@@ -303,7 +296,7 @@ class _Unknown:
     def _with_unknown(self, labels: Labels) -> dict[str, list[Value]]:
         """Return the value of `data.labels` that ignores the unknown labels, too."""
         setting = _setting(labels)
-        unknown = [label_value(key) for key in self.unknown if key and key not in WITHOUT]
+        unknown = [label_value(key) for key in self.unknown if key and key not in self.none]
         return self._without_empty(setting | {IGNORE: [*setting.get(IGNORE, []), *unknown]})
 
     def _in_lists(self, labels: Labels, rows: list[str]) -> dict[str, list[Value]]:
@@ -347,7 +340,7 @@ class _Unknown:
         if len(names) != len(LABELS) or (found := suggest_ranges(rows, names)) is None:
             return None
         ends = [self.shown[end(rows, key=lambda key: as_number(key) or 0)] for end in (min, max)]
-        ignored = [label_value(key) for key in self.rows if key not in rows and key and key not in WITHOUT]
+        ignored = [label_value(key) for key in self.rows if key not in rows and key and key not in self.none]
         option = set_option("data.labels", self._without_empty(found[0] | ({IGNORE: ignored} if ignored else {})))
         if not self.declared and not is_binary(names):
             option += f" {set_option('data.ordered', False)}"
@@ -370,7 +363,7 @@ class _Unknown:
             lists = self._in_lists(self.labels, self._keys())
             return fact, f"write them into its lists: {self._option(self._without_empty(lists))}"
         mapping = suggest(self._keys())
-        known = {*mapping.negative, *mapping.positive, *mapping.ignore, *WITHOUT}
+        known = {*mapping.negative, *mapping.positive, *mapping.ignore, *self.none}
         unknown = [key for key in rows if key not in known]
         which = mapping.assumption or "say which is which"
         if mapping.is_complete and unknown:

@@ -20,6 +20,9 @@ WITHOUT = frozenset((r"\n", "null", "(null)", "[null]", "<null>", "<na>", "n/a",
 NOT_KNOWN = WITHOUT | {"na", "none", "unknown", "missing", "not available", "-", "--", "?", "."}
 """Normalized labels that stand for none. They are a class only if the user says so."""
 
+CODES = frozenset(("-99", "-98", "-9", "-1", "88", "97", "98", "99", "888", "997", "998", "999", "-999", "9999"))
+"""Normalized labels with which surveys say beside ratings that there is no answer."""
+
 # Soft hyphen, grapheme joiner, zero-width space, marks of direction, word joiner and its kind, variation selectors of
 # an emoji, byte-order mark; and the dot of a Turkish capital I that casefold() leaves.
 _INVISIBLE = re.compile(

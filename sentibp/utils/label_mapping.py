@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sentibp.utils.label_key import IGNORE, is_number, label_key, label_value
+from sentibp.utils.label_key import CODES, IGNORE, NOT_KNOWN, WITHOUT, is_number, label_key, label_value
 from sentibp.utils.repair import PLACEHOLDER, set_option
 
 _KINDS = ("negative", "positive", "ignore")
@@ -86,6 +86,16 @@ def suggest(keys: Iterable[str]) -> LabelMapping:
     """Return what the normalized labels of a file probably mean, as far as words and numbers say so."""
     keys = sorted(keys, key=lambda key: (float(key), "") if is_number(key) else (float("inf"), key))
     return _ratings(keys) or _words(keys) or LabelMapping([], [], [])
+
+
+def none_among(keys: Iterable[str]) -> set[str]:
+    """Return the normalized labels that stand for none: beside ratings also "-" and the like, and codes such as 99."""
+    keys = set(keys)
+    rest = keys - NOT_KNOWN
+    ratings = _rating_numbers(sorted(rest - CODES)) or {}
+    if len(set(ratings.values())) > 2 and min(ratings.values()) >= 1 and suggest(ratings).is_complete:
+        return keys & (NOT_KNOWN | CODES)
+    return keys & (NOT_KNOWN if _rating_numbers(sorted(rest)) and suggest(rest).is_complete else WITHOUT)
 
 
 def _words(keys: Sequence[str]) -> LabelMapping | None:

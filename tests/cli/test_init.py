@@ -429,6 +429,43 @@ def test_a_usual_name_tells_the_text_column(sentibp, here, texts):
     assert "  text_column: text  # " in Path("short.yaml").read_text()
 
 
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        (
+            {"question": "What do you think of item {i} of ours?", "answer": "{text}"},
+            ["answer", "question"],
+        ),
+        ({"content": "{text}", "body": "{text} Again: {text}"}, ["body", "content"]),  # both names are usual
+        ({"text": "{text}", "clean": "{text}", "title": "Item {i} is here"}, []),
+        ({"remark": "{text}", "when": "1/2/2024 10:{i} AM"}, []),  # a date of three words
+    ],
+)
+def test_a_second_column_of_texts_is_told(sentibp, here, columns, told):
+    rows = [[*(each.format(i=i, text=text) for each in columns.values()), i % 2] for i, text in enumerate(texts())]
+    write("t.csv", [*columns, "label"], rows)
+    notes = [note for note in sentibp("init", "t.csv").err.splitlines() if "with the texts" in note]
+    assert len(notes) == bool(told)
+    if told:
+        taken, other = told
+        assert notes[0].startswith(f"t.csv: {taken!r} is taken as the column with the texts; {other!r} may be, too: ")
+        joined = notes[0].partition("join them with ")[2]
+        sentibp("init", "t.csv", "--force", *shlex.split(joined))
+        assert yaml.safe_load(Path("t.yaml").read_text())["data"]["text_column"] == told
+
+
+def test_of_two_spellings_of_a_column_that_with_more_texts_is_taken(sentibp, here):
+    """The note on both named the other one: of lines with the key `text` or `Text`, the longer texts were taken."""
+    keys = ["Text", *["text"] * 4] * 12
+    lines = [
+        {key: text + " too" * (key == "Text"), "label": i % 2}
+        for i, (key, text) in enumerate(zip(keys, texts(), strict=True))
+    ]
+    Path("v.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert "read from the column 'text'" in sentibp("init", "v.jsonl").err
+    assert yaml.safe_load(Path("v.yaml").read_text())["data"]["text_column"] == "text"
+
+
 def test_rows_without_a_label_are_left_out(sentibp, here):
     write("some.csv", ["text", "label"], [[text, i % 2 if i % 5 else ""] for i, text in enumerate(texts())])
     sentibp("init", "some.csv")
@@ -446,6 +483,36 @@ def test_labels_that_stand_for_none_are_no_class(sentibp, here):
     assert done.err.count("footer") == 1
     assert 'ignore: ["\\\\N"]}  # a class for each label; 15 rows without a label\n' in Path("tickets.yaml").read_text()
     assert "tickets.tsv: 15 reviews left out" in sentibp("train", "tickets.yaml", "--dry-run").err
+
+
+@pytest.mark.parametrize(
+    ("none", "labels", "told"),
+    [
+        ("-", (1, 2, 4, 5), None),
+        ("none", (1, 5), None),
+        ("?", ("1 star", "5 stars"), None),
+        ("99", (1, 2, 4, 5), "99 (20 rows) is taken as no rating, and left out; if it is one, write it into a list of"),
+        ("-1", (1, 2, 4, 5), "-1 (20 rows) is taken as no rating, and left out; if it is one, write it into a list of"),
+    ],
+)
+def test_what_stands_for_no_rating_is_no_class(sentibp, fails, here, none, labels, told):
+    """A class of its own took the place of two, and -1 moved the middle of the scale; both in silence."""
+    rows = [[text, labels[i % len(labels)] if i % 3 else none] for i, text in enumerate(texts())]
+    write("r.csv", ["text", "stars"], rows)
+    advice = sentibp("init", "r.csv", "--json").json["advice"]
+    assert [each.partition(" data.labels")[0] for each in advice] == ([told] if told else [])
+    assert "20 reviews left out" in sentibp("train", "r.yaml", "--dry-run").err
+    command = ["train", "default", "--dry-run", "--set", "data.source=r.csv", "--set", "data.label_column=stars"]
+    repair = shlex.split(fails(3, *command).rpartition("--set ")[2])[0]
+    assert yaml.safe_load(repair.partition("=")[2]) == yaml.safe_load(Path("r.yaml").read_text())["data"]["labels"]
+    assert "20 reviews left out" in sentibp(*command, "--set", repair).err
+
+
+@pytest.mark.parametrize(("labels", "told"), [(range(6), True), (range(1, 6), False), (range(11), False)])
+def test_0_may_mean_that_there_is_no_rating(sentibp, here, labels, told):
+    write("r.csv", ["text", "stars"], [[text, labels[i % len(labels)]] for i, text in enumerate(texts())])
+    expected = ["0 is taken as the lowest rating; if it means that there is none, move it to the list ignore"]
+    assert sentibp("init", "r.csv", "--json").json["advice"] == expected * told
 
 
 @pytest.mark.parametrize(
