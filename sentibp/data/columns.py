@@ -35,13 +35,25 @@ _LONGEST_LABEL = 40  # characters
 ONE_VALUE = "one value only"  # as labels in a file of one class, too
 TEXTS = "texts"
 SPLITS = "what each row is for, such as train and test"
+DATES_OF_RATINGS = "dates, as a spreadsheet makes of ratings such as 4/5: write these as text"
 MANY = f"more than {_MOST_LABELS} different values"
 
+_MOST_RATINGS = 11  # different ones, of 0 to 10
 _FEW_ROWS = 4  # with fewer, different values in all rows say nothing
 
 _NUMBER = r"^[+-]?[0-9.,:/-]+%?$"
 _FRACTION = r"^[+-]?[0-9]*[.,][0-9]*[1-9][0-9]*%?$"  # 0.7, but not 12.0, a whole number beside empty cells
-_DATE = r"^(\d{4}[-/]\d{1,2}([-/]\d{1,2})?|\d{4}\.\d{1,2}\.\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([T ].*)?$"
+_MONTHS = """
+jan january januar januari janvier enero ene feb february februar februari février févr febrero mar march märz mrz
+mars marzo apr april avril avr abril abr may mai mei mayo jun june juni juin junio jul july juli juillet juil julio
+aug august augustus août agosto sep sept september septembre septiembre oct october oktober okt octobre octubre nov
+november novembre noviembre dec december dezember dez décembre déc diciembre dic
+"""
+_DATE = (
+    r"(?i)^(\d{4}[-/]\d{1,2}([-/]\d{1,2})?|\d{4}\.\d{1,2}\.\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}"
+    rf"|\d{{1,2}}[-. ]+({'|'.join(_MONTHS.split())})\.?([-. ]+\d{{2,4}})?"
+    rf"|({'|'.join(_MONTHS.split())})\.?[-. ]+\d{{1,4}})([T ].*)?$"
+)
 
 _NOT_LABELS = {
     *("customer", "client", "user", "author", "reviewer", "name", "product", "item", "film", "movie", "title", "brand"),
@@ -266,9 +278,11 @@ def not_labels(column: Column) -> str:
     if is_continuous(column):
         return ""
     words = re.split(r"[\W_]+|(?<=[a-z])(?=[A-Z])", column.name.strip())
+    are_dates = column.dates > 0.9 * column.filled
     is_numbered = column.numbers == column.filled and words[-1].casefold() in ("id", "ids")
     kinds = {
-        "dates": column.dates > 0.9 * column.filled,
+        DATES_OF_RATINGS: are_dates and is_usual and len(values) <= _MOST_RATINGS,
+        "dates": are_dates,
         SPLITS: is_split_column(column.name, {key: count for key, (_, count) in column.labels.items()}),
         TEXTS: (column.is_text and many and not is_usual) or max(map(len, values), default=0) > _LONGEST_LABEL,
         "another value in every row, as ids have": is_id_like(len(column.distinct), column.filled, column.name),

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 _PARTNERS = {"0": "1", "1": "0", "-1": "1", "neg": "pos", "pos": "neg", "negative": "positive", "positive": "negative"}
 _PARTNERS |= {"false": "true", "true": "false"}
 
+_LIKE_DATE = re.compile(r"[0-9]{4}|[0-9][-/.][0-9]|[0-9][-. ]+[^\W\d]{3}|^[^\W\d]{3}[^ ]*[-. ][0-9]")
+
 _UNKNOWN = -2
 _SHOWN = 8  # values that an error message lists
 _RARE = 20  # one row in so many
@@ -174,7 +176,7 @@ class _Unknown:
     def _may_be_none(self) -> bool:
         """Return whether the values may be no labels, so that it is worth reading the columns: many, or like dates."""
         many = len(self.rows) > _MOST or len(self.codes) < 2 * len(self.rows)
-        return many or all(re.search(r"[0-9]{4}|[0-9][-/.][0-9]", key) for key in self.rows if key)
+        return many or all(_LIKE_DATE.search(key) for key in self.rows if key)
 
     def _other_column(self, otherwise: str = "") -> str:
         """Return where the labels may be. If no other column has any, what to do `otherwise`, or what the columns have.

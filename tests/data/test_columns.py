@@ -86,6 +86,19 @@ def test_a_column_without_labels_is_not_taken(column):
     assert message.endswith("; did you mean --set data.label_column=stars? There are: stars")
 
 
+@pytest.mark.parametrize(
+    "dates", [["1-May", "4-May"], ["01. Mai", "05. Mai"], ["May-01", "May-05"], ["1/5/2024", "4/5/2024"]]
+)
+def test_dates_that_a_spreadsheet_makes_of_ratings(dates):
+    """Of 1/5 and 4/5. They were classes."""
+    _, message = complaint(write("r.csv", rating=dates * 12), label="rating")
+    assert message.startswith(
+        "r.csv: 'rating' has no labels (dates, as a spreadsheet makes of ratings such as 4/5: write"
+    )
+    for labels in ["1/5", "4/5"], ["1 mark", "4 marks"], ["may", "june"], ["4 stars", "5 stars"]:
+        assert "dates, as" not in complaint(write("r.csv", rating=labels * 12), label="rating")[1]
+
+
 @pytest.mark.parametrize("name", ["id", "nummer"])
 @pytest.mark.parametrize("rows", [4, 7, 11, 20])
 def test_few_row_ids_are_no_ratings(rows, name):
