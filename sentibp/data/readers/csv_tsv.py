@@ -36,7 +36,7 @@ from sentibp.data.readers.header import (
 from sentibp.data.readers.multiline import check_multiline_rows
 from sentibp.data.readers.surplus import below_names, class_column, may_repeat, without_surplus
 from sentibp.data.readers.table import Batch, ReadOptions, Table, is_set, too_long
-from sentibp.data.readers.widths import width_repair
+from sentibp.data.readers.widths import require_one_separator, width_repair
 from sentibp.errors import DataError
 from sentibp.utils.arrow import TEXT, strings
 from sentibp.utils.messages import counted
@@ -310,24 +310,32 @@ def _without_surplus(
 
 def checked_rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """Yield the line and the fields of each row. DataError for the first malformed row."""
-    name, (separator, quoting, _), width = layout.name, layout.dialect, len(layout.columns)
+    name, (separator, quoting, _), width, above = layout.name, layout.dialect, len(layout.columns), layout.line - 1
     try:
         found = _short_rows(*_whole(layout), one_column=width == 1, strict=True)
         for line, fields in _without_surplus(found, layout, layout.notes):
             row = _pair(fields, layout) if layout.is_plain and quoting == "none" else fields
             if len(row) != width:
+                _require_one_separator(layout)
                 found = f"{counted(len(row), 'field')} where the header has {width}"
                 all_have = functools.partial(_all_have, layout=layout)
-                repair = width_repair(row, layout.columns, separator, quoting, name, layout.options, all_have)
+                repair = width_repair(row, layout.columns, separator, quoting, name, layout.options, all_have, above)
                 raise DataError(f"{name}:{line}: {found}; {repair}")
             yield line, row
     except MisplacedQuote as error:
+        _require_one_separator(layout)
         escaped = '\\"' if quoting == "backslash" else '""'
         repair = f"write a quote inside a quoted text as {escaped}"
         repair = "close the quote" if "end of data" in str(error) else repair
         if all_lines_have(layout.data, separator, width):
             repair += f", or if quotes are plain characters: {set_option('data.quoting', 'none')}"
         raise DataError(f"{name}:{error.line}: not CSV: {error}; {repair}") from None
+
+
+def _require_one_separator(layout: Layout) -> None:
+    if layout.header:
+        width, lines = len(layout.columns), head_lines(layout.data)
+        require_one_separator(lines, layout.dialect.separator, width, layout.name, layout.line - 1)
 
 
 def _all_have(width: int, layout: Layout) -> bool:

@@ -6,7 +6,9 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 
+from sentibp.data.readers.dialect import fields_of
 from sentibp.data.readers.table import ReadOptions
+from sentibp.errors import DataError
 from sentibp.utils.near_names import folded_name
 from sentibp.utils.paths import new_file
 from sentibp.utils.repair import python, set_option
@@ -22,10 +24,11 @@ def width_repair(
     name: str,
     options: ReadOptions,
     all_have: Callable[[int], bool],
+    line: int,
 ) -> str:
     """Return what to do about a row with more or fewer fields than there are columns.
 
-    `all_have` returns whether all rows have so many fields.
+    `all_have` returns whether all rows have so many fields. `line` is that of the names of the columns.
     """
     width = len(columns)
     repair = f"put a text that contains {separator!r} in double quotes"
@@ -37,12 +40,41 @@ def width_repair(
     text = next((i for i, column in enumerate(columns) if folded_name(column) == folded_name(options.texts[0])), None)
     is_cut = len(row) > width and text is not None and any(field[:1] == " " for field in row[text + 1 :])
     if len(row) == width + 1 and all_have(width + 1) and not is_cut:
-        return "as each row has: give it a name in the first line, or remove it"
+        return _one_more(row, separator, line, name)
+    if len(row) == width - 1 and not columns[-1] and all_have(width - 1):
+        repair = f"the names end with a {separator!r}, and no row does: {_sed_end(separator, '', line, name)}"
     if quoting == "none" and (len(row) > width or any('"' in field for field in row)):
         return f"quotes are read as plain characters; otherwise: {set_option('data.quoting', 'double')}"
     if len(row) > width and text is not None and len(options.texts) == 1:
         return f"{repair}; if no other column has one: {_joining(text, width, separator, name, options)}"
     return repair
+
+
+def require_one_separator(lines: Sequence[str], separator: str, width: int, name: str, line: int) -> None:
+    """Raise a DataError if the rows have another separator than the line with the names of their columns.
+
+    `lines` are the first ones below it; each has then as many fields with the other separator, and with its own none.
+    """
+    for other in ",;\t|" if width > 1 and lines else "":
+        if other != separator and all(len(fields_of(each, other)) == width for each in lines):
+            sign, own = ("\\t" if each == "\t" else each for each in (other, separator))
+            command = f"sed {shlex.quote(f'{line}s/{own}/{sign}/g')} {_file(name)} > {_new()}"
+            fact = f"{name}:{line}: the names of the columns are separated by {separator!r}, and the rows by {other!r}"
+            raise DataError(f"{fact}; write the names as the rows: {command}")
+
+
+def _one_more(row: Sequence[str], separator: str, line: int, name: str) -> str:
+    """Return what to do if each row has a field more than there are names: an empty one at its end, or another."""
+    if row[-1]:
+        return "each row has one more: name it in the first line, or remove it"
+    return f"each row has one more, an empty one here; add one to the names: {_sed_end('', separator, line, name)}"
+
+
+def _sed_end(end: str, other: str, line: int, name: str) -> str:
+    """Return the command that writes another end of a line, which may have a carriage return."""
+    end, other = ("\\t" if each == "\t" else each for each in (end, other))
+    change = rf"{line}s/{end}\(\r*\)$/{other}\1/"
+    return f"sed {shlex.quote(change)} {_file(name)} > {_new()}"
 
 
 def _unread_quotes(row: Sequence[str]) -> str:

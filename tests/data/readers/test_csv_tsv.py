@@ -300,11 +300,34 @@ def test_a_space_before_a_quote_that_is_text(data, name, expected):
         assert not any("spaces" in note for note in records.notes)
 
 
-@pytest.mark.parametrize("data", ["text,label\n2,good,1\n1,bad,0\n", "text,label\ngood,1,\nbad,0,\n"])
-def test_rows_that_all_have_one_field_more_than_the_header(data):
-    repair = "as each row has: give it a name in the first line, or remove it"
+def test_rows_that_all_have_one_field_more_than_the_header():
+    data = "text,label\n2,good,1\n1,bad,0\n"
+    repair = "each row has one more: name it in the first line, or remove it"
     assert complaint(data) == f"x.csv:2: 3 fields where the header has 2; {repair}"
     assert "put a text that contains ','" in complaint(f"{data}fine,1\n")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("lines", "place"),
+    [
+        (["text,label", "good,1,", "bad,0,"], ":2: 3 fields where the header has 2; each row has one more, an empty"),
+        (["text,label,", "good,1", "bad,0"], ":2: 2 fields where the header has 3; the names end with a ','"),
+        (["text;label", "good,1", "bad,0"], ":1: the names of the columns are separated by ';', and the rows by ','"),
+        (["text;label", '"good, yes",1', "bad,0"], ":1: the names of the columns are separated by ';', and the rows"),
+        (["text,label", "good\t1", "bad\t0"], ":1: the names of the columns are separated by ',', and the rows by"),
+        (["A report", "", "text;label", "good,1", "bad,0"], ":3: the names of the columns are separated by ';', and"),
+    ],
+)
+def test_names_that_are_written_otherwise_than_the_rows(tmp_path, monkeypatch, lines, place, end):
+    """The advice was to write a quote as two, or to add what is missing."""
+    monkeypatch.chdir(tmp_path)
+    data = end.join([*lines, ""])
+    said = complaint(data)
+    assert said.startswith(f"x.csv{place}")
+    Path("x.csv").write_bytes(data.encode())
+    subprocess.run(said[said.index("sed ") :], shell=True, check=True)
+    assert [text[:4].strip(",") for text, _ in rows(parse(Path("new.csv").read_bytes(), "new.csv"))] == ["good", "bad"]
 
 
 R = '"text" "label"\n"1" "He said \\"hi, you\\"" 1\n"2" "bad" 0\n"5" "a\\\\b" 1\n'
