@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from sentibp.data.columns import Column, Profile, best_may_be_least, not_labels
+from sentibp.data.label_columns import MOST_SHOWN
 from sentibp.data.labels import default_class
 from sentibp.utils import label_mapping
 from sentibp.utils.label_key import CODES, LABELS, NOT_KNOWN, is_binary, label_key, label_value
@@ -85,7 +86,8 @@ def _meanings(column: str, spellings: Mapping[str, str], empty: Sequence[tuple[s
 def _no_label_column(profile: Profile) -> Line:
     others = {column.name: not_labels(column) for column in profile.columns if column.name != profile.text}
     others |= dict.fromkeys(profile.nested, "lists or objects, and a text has one label")
-    facts = "; ".join(f"{as_yaml(name)}: {what}" for name, what in others.items())
+    listed = [f"{as_yaml(printable(name))}: {what}" for name, what in others.items()]
+    facts = "; ".join([*listed[:MOST_SHOWN], *["..."] * (len(listed) > MOST_SHOWN)])
     few = printable(", ".join(map(as_yaml, others)))
     return (
         f"  label_column: {PLACEHOLDER}  # fill in; {f'the other columns are {few}' if few else 'no column is left'}",

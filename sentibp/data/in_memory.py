@@ -18,7 +18,7 @@ from sentibp.data.split import TooFewReviews
 from sentibp.errors import DataError, InvalidInput
 from sentibp.utils.arrow import from_numpy, strings
 from sentibp.utils.files import data_error_on_failure
-from sentibp.utils.sequences import as_texts, require_sequence, to_list
+from sentibp.utils.sequences import as_texts, is_missing, require_sequence, to_list
 
 if TYPE_CHECKING:
     from sentibp.config.schema import Config, Data
@@ -90,7 +90,7 @@ def _groups(groups: Any, count: int, name: str) -> pa.ChunkedArray:
     require_sequence(groups, "groups", "group")
     values = to_list(groups, "groups")
     require_length(len(values), count, "groups", name)
-    return pa.chunked_array([strings([str(value) for value in values])])
+    return pa.chunked_array([strings(["" if is_missing(value) else str(value) for value in values])])
 
 
 def require_length(count: int, texts: int, name: str, text_name: str) -> None:

@@ -9,7 +9,7 @@ from sentibp.data.columns import MANY, ONE_VALUE, TEXTS, Column, label_candidate
 from sentibp.data.readers.table import ReadOptions, Table, brief, label_repair
 from sentibp.errors import DataError
 
-_SHOWN = 12  # columns that a message describes
+MOST_SHOWN = 12  # columns that a message describes
 
 
 class LabelColumns(NamedTuple):
@@ -26,8 +26,8 @@ class LabelColumns(NamedTuple):
         """Return what to do: name one of the columns instead of the one that is `wanted`; or label the reviews."""
         if self.names:
             return label_repair(wanted, self.names, self.stated)
-        facts = "; ".join(f"{brief(name)}: {what}" for name, what in self.others[:_SHOWN])
-        more = "; ..." * (len(self.others) > _SHOWN)
+        facts = "; ".join(f"{brief(name)}: {what}" for name, what in self.others[:MOST_SHOWN])
+        more = "; ..." * (len(self.others) > MOST_SHOWN)
         about = f" ({facts}{more})" * bool(facts)
         other = "other " * self.is_other
         return f"no {other}column looks like labels{about}; add one with the label of each review"

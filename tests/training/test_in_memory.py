@@ -103,6 +103,13 @@ def test_nothing_is_kept_on_disk(here, monkeypatch, tmp_path_factory):
     assert os.listdir(here) == os.listdir(folder) == []
 
 
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NaT, pd.NA, ""])
+def test_a_text_without_a_group_is_one_of_its_own(missing):
+    """Texts with the group NaT were one group."""
+    notes = sentibp.train(SMALL, TEXTS, LABELS, groups=[missing] * 48).notes
+    assert "data.group_column: has another value for each review, so it keeps none together" in notes
+
+
 def test_settings_may_be_for_the_classes_and_groups_that_are_given():
     labels = [f"{label}{i % 2}" for i, label in enumerate(LABELS)]
     weighted = sentibp.train(

@@ -140,6 +140,19 @@ def reject_classes_of_texts(value: Record, name: str, options: ReadOptions) -> N
             )
 
 
+def reject_labels_by_text(value: Record, name: str, options: ReadOptions) -> None:
+    """Raise a DataError if an object, or one within it, has the label of each text under the text itself."""
+    for path, inner in ((), value), *objects(value):
+        labels = {json.dumps(label) for label in inner.values()}
+        are_single = not any(isinstance(label, list | dict) for label in inner.values())
+        if are_single and len(inner) > 2 * len(labels) and _are_texts(list(inner)):
+            columns = f"{json.dumps(options.texts[0])}: .key, {json.dumps(options.label or 'label')}: .value"
+            command = _command(f"{_steps(path) or '.'} | to_entries[] | {{{columns}}}", name)
+            first = truncated(repr(next(iter(inner))), _SHOWN)
+            fact = f"{name}: the keys, such as {first}, seem to be the texts, and their values the labels"
+            raise DataError(f"{fact}; give an object for each text: {command}")
+
+
 def _are_texts(value: Any) -> bool:
     """Return whether a value is a list of strings, of which most have several words."""
     if not isinstance(value, list) or not value or not all(isinstance(each, str) for each in value):

@@ -18,6 +18,7 @@ from sentibp.data.readers.inner_lists import (
     notes_on_inner_lists,
     objects,
     reject_classes_of_texts,
+    reject_labels_by_text,
     reject_named_numbers,
 )
 from sentibp.data.readers.json_document import Document
@@ -150,6 +151,7 @@ def _find_list(value: Record, data: memoryview, name: str, options: ReadOptions,
     if lists and not (alike and not fitting):
         raise _several(name, lists, fitting, options)
     reject_classes_of_texts(value, name, options)
+    reject_labels_by_text(value, name, options)
     if not _has_objects(value):
         return functools.partial(_concatenated, data, name, options)
     column, inner = next(iter(value.items()))

@@ -253,6 +253,21 @@ def test_lists_of_texts_are_met_with_a_command_of_jq(tmp_path, data, lists, comm
 
 
 @needs_jq
+@pytest.mark.parametrize(("inside", "labels"), [(False, ["pos", "neg"]), (True, ["pos", "neg"]), (False, [1, 0])])
+def test_labels_under_their_texts_are_met_with_a_command_of_jq(inside, labels):
+    """Each text was a column, and the message listed all of them."""
+    value = {f"a film that I saw {i} times": labels[i % 2] for i in range(12)}
+    data = json.dumps({"n": 12, "all": value} if inside else value)
+    said = complaint(data, "x.json")
+    assert said.startswith(
+        "x.json: the keys, such as 'a film that I saw 0 times', seem to be the texts, and their values"
+    )
+    assert taken_out(said, data) == list(value.items())
+    settings = {"the name of the model": "a", "the number of epochs": 3, "the size of the data": 7}  # no labels
+    assert "seem to be" not in complaint(json.dumps(settings), "x.json")
+
+
+@needs_jq
 def test_tasks_of_label_studio(tmp_path):
     """The message named no column of labels, as these are in lists."""
     choice = {"id": 1, "type": "choices", "value": {"choices": ["good"]}}
