@@ -13,10 +13,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sentibp.data.column_names import (
+    AMOUNTS,
+    MEASURES,
+    NOT_LABELS,
+    STARS,
+    has_label_word,
+    usual_label_name,
+    usual_text_name,
+    words_of,
+)
 from sentibp.data.readers.split_column import is_split_column
 from sentibp.data.readers.table import (
     ID_NAMES,
-    USUAL_NAMES,
     Table,
     WrongKind,
     plain_name,
@@ -41,8 +50,8 @@ MANY = f"more than {_MOST_LABELS} different values"
 _MOST_RATINGS = 11  # different ones, of 0 to 10
 _FEW_ROWS = 4  # with fewer, different values in all rows say nothing
 
-_NUMBER = r"^[+-]?[0-9.,:/-]+%?$"
-_FRACTION = r"^[+-]?[0-9]*[.,][0-9]*[1-9][0-9]*%?$"  # 0.7, but not 12.0, a whole number beside empty cells
+_NUMBER = r"^[+-]?[0-9.,:/-]+ ?%?$"
+_FRACTION = r"^[+-]?[0-9]*[.,][0-9]*[1-9][0-9]* ?%?$"  # 0.7, but not 12.0, a whole number beside empty cells
 _MONTHS = """
 jan january januar januari janvier enero ene feb february februar februari février févr febrero mar march märz mrz
 mars marzo apr april avril avr abril abr may mai mei mayo jun june juni juin junio jul july juli juillet juil julio
@@ -54,47 +63,6 @@ _DATE = (
     rf"|\d{{1,2}}[-. ]+({'|'.join(_MONTHS.split())})\.?([-. ]+\d{{2,4}})?"
     rf"|({'|'.join(_MONTHS.split())})\.?[-. ]+\d{{1,4}})([T ].*)?$"
 )
-
-_NOT_LABELS = {
-    *("customer", "client", "user", "author", "reviewer", "name", "product", "item", "film", "movie", "title", "brand"),
-    *("company", "country", "city", "region", "state", "language", "lang", "locale", "source", "channel", "store"),
-    *("shop", "branch", "platform", "device", "gender", "sex", "age", "version", "status", "year", "month", "day"),
-    *("weekday", "date", "time"),
-}
-"""Words in the names of columns that have few values, and seldom the labels."""
-
-_MEASURES = {
-    *("confidence", "probability", "prob", "certainty", "price", "cost", "weight", "count", "length", "votes"),
-    *("helpful", "helpfulness", "useful", "latitude", "longitude", "lat", "lon", "lng", "similarity", "subjectivity"),
-    *("relevance", "quality", "agreement", "trust"),
-}
-"""Words in the names of columns whose numbers measure something else than the opinion of a text."""
-
-_STARS = {
-    "★",
-    "⭐",
-    "star",
-    "stars",
-    "stern",
-    "sterne",
-    "étoiles",
-    "estrellas",
-    "estrelas",
-    "stelle",
-    "sterren",
-    "звезды",
-}
-_LABEL_WORDS = _STARS | {
-    *("bewertung", "schulnote", "stimmung", "sentiment", "calificación", "puntuación", "valoración", "sentimiento"),
-    *("avaliação", "sentimento", "valutazione", "punteggio", "beoordeling", "оценка"),
-}
-"""Words, and signs, in the names of columns that often have the labels, in other languages than English, too."""
-
-_AMOUNTS = {
-    *("count", "counts", "likes", "dislikes", "votes", "upvotes", "downvotes", "helpful", "retweets", "favorites"),
-    *("favourites", "replies", "shares", "views", "length", "words", "characters", "score", "rating", "price", "age"),
-}
-"""Words in the names of columns with numbers that say how much or how many."""
 
 _FEW_GROUPS = 10  # a column with as few values, such as a country, is no group
 
@@ -181,7 +149,8 @@ def profile_table(table: Table, text: str | None = None, label: str | None = Non
     if text is None:
         text = next((column.name for column in texts if column.name != label), None)
     others = label_candidates([each for each in columns if each.name != text and not not_labels(each)])
-    others.sort(key=lambda each: each.name != table.classes)
+    likeliest = others[:1]
+    others.sort(key=lambda each: (each.name != table.classes, not _names_numbers_of(each, likeliest)))
     chosen = [column for column in columns if column.name == label] or others[:1]
     used = {text, *(column.name for column in chosen)}
     return Profile(
@@ -295,6 +264,20 @@ def not_labels(column: Column) -> str:
     return next((kind for kind, holds in kinds.items() if holds), "")
 
 
+def _names_numbers_of(column: Column, others: Sequence[Column]) -> bool:
+    """Return whether a column has the names of the numbers in one of others, such as `label_text` beside `label`.
+
+    Each name has then as many rows as a number.
+    """
+    if any(map(is_number, column.labels)):
+        return False
+    ends, name = ("text", "name", "names", "str"), plain_name(column.name)
+    others = [other for other in others if name in [plain_name(other.name) + end for end in ends]]
+    others = [other for other in others if all(map(is_number, other.labels))]
+    rows = sorted(count for _, count in column.labels.values())
+    return any(rows == sorted(count for _, count in other.labels.values()) for other in others)
+
+
 def label_candidates(columns: Sequence[Column]) -> list[Column]:
     """Return the columns that may have the labels, the likeliest first: continuous numbers only if there are no others.
 
@@ -310,7 +293,7 @@ def is_continuous(column: Column) -> bool:
     Measures of another kind, such as a confidence or a price, are not.
     """
     many = column.counts is None or len(column.labels) > _MOST_LABELS
-    if not many or column.numbers < 0.5 * column.filled or not _words(column.name).isdisjoint(_MEASURES | _NOT_LABELS):
+    if not many or column.numbers < 0.5 * column.filled or not words_of(column.name).isdisjoint(MEASURES | NOT_LABELS):
         return False
     numbers = [as_number(key) or 0.0 for key in column.numerals]
     if not numbers or (column.fractions == 0 and not usual_label_name(column.name)):
@@ -331,45 +314,31 @@ def has_clear_name(column: Column) -> bool:
     return plain_name(column.name) in ("label", "labels", "sentiment", "polarity")
 
 
-def usual_text_name(name: str) -> bool:
-    """Return whether texts are often called so."""
-    return plain_name(name) in USUAL_NAMES["text"]
-
-
-def usual_label_name(name: str) -> bool:
-    """Return whether labels are often called so."""
-    return plain_name(name) in USUAL_NAMES["label"]
-
-
-def has_label_word(name: str) -> bool:
-    """Return whether the name of a column contains a word for labels, such as `sentiment_score`."""
-    return any(each in plain_name(name) for each in USUAL_NAMES["label"]) or not _words(name).isdisjoint(_LABEL_WORDS)
+def may_be_numbers_of_classes(column: Column) -> bool:
+    """Return whether the labels are three or more numbers in a column called so that they may be classes or ratings."""
+    names = ("label", "labels", "class", "target", "category", "topic", "emotion", "intent", "classindex", "labelid")
+    keys = list(column.labels)
+    return len(keys) > 2 and plain_name(column.name) in names and all(map(is_number, keys))
 
 
 def label_rank(column: Column) -> tuple[bool, bool, bool, bool, int, int]:
     """Return how likely a column has labels, by its name and values: the least is the likeliest."""
-    words = _words(column.name)
+    words = words_of(column.name)
     return (
         not usual_label_name(column.name),
         not _have_meaning(column),
         not has_label_word(column.name),
-        not words.isdisjoint(_NOT_LABELS),
+        not words.isdisjoint(NOT_LABELS),
         ("positive", None, "negative").index(column_polarity(column.name)),
         len(column.labels),
     )
-
-
-def _words(name: str) -> set[str]:
-    """Return the words in the name of a column, without capitals, and the stars in it."""
-    words = {word.casefold() for word in re.split(r"[\W_]+|(?<=[a-z])(?=[A-Z])", name)}
-    return words | (_STARS & {*name})
 
 
 def best_may_be_least(column: Column) -> bool:
     """Return whether the labels are marks from 1 on that no name tells apart from those of which 1 is the best."""
     keys = list(column.labels)
     numbers = [float(key) for key in keys if is_number(key)]
-    known = usual_label_name(column.name) or not _STARS.isdisjoint(_words(column.name))
+    known = usual_label_name(column.name) or not STARS.isdisjoint(words_of(column.name))
     return not known and len(numbers) > 2 and min(numbers) == 1 and bool(suggest(keys).assumption)
 
 
@@ -383,7 +352,7 @@ def _may_be_group(column: Column) -> bool:
     """Return whether reviews with the same value may belong together. Those of the same confidence or day do not."""
     are_numbers = column.numbers > 0.9 * column.filled
     is_measured = are_numbers and (
-        column.fractions > 0.05 * column.filled or not _words(column.name).isdisjoint(_AMOUNTS)
+        column.fractions > 0.05 * column.filled or not words_of(column.name).isdisjoint(AMOUNTS)
     )
     repeats = len(column.distinct) > _FEW_GROUPS and 1.2 * len(column.distinct) < column.filled
     return repeats and not is_measured and column.dates < 0.9 * column.filled and column.length < 60

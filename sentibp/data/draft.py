@@ -13,13 +13,11 @@ from typing import Any, NamedTuple
 from sentibp.config.load import override_data
 from sentibp.config.schema import Data
 from sentibp.data import readers, sources
+from sentibp.data.column_names import has_label_word, is_seldom_label, usual_label_name, usual_text_name
 from sentibp.data.columns import (
     Profile,
     has_clear_name,
-    has_label_word,
     profile_table,
-    usual_label_name,
-    usual_text_name,
 )
 from sentibp.data.draft_labels import (
     OTHERS,
@@ -188,6 +186,11 @@ def _comment(line: str) -> str:
 def _other_labels(profile: Profile, name: str) -> list[str]:
     """Return a note if other columns than the chosen one may have the labels."""
     chosen, others = profile.label, [each for each in profile.other_labels if each.length <= SHOWN]
+    if chosen is not None and not profile.is_stated and not others and is_seldom_label(chosen.name):
+        fact = (
+            f"{name}: {printable(chosen.name)!r} is taken as the column with the labels, though its name says otherwise"
+        )
+        return [f"{fact}; if they are in another column, choose it with --set data.label_column=NAME"]
     is_clear = chosen is not None and has_clear_name(chosen)
     if (
         profile.is_stated

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sentibp.data.columns import Column, Profile, best_may_be_least, not_labels
+from sentibp.data.columns import Column, Profile, best_may_be_least, may_be_numbers_of_classes, not_labels
 from sentibp.data.label_columns import MOST_SHOWN
 from sentibp.data.labels import default_class
 from sentibp.utils import label_mapping
@@ -232,31 +232,36 @@ def _as_classes_advice(profile: Profile) -> list[str]:
 
 def _marks_advice(profile: Profile) -> list[str]:
     """Return what to do if 1 is the best mark, where the labels are marks that begin with 1."""
-    if profile.label is None or not best_may_be_least(profile.label):
+    if profile.label is None or may_be_numbers_of_classes(profile.label) or not best_may_be_least(profile.label):
         return []
     keys = list(_spellings(profile.label))
     fact = _mapping(keys, profile.label.name).assumption
     return [f"{fact}; if 1 is the best mark, as in schools of some countries, swap the lists negative and positive"]
 
 
-def _codes_advice(profile: Profile) -> list[str]:
-    """Return what is assumed of a number far from a scale of ratings, such as 99, and of 0 below one up to 5."""
-    if profile.label is None or profile.label.counts is None:
+def _numbers_advice(profile: Profile) -> list[str]:
+    """Return what is assumed of numbers: of 99 beside ratings, of 0 below one up to 5, and that they are in order."""
+    label = profile.label
+    if label is None or label.counts is None:
         return []
     advice = [
-        f"{key} ({counted(profile.label.labels[key][1], 'row')}) is taken as no rating, and left out; if it is one, "
-        "write it into a list of data.labels"
-        for key in sorted(label_mapping.none_among(profile.label.labels) & CODES)
+        f"{key} ({counted(label.labels[key][1], 'row')}) is taken as no rating, and left out; if it is one, write it "
+        "into a list of data.labels"
+        for key in sorted(label_mapping.none_among(label.labels) & CODES)
     ]
-    keys = list(_spellings(profile.label))
-    if {"0", "1", "5"} <= {*keys} and "10" not in keys and _mapping(keys, profile.label.name).assumption:
+    spellings = _spellings(label)
+    assumed = _mapping(list(spellings), label.name).assumption
+    if assumed and may_be_numbers_of_classes(label):
+        option = f"{set_option('data.labels', sorted(map(label_value, spellings)))} {set_option('data.ordered', False)}"
+        advice.append(f"{assumed}; if the numbers are those of classes without an order, such as topics, add {option}")
+    elif assumed and {"0", "1", "5"} <= {*spellings} and "10" not in spellings:
         advice.append("0 is taken as the lowest rating; if it means that there is none, move it to the list ignore")
     return advice
 
 
 def labels_advice(profile: Profile) -> list[str]:
     """Return what else the labels may mean, and how to get a config for that."""
-    return [*_as_classes_advice(profile), *_marks_advice(profile), *_codes_advice(profile)]
+    return [*_as_classes_advice(profile), *_marks_advice(profile), *_numbers_advice(profile)]
 
 
 def single_labels_advice(profile: Profile, given: Mapping[str, Any]) -> list[str]:

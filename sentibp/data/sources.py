@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from sentibp.data import hub, readers
 from sentibp.data.built_in import HUB_IDS, NAMES, SHIPPED, built_in_options, open_hub_set, open_shipped
-from sentibp.data.columns import has_label_word, profile_table
+from sentibp.data.column_names import has_label_word
+from sentibp.data.columns import profile_table
 from sentibp.data.corpus import Corpus, concatenate, corpus_from_records
 from sentibp.data.hub import list_folder, load_from_hub
 from sentibp.data.label_columns import LabelColumns, find_label_columns

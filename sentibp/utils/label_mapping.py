@@ -54,8 +54,8 @@ _MOST = 11  # numbers of a rating scale, such as 0 to 10
 
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _RATING = (
-    rf"(?P<number>-?\d+(\.\d+|,\d\d?)?|{'|'.join(_NUMBERS)}) *-?"
-    r"((/|out of) *(?P<of>\d+))? *(?P<unit>stars?|points?)?"
+    rf"((rated|rating|score|note):? )?(?P<number>-?\d+(\.\d+|,\d\d?)?|{'|'.join(_NUMBERS)}) *-?"
+    r"((/|out of|of) *(?P<of>\d+))? *(?P<unit>stars?|points?)?"
 )
 
 

@@ -16,6 +16,8 @@ _COMPARISON = r"(<=|>=|<|>|≤|≥) *(-?[0-9]+\.?[0-9]*|-?\.[0-9]+)"
 _LIKE_A_RANGE = r"(?=.*[0-9])(?=.*[<>≤≥])[<>=≤≥0-9., -]+"
 _DECIMAL_COMMA = r"-?([0-9]+,[0-9]{1,2}|0,[0-9]+)"  # 1,234 may be a thousand and more
 
+_PERCENT = "(?<=[0-9]) ?%$"
+
 _SCALES = ((0, 1), (-1, 1), (1, 5), (0, 5), (-5, 5), (1, 10), (0, 10), (0, 100), (-100, 100))
 """The ends of usual scales; the first that has all numbers is taken."""
 
@@ -73,7 +75,8 @@ def ranges_of(labels: Mapping[str, Sequence[Any]]) -> list[tuple[str, Any, Range
 
 
 def as_number(key: str) -> float | None:
-    """Return the number that a normalized label is, also with a decimal comma; None for other labels."""
+    """Return the number that a normalized label is, also with a decimal comma or a percent sign; None for others."""
+    key = re.sub(_PERCENT, "", key)
     key = key.replace(",", ".") if re.fullmatch(_DECIMAL_COMMA, key) else key
     return float(key) if is_number(key) else None
 
@@ -105,8 +108,8 @@ def suggest_ranges(rows: Mapping[str, int], names: Sequence[str] = LABELS) -> tu
     numbers = {number: count for key, count in rows.items() if (number := as_number(key)) is not None}
     if not numbers or len(numbers) < len(rows):
         return None
-    are_many = len(numbers) > _RATINGS
-    if (are_many or any(number % 1 for number in numbers)) and (scale := scale_of(numbers)):
+    are_many, are_shares = len(numbers) > _RATINGS, all(re.search(_PERCENT, key) for key in rows)
+    if (are_many or are_shares or any(number % 1 for number in numbers)) and (scale := scale_of(numbers)):
         low, high = scale
         return _ranges(
             *_cuts(low, high), names

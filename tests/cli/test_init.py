@@ -508,6 +508,50 @@ def test_what_stands_for_no_rating_is_no_class(sentibp, fails, here, none, label
     assert "20 reviews left out" in sentibp(*command, "--set", repair).err
 
 
+@pytest.mark.parametrize(
+    ("column", "labels", "told"),
+    [
+        ("label", range(6), True),
+        ("Class Index", range(1, 5), True),
+        ("label", (0, 1), False),
+        ("rating", range(5), False),
+    ],
+)
+def test_numbers_in_a_column_called_label_may_be_classes(sentibp, here, column, labels, told):
+    """Those of emotions and topics, too, were taken as ratings, and only a comment said so."""
+    write("r.csv", ["text", column], [[text, labels[i % len(labels)]] for i, text in enumerate(texts())])
+    advice = sentibp("init", "r.csv", "--json").json["advice"]
+    assert len(advice) == told
+    for each in advice:
+        options = shlex.split(each.partition("such as topics, add ")[2])
+        sentibp("init", "r.csv", "--force", *options)
+        data = yaml.safe_load(Path("r.yaml").read_text())["data"]
+        assert (data["labels"], data["ordered"]) == (list(labels), False)
+
+
+@pytest.mark.parametrize(
+    ("columns", "taken"),
+    [
+        ({"label": [1, 0], "label_text": ["negative", "positive"]}, "label_text"),
+        ({"label": [0, 1, 2], "label_name": ["joy", "fear", "anger"]}, "label_name"),
+        ({"label": [0, 1], "label_text": ["a", "b", "c"]}, "label"),  # not the names of the numbers
+        ({"label": ["bad", "good"], "label_text": ["b", "g"]}, "label"),
+    ],
+)
+def test_names_beside_numbers_are_the_labels(sentibp, here, columns, taken):
+    """The numbers were taken: 0 as negative, also where the name beside it is positive."""
+    rows = [[text, *(each[i % len(each)] for each in columns.values())] for i, text in enumerate(texts())]
+    write("n.csv", ["text", *columns], rows)
+    sentibp("init", "n.csv")
+    assert yaml.safe_load(Path("n.yaml").read_text())["data"]["label_column"] == taken
+
+
+def test_a_column_whose_name_says_something_else_is_not_taken_in_silence(sentibp, here):
+    rows = [[text, f"Cafe {i % 4}", f"{i / 7:.1f}/5"] for i, text in enumerate(texts())]
+    write("n.csv", ["text", "name", "rate"], rows)
+    assert "n.csv: 'name' is taken as the column with the labels, though its name says" in sentibp("init", "n.csv").err
+
+
 @pytest.mark.parametrize(("labels", "told"), [(range(6), True), (range(1, 6), False), (range(11), False)])
 def test_0_may_mean_that_there_is_no_rating(sentibp, here, labels, told):
     write("r.csv", ["text", "stars"], [[text, labels[i % len(labels)]] for i, text in enumerate(texts())])

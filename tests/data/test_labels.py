@@ -302,6 +302,8 @@ def test_other_labels_beside_words_of_known_polarity():
             "5.0 out of 5 stars",
             mapping('"1.0 out of 5 stars"', '"5.0 out of 5 stars"'),
         ),
+        ("Rated 1.0|Rated 5.0", "rated 1.0", "rated 5.0", mapping('"Rated 1.0"', '"Rated 5.0"')),
+        ("1 of 5|Rating: 4 of 5", "1 of 5", "rating: 4 of 5", mapping('"1 of 5"', '"Rating: 4 of 5"')),
         ('"1,0"|"4,5"|2|"3,0"', "1,0", "4,5", mapping('"1,0", 2', '"3,0", "4,5"')),  # as spreadsheets in Europe have it
         ("⭐⭐⭐⭐⭐|⭐", "⭐", "⭐⭐⭐⭐⭐", mapping('"⭐"', '"⭐⭐⭐⭐⭐"')),
         ("★★★★★|★☆☆☆☆", "★☆☆☆☆", "★★★★★", mapping('"★☆☆☆☆"', '"★★★★★"')),
@@ -311,6 +313,20 @@ def test_rating_scales(labels, low, high, suggestion):
     """A low number is negative on most scales, but not on all: the message says what it takes for granted."""
     taken = f"; {low} is taken as the lowest rating and {high} as the highest: {suggestion}"
     assert complaint(*split(labels)).endswith(taken)
+
+
+@pytest.mark.parametrize("labels", ["10 %|90 %|70 %|100 %", "12.5%|87.5%", "|".join(f"{i}%" for i in range(0, 96, 5))])
+def test_percentages_are_a_scale_to_100(labels):
+    """They were classes without an order."""
+    ranges = {"negative": ["<=40"], "positive": [">=60"]}
+    option = '--set \'data.labels={negative: ["<=40"], positive: [">=60"]}\''
+    assert complaint(*split(labels)).endswith(
+        f"taken as a scale from 0 to 100, whose middle fifth is left out: {option}"
+    )
+    corpus = sources.load_corpus(labelled(*split(labels)), ReadOptions(label="label"), labels=ranges)
+    found = [float(label.strip(" %")) for label in split(labels)]
+    assert corpus.label is not None
+    assert corpus.label.tolist() == [int(number >= 60) for number in found if not 40 < number < 60]
 
 
 # --- a class for each label

@@ -117,8 +117,10 @@ def count_bytes(data: memoryview, wanted: bytes) -> list[int]:
 
 
 def unmarked(data: memoryview) -> memoryview:
-    """Return the bytes without a byte-order mark."""
-    return data[3:] if data[:3] == b"\xef\xbb\xbf" else data
+    """Return the bytes without a byte-order mark, or several, as programs leave that write one before another."""
+    while data[:3] == b"\xef\xbb\xbf":
+        data = data[3:]
+    return data
 
 
 def padding_start(data: memoryview) -> int:

@@ -64,6 +64,7 @@ def test_the_byte_order_mark_of_utf_8():
     data = "text,label\nfilm é,1\n".encode("utf-8-sig")
     for said in None, "utf-8", "utf-8-sig":
         assert parse(data, options=BOTH._replace(encoding=said)).notes == ()
+        assert rows(parse(codecs.BOM_UTF8 + data, options=BOTH._replace(encoding=said))) == [("film é", "1")]
     records = parse(data, options=BOTH._replace(encoding="cp1252"))
     assert rows(records) == [("film é", "1")]
     assert records.notes == ("x.csv: read as UTF-8, as its byte-order mark says, not as cp1252",)
