@@ -154,7 +154,6 @@ def prepare_inputs(
     features = encoded.vocabulary.select(occurrences) if config.pretrain.is_used else occurrences
     independent, more = _judge_validation(config, reviews, overlap, given, cut, prior := find_prior(config, inputs))
     notes += (*told, *_data_notes(config, reviews, overlap, is_rerun=is_rerun), *overlap.notes)
-    notes += tuple(reversed_labels_note(config, reviews.training, features, encoded.vocabulary))
     training = reviews.training.examples(features, classes_of(config.data))
     telling = _telling_notes(notes, training, encoded.vocabulary)
     return TrainingData(
@@ -170,7 +169,7 @@ def prepare_inputs(
         vocabulary=encoded.vocabulary,
         facts=facts | files,
         hashes=overlap.hashes,
-        notes=tuple(dict.fromkeys((*notes, *_vocabulary_notes(encoded, lexicon), *telling, *more))),
+        notes=tuple(dict.fromkeys((*notes, *_vocabulary_notes(config, inputs, encoded), *telling, *more))),
         caveats=(*overlap.caveats, *telling, *more),
         given=given,
         excluded=suited.excluded,
@@ -218,9 +217,11 @@ def _data_notes(config: Config, reviews: Reviews, overlap: _Overlap, *, is_rerun
     return notes + [note for corpus in reviews if corpus is not None for note in corpus.notes]
 
 
-def _vocabulary_notes(encoded: Encoded, lexicon: Lexicon | None) -> list[str]:
-    """Return what the user should know of the words of the reviews: those of a lexicon, and names."""
-    found = [] if lexicon is None else [*lexicon.coverage(encoded.learned[0], encoded.vocabulary).notes()]
+def _vocabulary_notes(config: Config, inputs: Inputs, encoded: Encoded) -> list[str]:
+    """Return what the user should know of the words of the reviews: those of a lexicon, names, and what labels say."""
+    features, vocabulary = encoded.learned[0], encoded.vocabulary
+    found = [] if inputs.lexicon is None else [*inputs.lexicon.coverage(features, vocabulary).notes()]
+    found += reversed_labels_note(config, inputs.reviews.training, features, vocabulary)
     return found + names_note(encoded.names)
 
 

@@ -526,7 +526,7 @@ def test_numbers_in_a_column_called_label_may_be_classes(sentibp, here, column, 
         options = shlex.split(each.partition("such as topics, add ")[2])
         sentibp("init", "r.csv", "--force", *options)
         data = yaml.safe_load(Path("r.yaml").read_text())["data"]
-        assert (data["labels"], data["ordered"]) == (list(labels), False)
+        assert (list(data["labels"]), data["ordered"]) == (list(labels), False)
 
 
 @pytest.mark.parametrize(
