@@ -27,6 +27,8 @@ _TASK = (
     "[.annotations[0].result[]?.value.choices[]?][0] as $choice | "
     "{text: (.data.text // (.data | map(strings) | first)), label: $choice}"
 )
+_ARGILLA = "{text: (.fields | map(strings) | first), label: [.responses[]?[]?.value | strings][0]}"
+_CHOICE = 'select(.answer == "accept" and (.accept | length) == 1) | {text, label: .accept[0]}'
 _CHAT = (
     'def last(who): [.messages[] | select(.role == who).content][-1]; {text: last("user"), label: last("assistant")}'
 )
@@ -34,7 +36,7 @@ _NAMED_NUMBERS = (
     "(.features | map({(.name): .type.names?}) | add) as $names | .rows[].row | "
     "with_entries($names[.key] as $of | if $of and .value >= 0 then .value |= $of[.] else . end)"
 )
-"""Filters of jq that take texts and labels out of a task, of a chat, and of rows with numbers that have names."""
+"""Filters of jq that take texts and labels out of annotated records, a chat, and rows with numbers that have names."""
 
 
 def has_texts(record: Record, options: ReadOptions) -> bool:
@@ -65,9 +67,11 @@ def notes_on_inner_lists(
     found = [record for record in itertools.islice(records, LOOK) if isinstance(record, dict)]
     are_reviews = any(has_texts(record, options) for record in found)
     each = _steps((*path, *[None] * in_list)) or "."
-    if options.label is not None and found and all(map(_is_task, found)):
-        command = _command(f"{each} | {_TASK}", name)
-        raise DataError(f"{name}: tasks of Label Studio, whose labels are deep in lists; take them out: {command}")
+    if options.label is not None and found and not any(_has(record, options.label) for record in found):
+        for what, is_one, taken_out in _ANNOTATED:
+            if all(map(is_one, found)):
+                command = _command(taken_out if each == "." else f"{each} | {taken_out}", name)
+                raise DataError(f"{name}: {what}, whose labels are in lists; take them out: {command}")
     if found and not are_reviews and all(map(_is_chat, found)):
         command = _command(_CHAT if each == "." else f"{each} | {_CHAT}", name)
         raise DataError(f"{name}: messages of a chat; take out the last of the user, and the answer to it: {command}")
@@ -94,6 +98,33 @@ def _is_task(record: Record) -> bool:
         isinstance(each, dict) and "result" in each for each in annotations
     )
     return labelled and isinstance(record.get("data"), dict)
+
+
+def _is_of_argilla(record: Record) -> bool:
+    """Return whether a record has fields, and the answers of annotators to questions on them."""
+    answers = record.get("responses")
+    return (
+        isinstance(record.get("fields"), dict)
+        and isinstance(answers, dict)
+        and all(map(_are_answers, answers.values()))
+    )
+
+
+def _are_answers(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) and "value" in each for each in value)
+
+
+def _is_choice(record: Record) -> bool:
+    """Return whether a record is a task of Prodigy with the options that were accepted."""
+    return all(isinstance(record.get(key), list) for key in ("options", "accept")) and "answer" in record
+
+
+_ANNOTATED = (
+    ("tasks of Label Studio", _is_task, _TASK),
+    ("records of Argilla", _is_of_argilla, _ARGILLA),
+    ("choices of Prodigy", _is_choice, _CHOICE),
+)
+"""What records of a program for annotation are called, how they are known, and the filter of jq for their labels."""
 
 
 def _is_chat(record: Record) -> bool:

@@ -276,9 +276,34 @@ def test_tasks_of_label_studio(tmp_path):
     named = BOTH._replace(text="data.text")
     for options in BOTH, named:
         said = complaint(json.dumps(tasks), "x.json", options)
-        assert said.startswith("x.json: tasks of Label Studio, whose labels are deep in lists; take them out: jq -c ")
+        assert said.startswith("x.json: tasks of Label Studio, whose labels are in lists; take them out: jq -c ")
     assert taken_out(said, json.dumps(tasks)) == [("a film", "good"), ("a film", "good"), ("a book", None)]
     assert texts(parse(json.dumps(tasks[:2]), "x.json", named._replace(label=None))) == ["a film", "a film"]
+
+
+ARGILLA = {"fields": {"text": "a film"}, "responses": {"mood": [{"value": "good"}]}, "status": "completed"}
+CHOICE = {"text": "a film", "options": [{"id": "good", "text": "Good"}], "accept": ["good"], "answer": "accept"}
+
+
+@needs_jq
+@pytest.mark.parametrize(
+    ("what", "record", "other", "left"),
+    [
+        ("records of Argilla", ARGILLA, {"responses": {"mood": []}}, [("a film", "good"), ("a film", None)]),
+        ("choices of Prodigy", CHOICE, {"answer": "ignore"}, [("a film", "good")]),
+        ("choices of Prodigy", CHOICE, {"accept": ["good", "bad"]}, [("a film", "good")]),
+    ],
+)
+@pytest.mark.parametrize("lines", [False, True])
+def test_labels_of_programs_for_annotation(what, record, other, left, lines):
+    """No column of labels was found, or `accept` and `ignore` were taken as the labels."""
+    records = [record, record | other]
+    data = "".join(f"{json.dumps(each)}\n" for each in records) if lines else json.dumps(records)
+    said = complaint(data, "x.jsonl" if lines else "x.json")
+    assert f": {what}, whose labels are in lists; take them out: jq -c " in said
+    assert taken_out(said, data) == left
+    labelled = "".join(f"{json.dumps(each | {'text': 'a film', 'label': 1})}\n" for each in records)
+    assert rows(parse(labelled, "x.jsonl")) == [("a film", 1)] * 2
 
 
 def taken_out(message: str, data: str) -> list:
