@@ -15,10 +15,11 @@ _KINDS = ("negative", "positive", "ignore")
 _NEGATIVE = """negative neg bad poor rotten negativ négatif négative negatif negativo negativa schlecht mauvais
 thumbs_down thumb_down not_recommended unrecommended do_not_recommend unfavorable unfavourable dissatisfied unsatisfied
 unhappy dislike disliked disagree detractor complaint 👎 🙁 ☹ 😞 😠 😡 negatif olumsuz negatywny отрицательный
-негативный negatív 负面 負面 消极 差评 ネガティブ 부정 سلبي"""
+негативный negatív 负面 負面 消极 差评 ネガティブ 부정 سلبي malo mala ruim cattivo slecht плохой плохо :( :_("""
 _POSITIVE = """positive pos good fresh positiv positif positivo positiva gut bon thumbs_up thumb_up recommended
 recommend favorable favourable satisfied happy like liked agree promoter praise compliment 👍 🙂 😀 😃 😄 😁 😊 😍
-pozitif olumlu pozytywny положительный позитивный pozitív 正面 积极 好评 ポジティブ 긍정 إيجابي"""
+pozitif olumlu pozytywny положительный позитивный pozitív 正面 积极 好评 ポジティブ 긍정 إيجابي
+bueno buena bom buono goed хороший хорошо :) :_)"""
 _WORST = "terrible awful horrible worst hate hated"
 _BEST = "excellent great best love loved perfect amazing outstanding"
 _NEUTRAL = "neutral neutre neutro neu mixed undecided ok okay average 😐"
@@ -35,7 +36,7 @@ _WEAK = "mostly|somewhat|slightly|weakly|rather|fairly|quite"
 _DEGREE = rf"({_STRONG}|{_WEAK})"
 
 _PAIRS = """no yes, n y, false true, f t, nein ja, non oui, no si, no sí, não sim, nie tak, нет да, 否 是, 0 1, -1 1,
-fail pass, failed passed, down up"""
+fail pass, failed passed, down up, - +"""
 _WORSE = {tuple(pair.split()) for pair in _PAIRS.split(",")}
 """Answers of which the first is usually the worse one. To "Any complaints?" it is not: no message says so of a file."""
 

@@ -267,6 +267,8 @@ def test_no_polarity_is_invented(labels):
         ("very negative|neutral|very positive", mapping('"very negative"', '"very positive"', "neutral")),
         ("schlecht gut", mapping("schlecht", "gut")),
         ("Olumlu Olumsuz", mapping("Olumsuz", "Olumlu")),
+        ("Malo Bueno", mapping("Malo", "Bueno")),
+        (":-( :-)", mapping('":-("', '":-)"')),
         ("好评 差评", mapping("差评", "好评")),
         ("👍 👎🏽", mapping('"👎🏽"', '"👍"')),
     ],
