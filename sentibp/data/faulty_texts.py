@@ -9,7 +9,8 @@
   cannot read a character writes U+FFFD in its place. U+0000 separates texts in some lists,
   as `find -print0` writes them.
 - Encoded texts have their letters beyond ASCII in ASCII: in UTF-7, or quoted-printable as in e-mails. No decoder
-  complains, as every byte is valid UTF-8: `Caf+AOk-` and `Caf=C3=A9` would be other words.
+  complains, as every byte is valid UTF-8: `Caf+AOk-` and `Caf=C3=A9` would be other words. Addresses and programs have
+  whole texts in ASCII without spaces: `A%20good%20film`, or base64.
 - Serialized texts are still written as another program stores them: values of JSON or Python, and escapes. A file may
   hold JSON in a column of a table, or what Python prints of a list, an object or bytes. Dumps of databases, and some
   public sets, have `\\n` in the place of a line break. Read as texts, their signs and keys are words, and the letter
@@ -176,6 +177,35 @@ def encoded_notes(name: str, utf7: int, quoted: int, rows: int) -> list[str]:
     )
 
 
+_PERCENT = r"\A\s*[!-~]*(%[0-9A-Fa-f]{2}[!-~]*){2,}\s*\z"
+_ADDRESS = r"\A\s*(https?://|www\.)"
+_BASE64 = r"\A\s*[A-Za-z0-9+/\r\n]{22,}={0,2}\s*\z"
+
+
+def count_coded(text: pa.Array | pa.ChunkedArray) -> int:
+    """Return how many texts are percent-encoded, as addresses are, or in base64."""
+    is_address = pc.match_substring_regex(text, _ADDRESS)
+    others = pc.filter(text, pc.invert(is_address))
+    suspects = pc.filter(others, pc.match_substring_regex(others, _BASE64))
+    return count_true(pc.match_substring_regex(others, _PERCENT)) + sum(map(_is_base64, suspects.to_pylist()))
+
+
+def coded_note(name: str, coded: int, rows: int) -> list[str]:
+    """Return a note if more than one in a hundred of some texts are so, as `count_coded` has counted them."""
+    what = f"{coded:,} of {counted(rows, 'text')} {'are' if coded > 1 else 'is'}"
+    kinds = "percent-encoded (A%20good%20film) or in base64, whose signs are read as words"
+    repair = "decode them, as urllib.parse.unquote_plus and base64.b64decode do in Python"
+    return _notes_if_frequent(name, rows, (coded, f"{what} {kinds}; {repair}"))
+
+
+def _is_base64(text: str) -> bool:
+    """Return whether a word is the base64 of a text of several words."""
+    try:
+        return " " in base64.b64decode(text, validate=False).decode().strip()
+    except ValueError:  # UnicodeDecodeError is one
+        return False
+
+
 def _is_utf7(text: str) -> bool:
     """Return whether most sequences that UTF-7 may have written are so, and no chance."""
     runs = re.findall(_UTF7, text)
@@ -262,8 +292,16 @@ def count_cut(text: pa.Array | pa.ChunkedArray) -> int:
     return count_true(pc.match_substring_regex(text, _CUT))
 
 
-def cut_note(name: str, cut: int, rows: int) -> list[str]:
-    """Return a note if more than one in a hundred of some texts were cut off."""
+def count_dots(text: pa.Array | pa.ChunkedArray) -> int:
+    """Return how many texts end with three dots, as those that were cut off do, and some others."""
+    return count_true(pc.match_substring_regex(text, r"(…|\.\.\.)\s*\z"))
+
+
+def cut_note(name: str, cut: int, dots: int, rows: int) -> list[str]:
+    """Return a note if more than one in a hundred of some texts were cut off, or most of them end with three dots."""
+    if 100 * cut <= rows and rows >= _SOME and 2 * dots > rows:
+        fact = f"{dots:,} of {counted(rows, 'text')} end with ..., as texts that were cut off"
+        return [f"{name}: {fact}; if these were, give the whole texts"]
     fact = f"{cut:,} of {counted(rows, 'text')} {'end' if cut > 1 else 'ends'} with ... and a link or 'Read more'"
     repair = "give the whole texts (of tweets: full_text or extended_tweet.full_text)"
     return _notes_if_frequent(name, rows, (cut, f"{fact}, as texts that were cut off; {repair}"))

@@ -10,10 +10,13 @@ import pyarrow as pa
 from sentibp.data.faulty_texts import (
     LOOK,
     blank_note,
+    coded_note,
     coloured_note,
     count_blank,
+    count_coded,
     count_coloured,
     count_cut,
+    count_dots,
     count_encoded,
     count_garbled,
     count_ids,
@@ -49,6 +52,8 @@ class AnswerCounts(NamedTuple):
     tags: int = 0  # of those looked at: with tags of HTML
     colours: int = 0  # of those looked at: with colours of a terminal
     cut: int = 0  # of those looked at: cut off
+    dots: int = 0  # of those looked at: with three dots at the end
+    coded: int = 0  # of those looked at: percent-encoded or in base64
     ids: int = 0  # of those looked at: numbers, dates, ids or addresses
     missing: int = 0  # words such as nan, in the place of a missing text
     guessed: int = 0  # of those looked at: of most of their words the model knows beginnings and endings at most
@@ -64,7 +69,7 @@ class AnswerCounts(NamedTuple):
         notes += garbled_notes(name, self.read_wrong, self.lost, self.zeros, self.looked)
         notes += serialized_notes(name, self.values, self.escapes, self.tags, self.looked)
         notes += coloured_note(name, self.colours, self.looked)
-        notes += cut_note(name, self.cut, self.looked)
+        notes += cut_note(name, self.cut, self.dots, self.looked) + coded_note(name, self.coded, self.looked)
         notes += encoded_notes(name, self.utf7, self.quoted, self.looked) + ids_note(name, self.ids, self.looked)
         return notes + [f"{name}: {note}" for note in self.unfamiliar_note()]
 
@@ -109,6 +114,8 @@ def count_answers(
         tags=tags,
         colours=count_coloured(first),
         cut=count_cut(first),
+        dots=count_dots(first),
+        coded=count_coded(first),
         ids=count_ids(first),
         missing=count_missing(text),
         guessed=guessed(first) if len(first) else 0,

@@ -17,6 +17,7 @@ from sentibp.data import sources
 from sentibp.data.corpus import Corpus, contradiction_note
 from sentibp.data.faulty_texts import (
     count_blank,
+    count_coded,
     count_cut,
     count_garbled,
     count_ids,
@@ -254,6 +255,38 @@ def test_texts_that_were_cut_off():
     told = "1 of 2 texts ends with ... and a link or 'Read more', as texts that were cut off; give the whole texts"
     assert any(note.startswith(f"r.csv: {told}") for note in sources.load_corpus("r.csv").notes)
     assert f"r.csv: {told}" in invoke("predict", "-m", "builtin", "-i", "r.csv", "-o", "a.csv").err
+    for end, count in ("...", 6), ("… ", 6), ("...", 5):  # most of them, and half of them
+        lines = [f"a film that I saw{end if i < count else ''},{i % 2}" for i in range(10)]
+        Path("r.csv").write_text("\n".join(["text,label", *lines, ""]), encoding="utf-8")
+        told = (
+            f"r.csv: {count} of 10 texts end with ..., as texts that were cut off; if these were, give the whole texts"
+        )
+        assert (told in sources.load_corpus("r.csv").notes) == (count > 5)
+        assert (told in invoke("predict", "-m", "builtin", "-i", "r.csv", "-o", "-").err) == (count > 5)
+
+
+def test_texts_that_are_coded():
+    """As an address has them, or a program that keeps bytes as text: `%`, `20` and `ZmlsbQ` were words."""
+    texts = [
+        "A%20good%20film",
+        "bad%2C+very%21",
+        "QSBnb29kIGZpbG0sIGFuZCB3ZWxsIG1hZGU=",
+        "QSBnb29kIGZpbG0gdGhhdCBJIHNhdw==",
+    ]
+    whole = ["100% good, 50%off", "https://x.com/a%20b%20c", "www.x.com/?q=a%20b%20c", "100%", "5%20", "", "good film"]
+    whole += [
+        "Donaudampfschifffahrtsgesellschaft",
+        "a" * 40,
+        "d41d8cd98f00b204e9800998ecf8427e",
+        "sooooooooooooooooooooo good",
+    ]
+    assert [count_coded(pa.array([each], pa.large_string())) for each in texts + whole] == [1] * 4 + [0] * 11
+    Path("r.csv").write_text("text,label\n" + "".join(f"{text},{i % 2}\n" for i, text in enumerate(texts)))
+    told = (
+        "r.csv: 4 of 4 texts are percent-encoded (A%20good%20film) or in base64, whose signs are read as words; decode"
+    )
+    assert any(note.startswith(told) for note in sources.load_corpus("r.csv").notes)
+    assert told in invoke("predict", "-m", "builtin", "-i", "r.csv", "-o", "-").err
 
 
 def test_ids_in_the_place_of_texts():
