@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sentibp.data.columns import Column, Profile, best_may_be_least, may_be_numbers_of_classes, not_labels
+from sentibp.data.column_names import usual_label_name
+from sentibp.data.columns import MANY, Column, Profile, best_may_be_least, may_be_numbers_of_classes, not_labels
 from sentibp.data.label_columns import MOST_SHOWN
 from sentibp.data.labels import default_class
 from sentibp.utils import label_mapping
@@ -86,6 +88,9 @@ def _meanings(column: str, spellings: Mapping[str, str], empty: Sequence[tuple[s
 def _no_label_column(profile: Profile) -> Line:
     others = {column.name: not_labels(column) for column in profile.columns if column.name != profile.text}
     others |= dict.fromkeys(profile.nested, "lists or objects, and a text has one label")
+    for name, what in others.items():
+        if what == MANY and usual_label_name(name):
+            others[name] = f"{what}; if these are the labels, add --label-column {shlex.quote(name)}"
     listed = [f"{as_yaml(printable(name))}: {what}" for name, what in others.items()]
     facts = "; ".join([*listed[:MOST_SHOWN], *["..."] * (len(listed) > MOST_SHOWN)])
     few = printable(", ".join(map(as_yaml, others)))
