@@ -132,7 +132,7 @@ def _say_where_labels_are(path: Path, name: str, table: Table, profile: Profile)
 def _splits(profile: Profile, name: str) -> tuple[str, ...]:
     """Return a note if a column says that the rows are for training and for tests."""
     columns = {column.name: column for column in profile.columns}
-    split = split_column(list(columns), [])
+    split = split_column(list(columns), [profile.label.name] if profile.label else [])
     if split is None or (counts := columns[split].counts) is None:
         return ()
     return split_column_note(name, split, {value.strip().casefold(): count for value, count in counts.items()})

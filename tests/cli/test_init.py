@@ -788,6 +788,19 @@ def test_what_init_does_not_read_is_named(sentibp, fails, here):
     assert sentibp("init", "labelled.json", "--json").json["rows"] == 60
 
 
+@pytest.mark.parametrize(("labels", "taken"), [(["POSITIVE"], "answer"), (["POSITIVE", "NEGATIVE"], "label")])
+def test_answers_of_prodigy_are_the_labels_if_there_is_one_label(sentibp, here, labels, taken):
+    """The advice to keep what was accepted would leave one class."""
+    answers = ["accept", "reject", "ignore"]
+    lines = [
+        {"text": text, "label": labels[i % len(labels)], "answer": answers[i // 2 % 3]}
+        for i, text in enumerate(texts())
+    ]
+    Path("p.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert ("also where these are wrong" in sentibp("init", "p.jsonl").err) == (taken == "label")
+    assert yaml.safe_load(Path("p.yaml").read_text())["data"]["label_column"] == taken
+
+
 def test_ids_are_no_texts_without_spaces(sentibp, here):
     """They are longer than short reviews, and were the texts."""
     rows = [[f"l3Wk_mvAog6XANIuGQ{i:04}", f"sehr {'gut' if i % 2 else 'schlecht'} {i}", i % 2] for i in range(60)]
