@@ -266,6 +266,12 @@ def _numbers_advice(profile: Profile) -> list[str]:
 
 def labels_advice(profile: Profile) -> list[str]:
     """Return what else the labels may mean, and how to get a config for that."""
+    label = profile.label
+    if label is not None and label.counts is None and not _ranges(label):
+        from sentibp.config.class_conflicts import MOST_CLASSES  # it loads the YAML parser
+
+        fact = f"{printable(label.name)!r} has more than {MOST_CLASSES} different labels, which are too many classes"
+        return [f"{fact}: list some, or groups of them, in data.labels, and the others there under ignore"]
     return [*_as_classes_advice(profile), *_marks_advice(profile), *_numbers_advice(profile)]
 
 

@@ -325,7 +325,10 @@ class _Unknown:
             from sentibp.config.class_conflicts import MOST_CLASSES  # it loads the YAML parser
 
             fact = f"{self.records.name}: {number:,} different labels: {self._listed(self.rows)}{fact}"
-            are_classes = number <= min(MOST_CLASSES, sum(self.rows.values()) / 2)
+            are_classes = number <= sum(self.rows.values()) / 2
+            if are_classes and number > MOST_CLASSES:
+                groups = f"list at most {MOST_CLASSES}, or groups of them, in data.labels, and the others under ignore"
+                return f"{fact}; if each is a class, {groups}; otherwise: {self._other_column()}"
             if not are_classes or not Path(self.records.name).exists():
                 return f"{fact}; {self._other_column()}"
             file, column = shlex.quote(self.records.name), shlex.quote(self.records.label_column)

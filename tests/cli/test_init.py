@@ -171,6 +171,20 @@ def test_many_classes_of_a_known_column(sentibp, here):
     assert sentibp("train", "topics.yaml", "--quiet", *SHORT).code == 0
 
 
+def test_too_many_classes_of_a_known_column(sentibp, here):
+    """The config had no labels, in silence, and its training ended in an error without a repair."""
+    rows = [[f"{text} about {i % 120}", f"topic {i % 120}"] for i, text in enumerate(texts(360))]
+    write("topics.csv", ["text", "topic"], rows)
+    said = sentibp("init", "topics.csv", "--label-column", "topic").out
+    assert "'topic' has more than 100 different labels, which are too many classes: list some, or groups of" in said
+    told = "; if each is a class, list at most 100, or groups of them, in data.labels, and the others under ignore; "
+    assert told in sentibp("train", "topics.yaml", code=3).err
+    rest = ", ".join(f"topic {i}" for i in range(60, 120))
+    groups = f"{{first: [{', '.join(f'topic {i}' for i in range(30))}], second: [topic 30, topic 31], ignore: [{rest}"
+    groups = f"data.labels={groups}, {', '.join(f'topic {i}' for i in range(32, 60))}]}}"
+    assert sentibp("train", "topics.yaml", "--set", groups, "--set", "data.ordered=false", "--quiet", *SHORT).code == 0
+
+
 def test_labels_of_a_row_that_keep_reviews_from_being_held_out_are_told(sentibp, here):
     """The config said that 31 reviews are too few. Of three classes, one of nine or more is left uncut."""
     rows = [[text, ("Sport", "Food")[i % 2]] for i, text in enumerate(texts(30))]
