@@ -63,6 +63,8 @@ FACTS = {
     "refit": "The number of reviews of the refit, if there was one.",
     "notes": "What the user should know about the data, such as rows that were left out.",
     "caveats": "The notes that say why scores on the validation reviews may differ from those on new ones.",
+    "learned_validation": "Whether the training data have many of the validation reviews, or nearly: their scores say "
+    "little about new ones.",
     "warnings": "Warnings of gradients that vanish or explode.",
     "seconds": "How long the training took.",
 }

@@ -106,6 +106,8 @@ def _run_notes(run: RunSummary, names: Mapping[str, str]) -> str:
     notes = [f"{names[key]}={_short_value(value)}" for key, value in run.settings.items()]
     if run.scored_on == "training":
         notes.insert(0, "scored on its training data")
+    elif run.learned_validation and run.accuracy is not None:
+        notes.insert(0, "scored on reviews like its training data")
     return ", ".join(["pretraining", *notes] if run.kind == "pretraining" else notes)
 
 
@@ -357,6 +359,10 @@ def print_comparison(result: dict[str, Any], json: bool) -> None:
     for run, scored_on in zip((result["a"], result["b"]), result["scored_on"], strict=True):
         if scored_on == "training":
             print_text(f"{run}: scored on its training data, for lack of validation data: not comparable")
+    for run, is_learned in zip((result["a"], result["b"]), result["learned_validation"], strict=True):
+        if is_learned:
+            many = "its training data have many of the validation reviews, or nearly"
+            print_text(f"{run}: {many}: expect lower scores on new ones")
     paired = result["paired"]
     if paired is None:
         print_text(f"no paired test, as {result['unpaired']}.")

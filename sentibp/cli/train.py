@@ -172,8 +172,7 @@ def _train(
     if not (quiet or json):
         for note in _opposite(outcome, decided):
             print_message(note)
-        is_seen = data is not None and data.has_learned_validation
-        if caution := _caution(outcome, resolved.config.data.given_source, is_seen):
+        if caution := _caution(outcome, resolved.config.data.given_source):
             print_message(caution)
     if outcome.outcome == "interrupted":
         raise typer.Exit(130)
@@ -253,14 +252,12 @@ def _opposite(result: Outcome, config: Config) -> list[str]:
     return [f"data.validation: {note}; if so, turn them in that file" for note in opposite_note(result.scores)]
 
 
-def _caution(result: Outcome, source: str | list[str], is_seen: bool) -> str | None:
-    """Return what a model of few training reviews is good for; None if there are enough, or it is interrupted.
-
-    `is_seen`: training has many of the validation reviews, or nearly.
-    """
+def _caution(result: Outcome, source: str | list[str]) -> str | None:
+    """Return what a model of few training reviews is good for; None if there are enough, or it is interrupted."""
     from sentibp.runs.directory import load_run_info
 
-    training = result.refit or (load_run_info(result.run)["data"] or {}).get("training")
+    facts = load_run_info(result.run)
+    training = result.refit or (facts["data"] or {}).get("training")
     if training is None:  # a run of an earlier version
         return None
     reviews = training["reviews"]
@@ -271,7 +268,7 @@ def _caution(result: Outcome, source: str | list[str], is_seen: bool) -> str | N
     else:
         low, high = result.scores.get("accuracy_interval") or (0.0, 1.0)  # a run of an earlier version has none
         known = f"its accuracy on such reviews lies between {low:.2f} and {high:.2f} (95 % interval)"
-        if is_seen:
+        if facts.get("learned_validation"):
             known = "its accuracy on new reviews is not known: training has many of the validation reviews, or nearly"
     if source == "xor":  # a demonstration: no model of reviews
         return None

@@ -44,6 +44,7 @@ from sentibp.utils.sequences import Texts, read_once, require_same_order
 
 _ROUNDED = 1e-3  # of a score, which another processor may change
 _SMALLEST = 1e-6  # log loss
+_LOWER = "expect lower scores on new reviews"
 
 _OPTIONS = {"data.source": "--data", "data.split": "--split", "data.validation": "--data"}
 
@@ -208,6 +209,8 @@ def score_corpus(
     scores["in_training"] = seen = None if known is None else int(known.sum())
     notes = repeated_note(corpus, text_hashes(corpus.text))
     trained_on = [] if held_out and seen is None else _trained_on(recorded, model, seen, len(corpus))
+    if held_out and recorded.has_learned_validation and not has_many_near_duplicates(seen or 0, len(corpus)):
+        trained_on.append(f"the training data of {model} have many of these reviews, or nearly: {_LOWER}")
     if known is not None and not held_out:
         trained_on += _nearly_trained_on(recorded, model, corpus.text, known)
     return scores, positive, tokens, (*trained_on, *notes)
@@ -217,7 +220,7 @@ def _trained_on(recorded: RecordedData, model: str, seen: int | None, n: int) ->
     """Return a note if the model was trained on some of n reviews, or if nothing tells whether it was."""
     if seen:
         what = f"{seen:,} of {counted(n, 'review')} {'is' if seen == 1 else 'are'} in the training data of {model}"
-        return [f"{what}: expect lower scores on new reviews"]
+        return [f"{what}: {_LOWER}"]
     if seen == 0 or recorded.classifier.file is None:
         return []
     sources = [shown(name) for name in names_of(recorded.config.data.source) if name != IN_MEMORY]
@@ -234,7 +237,7 @@ def _nearly_trained_on(recorded: RecordedData, model: str, text: pa.ChunkedArray
     of = f"{compared:,} other" if known.any() else f"{compared:,}"
     return [
         f"{count:,} of {of} reviews that were compared are each nearly the same as one in the training data of {model} "
-        "(a phrase of it, or a copy with small changes): expect lower scores on new reviews"
+        f"(a phrase of it, or a copy with small changes): {_LOWER}"
     ]
 
 

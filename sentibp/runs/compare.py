@@ -43,6 +43,7 @@ def compare_runs(a: Path, b: Path) -> dict[str, Any]:
         },
         "otherwise": otherwise,
         "scored_on": [content.get("scored_on") for content in (facts_a, facts_b)],
+        "learned_validation": [content.get("learned_validation") for content in (facts_a, facts_b)],
         "paired": None if unpaired else _paired(a, b),
         "unpaired": unpaired,
     }

@@ -86,6 +86,7 @@ _FACTS: dict[str, Any] = {
     "refit": _REVIEWS,
     "notes": list[str],
     "caveats": list[str],
+    "learned_validation": bool,
     "warnings": OrNone(list[str]),
     "resumed": ListOf({"start": str, "step": int, "settings": dict[str, list[Any]]}),
     "epoch": int | None,

@@ -26,6 +26,7 @@ class RunSummary(NamedTuple):
     kind: str  # "training" or "pretraining"
     outcome: str | None  # as in run.json; or "killed": its process is gone
     scored_on: str | None  # "validation" or "training"
+    learned_validation: bool | None  # whether training has many of the validation reviews, or nearly
     n: int | None  # reviews that the scores are of
     reviews: str | None  # their fingerprint
     accuracy: float | None
@@ -106,6 +107,7 @@ def _summarize(path: Path, facts: Mapping[str, Any], settings: dict[str, Any]) -
         kind="pretraining" if directory.is_pretraining(facts) else "training",
         outcome="killed" if is_killed else facts["outcome"],
         scored_on=scored_on,
+        learned_validation=facts.get("learned_validation"),
         n=n if isinstance(n, int) and scores else None,
         reviews=str(scored.get("fingerprint")) if isinstance(scored, dict) and scores else None,
         accuracy=finite_number(scores.get("accuracy")),

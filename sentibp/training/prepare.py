@@ -76,7 +76,8 @@ class TrainingData(NamedTuple):
     @property
     def run_facts(self) -> dict[str, Any]:
         """What run.json has of the data."""
-        return {"data": self.facts, "notes": list(self.notes), "caveats": list(self.caveats)}
+        notes = {"notes": list(self.notes), "caveats": list(self.caveats)}
+        return {"data": self.facts, **notes, "learned_validation": self.has_learned_validation}
 
     @property
     def has_learned_validation(self) -> bool:

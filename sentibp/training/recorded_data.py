@@ -52,9 +52,11 @@ class RecordedData:
         self.run: Path | None = None
         self.facts: dict[str, Any] = {}  # of the data, from run.json
         self.is_refit = False  # whether the model was trained on the validation reviews, too
+        self.has_learned_validation = False  # whether the training data have many of the validation reviews, or nearly
         info = None if file is None else info_of_model(file)
         if file is not None and info is not None:
             self.run, self.facts = file.parent, info.get("data") or {}
+            self.has_learned_validation = bool(info.get("learned_validation"))
             self.is_refit = file.name == directory.MODEL and bool(info.get("refit"))
             if self.is_refit:
                 self.facts = self.facts | {"training": info["refit"], "validation": None}

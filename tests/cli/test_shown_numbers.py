@@ -159,12 +159,21 @@ def test_near_duplicates_are_told_on_every_page(sentibp, here):
     assert "no validation review differs clearly from all training reviews" in err or "differ clearly" in err
     caveats = json.loads((here / "run" / "run.json").read_text())["caveats"]
     assert note in caveats
+    again = sentibp("train", "--resume", "run")  # a run that has ended says what its training said
+    assert "its accuracy on new reviews is not known" in err and "its accuracy on new reviews is not known" in again.err
+    for command in (("eval", "run"), ("eval", "run", "--against", "run")):
+        assert "model have many of these reviews, or nearly: expect lower" in sentibp(*command).err
     card = sentibp("card", "run").out
     assert note in card and "expect slightly less" not in card
     sentibp("report", "run", "--output", "page.html")
     assert note in re.sub("<[^>]*>", "", html.unescape((here / "page.html").read_text()))  # options have a tag
     sentibp("train", "quickstart", "--out", "other", "--quiet", "--set", "train.epochs=1")
     assert "expect slightly less" in sentibp("card", "other").out
+    assert "or nearly" not in sentibp("train", "--resume", "other").err + sentibp("eval", "other").err
+    lines = {line.split()[0]: line for line in sentibp("runs", "list", ".").out.splitlines()}
+    assert "scored on reviews like its training data" in lines["run"] and "like" not in lines["other"]
+    compared = sentibp("runs", "compare", "run", "other").out
+    assert "run: its training data have many of the validation reviews" in compared and "other: its" not in compared
 
 
 @pytest.mark.parametrize(
