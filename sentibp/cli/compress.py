@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,12 +12,11 @@ from sentibp.cli import Data, Force, Json, LabelColumn, Offline, SameModel, SetD
 from sentibp.cli.labelled_reviews import labelled_reviews
 from sentibp.cli.output import print_json, print_message, print_text, size, table
 from sentibp.cli.output_file import make_folder_of, output_option, require_free, require_no_input, save_output
+from sentibp.cli.quantities import parse_size
 from sentibp.utils.messages import counted
 
 if TYPE_CHECKING:
     from sentibp.export.compress import CompressionReport
-
-_UNITS = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 
 _SCORES = ("accuracy", "log_loss", "calibration_error")
 
@@ -62,7 +60,7 @@ def compress(
     The file has the features that matter most, as many as fit, and about one byte for each of their numbers. Every
     command reads it as it reads any other model. The table shows size, scores and probes before and after.
     """
-    max_bytes = parse_size(max_size, following=named)
+    max_bytes = parse_size(max_size)
     name = one_model(named, model)
     from sentibp.export import compress as export
     from sentibp.runs import find, hub_model
@@ -78,21 +76,6 @@ def compress(
         make_folder_of(output)
     save_output(output, content)
     _print(output, report, json, hub_model.as_json(path))
-
-
-def parse_size(text: str, option: str = "--max-size", following: object = None) -> int:
-    """Return the number of bytes that a size such as 1MB, 300 kB or 250000 stands for.
-
-    ConfigError if the text is not a size, or if the unit is an argument of its own, after a space.
-    """
-    from sentibp.errors import ConfigError
-
-    if text.isdecimal() and (unit := str(following or "")).lower() in {*_UNITS} - {""} and not Path(unit).exists():
-        raise ConfigError(f"{option} {text} {unit}: two words; write {option} {text}{unit}")
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *([a-z]*)", text.strip().lower())
-    if found is None or found[2] not in _UNITS or not 1 <= float(found[1]) * _UNITS[found[2]] < 1 << 60:
-        raise ConfigError(f"{option} {text}: not a size; write, for example, {option} 1MB or {option} 300kB")
-    return int(float(found[1]) * _UNITS[found[2]])
 
 
 def _file(output: Path) -> Path:

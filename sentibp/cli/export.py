@@ -65,10 +65,10 @@ def export(
     0.000001. The answers are those of `sentibp predict`, in any version of Python, Node, or browser. --to onnx needs
     the extra `export`: pip install 'sentibp[export]'.
     """
-    from sentibp.cli.compress import parse_size
+    from sentibp.cli.quantities import parse_size
     from sentibp.errors import ConfigError
 
-    max_bytes = None if max_size is None else parse_size(max_size, following=named)
+    max_bytes = None if max_size is None else parse_size(max_size)
     model = one_model(named, model)
     from sentibp.export import export as exports
     from sentibp.model.decision import parse_decision

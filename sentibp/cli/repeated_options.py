@@ -12,6 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from sentibp.cli.quantities import require_number, require_one_word
 from sentibp.utils.paths import expand_home
 from sentibp.utils.repair import MODEL_OPTION
 
@@ -42,6 +43,7 @@ class Command(TyperCommand):
         for argument in parser._args:
             if _is_path(argument.obj):  # of other arguments each command says what it needs
                 argument.process = _not_empty(argument, argument.process, ctx)
+        parser.parse_args = _checked(parser.parse_args, self.params)
         return parser
 
     def invoke(self, ctx: Any) -> Any:
@@ -51,6 +53,21 @@ class Command(TyperCommand):
             return super().invoke(ctx)
         finally:
             MODEL_OPTION.reset(before)  # what is called from Python later in this process is no command
+
+
+def _checked(parse: Any, parameters: list[Any]) -> Any:
+    """Return a function that parses, and raises ConfigError for what is no number, size or time where it should be."""
+    options = {name: each for each in parameters for name in each.opts if each.param_type_name == "option"}
+
+    def parse_checked(args: list[str]) -> Any:
+        require_one_word(args, options)
+        found = parse(args)
+        for option in options.values():
+            if option.type.name.startswith(("int", "float")) and isinstance(found[0].get(option.name), str):
+                require_number(_longest(option.opts), found[0][option.name], option)
+        return found
+
+    return parse_checked
 
 
 def _not_empty(option: Any, process: Any, ctx: Any) -> Any:

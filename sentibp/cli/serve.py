@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentibp.cli import Cost, Json, Model, Threshold
-from sentibp.cli.compress import parse_size
 from sentibp.cli.interrupts import print_interrupted
 from sentibp.cli.output import print_json, print_message, print_text
+from sentibp.cli.quantities import parse_size
 from sentibp.errors import ConfigError, DataError
 from sentibp.utils.paths import expand_home
 from sentibp.utils.repair import python
@@ -68,7 +68,12 @@ def serve(
     ] = 100_000,
     timeout: Annotated[
         float,
-        typer.Option(metavar="SECONDS", help="The longest time for a request to arrive, and then for its answer."),
+        typer.Option(
+            metavar="SECONDS",
+            min=0.001,
+            max=86_400,
+            help="The longest time for a request to arrive, and then for its answer.",
+        ),
     ] = 30.0,
     max_waiting: Annotated[
         int, typer.Option(metavar="N", min=0, help="How many requests may wait while others are answered.")
@@ -84,8 +89,6 @@ def serve(
     SIGHUP loads the model again; the old one answers until then. SIGTERM (exit code 0) and Ctrl-C (130) end the server
     after the requests that have begun. It needs the extra `serve`: pip install 'sentibp[serve]'.
     """
-    if not 0.001 <= timeout <= 86_400:
-        raise typer.BadParameter("a number of seconds from 0.001 to 86400", param_hint="--timeout")
     largest = parse_size(max_body, "--max-body")
     token = _token(token_file)
     try:
