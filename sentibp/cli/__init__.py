@@ -159,6 +159,12 @@ def one_model(named: str | None, model: str | None, repair: str = "leave one out
     return model if named is None else named
 
 
+def is_given(ctx: typer.Context, name: str) -> bool:
+    """Return whether an option or argument was typed, also with the value that it has by default."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 RunModel = Annotated[
     str | None,
     typer.Option("-m", "--model", help="A run directory, its name in runs/, or `last`, the newest finished run here."),

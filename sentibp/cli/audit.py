@@ -65,7 +65,7 @@ def audit(
     if output is not None:
         format_of(output, None, {".csv": "csv"}, None, "csv")
         require_no_input(output, [("the data", path) for path in label_audit.sources(target)])
-        require_free(output, force)
+    require_free(output, force)
     watch = (lambda note: None) if quiet else (lambda note: print_message(note.text))
     result = label_audit.audit_labels(target.resolved, folds, limit, target.epochs, watch)
     command = None

@@ -58,7 +58,7 @@ def card(
     path = find.model_file(model)
     if output is not None:
         require_no_input(output, [("the model", path)])
-        require_free(output, force)
+    require_free(output, force)
     written = write_card(path, About(name, license, tuple(language or ())))
     if output is not None:
         save_output(output, written.text.encode())

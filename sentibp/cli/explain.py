@@ -12,6 +12,7 @@ import typer
 
 from sentibp.cli import Json, Model
 from sentibp.cli.output import distinct_names, print_content, print_json, print_text, printable
+from sentibp.cli.output_file import require_one_format
 from sentibp.cli.text_arguments import require_texts
 from sentibp.utils.messages import counted, truncated
 
@@ -47,7 +48,9 @@ def explain(
     count: Annotated[
         int, typer.Option(metavar="N", min=1, help="How many words and n-grams the text format lists.")
     ] = 20,
-    format: Annotated[Literal["text", "json", "html"], typer.Option(help="The output format.")] = "text",
+    format: Annotated[
+        Literal["text", "json", "html"] | None, typer.Option(help="The output format. Default: text.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Explain a prediction: the contribution of each word and n-gram.
@@ -64,6 +67,7 @@ def explain(
     from sentibp.model import file
     from sentibp.runs import find, hub_model
 
+    require_one_format(json, format)
     require_texts([text], explain=True)
     path = find.model_file(model)
     classifier = file.load_model(path)

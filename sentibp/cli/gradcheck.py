@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentibp.cli import Json
+from sentibp.cli import Json, is_given
 from sentibp.cli.labelled_reviews import naming_predict
 from sentibp.cli.output import even_if_unread, print_json, print_message, print_text, table
 from sentibp.utils.messages import counted
@@ -31,6 +31,7 @@ Examples:
 
 
 def gradcheck(
+    ctx: typer.Context,
     config: Annotated[
         str | None,
         typer.Argument(
@@ -93,6 +94,8 @@ def gradcheck(
         raise ConfigError(f"{config}: a run, not a config; to check its model: {command}")
     if layer is not None and set_:
         raise ConfigError("--set: changes how reviews are read, and a layer reads none; leave it out")
+    if layer is not None and is_given(ctx, "reviews"):
+        raise ConfigError("--reviews: how many reviews are read, and a layer reads none; leave it out")
     if config is None and (other := [each for each in set_ or [] if not each.startswith("data.")]):
         raise ConfigError(f"--set {other[0]}: without a CONFIG, only settings of data can change; give a CONFIG")
     if (config or layer) and data:

@@ -96,8 +96,11 @@ def require_free(output: Path | None, force: bool, *, makes_folder: bool = False
 
     An empty file, a pipe and a device hold nothing. `replaces_own`: what nobody edits, such as predictions and reports,
     is no loss if this program has written it. The records of a run or a sweep are never replaced. DataError if the
-    folder is missing, unless the command makes it, or if the output is a folder itself.
+    folder is missing, unless the command makes it, or if the output is a folder itself. None is stdout, which has no
+    file to replace: ConfigError if `force` is given.
     """
+    if output is None and force:
+        raise ConfigError("--force: replaces the file of --output; add --output FILE, or leave it out")
     if output is None or not output.name or is_stream(output):
         return False
     require_no_record(output, "--output")
@@ -163,6 +166,12 @@ def tell_written(output: Path, what: str) -> None:
 def output_suffix(output: Path) -> str:
     """Return the suffix that names the format, in lower case, such as .csv or .csv.gz."""
     return "".join(output.suffixes[-2:] if output.suffix.lower() == ".gz" else output.suffixes[-1:]).lower()
+
+
+def require_one_format(json: bool, format: str | None) -> None:
+    """Raise ConfigError if --json is given, and --format says something else."""
+    if json and format not in (None, "json", "jsonl"):
+        raise ConfigError(f"--json: writes JSON, and --format {format} something else; leave one of them out")
 
 
 def format_of(

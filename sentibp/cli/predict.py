@@ -14,7 +14,15 @@ import typer
 
 from sentibp.cli import Cluster, Cost, Model, SetData, Threshold
 from sentibp.cli.output import one_line, print_content, print_message
-from sentibp.cli.output_file import format_of, output_file, require_free, require_no_input, tell_replaced, tell_written
+from sentibp.cli.output_file import (
+    format_of,
+    output_file,
+    require_free,
+    require_no_input,
+    require_one_format,
+    tell_replaced,
+    tell_written,
+)
 from sentibp.cli.short_options import sets, tell_overruled
 from sentibp.cli.text_arguments import require_texts
 from sentibp.errors import ConfigError
@@ -102,8 +110,7 @@ def predict(
     ] = False,
 ) -> None:
     """Label reviews, with the probability of each label."""
-    if json and format not in (None, Format.jsonl, Format.json):
-        raise ConfigError(f"--json: writes JSON, and --format {format} something else; leave one of them out")
+    require_one_format(json, format)
     format = format or (Format.jsonl if json else None)
     if bool(text) == (input is not None):
         raise typer.BadParameter(_both_or_none(text, input))
@@ -120,8 +127,6 @@ def predict(
         how = How(options, split, keep, threshold, cost, explain)
         predict_many(input, output, format, classifier, model_file, how, cluster, force)
         return
-    if force and output in (None, "-"):
-        raise ConfigError("--force: replaces the file of --output; add --output FILE, or leave it out")
     _predict(text, model, input, output, format, text_column, set_, keep, threshold, cost, explain, force)
 
 
@@ -179,6 +184,8 @@ def _predict(
     format = _format(output, format, explain, input)
     if explain and format is Format.table and not (threshold is None and cost is None):
         raise ConfigError("--explain explains the most probable label in a table; use --format jsonl, or json")
+    if explain and format is Format.table and not keep:
+        raise ConfigError("--no-keep: an explanation in a table has its text; use --format jsonl, or leave it out")
     require_no_input(output, [("the model", model_file), *([("the input", input)] if input else [])])
     is_replaced = require_free(output, force, replaces_own=True)
     classifier = file.load_model(model_file)
@@ -190,7 +197,9 @@ def _predict(
         pieces = _input(input, options, split, format, keep)
     to_terminal = output is None and sys.stdout.isatty()  # where the results show how far it is
     shows_progress = input is not None and not to_terminal
-    counts = _write(pieces, classifier, decision, output, format, explain=explain, shows_progress=shows_progress)
+    counts = _write(
+        pieces, classifier, decision, output, format, explain=explain, keep=keep, shows_progress=shows_progress
+    )
     name = "<stdin>" if input == "-" else input
     for note in counts.unfamiliar_note() if name is None else counts.notes(name):
         print_message(note)
@@ -209,6 +218,7 @@ def _write(
     format: Format,
     *,
     explain: bool,
+    keep: bool,
     shows_progress: bool,
 ) -> AnswerCounts:
     """Write the answers, and the notes of the pieces. Return how many texts of which kind were answered."""
@@ -222,7 +232,7 @@ def _write(
     counts = AnswerCounts()
     with Counter(shows_progress) as counter, _sink(output, colours) as sink:
         if format is Format.table:
-            writer: Writer = _Lines(sink, classifier, explain, colours)
+            writer: Writer = _Lines(sink, classifier, explain, keep, colours)
         else:
             writer = open_writer(format, sink, classifier.spec.label_set)
         for piece in pieces:
@@ -340,8 +350,9 @@ def _explanations(piece: Piece, classifier: Classifier) -> Iterator[Explanation]
 class _Lines:
     """Writes lines for people: one for each text or, with explanations, several."""
 
-    def __init__(self, sink: Sink, classifier: Classifier, explain: bool, colours: bool):
+    def __init__(self, sink: Sink, classifier: Classifier, explain: bool, keep: bool, colours: bool):
         self._sink, self._classifier, self._explain, self._colours = sink, classifier, explain, colours
+        self._keep = keep  # whether a line has the beginning of the text
         self._begun = False
 
     def write(self, piece: Piece, answers: Sequence[dict[str, Any]]) -> None:
@@ -349,7 +360,8 @@ class _Lines:
 
         texts = piece.text.to_pylist()
         if not self._explain:
-            self._sink("".join(f"{table_line(*pair)}\n" for pair in zip(answers, texts, strict=True)).encode())
+            shown = texts if self._keep else [None] * len(texts)
+            self._sink("".join(f"{table_line(*pair)}\n" for pair in zip(answers, shown, strict=True)).encode())
             return
         for text, explanation in zip(texts, _explanations(piece, self._classifier), strict=True):
             lines = explain.explanation_lines(text, explanation, _CONTRIBUTIONS, self._colours)
@@ -360,7 +372,8 @@ class _Lines:
         pass
 
 
-def table_line(answer: dict[str, Any], text: str) -> str:
-    """Return one line for people: the label, its probability, and the beginning of the text."""
+def table_line(answer: dict[str, Any], text: str | None) -> str:
+    """Return one line for people: the label, its probability, and the beginning of the text, if there is one."""
     note = f"  ({answer['note']}: the answer is the model's bias)" if "note" in answer else ""
-    return f"{answer['label']}  {answer['score']:.4f}  {one_line(text)}{note}"
+    begins = "" if text is None else f"  {one_line(text)}"
+    return f"{answer['label']}  {answer['score']:.4f}{begins}{note}"

@@ -23,6 +23,7 @@ from sentibp.cli import (
     OptionalConfigName,
     Set,
     command_group,
+    is_given,
 )
 from sentibp.cli.output import print_json, print_message, print_text, size
 from sentibp.cli.output_file import output_option
@@ -209,8 +210,7 @@ _WITH_RESUME = {"resume", "trials", "timeout", "jobs", "cluster", "offline", "js
 
 def _require_alone(ctx: typer.Context) -> None:
     """Raise ConfigError if something is given beside --resume that the sweep has already."""
-    sources = {name: ctx.get_parameter_source(name) for name in ctx.params.keys() - _WITH_RESUME}
-    given = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+    given = {name for name in ctx.params.keys() - _WITH_RESUME if is_given(ctx, name)}
     if others := [each for each in ctx.command.params if each.name in given]:
         names = ", ".join(
             each.opts[0] if each.param_type_name == "option" else str(each.name).upper() for each in others

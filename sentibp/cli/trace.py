@@ -13,7 +13,14 @@ import typer
 
 from sentibp.cli import Force, Json, Model
 from sentibp.cli.output import print_content, size
-from sentibp.cli.output_file import format_of, output_option, require_free, save_output, tell_written
+from sentibp.cli.output_file import (
+    format_of,
+    output_option,
+    require_free,
+    require_one_format,
+    save_output,
+    tell_written,
+)
 from sentibp.cli.text_arguments import require_texts
 
 if TYPE_CHECKING:
@@ -87,11 +94,12 @@ def trace(
     with its formula, its numbers, and the function that computes it. Then the update, and the prediction after it. As
     in prediction, there is no dropout, and batch norm uses its running averages.
     """
+    require_one_format(json, format)
     given = "json" if json else format
     format = cast("Format", format_of(output, given, _SUFFIXES, "text", "text") if output else given or "text")
     _check_options(text, model, article, learning_rate, blank and format == "json")
     require_texts([] if text is None else [text])
-    for path in _files(output, blank):
+    for path in _files(output, blank) or [None]:
         require_free(path, force)
     from sentibp.inspection import trace as inspection_trace
     from sentibp.inspection import walkthrough, worked_example

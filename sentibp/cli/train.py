@@ -108,6 +108,8 @@ def train(
     if (dry_run or find_lr) and cluster is not None:
         raise ConfigError("--dry-run and --find-lr run in this process; leave out --cluster")
     if dry_run or find_lr:
+        if out is not None:
+            print_message(f"--out {out}: has no effect, as {'--dry-run' if dry_run else '--find-lr'} keeps nothing")
         _only_try(resolved, quiet, json, find_lr)
     else:
         with connect(cluster) as executor:
