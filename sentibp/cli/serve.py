@@ -14,6 +14,8 @@ from sentibp.cli.interrupts import print_interrupted
 from sentibp.cli.output import print_json, print_message, print_text
 from sentibp.cli.quantities import parse_size
 from sentibp.errors import ConfigError, DataError
+from sentibp.export.server.limits import Limits
+from sentibp.utils.limits import MB
 from sentibp.utils.paths import expand_home
 from sentibp.utils.repair import python
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from sentibp.export.server.run import Listener
 
 TOKEN = "SENTIBP_TOKEN"
+_LIMITS = Limits()  # by default
 _SHORTEST, _LONGEST = 16, 4096  # characters of a token
 
 
@@ -54,10 +57,10 @@ def serve(
     ] = None,
     max_body: Annotated[
         str, typer.Option(metavar="SIZE", help="The largest body of a request, such as 4MB or 300kB.")
-    ] = "4MB",
+    ] = f"{_LIMITS.body // MB}MB",
     max_texts: Annotated[
         int, typer.Option(metavar="N", min=1, help="The largest number of texts in a request.")
-    ] = 1000,
+    ] = _LIMITS.texts,
     max_length: Annotated[
         int,
         typer.Option(
@@ -65,7 +68,7 @@ def serve(
             min=1,
             help="The largest number of characters of a text; with explanations, of all texts of a request together.",
         ),
-    ] = 100_000,
+    ] = _LIMITS.length,
     timeout: Annotated[
         float,
         typer.Option(
@@ -74,10 +77,10 @@ def serve(
             max=86_400,
             help="The longest time for a request to arrive, and then for its answer.",
         ),
-    ] = 30.0,
+    ] = _LIMITS.seconds,
     max_waiting: Annotated[
         int, typer.Option(metavar="N", min=0, help="How many requests may wait while others are answered.")
-    ] = 64,
+    ] = _LIMITS.waiting,
     json: Json = False,
 ) -> None:
     """Answer requests over HTTP, as `predict` does.
@@ -93,7 +96,6 @@ def serve(
     token = _token(token_file)
     try:
         from sentibp.export.server.access import Access
-        from sentibp.export.server.request import Limits
         from sentibp.export.server.run import Server, bind
     except ImportError as error:
         missing = (error.name or "").partition(".")[0]

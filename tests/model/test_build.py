@@ -43,3 +43,20 @@ def test_a_limit_of_the_process_is_its_memory():
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert 0 < int(printed) <= 3 << 30
+
+
+def test_optimizers_have_the_defaults_of_the_settings():
+    import inspect
+
+    from sentibp.config.schema import Optimizer
+    from sentibp.nn import optim
+
+    settings = Optimizer()
+    compared = 0
+    for each in vars(optim).values():
+        if inspect.isclass(each) and issubclass(each, optim.Optimizer):
+            for parameter in inspect.signature(each).parameters.values():
+                if parameter.default is not parameter.empty:
+                    assert getattr(settings, parameter.name) == parameter.default, (each, parameter)
+                    compared += 1
+    assert compared > 9

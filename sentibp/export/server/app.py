@@ -21,9 +21,10 @@ from starlette.types import ASGIApp
 from sentibp.errors import SentibpError
 from sentibp.export.server.access import Access, Gate
 from sentibp.export.server.connection import RestReader
+from sentibp.export.server.limits import Limits
 from sentibp.export.server.model import ServedModel
 from sentibp.export.server.openapi import PATHS, describe
-from sentibp.export.server.request import Limits, read_texts, require_json, wants_explanation
+from sentibp.export.server.request import read_texts, require_json, wants_explanation
 from sentibp.export.server.responses import error, json_response
 from sentibp.utils.messages import print_message
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sentibp.export.server.limits import Limits
 from sentibp.export.server.model import ServedModel
-from sentibp.export.server.request import Limits
 from sentibp.model.prediction import answer_columns
 from sentibp.model.spec import NetworkSpec
 from sentibp.utils.environment import version

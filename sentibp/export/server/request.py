@@ -12,16 +12,7 @@ from typing import Any, NamedTuple
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-
-class Limits(NamedTuple):
-    """The limits of requests. They bound the memory and the time that a client can take."""
-
-    body: int = 4_000_000  # bytes of a request
-    texts: int = 1000  # of a request
-    length: int = 100_000  # characters of a text; with explanations, of all texts of a request together
-    seconds: float = 30.0  # for a request to arrive, and for its answer
-    waiting: int = 64  # requests that wait while others are answered
-
+from sentibp.export.server.limits import Limits
 
 _KINDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
 _FORMS = 'send a text, a list of texts, or an object such as {"text": "I love this movie"}'

@@ -20,8 +20,8 @@ from sentibp.errors import ConfigError, SentibpError
 from sentibp.export.server.access import Access
 from sentibp.export.server.app import Service, where
 from sentibp.export.server.connection import connection_class
+from sentibp.export.server.limits import Limits
 from sentibp.export.server.model import ServedModel
-from sentibp.export.server.request import Limits
 from sentibp.utils.interruption import end_at_once
 from sentibp.utils.messages import print_message
 

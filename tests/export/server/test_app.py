@@ -24,8 +24,9 @@ from sentibp.export.server import app
 from sentibp.export.server import model as module
 from sentibp.export.server.access import Access, Gate
 from sentibp.export.server.connection import connection_class
+from sentibp.export.server.limits import Limits
 from sentibp.export.server.model import ServedModel, load_served_model
-from sentibp.export.server.request import Limits, read_texts
+from sentibp.export.server.request import read_texts
 from sentibp.export.server.run import Server, bind
 from sentibp.model.classifier import NoAnswer
 from sentibp.model.decision import Decision

@@ -46,7 +46,7 @@ def test_the_requests_of_the_guide(server):
 
 
 def test_the_table_of_errors_has_the_limits():
-    from sentibp.export.server.request import Limits
+    from sentibp.export.server.limits import Limits
 
     limits = Limits()
     assert f"more than {limits.body // 1_000_000} MB" in PAGE
