@@ -33,7 +33,7 @@ def reproduce(
     from sentibp.runs import directory, find
     from sentibp.training.reproduce import Reproduction
 
-    with Reproduction(find.find_run(run, directory.MODEL)) as reproduction:
+    with Reproduction(find.find_run_directory(run, directory.MODEL)) as reproduction:
         interrupt = Interrupt()  # from here on there is a folder to remove
         with Progress(quiet) as progress:
             for event in reproduction:

@@ -140,7 +140,7 @@ def compare(a: RunName, b: RunName, json: Json = False) -> None:
     from sentibp.runs import compare as runs_compare
     from sentibp.runs import find
 
-    print_comparison(runs_compare.compare_runs(find.find_run(a), find.find_run(b)), json)
+    print_comparison(runs_compare.compare_runs(find.find_run_directory(a), find.find_run_directory(b)), json)
 
 
 @commands.command(epilog="Example: sentibp runs flow last --epoch 1")
@@ -159,7 +159,7 @@ def flow(
     """
     from sentibp.runs import directory, find, gradient_flow
 
-    path = find.find_run(run, directory.MODEL)
+    path = find.find_run_directory(run, directory.MODEL)
     directory.require_training(path, directory.load_run_info(path))
     chosen = gradient_flow.select_flows(gradient_flow.load_flows(path), str(path), seed, epoch)
     print_flow(path, chosen, directory.load_run_info(path).get("warnings") or [], json)
@@ -190,6 +190,7 @@ def watch(
 
         outcome = _print_sweep(follow_sweep(path, interval), json)
     else:
+        find.require_run_directory(path)
         outcome = print_progress(runs_watch.follow(path, interval), json)
     if code := {"finished": 0, "diverged": 4, "interrupted": 130}.get(outcome, 1):
         raise typer.Exit(code)

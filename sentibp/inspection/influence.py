@@ -109,8 +109,7 @@ def of_word(name: str | None, word: str, count: int, towards: str | None = None)
 def _load_run(name: str | None) -> tuple[Path, Classifier]:
     run = find.find_run(name, directory.MODEL)
     if not run.is_dir():
-        name = f"-m {shlex.quote(str(run.parent))}" if find.is_in_run(run) else "-m RUN"
-        raise ConfigError(f"{run}: a model file; give the run directory, which has the influence log: {name}")
+        find.require_run_directory(run)
     return run, file.load_model(run)
 
 

@@ -112,8 +112,7 @@ def _load_config(name: str, overrides: list[str]) -> Resolved:
     """Return the config with that name. ConfigError if there is none, which says how a run is given."""
     path = expand_home(name)
     if path.suffix == ".safetensors" and path.is_file():
-        its = f"its run directory, {path.parent}" if find.is_in_run(path) else "a run directory or a config"
-        raise ConfigError(f"{name}: a model file, which has no training data; give {its}")
+        find.require_run_directory(path)
     try:
         return load_config(name, overrides)
     except ConfigError as error:

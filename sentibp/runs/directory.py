@@ -306,9 +306,6 @@ def load_run_info(path: Path) -> dict[str, Any]:
             json_types.require_types(content.get("data") or {}, _DATA, "data")
             return dict.fromkeys(_READ) | content
     except OSError as error:
-        if path.is_file():
-            its = f"its run directory, {path.parent}" if (path.parent / "run.json").is_file() else "a run directory"
-            raise DataError(f"{path}: a file; give {its}") from None
         raise DataError(unreadable(error, str(file), "give a run directory")) from None
 
 

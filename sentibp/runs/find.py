@@ -56,12 +56,28 @@ def find_started(name: str = "last", pretraining: bool = False) -> Path:
     Raises ConfigError if there is none, or if it is a training and not a pretraining, or the other way round.
     """
     path = _newest_started(pretraining) if name == "last" else find_run(name)
-    if _is_missing(path / "run.json"):  # what is there and cannot be read is an error of its own
-        repair = f"name its run directory, {path.parent}" if is_in_run(path) else "see `sentibp runs list`"
-        raise ConfigError(f"{path}: not the run directory of a training; {repair}")
+    require_run_directory(path)
     if is_pretraining(load_run_info(path)) != pretraining:
         what, command = ("training", "train") if pretraining else ("pretraining", "pretrain")
         raise ConfigError(f"{path}: is a {what}; resume it with `sentibp {command} --resume {shlex.quote(str(path))}`")
+    return path
+
+
+def require_run_directory(path: Path) -> None:
+    """Raise ConfigError if a path is a file, such as a model, or a folder that is no run directory."""
+    if not _is_missing(path / "run.json"):  # what is there and cannot be read is an error of its own
+        return
+    if what := of_a_sweep(path):
+        raise ConfigError(what)
+    kind = "a model file" if path.suffix == ".safetensors" else "a folder" if path.is_dir() else "a file"
+    repair = f"name its run directory, {path.parent}" if is_in_run(path) else "name one, see `sentibp runs list`"
+    raise ConfigError(f"{path}: {kind}, not a run directory; {repair}")
+
+
+def find_run_directory(name: str | Path, needs: str | None = None) -> Path:
+    """Return the run directory of that name, as `find_run` does. ConfigError for a model file, and any other folder."""
+    path = find_run(name, needs)
+    require_run_directory(path)
     return path
 
 

@@ -55,6 +55,8 @@ def summarize_runs(
     """
     name, folder = folder, expand_home(folder)
     if name != directory.ROOT and not folder.is_dir():
+        if os.path.lexists(folder):
+            raise ConfigError(f"{name}: a file; name the folder that holds the run directories")
         near = did_you_mean(near_paths(str(name), os.path.isdir))
         raise ConfigError(f"{name}: no such folder{near or '; name the folder that holds the run directories'}")
     if (folder / "run.json").is_file():

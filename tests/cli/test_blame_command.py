@@ -55,4 +55,3 @@ def test_mistakes(fails, quickstart):
     assert "one of the two" in fails(2, "blame", "a film", "--word", "film")
     assert "did you mean 'great'" in fails(2, "blame", "--word", "graet")
     assert fails(2, "blame", "zzzq").startswith("no word of the text is known")
-    assert "give the run directory" in fails(2, "blame", "film", "-m", quickstart / "model.safetensors")

@@ -119,10 +119,24 @@ def test_list_of_another_folder(sentibp, fails, here, monkeypatch):
     assert len(sentibp("runs", "list", "~/other", "--json").json) == 1
 
 
-def test_a_model_file_is_no_run(fails, trained):
-    for words in ("reproduce {}", "runs compare last {}", "runs flow {}", "runs watch {}"):
-        message = fails(3, *words.format(trained / "model.safetensors").split())
-        assert message == f"{trained / 'model.safetensors'}: a file; give its run directory, {trained}"
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("reproduce", "runs compare last", "runs flow", "runs watch"),
+        *("train --resume", "pretrain --resume", "audit", "blame good -m"),
+    ],
+)
+def test_a_model_file_is_no_run(fails, trained, here, words):
+    model, what = trained / "model.safetensors", "a model file, not a run directory"
+    assert fails(2, *words.split(), model) == f"{model}: {what}; name its run directory, {trained}"
+    Path("alone.safetensors").write_bytes(model.read_bytes())
+    other = f"alone.safetensors: {what}; name one, see `sentibp runs list`"
+    assert fails(2, *words.split(), "alone.safetensors") == other
+
+
+def test_a_file_is_no_folder_of_runs(fails, trained):
+    model = trained / "model.safetensors"
+    assert fails(2, "runs", "list", model) == f"{model}: a file; name the folder that holds the run directories"
 
 
 def test_list_fits_on_a_terminal(terminal, trained, here):
@@ -244,8 +258,7 @@ def test_a_run_is_also_found_by_its_name_in_runs(sentibp):
 def test_comparing_an_unknown_run(sentibp, fails):
     run = train(sentibp)
     assert fails(2, "runs", "compare", run, "nosuch") == "nosuch: no such run or model; see `sentibp runs list`"
-    assert "run directory" in fails(3, "runs", "compare", run, ".")
-    assert "run directory" in fails(3, "runs", "compare", run, Path(run, "model.safetensors"))
+    assert "run directory" in fails(2, "runs", "compare", run, ".")
     Path(run, "run.json").write_text("{")
     assert "damaged" in fails(3, "runs", "compare", run, run)
 
@@ -281,7 +294,7 @@ def test_flow_of_a_network_with_vanishing_gradients(sentibp):
 def test_a_missing_flow(sentibp, fails, trained):
     assert f"--epoch 9: {trained} has 1 to 8" in fails(2, "runs", "flow", "--epoch", 9)
     assert "--seed 1" in fails(2, "runs", "flow", "--seed", 1)
-    assert "give a run directory" in fails(3, "runs", "flow", ".")
+    assert fails(2, "runs", "flow", ".") == ".: a folder, not a run directory; name one, see `sentibp runs list`"
 
 
 # watch

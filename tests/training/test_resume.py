@@ -547,7 +547,7 @@ def test_resuming_what_is_not_a_run(here, complaint):
     )
     Path("empty").mkdir()
     assert complaint(ConfigError, find.find_started, "empty").startswith(
-        "empty: not the run directory of a training; see `sentibp runs list`"
+        "empty: a folder, not a run directory; name one, see `sentibp runs list`"
     )
     assert complaint(ConfigError, find.find_started, "no").startswith("no: no such run")
     for name in "run.json", "checkpoint.safetensors", "config.yaml":
