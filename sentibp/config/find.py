@@ -37,6 +37,8 @@ def find_config(name: str | Path) -> tuple[Path, str]:
             raise ConfigError(f"{name}: a folder; give a file, such as '{inside}'")
         raise ConfigError(f"{name}: a folder; give a file; if it has reviews, {_init(str(name), 'them')}")
     if os.path.exists(path):
+        if what := _made_by_training(path):
+            raise ConfigError(f"{name}: {what}")
         if _is_data(str(path)):
             raise ConfigError(f"{name}: a file of data, not a config; {_init(str(name))}")
         if of_run := _config_of_pointer(path):
@@ -45,6 +47,20 @@ def find_config(name: str | Path) -> tuple[Path, str]:
     if os.path.islink(path):
         raise ConfigError(f"{name}: a link to a file that is not there, or to itself; give a file")
     raise ConfigError(_missing(str(name)))
+
+
+def _made_by_training(path: Path) -> str:
+    """Return what to say of a model, an export or another file of a run, in the place of a config; "" of others."""
+    suffix, config = path.suffix.lower(), path.parent / "config.yaml"
+    if suffix in (".yaml", ".yml") or not os.path.isfile(path):
+        return ""
+    if os.path.isfile(config) and os.path.isfile(path.parent / "run.json"):
+        return f"a file of a run, not a config; its config: {shlex.quote(str(config))}"
+    if suffix in (".safetensors", ".onnx", ".html", ".mjs", ".py"):
+        return (
+            "a model, an export or a page, not a config; give a YAML file, or a name that `sentibp config list` prints"
+        )
+    return ""
 
 
 def shadow_note(name: str | Path, path: Path) -> tuple[str, ...]:

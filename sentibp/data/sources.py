@@ -26,6 +26,7 @@ from sentibp.data.labels import Labels
 from sentibp.data.opposite_texts import as_reviews, opposite_texts
 from sentibp.data.pieces import Kept, Piece
 from sentibp.data.readers.folder import has_classes
+from sentibp.data.readers.own_files import named_run
 from sentibp.data.readers.pieces import table_pieces
 from sentibp.data.readers.records import Records, read_records
 from sentibp.data.readers.stream import stream_pieces
@@ -305,6 +306,8 @@ def _open_source(
         raise DataError(f"{source}: a link to a file that is not there, or to itself; give a file")
     if source and os.path.exists(path):  # False, not an error, for names that no file can have
         return readers.open_table(Path(path), paths.shown(source), options, split)
+    if what := named_run(source):
+        raise DataError(what)
     dataset = re.fullmatch(r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?", source)
     if not source or not names or _looks_like_path(source) or "$" in source or _several(Path(path), source):
         raise DataError(no_such_file(source))
@@ -327,10 +330,10 @@ def _looks_like_path(source: str) -> bool:
 
 def no_such_file(source: str) -> str:
     """Return the message that there is no such file, with what was perhaps meant."""
+    if what := f"-: {paths.STREAM}" if source == "-" else named_run(source):
+        return what
     path = Path(os.path.expanduser(source))
     source = source or "''"
-    if source == "-":
-        return f"-: {paths.STREAM}"
     if several := _several(path, source):
         if len(several) == 1:
             return f"{source}: no such file{did_you_mean(several)}"

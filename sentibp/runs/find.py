@@ -175,6 +175,8 @@ def _require_no_other_file(path: Path) -> None:
         raise ConfigError(f"{path}: a file of a run, not a run or model; name its run directory, {path.parent}")
     if has_data_suffix(path.name):
         raise ConfigError(f"{path}: reviews, not a run or model; {NAME_ANOTHER}, see `sentibp runs list`")
+    if path.suffix.lower() in (".html", ".mjs", ".js", ".py", ".onnx"):
+        raise ConfigError(f"{path}: a page or an export, not a model file; {NAME_ANOTHER}, of which it was made")
     if path.suffix.lower() in (".yaml", ".yml"):
         train = f"train it with `sentibp train {shlex.quote(str(path))}`"
         name = f"name its run directory, {path.parent}" if is_in_run(path) else NAME_ANOTHER

@@ -46,7 +46,6 @@ def config(text: str, name: str = "mine.yaml") -> str:
         (["train", "quickstart", "--sed", "3"], "--seed"),
         (["eval", "--labels", "x"], "did you mean --set data.labels=VALUE?"),
         (["eval", "--epochs", "3"], "No such option: --epochs (Possible"),
-        (["train", "quickstart", "--seed", "x"], "'--seed'"),
         (["train", "quickstart", "surplus"], "surplus"),
         (["predict", "--input"], "--input"),
         (
@@ -114,7 +113,7 @@ def test_without_a_command_there_is_help(fails):
 
 
 def test_the_error_names_the_option(fails):
-    assert "Invalid value for '--seed'" in fails(2, "train", "quickstart", "--seed", "-1")
+    assert fails(2, "train", "quickstart", "--seed", "-1").startswith("--seed -1: not a whole number from 0 on; ")
 
 
 # 2: settings

@@ -56,6 +56,7 @@ BAD_NUMBERS = [
     ("sweep", "a", "b", "--jobs", "0", "not a whole number from 1 to 256; give one"),
     ("audit", "a", "--folds", "5.0", "not a whole number from 2 on; write --folds 5"),
     ("audit", "a", "--folds", "2.5", "not a whole number from 2 on; give one"),
+    ("train", "quickstart", "--seed", "x", "not a whole number from 0 on; give one"),
     ("trace", "good", "--learning-rate", "0,1", "not a number; write --learning-rate 0.1"),
 ]
 

@@ -356,6 +356,6 @@ def test_other_peoples_files(fails, here):
     for name, content in files.items():
         (here / name).write_bytes(content)
         for words in ["predict", "a"], ["explain", "a"], ["words", "top"]:
-            one_line(fails(2 if name.endswith(".yaml") else 3, *words, "-m", name))
+            one_line(fails(2 if name.endswith((".yaml", ".py")) else 3, *words, "-m", name))
     one_line(fails(2, "train", "model.yaml"))
     assert not (here / "pwned").exists()

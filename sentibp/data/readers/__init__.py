@@ -21,6 +21,7 @@ from sentibp.data.readers.dialect import BAR, TAB, head_lines, likely_separator
 from sentibp.data.readers.encoding import encoding_for, to_utf8
 from sentibp.data.readers.header import similar_names
 from sentibp.data.readers.json_file import open_json
+from sentibp.data.readers.own_files import reject_own_files
 from sentibp.data.readers.parquet import open_parquet
 from sentibp.data.readers.partitions import partition_files, with_values, without_values
 from sentibp.data.readers.plain import fit, label_repair, open_lines
@@ -44,6 +45,7 @@ def open_table(path: Path, name: str, options: ReadOptions, split: str = "train"
 
     `name` is what messages call it. DataError if it cannot be read.
     """
+    reject_own_files(path, name)
     if path.is_dir():
         with data_error_if_unreadable():
             return _open_folder(path, name, options, split)
