@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from sentibp.data.readers import compression, disguise, excel, folder, layouts, parallel
+from sentibp.data.readers import compression, conversion, disguise, excel, folder, layouts, parallel
 from sentibp.data.readers.content import first_bytes, read_bytes
 from sentibp.data.readers.csv_tsv import open_csv
 from sentibp.data.readers.dialect import BAR, TAB, head_lines, likely_separator
@@ -82,7 +82,7 @@ def _open_folder(path: Path, name: str, options: ReadOptions, split: str) -> Tab
     if files := partition_files(path):
         return _open_partitions(path, files, name, options)
     if folder.is_class_folder(path):
-        return folder.open_class_folder(path, name, options, split)
+        return folder.open_class_folder(path, name, options, split, _open_partitions)
     inner = folder.data_folder(path)
     if options.label is not None:
         _reject_files_by_class(inner, name)
@@ -125,7 +125,7 @@ def _reject_files_by_class(path: Path, name: str) -> None:
         files = [shlex.quote(shown(str(path / file))) for file in both]
         labelled = list(zip(("neg", "pos"), files, strict=True))
         what = f"{name}: {both[0]} and {both[1]} seem to have the texts of a class each, one on each line"
-        raise DataError(f"{what}; write both into one file: {folder.as_lines_with_labels(labelled)}")
+        raise DataError(f"{what}; write both into one file: {conversion.as_lines_with_labels(labelled)}")
 
 
 def reject_other_class(path: Path, name: str) -> None:
@@ -151,12 +151,14 @@ def _open_partitions(
     path: Path, files: Sequence[tuple[Path, Mapping[str, str]]], name: str, options: ReadOptions
 ) -> Table:
     """Open files whose folders give the values of further columns, as one table."""
-    tables = [
-        with_values(open_table(file, f"{name}/{file.relative_to(path)}", without_values(options, values)), values)
-        for file, values in files
+    opened = [
+        open_table(file, f"{name}/{file.relative_to(path)}", without_values(options, values)) for file, values in files
     ]
-    columns = listed(list(dict.fromkeys(column for _, values in files for column in values)))
-    note = f"{name}: reads its {counted(len(files), 'file')} as one table; the names of the folders give {columns}"
+    tables = [with_values(table, values) for table, (_, values) in zip(opened, files, strict=True)]
+    columns = list(dict.fromkeys(column for _, values in files for column in values))
+    own = [column for column in columns if any(column in table.columns for table in opened)]
+    note = f"{name}: reads its {counted(len(files), 'file')} as one table; the names of the folders give "
+    note += f"{listed(columns)}{f', except where a file has {listed(own)} itself' * bool(own)}"
     return join_tables(tables, name, (note,))
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from sentibp.errors import DataError
 from sentibp.utils import spill
 from sentibp.utils.arrow import TEXT
-from sentibp.utils.files import open_regular
+from sentibp.utils.files import data_error_if_unreadable, open_regular
 from sentibp.utils.messages import counted
 
 _PADDING = b"\0\x1a"  # NUL bytes, and the Ctrl-Z with which DOS programs end a text
@@ -167,3 +167,9 @@ def one_string(data: bytes | memoryview) -> pa.Array:
     """Return the bytes as an Arrow array with one string, without a copy."""
     offsets = pa.py_buffer(np.array([0, len(data)], np.int64))
     return pa.Array.from_buffers(TEXT, 1, [None, offsets, pa.py_buffer(data)])
+
+
+def count_lines(file: Path, most: int) -> int:
+    """Return the number of lines in the first bytes of a file, `most` of them."""
+    with data_error_if_unreadable(), file.open("rb") as content:
+        return content.read(most).count(b"\n")

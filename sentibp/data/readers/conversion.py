@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from string import Template
 from typing import cast
 
@@ -260,3 +260,16 @@ def _elements(data: memoryview) -> tuple[str, str, str]:
     texts = [tag for parent, tag in texts_below if parent == record]
     attribute = next((each for tag, each in opinions if tag != record), "") if len(texts) == 1 else ""
     return record, "".join(texts[:1]), attribute
+
+
+def as_lines_with_labels(label_files: Sequence[tuple[str, str]]) -> str:
+    """Return the command that writes the lines of files into one file, with their labels as fastText has them.
+
+    `label_files` are pairs of a label and of the files as a shell takes them.
+    """
+    target = new_file()
+    commands = [
+        f"awk 'NF {{print \"__label__{label} \" $0}}' {files} {'>>' if i else '>'} {target}"
+        for i, (label, files) in enumerate(label_files)
+    ]
+    return f"{'; '.join(commands)}; then give {target}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +12,11 @@ import numpy as np
 
 from sentibp.data.readers.batches import batched
 from sentibp.data.readers.compression import decompress
-from sentibp.data.readers.content import read_bytes
+from sentibp.data.readers.content import count_lines, read_bytes
+from sentibp.data.readers.conversion import as_lines_with_labels
 from sentibp.data.readers.encoding import encoding_for, raise_undecodable, to_utf8
 from sentibp.data.readers.parallel import find_pairs
+from sentibp.data.readers.partitions import OpenTables, class_tables
 from sentibp.data.readers.splits import (
     ALIASES,
     TABLES,
@@ -89,17 +91,17 @@ def data_folder(path: Path) -> Path:
     return inner if inner.is_dir() and not data_files(file.name for file in _files(path)) else path
 
 
-def open_class_folder(path: Path, name: str, options: ReadOptions, split: str) -> Table:
+def open_class_folder(path: Path, name: str, options: ReadOptions, split: str, open_tables: OpenTables) -> Table:
     """Open a folder in which each class is a subfolder, and each file is a review; or its subfolder of the split.
 
-    The split `unsupervised` is the subfolder `unsup`, whose reviews have no labels.
+    The split `unsupervised` is the subfolder `unsup`, whose reviews have no labels. If all files are tables, their rows
+    are the reviews, and `open_tables` opens them.
     """
-    require_no_columns(name, options)
-    require_unset(name, "each file is one text", options, ("names", "separator", "quoting", "sheet"))
-    name = name.rstrip("/")
+    name = given = name.rstrip("/")
     if split == "unsupervised" and (found := _unlabelled(path)) is not None:
         if options.label is not None:
             raise DataError(f"{name}/{found.relative_to(path)}: has no labels; choose another split")
+        _require_no_table(given, options)
         return open_text_files([found], f"{name}/{found.relative_to(path)}", options, fixed_labels=False)
     only_note: tuple[str, ...] = ()
     if (only := _only_folder(path)) is not None:
@@ -116,11 +118,20 @@ def open_class_folder(path: Path, name: str, options: ReadOptions, split: str) -
             raise NoSuchSplit(name, split, [child.name for child in splits])
         path, name = chosen[0], f"{name}/{chosen[0].name}"
         classes = _classes(path)
+    if tables := class_tables(classes, options.label or "label", _is_no_review):
+        return open_tables(path, tables, name, options).with_notes(tuple(_not_read(path, name, classes, options)))
+    _require_no_table(given, options)
     classes = [*classes, *(child for child in _further_classes(path, classes) if _is_wanted(child, options))]
     fixed = all(child.name.lower() in _POLARITY for child in classes)
     _reject_data_sets(classes, name)
-    notes = (*only_note, *_not_read(path, name, classes, options), *_lines_note(name, classes))
+    notes = (*_not_read(path, name, classes, options), *_doubtful(name, classes), *_lines_note(name, classes))
+    notes = (*only_note, *notes)
     return open_text_files(classes, name, options, fixed_labels=fixed, notes=notes)
+
+
+def _require_no_table(name: str, options: ReadOptions) -> None:
+    require_no_columns(name, options)
+    require_unset(name, "each file is one text", options, ("names", "separator", "quoting", "sheet"))
 
 
 def files_by_class(path: Path) -> tuple[str, str] | None:
@@ -191,19 +202,6 @@ def other_class(path: Path) -> str | None:
     return next((each for each in names if each.casefold() == wanted), None)
 
 
-def as_lines_with_labels(label_files: Sequence[tuple[str, str]]) -> str:
-    """Return the command that writes the lines of files into one file, with their labels as fastText has them.
-
-    `label_files` are pairs of a label and of the files as a shell takes them.
-    """
-    target = new_file()
-    commands = [
-        f"awk 'NF {{print \"__label__{label} \" $0}}' {files} {'>>' if i else '>'} {target}"
-        for i, (label, files) in enumerate(label_files)
-    ]
-    return f"{'; '.join(commands)}; then give {target}"
-
-
 def _reject_data_sets(classes: Sequence[Path], name: str) -> None:
     """Raise a DataError if each of the classes is a data set: with files of both polarities, or of texts and labels."""
     if all(len(_files(child)) <= _FEW and (files_by_class(child) or find_pairs(child)) for child in classes):
@@ -216,17 +214,11 @@ def _reject_data_sets(classes: Sequence[Path], name: str) -> None:
 def _lines_note(name: str, classes: Sequence[Path]) -> list[str]:
     """Return a note if each class has a few files with many lines: each line may be a review."""
     files = [file for child in classes for file in _files(child) if not _is_binary(file)]
-    if not files or len(files) > _FEW or any(_count_first_lines(file) < _LINES for file in files):
+    if not files or len(files) > _FEW or any(count_lines(file, _HEAD) < _LINES for file in files):
         return []
     labelled = [(child.name, f"{shlex.quote(shown(str(child)))}/*") for child in classes]
     what = f"{name}: each of its {counted(len(files), 'file')} is read as one review, with {_LINES} lines or more"
     return [f"{what}; if each line is one: {as_lines_with_labels(labelled)}"]
-
-
-def _count_first_lines(file: Path) -> int:
-    """Return the number of lines at the beginning of a file."""
-    with data_error_if_unreadable(), file.open("rb") as content:
-        return content.read(_HEAD).count(b"\n")
 
 
 def _further_classes(path: Path, classes: Sequence[Path]) -> list[Path]:
@@ -239,7 +231,7 @@ def _is_wanted(folder: Path, options: ReadOptions) -> bool:
     return options.label is None or label_key(folder.name) in options.label_values
 
 
-def _not_read(path: Path, name: str, classes: Sequence[Path], options: ReadOptions) -> tuple[str, ...]:
+def _not_read(path: Path, name: str, classes: Sequence[Path], options: ReadOptions) -> list[str]:
     """Return a note for each further subfolder with files, and for data files beside those that are read."""
     used = ", ".join(child.name for child in classes)
     further = _further_classes(path, classes)
@@ -259,10 +251,15 @@ def _not_read(path: Path, name: str, classes: Sequence[Path], options: ReadOptio
             notes.append(
                 f"{name}/{child.name}: not read: {listed(inner)}; each file in {child.name}/ itself is a review"
             )
+    return notes
+
+
+def _doubtful(name: str, classes: Sequence[Path]) -> Iterator[str]:
+    """Yield a note for each class with files that are read as texts, and may not be meant so."""
+    for child in classes:
         for suffixes, what in _DOUBTFUL:
             if files := sorted(file.name for file in _files(child) if format_suffix(file.name) in suffixes):
-                notes.append(f"{name}/{child.name}: each file is read as one review, {what}: {listed(files)}")
-    return tuple(notes)
+                yield f"{name}/{child.name}: each file is read as one review, {what}: {listed(files)}"
 
 
 def _as_classes(folders: Sequence[Path]) -> str:

@@ -6,14 +6,14 @@ Source: https://arrow.apache.org/docs/python/dataset.html#reading-partitioned-da
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
 import pyarrow as pa
 
-from sentibp.data.readers.splits import data_files
+from sentibp.data.readers.splits import TABLES, data_files, format_suffix
 from sentibp.data.readers.table import Batch, JsonRow, ReadOptions, Table
 from sentibp.utils.arrow import TEXT
 from sentibp.utils.near_names import folded_name
@@ -21,6 +21,26 @@ from sentibp.utils.near_names import folded_name
 _MISSING = "__HIVE_DEFAULT_PARTITION__"
 
 Values = Mapping[str, str]  # by the name of their column
+
+
+OpenTables = Callable[[Path, Sequence[tuple[Path, Values]], str, ReadOptions], Table]
+"""Opens the files below a folder as one table, each with the values of further columns."""
+
+
+def class_tables(
+    classes: Sequence[Path], column: str, is_left_out: Callable[[Path], bool]
+) -> list[tuple[Path, Values]]:
+    """Return the files of folders that are a class each, with its name as the value of a column, if all are tables.
+
+    None if one of them is something else, or a class has no file.
+    """
+    files = [
+        [each for each in sorted(child.iterdir()) if each.is_file() and each.name[:1] != "." and not is_left_out(each)]
+        for child in classes
+    ]
+    found = [each for inner in files for each in inner]
+    is_table = all(files) and all(format_suffix(each.name) in TABLES for each in found)
+    return [(each, {column: each.parent.name}) for each in found] if is_table else []
 
 
 def partition_files(path: Path) -> list[tuple[Path, Values]]:

@@ -80,6 +80,32 @@ def test_tables_and_pages_beside_texts_are_told(tmp_path):
     )
 
 
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl"])
+def test_tables_in_folders_of_classes_are_read_as_tables(tmp_path, suffix):
+    """Each file was one review, with the name of its column as a word."""
+    for kind, words in ("pos", ("good", "fine")), ("neg", ("bad", "poor")):
+        (tmp_path / kind).mkdir()
+        lines = [f'{{"text": "{each}"}}' for each in words] if suffix == "jsonl" else ["text", *words]
+        (tmp_path / kind / f"reviews.{suffix}").write_text("\n".join(lines) + "\n")
+    records = read(tmp_path, "films", BOTH)
+    assert rows(records) == [("bad", "neg"), ("poor", "neg"), ("good", "pos"), ("fine", "pos")]
+    assert records.notes == ("films: reads its 2 files as one table; the names of the folders give label",)
+    assert texts(read(tmp_path, "films", ReadOptions("text"))) == ["bad", "poor", "good", "fine"]
+    (tmp_path / "mixed").mkdir()
+    (tmp_path / "mixed" / "more.csv").write_text("text\nso so\n")
+    assert "films/mixed: 1 file not read; the classes are neg, pos" in " ".join(read(tmp_path, "films", BOTH).notes)
+
+
+def test_a_label_column_of_the_tables_counts(tmp_path):
+    for kind, label in ("pos", "great"), ("neg", "awful"):
+        (tmp_path / "train" / kind).mkdir(parents=True)
+        (tmp_path / "train" / kind / "a.csv").write_text(f"text,label\na film,{label}\n")
+    records = read(tmp_path, "films", BOTH)
+    assert rows(records) == [("a film", "awful"), ("a film", "great")]
+    names = "the names of the folders give label, except where a file has label itself"
+    assert records.notes == (f"films/train: reads its 2 files as one table; {names}",)
+
+
 def write(path: Path, **files: str) -> Path:
     """Write files. In names, `__` stands for a slash and `_` for a dot."""
     for place, text in files.items():
