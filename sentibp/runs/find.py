@@ -70,7 +70,8 @@ def require_run_directory(path: Path) -> None:
     if what := of_a_sweep(path):
         raise ConfigError(what)
     kind = "a model file" if path.suffix == ".safetensors" else "a folder" if path.is_dir() else "a file"
-    repair = f"name its run directory, {path.parent}" if is_in_run(path) else "name one, see `sentibp runs list`"
+    run = f"{MODEL_OPTION.get()}{shlex.quote(str(path.parent))}"
+    repair = f"name its run directory: {run}" if is_in_run(path) else "name one, see `sentibp runs list`"
     raise ConfigError(f"{path}: {kind}, not a run directory; {repair}")
 
 
@@ -176,7 +177,7 @@ def _require_no_other_file(path: Path) -> None:
     if has_data_suffix(path.name):
         raise ConfigError(f"{path}: reviews, not a run or model; {NAME_ANOTHER}, see `sentibp runs list`")
     if path.suffix.lower() in (".html", ".mjs", ".js", ".py", ".onnx"):
-        raise ConfigError(f"{path}: a page or an export, not a model file; {NAME_ANOTHER}, of which it was made")
+        raise ConfigError(f"{path}: a page or an export, not a model file; {NAME_ANOTHER}")
     if path.suffix.lower() in (".yaml", ".yml"):
         train = f"train it with `sentibp train {shlex.quote(str(path))}`"
         name = f"name its run directory, {path.parent}" if is_in_run(path) else NAME_ANOTHER

@@ -68,7 +68,7 @@ def test_of_a_run(sentibp, trained, fails, monkeypatch):
         sentibp("audit", home, "--limit", 1, "--folds", 2, "--set", "train.epochs=1", "--json").json["reviews"] == 320
     )
     assert fails(2, "audit", f"{home}/model.safetensors") == (
-        f"{trained / 'model.safetensors'}: a model file, not a run directory; name its run directory, {trained}"
+        f"{trained / 'model.safetensors'}: a model file, not a run directory; name its run directory: {trained}"
     )
 
 
