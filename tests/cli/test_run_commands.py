@@ -128,7 +128,8 @@ def test_list_of_another_folder(sentibp, fails, here, monkeypatch):
 )
 def test_a_model_file_is_no_run(fails, trained, here, words):
     model, what = trained / "model.safetensors", "a model file, not a run directory"
-    assert fails(2, *words.split(), model) == f"{model}: {what}; name its run directory: {'-m ' * ('-m' in words)}{trained}"
+    option = "-m " * ("-m" in words)
+    assert fails(2, *words.split(), model) == f"{model}: {what}; name its run directory: {option}{trained}"
     Path("alone.safetensors").write_bytes(model.read_bytes())
     other = f"alone.safetensors: {what}; name one, see `sentibp runs list`"
     assert fails(2, *words.split(), "alone.safetensors") == other
