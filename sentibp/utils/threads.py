@@ -105,10 +105,15 @@ def _pool(threads: int | None) -> Iterator[ThreadPoolExecutor]:
 def in_background(function: Callable[..., Result], *arguments: object) -> Iterator[Future[Result]]:
     """Yield the future result of function(*arguments), computed while the caller does other work.
 
-    The function must spend its time where the interpreter lock is released.
+    The function must spend its time where the interpreter lock is released. The end of the block waits for it, also if
+    it has not begun yet, as on a busy machine; after an error it is cancelled then.
     """
+    from concurrent.futures import wait
+
     with _pool(1) as pool:
-        yield pool.submit(function, *arguments)
+        result = pool.submit(function, *arguments)
+        yield result
+        wait([result])
 
 
 def prefetch(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from sentibp.utils.threads import parallel_map, prefetch, single_threaded_blas
+from sentibp.utils.threads import in_background, parallel_map, prefetch, single_threaded_blas
 
 each_way = pytest.mark.parametrize("spread", [parallel_map, prefetch])
 
@@ -129,3 +129,33 @@ def test_an_error_of_the_shards_themselves_reaches_the_caller(spread):
 
     with pytest.raises(OSError, match="has gone"):
         list(spread(lambda number: number, shards()))
+
+
+@pytest.fixture
+def late_threads(monkeypatch):
+    """Let a thread of a pool wait before it looks for work, as on a busy machine, until the event is set."""
+    from concurrent.futures import thread
+
+    begin, work = threading.Event(), thread._worker
+
+    def late(*arguments):
+        begin.wait()
+        work(*arguments)
+
+    monkeypatch.setattr(thread, "_worker", late)
+    return begin
+
+
+def test_work_in_the_background_is_not_lost_if_it_begins_late(late_threads):
+    """A short text was tokenized before the thread beside it had begun: the training ended with a CancelledError."""
+    threading.Timer(0.2, late_threads.set).start()
+    with in_background(max, 2, 3) as found:
+        pass
+    assert found.result() == 3
+
+
+def test_work_in_the_background_is_left_after_an_error(late_threads):
+    threading.Timer(0.2, late_threads.set).start()
+    with pytest.raises(KeyError), in_background(max, 2, 3) as found:
+        raise KeyError
+    assert found.cancelled()
