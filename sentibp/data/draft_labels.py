@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -90,7 +89,7 @@ def _no_label_column(profile: Profile) -> Line:
     others |= dict.fromkeys(profile.nested, "lists or objects, and a text has one label")
     for name, what in others.items():
         if what == MANY and usual_label_name(name):
-            others[name] = f"{what}; if these are the labels, add --label-column {shlex.quote(name)}"
+            others[name] = f"{what}; if these are the labels, add {set_option('data.label_column', name)}"
     listed = [f"{as_yaml(printable(name))}: {what}" for name, what in others.items()]
     facts = "; ".join([*listed[:MOST_SHOWN], *["..."] * (len(listed) > MOST_SHOWN)])
     few = printable(", ".join(map(as_yaml, others)))

@@ -153,7 +153,7 @@ def test_many_classes_of_a_known_column(sentibp, here):
     """With more than 20, the config had no labels, and its training ended in an error without a repair."""
     rows = [[f"{text} about {i % 25}", f"topic {i % 25}"] for i, text in enumerate(texts(150))]
     write("topics.csv", ["text", "topic"], rows)
-    option = " (topic: more than 20 different values; if these are the labels, add --label-column topic);"
+    option = " (topic: more than 20 different values; if these are the labels, add --set data.label_column=topic);"
     assert option in sentibp("init", "topics.csv").out
     Path("topics.yaml").unlink()
     columns = ["--set", "data.source=topics.csv", "--set", "data.label_column=topic"]
