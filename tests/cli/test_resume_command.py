@@ -137,7 +137,7 @@ def test_mistakes(fails, sentibp):
     sentibp("train", "quickstart", "--quiet", "--out", "run")
     assert "leave out --out" in fails(2, "train", "--resume", "run", "--out", "other")
     assert "--dry-run" in fails(2, "train", "--resume", "run", "--dry-run")
-    assert fails(2, "train", "--resume", "run/model.safetensors").endswith("name its run directory, run")
+    assert fails(2, "train", "--resume", "run/model.safetensors").endswith("name its run directory: run")
 
 
 def test_reproduce(sentibp):

@@ -204,7 +204,8 @@ def test_mistakes(train, complaint, here):
     assert "no word of the text" in complaint(ConfigError, influence.of_text, str(run), "zzzq", 3)
     assert "'zzzq': no word or n-gram of the model" in complaint(ConfigError, influence.of_word, str(run), "zzzq", 3)
     file = str(run / "model.safetensors")
-    assert "give the run directory" in complaint(ConfigError, influence.of_text, file, "film", 3)
+    said = complaint(ConfigError, influence.of_text, file, "film", 3)
+    assert said == f"{file}: a model file, not a run directory; name its run directory: -m {run}"
 
 
 def test_the_command_for_a_run_of_short_texts_trains_a_network_that_knows_as_much(here, complaint):
