@@ -11,7 +11,7 @@ from pathlib import Path
 from sentibp.errors import ConfigError
 from sentibp.utils import resources
 from sentibp.utils.near_names import did_you_mean, near_paths
-from sentibp.utils.paths import expand_home, for_a_shell, has_data_suffix, names_stream
+from sentibp.utils.paths import expand_home, for_a_shell, has_data_suffix, is_run_directory, names_stream
 
 _YAML = (".yaml", ".yml")
 
@@ -51,11 +51,11 @@ def find_config(name: str | Path) -> tuple[Path, str]:
 
 def _made_by_training(path: Path) -> str:
     """Return what to say of a model, an export or another file of a run, in the place of a config; "" of others."""
-    suffix, config = path.suffix.lower(), path.parent / "config.yaml"
+    suffix = path.suffix.lower()
     if suffix in (".yaml", ".yml") or not os.path.isfile(path):
         return ""
-    if os.path.isfile(config) and os.path.isfile(path.parent / "run.json"):
-        return f"a file of a run, not a config; its config: {shlex.quote(str(config))}"
+    if is_run_directory(path.parent):
+        return f"a file of a run, not a config; its config: {shlex.quote(str(path.parent / 'config.yaml'))}"
     if suffix in (".safetensors", ".onnx", ".html", ".mjs", ".py"):
         return (
             "a model, an export or a page, not a config; give a YAML file, or a name that `sentibp config list` prints"

@@ -58,7 +58,7 @@ from sentibp.utils.arrow import TextBuilder, buffers, from_numpy, scalar, to_num
 from sentibp.utils.label_key import LABELS, class_names, label_key
 from sentibp.utils.messages import counted
 
-_NAMED = 5  # classes in a note
+NAMED = 5  # classes in a note
 _NO_GROUP = {"", "nan", "na", "n/a", "<na>", "none", "null"}
 
 _REPEATED = 0.5  # the share of distinct texts below which there is a note
@@ -252,10 +252,15 @@ def with_scored_classes(corpus: Corpus, name: str, repair: str) -> Corpus:
     missing = [each for each, count in zip(corpus.names, counts.tolist(), strict=True) if not count]
     if not missing:
         return corpus
-    more = f" and of {len(missing) - _NAMED:,} more classes" if len(missing) > _NAMED else ""
-    these = "this class" if len(missing) == 1 else "these classes"
-    note = f"{name}: no review is {' and no '.join(missing[:_NAMED])}{more}; the scores say nothing about {these}"
+    more = f" and of {len(missing) - NAMED:,} more classes" if len(missing) > NAMED else ""
+    fact = f"{name}: no review is {' and no '.join(missing[:NAMED])}{more}"
+    note = f"{fact}; the scores say {nothing_about(len(missing))}"
     return replace(corpus, notes=(*corpus.notes, note))
+
+
+def nothing_about(classes: int) -> str:
+    """Return how a note on so many classes, which it has named, ends."""
+    return f"nothing about {'this class' if classes == 1 else 'these classes'}"
 
 
 def _labels_of(corpus: Corpus) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sentibp.data.corpus import Corpus, text_groups
+from sentibp.data.corpus import NAMED, Corpus, nothing_about, text_groups
 from sentibp.data.labels import without_classes
 from sentibp.data.similar import similar_groups
 from sentibp.errors import DataError
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _RARE = 0.1  # of the reviews, at most, are of classes that are too small to be cut
 _SHARES = (0.1, 0.2, 0.25, 0.33, 0.5)  # that are suggested for validation
 _UNRAISED = 2  # how many of them are tried before small classes are left uncut
-_NAMED = 5  # classes in a note
 
 _FAR = 0.25  # how far the share of validation reviews may be from what was wanted, relative to it, without a note
 
@@ -134,6 +133,14 @@ def may_be_uncut(total: Sequence[int], held_out: Sequence[int]) -> bool:
     return len(total) > 2 and is_left and scored >= 2 and rare <= _RARE * sum(total)
 
 
+def is_uncut(label: np.ndarray, folds: int) -> np.ndarray:
+    """Return whether each review is of a class that is too small for so many folds, if it may be uncut: (n,) bool."""
+    total = np.bincount(label)
+    present = total[total > 0]
+    small = (total < folds)[label]
+    return small & may_be_uncut(present.tolist(), (present // folds).tolist())
+
+
 def uncut_note(corpus: Corpus, chosen: np.ndarray, what: str = "the scores say") -> list[str]:
     """Return a note on the classes of which no review is held out, the largest first; nothing if there are none.
 
@@ -145,14 +152,12 @@ def uncut_note(corpus: Corpus, chosen: np.ndarray, what: str = "the scores say")
     small = small[np.argsort(-total[small], kind="stable")]
     if not len(small):
         return []
-    names = [f"{corpus.names[i]} ({total[i]:,})" for i in small[:_NAMED].tolist()]
-    more = f" and {len(small) - _NAMED:,} more" if len(small) > _NAMED else ""
-    count, classes = int(total[small].sum()), "this class" if len(small) == 1 else "these classes"
+    names = [f"{corpus.names[i]} ({total[i]:,})" for i in small[:NAMED].tolist()]
+    more = f" and {len(small) - NAMED:,} more" if len(small) > NAMED else ""
+    count = int(total[small].sum())
     all_of_them = "its review is" if count == 1 else f"all {count:,} reviews are"
-    return [
-        f"too few reviews to hold one out: {', '.join(names)}{more}; {all_of_them} training data, and {what} nothing "
-        f"about {classes}"
-    ]
+    fact = f"too few reviews to hold one out: {', '.join(names)}{more}; {all_of_them} training data"
+    return [f"{fact}, and {what} {nothing_about(len(small))}"]
 
 
 def possible_share(counts: Sequence[int]) -> float:
@@ -281,8 +286,7 @@ def fold_corpus(corpus: Corpus, folds: int, rng: np.random.Generator, data: Data
     """
     if corpus.label is None:
         raise ValueError("the corpus was loaded without labels")
-    total = np.bincount(corpus.label, minlength=len(corpus.names))
-    if (total < folds).any() and may_be_uncut(total.tolist(), (total // folds).tolist()):
+    if is_uncut(corpus.label, folds).any():
         return folds_of_large_classes(corpus, folds, rng, data)
     group, key = groups_of(corpus, data)
     start = deepcopy(rng)  # with fewer folds the same command draws the same numbers

@@ -34,7 +34,7 @@ from sentibp.data.encode import groups, learn_vocabulary, no_features, training_
 from sentibp.data.examples import Examples
 from sentibp.data.labels import classes_of
 from sentibp.data.overlap import has_many_near_duplicates, near_duplicates
-from sentibp.data.split import fold_groups, groups_of, may_be_uncut, text_folds, uncut_note, without_groups
+from sentibp.data.split import fold_groups, groups_of, is_uncut, text_folds, uncut_note, without_groups
 from sentibp.data.tokenizer import Tokens
 from sentibp.errors import ConfigError, DataError
 from sentibp.inspection.explain import Contribution, difference, explain
@@ -216,10 +216,8 @@ def _folds(corpus: Corpus, label: Array, folds: int, data: Data) -> Array:
 
     Reviews of a label that is too small for that are in no fold, -1, if it is one of many; see `may_be_uncut`.
     """
-    total = np.bincount(label)
-    present = total[total > 0]
-    if (present < folds).any() and may_be_uncut(present.tolist(), (present // folds).tolist()):
-        rows, fold = np.flatnonzero(total[label] >= folds), np.full(len(label), -1)
+    if (uncut := is_uncut(label, folds)).any():
+        rows, fold = np.flatnonzero(~uncut), np.full(len(label), -1)
         fold[rows] = _folds(corpus.take(rows), label[rows], folds, data)
         return fold
     group, key = groups_of(corpus, data)

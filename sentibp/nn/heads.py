@@ -158,9 +158,8 @@ class AdaptiveTemperature(Layer):
 
     def backward(self, dy: Array) -> Array:
         """(n, K) -> (n, K)."""
-        x = self._saved
         dx = self.input_gradient(dy)
-        self._take()
+        x = self._take()
         d_power = -(self.log_spread(x) * self.rate(x) * dy * x).sum()
         self.grads = {"power": np.full(1, d_power, self.params["power"].dtype)}
         return dx

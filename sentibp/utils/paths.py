@@ -29,6 +29,11 @@ STREAM = "standard input or a pipe, which only `sentibp predict` reads; write it
 _FILE_SUFFIXES = (*DATA_SUFFIXES, ".safetensors", ".yaml", ".yml", ".html", ".htm", ".onnx")
 
 
+def is_run_directory(folder: Path) -> bool:
+    """Return whether a folder is that of a training. One that cannot be searched is none."""
+    return all(os.path.isfile(folder / each) for each in ("run.json", "config.yaml"))  # not Path's: it may raise
+
+
 def require_folder_name(out: Path) -> None:
     """Raise ConfigError for a new folder with the name of a file, such as model.safetensors, which is perhaps meant.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sentibp.errors import DataError
 from sentibp.utils.files import data_error_if_unreadable
-from sentibp.utils.paths import shown
+from sentibp.utils.paths import is_run_directory, shown
 from sentibp.utils.repair import MODEL_OPTION
 
 _GIVE = "give a file or folder of reviews"
@@ -22,7 +22,7 @@ _EXPORT = rb'\A(//|#) A model of sentibp|<meta name="generator" content="sentibp
 def reject_own_files(path: Path, name: str) -> None:
     """Raise a DataError for a run, a sweep, one of their records, a model, a page, or a config, in place of reviews."""
     if path.is_dir():
-        if _is_run(path):
+        if is_run_directory(path):
             raise DataError(f"{name}: a run directory, not reviews; {_give(path)}")
         if all(os.path.isfile(path / each) for each in ("sweep.json", "journal.log")):
             raise DataError(f"{name}: the folder of a sweep, not reviews; {_GIVE}")
@@ -30,7 +30,7 @@ def reject_own_files(path: Path, name: str) -> None:
     suffix = path.suffix.lower()
     if suffix == ".safetensors":
         raise DataError(f"{name}: a file of weights, such as a model, not reviews; {_give(path)}")
-    if path.name in _RECORDS and _is_run(path.parent):
+    if path.name in _RECORDS and is_run_directory(path.parent):
         raise DataError(f"{name}: a record of a run, not reviews; {_GIVE}")
     if suffix in (".yaml", ".yml") and _is_config(path):
         raise DataError(f"{name}: a config, not reviews; {_GIVE}, or train it with {_train(path)}")
@@ -44,10 +44,6 @@ def named_run(name: str) -> str:
     if not (name == "last" and os.path.isfile(run)) and not (name and os.path.isfile(run / "run.json")):
         return ""
     return f"{name}: the name of a run, not reviews; {_give(run if name != 'last' else Path(name))}"
-
-
-def _is_run(folder: Path) -> bool:
-    return all(os.path.isfile(folder / each) for each in ("run.json", "config.yaml"))  # not Path's: it may raise
 
 
 def _give(path: Path) -> str:
